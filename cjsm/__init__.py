@@ -1,0 +1,1 @@
+"""CJSM suite: an open, secure mail community for the justice system."""

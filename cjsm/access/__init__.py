@@ -1,0 +1,1 @@
+"""Getting in: the one credential checker, passwords, lockout, throttling and avatars."""

@@ -1,0 +1,41 @@
+"""Why somebody does not get in. Doors translate these in one table each."""
+
+
+class AccessError(Exception):
+    """Signing in did not succeed; ``str()`` is the public text."""
+
+
+class AccessRefused(AccessError):
+    """Wrong in any way that must not be told apart: unknown, wrong secret, locked, suspended (community §7)."""
+
+    def __init__(self) -> None:
+        super().__init__("user name or password not accepted")
+
+
+class TryLater(AccessError):
+    """The service or this source is too busy with attempts; *seconds* is when to come back."""
+
+    def __init__(self, seconds: int = 30) -> None:
+        super().__init__(f"too many attempts at this time, try again in {seconds} seconds")
+        self.seconds = seconds
+
+
+class MustChoosePassword(AccessError):
+    """The right one-time password: it only serves to choose a password of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__("this is a one-time password: choose your own password first")
+
+
+class MaildropInUse(AccessError):
+    """Another session has the maildrop open."""
+
+    def __init__(self) -> None:
+        super().__init__("your mailbox is open in another session")
+
+
+class AccessUnavailable(AccessError):
+    """The stores behind the checker do not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("sign-in is not available at the moment, try again later")

@@ -1,0 +1,80 @@
+"""What a door receives after signing somebody in: one account, seen as the avatar that the door needs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from twisted.cred.credentials import ICredentials
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface, implementer
+
+
+@implementer(ICredentials)
+class LoginAttempt:
+    """A name and a secret as a client sent them, and where they came from.
+
+    :ivar name: user ID, full address, or either with ``/shared-name``.
+    :ivar secret: what was sent as password, never decoded by the door.
+    :ivar protocol: ``smtp``, ``pop3``, ``ldap`` or ``command``.
+    :ivar source: the client's IP address.
+    """
+
+    __slots__ = ("name", "protocol", "secret", "source")
+
+    def __init__(self, name: str, secret: bytes, *, protocol: str, source: str) -> None:
+        self.name = name
+        self.secret = secret
+        self.protocol = protocol
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"<LoginAttempt {self.protocol} from {self.source}>"
+
+
+class IAvatar(Interface):
+    """What every avatar has."""
+
+    account = Attribute("The AccountId.")
+    pseudonym = Attribute("How logs name the account.")
+
+    def still_valid() -> bool:
+        """False once the account, its password or its device password changed: the session must end."""
+
+
+class ISubmitter(IAvatar):
+    """Somebody who may submit mail."""
+
+    origin = Attribute("The cjsm.community.admission.Origin that admission is asked with.")
+
+
+class MaildropMessage(Struct, frozen=True):
+    """One message of a maildrop: octets as POP3 counts them and its unique-id."""
+
+    octets: int
+    unique_id: str
+
+
+class IMaildrop(IAvatar):
+    """A maildrop, leased for this session and fixed as it was at login."""
+
+    messages: Sequence[MaildropMessage] = Attribute("The messages, oldest first.")
+
+    def open(index: int) -> "Deferred[Any]":
+        """Fires with an :class:`IMessageReader` of the message at *index*, counted from 0."""
+
+    def delete(indexes: Sequence[int]) -> "Deferred[None]":
+        """Remove these messages, all or none."""
+
+
+class IMessageReader(Interface):
+    """A message being read, verified piece by piece."""
+
+    def read() -> "Deferred[bytes]":
+        """The next octets, at most 64 KiB; empty at the end."""
+
+    def close() -> None:
+        """Stop reading. Idempotent."""
+
+
+class IDirectoryReader(IAvatar):
+    """Somebody who may search the directory; rights follow from the account's roles."""

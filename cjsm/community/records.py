@@ -1,0 +1,339 @@
+"""The community's records: the domain's values and, encoded as MessagePack, their stored form.
+
+Every record starts with its schema version (see :mod:`cjsm.store.encoding`); a field may be added with a default,
+never removed or given another meaning. Times are whole seconds since the epoch, UTC. ``None`` in a date means never.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from cjsm.community.identifiers import (
+    AccountId,
+    ActId,
+    ConnectionId,
+    JobId,
+    ListId,
+    MailboxId,
+    OrganisationId,
+    RoleAssignmentId,
+    SecretId,
+)
+
+
+class OrganisationState(StrEnum):
+    """Life of an organisation (community §6)."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+class Recovery(StrEnum):
+    """An organisation's choice about the recovery of its people's mail (vault, "Acts")."""
+
+    TWO_PERSON = "two-person"
+    NONE = "none"
+
+
+class Organisation(Struct, frozen=True, kw_only=True):
+    """An organisation or sub-organisation of the community.
+
+    ``slug`` is unique among siblings; ``abbreviation`` is the one-label hosted domain before the suffix, unique in
+    the community, or None where the parent's is shared.
+    """
+
+    id: OrganisationId
+    parent: OrganisationId | None
+    slug: str
+    name: str
+    abbreviation: str | None = None
+    state: OrganisationState = OrganisationState.ACTIVE
+    recovery: Recovery = Recovery.TWO_PERSON
+    ex_directory: bool = False
+    protected: bool = False
+    business_type: str = ""
+    area: str = ""
+    created: int = 0
+    version: int = 1
+
+
+class AccountKind(StrEnum):
+    """Where an account's mail is kept (community §2): here, or at the organisation."""
+
+    HOSTED = "hosted"
+    RELAYED = "relayed"
+
+
+class Life(StrEnum):
+    """The first of an account's three independent states (community §6)."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+class Credential(StrEnum):
+    """The second: whether the person has chosen a password of their own."""
+
+    ONE_TIME = "one-time"
+    CHOSEN = "chosen"
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """What the directory lists of a person: the fields of the 15-column form that are not held elsewhere.
+
+    Organisation and account status come from the account itself, ``secure_email`` from its primary address.
+    ``ordinary_email`` is the non-secure address; it is never listed.
+    """
+
+    first_name: str
+    last_name: str
+    user_type: str = ""
+    address1: str = ""
+    address2: str = ""
+    town: str = ""
+    postcode: str = ""
+    telephone: str = ""
+    mobile: str = ""
+    description: str = ""
+    business_type: str = ""
+    area: str = ""
+    ordinary_email: str = ""
+
+
+class DevicePassword(Struct, frozen=True, kw_only=True):
+    """The public half of a device password; its verifier and slot are in the key store under ``id``."""
+
+    id: SecretId
+    name: str
+    protocols: tuple[str, ...]
+    created: int
+    expires: int | None = None
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """A member of the community: a person or function that signs in or is only listed.
+
+    ``version`` rises with every change that sessions and caches must notice. ``keys`` names the version of the
+    account's record in the key store (0: none yet). ``mailbox`` is None for relayed accounts. ``quota`` in octets.
+    """
+
+    id: AccountId
+    organisation: OrganisationId
+    kind: AccountKind
+    user_id: str
+    profile: Profile
+    life: Life = Life.NEW
+    credential: Credential = Credential.ONE_TIME
+    locked: bool = False
+    ex_directory: bool = False
+    mailbox: MailboxId | None = None
+    quota: int = 0
+    keys: int = 0
+    device_passwords: tuple[DevicePassword, ...] = ()
+    state_reason: str = ""
+    state_since: int = 0
+    created: int = 0
+    version: int = 1
+
+
+class OwnerKind(StrEnum):
+    """What an address belongs to."""
+
+    ACCOUNT = "account"
+    LIST = "list"
+    SHARED_MAILBOX = "shared-mailbox"
+
+
+class AddressRecord(Struct, frozen=True, kw_only=True):
+    """One canonical address and who owns it.
+
+    ``alias`` is False for the owner's one primary address. After a change of name the old address delivers until
+    ``delivers_until`` and stays reserved until ``reserved_until`` (community §3).
+    """
+
+    address: str
+    owner_kind: OwnerKind
+    owner: bytes
+    alias: bool = False
+    delivers_until: int | None = None
+    reserved_until: int | None = None
+
+
+class Role(StrEnum):
+    """What a role assignment gives; it covers its organisation and all below (community §4)."""
+
+    COMMUNITY_ADMINISTRATOR = "community-administrator"
+    ORGANISATION_ADMINISTRATOR = "organisation-administrator"
+    HELPDESK = "helpdesk"
+    ENGINEER = "engineer"
+    MAILBOX_USER = "mailbox-user"
+
+
+class RoleAssignment(Struct, frozen=True, kw_only=True):
+    """*account* has *role* over *organisation* and everything below; None stands for the whole community."""
+
+    id: RoleAssignmentId
+    account: AccountId
+    role: Role
+    organisation: OrganisationId | None
+    recovery_officer: bool = False
+    created: int = 0
+
+
+class DomainState(StrEnum):
+    """Whether mail may use a domain."""
+
+    APPROVED = "approved"
+    SUSPENDED = "suspended"
+
+
+class Domain(Struct, frozen=True, kw_only=True):
+    """A connection's domain in canonical form, with the suffix; two labels or more before it."""
+
+    name: str
+    connection: ConnectionId
+    organisation: OrganisationId
+    state: DomainState = DomainState.APPROVED
+    listed_members_only: bool = False
+
+
+class ConnectionKind(StrEnum):
+    """How an organisation's own mail system joins (community §2)."""
+
+    SERVER = "server"
+    CLOUD = "cloud"
+    GOVERNMENT = "government"
+
+
+class ConnectionState(StrEnum):
+    """Life of a connection (community §12)."""
+
+    TESTING = "testing"
+    LIVE = "live"
+    SUSPENDED = "suspended"
+
+
+class NextHop(Struct, frozen=True, kw_only=True):
+    """Where a connection takes mail: a host name and a port, never looked up as MX."""
+
+    host: str
+    port: int
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """An organisation's own mail system."""
+
+    id: ConnectionId
+    organisation: OrganisationId
+    kind: ConnectionKind
+    name: str
+    state: ConnectionState = ConnectionState.TESTING
+    next_hops: tuple[NextHop, ...] = ()
+    networks: tuple[str, ...] = ()
+    certificate_names: tuple[str, ...] = ()
+    tls_pins: tuple[str, ...] = ()
+    tenant: str = ""
+    contact: str = ""
+    created: int = 0
+    version: int = 1
+
+
+class WhoMayPost(StrEnum):
+    """Who may send to a list (community §8)."""
+
+    MEMBERS = "members"
+    ORGANISATION = "organisation"
+    COMMUNITY = "community"
+
+
+class MailList(Struct, frozen=True, kw_only=True):
+    """A distribution list; members are canonical addresses of accounts, relayed members or lists."""
+
+    id: ListId
+    organisation: OrganisationId
+    slug: str
+    name: str
+    members: tuple[str, ...] = ()
+    managers: tuple[AccountId, ...] = ()
+    who_may_post: WhoMayPost = WhoMayPost.ORGANISATION
+    ex_directory: bool = False
+    created: int = 0
+    version: int = 1
+
+
+class MailboxRight(StrEnum):
+    """What a member of a shared mailbox may do."""
+
+    READ = "read"
+    DELETE = "delete"
+    SEND = "send"
+
+
+class SharedMember(Struct, frozen=True, kw_only=True):
+    """One member of a shared mailbox and that member's rights."""
+
+    account: AccountId
+    rights: tuple[MailboxRight, ...]
+
+
+class SharedMailbox(Struct, frozen=True, kw_only=True):
+    """A mailbox that several accounts open."""
+
+    id: MailboxId
+    organisation: OrganisationId
+    slug: str
+    name: str
+    members: tuple[SharedMember, ...] = ()
+    managers: tuple[AccountId, ...] = ()
+    quota: int = 0
+    ex_directory: bool = False
+    created: int = 0
+    version: int = 1
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """Something the service does by itself: durable, claimed by one worker until ``claimed_until``."""
+
+    id: JobId
+    kind: str
+    due: int
+    subject: bytes = b""
+    every: int | None = None
+    attempts: int = 0
+    last_run: int | None = None
+    last_result: str = ""
+    claimed_by: str = ""
+    claimed_until: int = 0
+
+
+class LedgerEntry(Struct, frozen=True, kw_only=True):
+    """What was done, by whom, to what; written in the transaction of the act itself.
+
+    ``actor`` is the account's id, or empty for the local operator; ``details`` holds no personal data in clear.
+    """
+
+    act_id: ActId
+    act: str
+    moment: int
+    actor: bytes
+    subject_kind: str
+    subject: bytes
+    reason: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+#: Every record that a community store holds under an identifier or name of its own.
+Record = (
+    Organisation
+    | Account
+    | AddressRecord
+    | RoleAssignment
+    | Domain
+    | Connection
+    | MailList
+    | SharedMailbox
+    | Job
+)

@@ -1,0 +1,108 @@
+"""What decisions look at: an immutable, numbered view of the community, made for one moment.
+
+Dated states are resolved for :attr:`View.moment` by the decisions themselves through :mod:`cjsm.community.states`
+and by :meth:`View.address`, which no longer returns an address past its dates.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from msgspec import Struct
+
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.records import (
+    Account,
+    AddressRecord,
+    Connection,
+    Domain,
+    Job,
+    LedgerEntry,
+    MailList,
+    Organisation,
+    Record,
+    RoleAssignment,
+    SharedMailbox,
+)
+
+
+class View(Protocol):
+    """One state of the community. Absent things are None, never an error; iteration order is by identifier."""
+
+    @property
+    def number(self) -> int:
+        """The change sequence number of this state; it rises with every commit."""
+
+    @property
+    def moment(self) -> int:
+        """The time the view was made for, in seconds since the epoch."""
+
+    @property
+    def suffix(self) -> str:
+        """The community suffix, such as ``cjsm.test``."""
+
+    def organisation(self, identifier: OrganisationId) -> Organisation | None: ...
+
+    def organisation_below(self, parent: OrganisationId | None, slug: str) -> Organisation | None:
+        """The child of *parent* with *slug*; a top organisation where *parent* is None."""
+
+    def children(self, parent: OrganisationId | None) -> Iterable[Organisation]: ...
+
+    def organisation_of_abbreviation(self, abbreviation: str) -> Organisation | None: ...
+
+    def account(self, identifier: AccountId) -> Account | None: ...
+
+    def account_of_user_id(self, user_id: str) -> Account | None:
+        """The account with *user_id* (``first.last@abbrev``), compared without case."""
+
+    def accounts_in(self, organisation: OrganisationId) -> Iterable[Account]:
+        """The accounts directly in *organisation*."""
+
+    def address(self, address: str) -> AddressRecord | None:
+        """The record of a canonical *address* while it delivers at :attr:`moment`."""
+
+    def reserved_address(self, address: str) -> AddressRecord | None:
+        """The record of *address* while nobody else may have it, delivering or not."""
+
+    def addresses_of(self, owner: bytes) -> Iterable[AddressRecord]: ...
+
+    def roles_of(self, account: AccountId) -> Iterable[RoleAssignment]: ...
+
+    def roles_over(self, organisation: OrganisationId | None) -> Iterable[RoleAssignment]:
+        """Assignments made exactly at *organisation* (None: at the whole community)."""
+
+    def domain(self, name: str) -> Domain | None: ...
+
+    def domains_of(self, connection: ConnectionId) -> Iterable[Domain]: ...
+
+    def connection(self, identifier: ConnectionId) -> Connection | None: ...
+
+    def mail_list(self, identifier: ListId) -> MailList | None: ...
+
+    def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]: ...
+
+    def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None: ...
+
+    def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]: ...
+
+    def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
+        """The account whose personal mailbox *mailbox* is."""
+
+    def job(self, identifier: JobId) -> Job | None: ...
+
+    def jobs(self) -> Iterable[Job]: ...
+
+    def accounts(self) -> Iterable[Account]: ...
+
+    def organisations(self) -> Iterable[Organisation]: ...
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What an act does, decided in full before anything is written: one transaction, one ledger entry.
+
+    ``put`` replaces records by their identifier or name, indexes follow; ``removed`` takes records away.
+    ``entry`` is None only for jobs' own book-keeping.
+    """
+
+    put: tuple[Record, ...] = ()
+    removed: tuple[Record, ...] = ()
+    entry: LedgerEntry | None = None

@@ -1,0 +1,236 @@
+"""``cjsm.toml`` as typed settings: every limit in one place, with its default, unit and bounds.
+
+``etc/cjsm.toml`` explains each setting to operators; ``tests/test_configuration.py`` keeps it and this module equal.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+Octets = Annotated[int, Meta(ge=0, description="octets")]
+Seconds = Annotated[int, Meta(ge=1, description="seconds")]
+Days = Annotated[int, Meta(ge=0, description="days")]
+Count = Annotated[int, Meta(ge=1, description="count")]
+Port = Annotated[int, Meta(ge=1, le=65535, description="port")]
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class ConfigurationError(Exception):
+    """cjsm.toml cannot be used.
+
+    :ivar cure: what to change.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem)
+        self.cure = cure
+
+
+class CommunitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The community's own names."""
+
+    suffix: str = "cjsm.test"
+    service_name: str = "Secure mail"
+    helpdesk_contact: str = "your helpdesk"
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where data lives and how much disk it may take."""
+
+    data_directory: str = "/var/lib/cjsm"
+    secrets_directory: str = "/etc/cjsm/secrets"
+    run_directory: str = "/run/cjsm"
+    disk_floor: Octets = 256 * MIB
+    inline_body: Octets = 256 * KIB
+    mailbox_map: Octets = 16 * 1024 * MIB
+    map: Octets = 256 * 1024 * MIB
+    open_mailboxes: Count = 512
+    disk_threads: Count = 4
+    batch_entries: Count = 512
+    batch_octets: Octets = 16 * MIB
+
+
+class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The certificate the doors show."""
+
+    certificate: str = "/etc/cjsm/tls/server.pem"
+    key: str = "/etc/cjsm/tls/server.key"
+    authority: str = "/etc/cjsm/tls/authority.pem"
+    warn_before: Days = 30
+
+
+class ConnectionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many clients may be connected, over all doors."""
+
+    anonymous_per_source: Count = 20
+    per_account: Count = 10
+    listed_networks: tuple[str, ...] = ()
+    anonymous_per_listed_network: Count = 500
+    descriptors_percent: Annotated[int, Meta(ge=10, le=95, description="percent")] = 80
+
+
+class AccessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signing in."""
+
+    policy: str = "ncsc"
+    bcrypt_cost: Annotated[int, Meta(ge=4, le=18, description="log2 rounds")] = 12
+    argon2_memory: Annotated[int, Meta(ge=8, description="KiB")] = 46 * KIB
+    argon2_iterations: Count = 1
+    kdf_threads: Annotated[int, Meta(ge=0, description="threads, 0 for one per core")] = 0
+    kdf_queue: Count = 64
+    verification_cache: Annotated[int, Meta(ge=0, description="seconds")] = 900
+    unlock_cache: bool = True
+    verification_cache_entries: Count = 100_000
+    failures_to_close: Count = 10
+    failures_forgotten: Seconds = 86_400
+    source_failing_accounts: Count = 50
+    source_window: Seconds = 3_600
+    one_time_password_life: Seconds = 86_400
+    revalidate: Seconds = 5
+
+
+class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a message may be."""
+
+    message_octets: Octets = 26_214_400
+    recipients: Count = 1_000
+    header_octets: Octets = 100 * KIB
+    header_fields: Count = 1_000
+    received_fields: Count = 50
+    quota: Octets = 500 * MIB
+    over_quota_grace: Seconds = 86_400
+    delivery_workers: Count = 2
+    delivery_batch: Count = 256
+    retry_first: Seconds = 5
+    retry_most: Seconds = 600
+
+
+class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The submission doors."""
+
+    host_name: str = "localhost"
+    interface: str = "127.0.0.1"
+    submissions_port: Port | None = 465
+    submission_port: Port | None = 587
+    command_octets: Octets = 512
+    auth_octets: Octets = 12_288
+    parameters_octets: Octets = 2_048
+    text_line: Octets = 1_000
+    announced_recipients: Count = 100
+    handshake: Seconds = 10
+    command: Seconds = 300
+    data_block: Seconds = 180
+    data_rate: Annotated[int, Meta(ge=0, description="octets a second")] = 100
+    session: Seconds = 3_600
+    failed_sign_ins: Count = 3
+    bad_commands: Count = 10
+    pipelined_octets: Octets = 64 * KIB
+
+
+class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The POP3 door."""
+
+    interface: str = "127.0.0.1"
+    pop3s_port: Port | None = 995
+    line_octets: Octets = 255
+    auth_octets: Octets = 12_288
+    handshake: Seconds = 10
+    command: Seconds = 600
+    session: Seconds = 3_600
+    failed_sign_ins: Count = 3
+    bad_commands: Count = 10
+    pipelined_octets: Octets = 64 * KIB
+
+
+class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The LDAP door."""
+
+    interface: str = "127.0.0.1"
+    ldaps_port: Port | None = 636
+    anonymous_pdu_octets: Octets = 64 * KIB
+    pdu_octets: Octets = 1 * MIB
+    depth: Count = 32
+    filter_elements: Count = 100
+    outstanding: Count = 4
+    entries: Count = 100
+    term_characters: Count = 2
+    search_time: Seconds = 30
+    handshake: Seconds = 10
+    idle: Seconds = 600
+    session: Seconds = 3_600
+    failed_sign_ins: Count = 3
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the log holds."""
+
+    level: str = "info"
+    json: bool = False
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of cjsm.toml."""
+
+    community: CommunitySettings = field(default_factory=CommunitySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    connections: ConnectionSettings = field(default_factory=ConnectionSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    pop3: Pop3Settings = field(default_factory=Pop3Settings)
+    ldap: LdapSettings = field(default_factory=LdapSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+def load(path: Path) -> Settings:
+    """Read *path*.
+
+    :raises ConfigurationError: naming file, key and cure.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} does not exist", "run `cjsm init`, or name the file with --config or CJSM_CONFIG"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}", "check the file's owner and mode") from None
+
+
+def parse(text: str, name: str = "cjsm.toml") -> Settings:
+    """Return the settings of *text*; *name* is how errors call it.
+
+    :raises ConfigurationError: for TOML errors, unknown keys and values out of bounds.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{name} is not valid TOML: {error}", "correct that line") from None
+    _refuse_unknown(tables, Settings, "", name)
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml for the values it takes") from None
+
+
+def _refuse_unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str, name: str) -> None:
+    fields = {item.name: item for item in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            raise ConfigurationError(f"{name}: unknown setting {prefix}{key}", _nearest(prefix, key, fields))
+        inner = fields[key].type
+        if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, Mapping):
+            _refuse_unknown(value, inner, f"{prefix}{key}.", name)
+
+
+def _nearest(prefix: str, key: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.0)
+    return f"did you mean {prefix}{close[0]}?" if close else "remove it"

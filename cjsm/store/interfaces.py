@@ -1,0 +1,351 @@
+"""What every room may ask of a store. Back ends implement these and nothing outside :mod:`cjsm.suite` names one.
+
+Every call returns a Deferred and may fail with :class:`Unavailable`. Where a write fails with ``maybe_committed``,
+repeating it with the same identifier is safe: every act carries one and happens at most once.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from cjsm.community.identifiers import AccountId, ActId, BodyId, DeliveryId, MailboxId, SecretId
+from cjsm.community.view import Change, View
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """Something a store could not do."""
+
+
+class Unavailable(StoreError):
+    """The store cannot answer now; nothing is known to be wrong with the request.
+
+    :ivar maybe_committed: True when a write may or may not have happened.
+    """
+
+    def __init__(self, reason: str, *, maybe_committed: bool = False) -> None:
+        super().__init__(reason)
+        self.maybe_committed = maybe_committed
+
+
+class NewerStore(StoreError):
+    """The store was written by a newer version of this software; nothing was touched."""
+
+
+class Damaged(StoreError):
+    """A record or file is not what was written."""
+
+
+class Missing(StoreError):
+    """What was asked for is not in the store."""
+
+
+class DiskFull(Unavailable):
+    """Below the floor of free space: nothing is written, reading goes on."""
+
+
+class LeaseTaken(StoreError):
+    """Another session holds the maildrop."""
+
+
+class ICommunityStore(Interface):
+    """Organisations, accounts and all that administration writes; the one commit point of every act."""
+
+    def read(function: Callable[[View], T]) -> "Deferred[T]":
+        """Run *function* over the newest view, within one slice: it must not keep the view."""
+
+    def read_now(function: Callable[[View], T]) -> T:
+        """The same without a Deferred, for decisions on the reactor thread that look at few records."""
+
+    def commit(act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
+        """Run *decide* inside a write transaction and apply the change it returns with its ledger entry.
+
+        An exception of *decide* reaches the caller and nothing is written. An *act_id* seen before returns
+        the change without applying it again.
+        """
+
+    def number() -> int:
+        """The change sequence number now; cheap enough to ask four times a second."""
+
+    def entries(after: int, limit: int) -> "Deferred[Sequence[tuple[int, bytes]]]":
+        """Ledger entries with a number above *after*: (number, canonical encoding), at most *limit*."""
+
+
+class IKeyStore(Interface):
+    """Verifiers, slots, grants and signed public keys. A record is written before the act that names its version.
+
+    Values are opaque encodings made by the vault; keys are (account or mailbox, version).
+    """
+
+    def put(owner: bytes, version: int, value: bytes) -> "Deferred[None]":
+        """Keep *value*, synced, as *version* of *owner*. Writing the same again changes nothing."""
+
+    def get(owner: bytes, version: int) -> "Deferred[bytes]":
+        """:raises Missing: when there is no such version."""
+
+    def get_now(owner: bytes, version: int) -> bytes:
+        """The same without a Deferred, for small records on the reactor thread."""
+
+    def latest(owner: bytes) -> int:
+        """The highest version written for *owner*, named or not; 0 when none."""
+
+    def sweep(owner: bytes, keep: Sequence[int]) -> "Deferred[int]":
+        """Remove the versions of *owner* that are not in *keep*; returns how many went."""
+
+    def destroy(owner: bytes) -> "Deferred[None]":
+        """Remove everything of *owner*."""
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Failed secrets of one account from one source network: the distinct 16-bit keyed tags and when."""
+
+    tags: tuple[int, ...] = ()
+    first: int = 0
+    last: int = 0
+
+
+class IActivity(Interface):
+    """What happens often: failures and lockouts (synced at once), last login and use (merged, once a second)."""
+
+    def failures(account: bytes, network: str) -> Failure:
+        """What is known of *account* from *network*."""
+
+    def failed(account: bytes, network: str, tag: int, moment: int) -> "Deferred[Failure]":
+        """Add a failure; an equal tag counts once. Fires when synced."""
+
+    def forget(account: bytes, network: str) -> "Deferred[None]":
+        """Drop the failures of *account* from *network*, after a success."""
+
+    def forget_all(account: bytes) -> "Deferred[None]":
+        """Drop every failure of *account*: it was unlocked."""
+
+    def known_network(account: bytes, network: str) -> bool:
+        """Whether *account* ever signed in from *network*."""
+
+    def used(account: bytes, network: str, protocol: str, secret: SecretId | None, moment: int) -> None:
+        """Remember a successful login; merged and written within a second."""
+
+    def last_used(account: bytes) -> Sequence[tuple[str, int]]:
+        """(protocol or hexadecimal secret id, moment) pairs of *account*."""
+
+    def prune(before: int) -> "Deferred[int]":
+        """Forget failures older than *before*."""
+
+
+class SpoolDelivery(Struct, frozen=True, kw_only=True):
+    """One recipient mailbox of a spooled message. ``wrap`` is the vault's wrap, encoded."""
+
+    mailbox: MailboxId
+    delivery_id: DeliveryId
+    generation: int
+    octets: int
+    wrap: bytes
+
+
+class SpoolEntry(Struct, frozen=True, kw_only=True):
+    """One accepted message: what delivery needs and nothing readable.
+
+    ``body`` is the sealed body itself up to the inline limit, else None and the body store holds ``body_id``.
+    ``sealed_octets`` is the length of the sealed body. ``envelope`` is sealed under the queue key.
+    """
+
+    id: bytes
+    accepted: int
+    body_id: BodyId
+    sealed_octets: int
+    summary: bytes
+    envelope: bytes
+    deliveries: tuple[SpoolDelivery, ...]
+    body: bytes | None = None
+
+
+class Claimed(Struct, frozen=True, kw_only=True):
+    """An entry handed to a worker. ``sequence`` rises with acceptance; ``attempts`` counts earlier tries."""
+
+    sequence: int
+    attempts: int
+    entry: SpoolEntry
+    remaining: tuple[DeliveryId, ...]
+
+
+class SpoolStatus(Struct, frozen=True, kw_only=True):
+    """What waits: number of entries, their sealed octets and when the oldest was accepted (0: none)."""
+
+    entries: int
+    octets: int
+    oldest: int
+
+
+class ISpool(Interface):
+    """Accepted, not yet delivered."""
+
+    def put(entry: SpoolEntry) -> "Deferred[int]":
+        """Fires with the entry's sequence when it is on stable storage; commits gather (group commit).
+
+        :raises DiskFull: below the floor of free space.
+        """
+
+    def claim(worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
+        """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*."""
+
+    def done(progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
+        """Deliveries made, per sequence; an entry whose last delivery is done leaves the spool.
+
+        Its spooled body is released afterwards.
+        """
+
+    def defer(sequence: int, until: int, reason: str) -> "Deferred[None]":
+        """Try *sequence* again at *until*; *reason* is for the operator."""
+
+    def waiting(mailbox: MailboxId) -> int:
+        """Octets that the spool holds for *mailbox*."""
+
+    def low_water() -> int:
+        """Every sequence below this one has left the spool."""
+
+    def status() -> SpoolStatus:
+        """What waits now."""
+
+    def on_arrival(notify: Callable[[], object]) -> None:
+        """Call *notify* on the reactor thread when something was put."""
+
+
+class IBodyWriter(Interface):
+    """A sealed body on its way to disk."""
+
+    def write(sealed: bytes) -> "Deferred[None]":
+        """Append *sealed*; wait for the Deferred before the next write."""
+
+    def finish() -> "Deferred[None]":
+        """File and directory are on stable storage when it fires."""
+
+    def abort() -> "Deferred[None]":
+        """Take everything away again."""
+
+
+class IBodyReader(Interface):
+    """Random access to one sealed body."""
+
+    octets = Attribute("Length of the sealed body in octets.")
+
+    def read(offset: int, length: int) -> "Deferred[bytes]":
+        """Exactly the octets asked for.
+
+        :raises Damaged: when the body is shorter.
+        """
+
+    def close() -> None:
+        """Give the descriptor back. Idempotent."""
+
+
+class IBodyStore(Interface):
+    """Sealed bodies too large for a record. One copy per machine, however many mailboxes keep it."""
+
+    def create(body_id: BodyId) -> "Deferred[Any]":
+        """Begin a body in the spool; fires with an :class:`IBodyWriter`."""
+
+    def release(body_id: BodyId) -> "Deferred[None]":
+        """The spool no longer needs *body_id*; mailboxes that keep it still have it."""
+
+    def sweep(known: Callable[[BodyId], bool], before: int) -> "Deferred[int]":
+        """Remove spooled bodies older than *before* that *known* does not know: orphans of a crash."""
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One message of a mailbox as its list holds it.
+
+    ``octets`` as POP3 counts them, fixed at delivery. ``chain`` is the running hash up to this row.
+    """
+
+    uid: int
+    octets: int
+    delivery_id: DeliveryId
+    generation: int
+    flags: int
+    chain: bytes
+
+
+class MailboxList(Struct, frozen=True, kw_only=True):
+    """A mailbox's rows, oldest first, and its head: the sequence number and running hash of the last append."""
+
+    rows: tuple[Row, ...]
+    sequence: int
+    chain: bytes
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """One message for one mailbox: what :meth:`IMailStore.deliver` writes.
+
+    ``spool_sequence`` lets delivered ids be pruned below the spool's low-water mark.
+    """
+
+    delivery_id: DeliveryId
+    spool_sequence: int
+    generation: int
+    octets: int
+    body_id: BodyId
+    sealed_octets: int
+    wrap: bytes
+    summary: bytes
+    body: bytes | None = None
+
+
+class StoredMessage(Struct, frozen=True, kw_only=True):
+    """What opening a message needs: the wrap, the summary and a reader of the sealed body."""
+
+    row: Row
+    wrap: bytes
+    summary: bytes
+    body: Any
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """What a mailbox holds: visible messages and their octets."""
+
+    messages: int = 0
+    octets: int = 0
+
+
+class IMailStore(Interface):
+    """The mailboxes."""
+
+    def deliver(mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
+        """Write *batch* in one synced transaction: rows, usage and delivered ids.
+
+        Idempotent by delivery id; never refuses for quota. Delivered ids with a spool sequence below *low_water*
+        are pruned.
+        """
+
+    def list(mailbox: MailboxId) -> "Deferred[MailboxList]":
+        """The rows; a mailbox nothing was delivered to has none."""
+
+    def open(mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":
+        """:raises Missing: when the message is not there (any more)."""
+
+    def delete(mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[None]":
+        """Remove the messages, all in one synced transaction or none; bodies are released afterwards."""
+
+    def usage(mailbox: MailboxId) -> "Deferred[Usage]":
+        """What *mailbox* holds now."""
+
+    def lease(mailbox: MailboxId, member: AccountId) -> "Deferred[Any]":
+        """Take the maildrop (mailbox, member); fires with an :class:`ILease`.
+
+        :raises LeaseTaken: while another session, here or in another process, holds it.
+        """
+
+    def destroy(mailbox: MailboxId) -> "Deferred[None]":
+        """Remove everything of *mailbox*."""
+
+
+class ILease(Interface):
+    """A maildrop held by one session."""
+
+    fence = Attribute("A number that rises with every lease of this maildrop (back ends with one store compare it).")
+
+    def release() -> None:
+        """Give the maildrop back. Idempotent; the end of the process does it too."""

@@ -1,0 +1,1 @@
+"""Tests of the CJSM suite; the tree mirrors ``cjsm/``."""
