@@ -16,7 +16,6 @@ Octets = Annotated[int, Meta(ge=0, description="octets")]
 Seconds = Annotated[int, Meta(ge=1, description="seconds")]
 Days = Annotated[int, Meta(ge=0, description="days")]
 Count = Annotated[int, Meta(ge=1, description="count")]
-Port = Annotated[int, Meta(ge=1, le=65535, description="port")]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -116,9 +115,8 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The submission doors."""
 
     host_name: str = "localhost"
-    interface: str = "127.0.0.1"
-    submissions_port: Port | None = 465
-    submission_port: Port | None = 587
+    submissions: str = "tcp:465"
+    submission: str = "tcp:587"
     command_octets: Octets = 512
     auth_octets: Octets = 12_288
     parameters_octets: Octets = 2_048
@@ -137,8 +135,7 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The POP3 door."""
 
-    interface: str = "127.0.0.1"
-    pop3s_port: Port | None = 995
+    pop3s: str = "tcp:995"
     line_octets: Octets = 255
     auth_octets: Octets = 12_288
     handshake: Seconds = 10
@@ -152,8 +149,7 @@ class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The LDAP door."""
 
-    interface: str = "127.0.0.1"
-    ldaps_port: Port | None = 636
+    ldaps: str = "tcp:636"
     anonymous_pdu_octets: Octets = 64 * KIB
     pdu_octets: Octets = 1 * MIB
     depth: Count = 32

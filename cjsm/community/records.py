@@ -116,8 +116,9 @@ class DevicePassword(Struct, frozen=True, kw_only=True):
 class Account(Struct, frozen=True, kw_only=True):
     """A member of the community: a person or function that signs in or is only listed.
 
-    ``version`` rises with every change that sessions and caches must notice. ``keys`` names the version of the
-    account's record in the key store (0: none yet). ``mailbox`` is None for relayed accounts. ``quota`` in octets.
+    ``version`` rises with every change that sessions and caches must notice. ``keys`` and ``mailbox_keys`` name the
+    versions of the account's and the mailbox's records in the key store (0: none yet). ``mailbox`` is None for
+    relayed accounts. ``quota`` in octets.
     """
 
     id: AccountId
@@ -132,6 +133,7 @@ class Account(Struct, frozen=True, kw_only=True):
     mailbox: MailboxId | None = None
     quota: int = 0
     keys: int = 0
+    mailbox_keys: int = 0
     device_passwords: tuple[DevicePassword, ...] = ()
     state_reason: str = ""
     state_since: int = 0
@@ -289,6 +291,7 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     members: tuple[SharedMember, ...] = ()
     managers: tuple[AccountId, ...] = ()
     quota: int = 0
+    keys: int = 0
     ex_directory: bool = False
     created: int = 0
     version: int = 1
