@@ -39,3 +39,7 @@ class AccessUnavailable(AccessError):
 
     def __init__(self) -> None:
         super().__init__("sign-in is not available at the moment, try again later")
+
+
+class NotOffered(AccessError):
+    """Signed in, but this account has nothing behind this door; the text says what it has."""

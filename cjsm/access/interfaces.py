@@ -9,7 +9,11 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface, implementer
 
 
-@implementer(ICredentials)
+class ILoginAttempt(ICredentials):
+    """Marks :class:`LoginAttempt` for the portal."""
+
+
+@implementer(ILoginAttempt)
 class LoginAttempt:
     """A name and a secret as a client sent them, and where they came from.
 
