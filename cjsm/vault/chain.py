@@ -1,0 +1,14 @@
+"""The running hash of a mailbox's list: each row binds all that came before it."""
+
+import hashlib
+
+from cjsm.vault.encoding import bound
+
+#: What the first row's hash builds on.
+START = bytes(32)
+
+
+def advance(previous: bytes, uid: int, octets: int, delivery_id: bytes, generation: int) -> bytes:
+    """Return the running hash after appending one row, 32 octets."""
+    row = bound(b"cjsm mailbox row", previous, uid, octets, delivery_id, generation)
+    return hashlib.sha256(row).digest()

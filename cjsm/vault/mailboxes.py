@@ -1,0 +1,96 @@
+"""A mailbox's generations: one seed each, its public half signed by the community, granted to members' mail keys."""
+
+from msgspec import Struct
+
+from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.vault.encoding import SUITE, bound, check_suite
+from cjsm.vault.errors import NotAuthentic
+from cjsm.vault.hybrid import PrivateKey, PublicKey, new_seed
+from cjsm.vault.secrets import Versions
+from cjsm.vault.signing import SigningKey
+
+
+class GenerationKey(Struct, frozen=True, kw_only=True, array_like=True):
+    """The public half of one generation, signed: nobody who only writes the disk can put a key of their own there."""
+
+    suite: int
+    mailbox: MailboxId
+    generation: int
+    public: bytes
+    key_number: int
+    signature: bytes
+
+
+class Grant(Struct, frozen=True, kw_only=True, array_like=True):
+    """A generation's seed, sealed to one epoch of a member's mail key."""
+
+    suite: int
+    mailbox: MailboxId
+    generation: int
+    member: AccountId
+    epoch: int
+    sealed: bytes
+
+
+def _statement(mailbox: bytes, generation: int, public: bytes) -> bytes:
+    return bound(b"cjsm mailbox key", SUITE, mailbox, generation, public)
+
+
+def new_generation(
+    mailbox: MailboxId, generation: int, community: Versions[SigningKey]
+) -> tuple[bytes, GenerationKey]:
+    """Return a fresh seed and its signed public half."""
+    seed = new_seed()
+    public = PrivateKey(seed).public
+    return seed, GenerationKey(
+        suite=SUITE,
+        mailbox=mailbox,
+        generation=generation,
+        public=public,
+        key_number=community.number,
+        signature=community.current.sign(_statement(mailbox, generation, public)),
+    )
+
+
+def check_generation(key: GenerationKey, mailbox: MailboxId, community: Versions[SigningKey]) -> PublicKey:
+    """Return the public key to seal to.
+
+    :raises NotAuthentic: when the community did not sign it for *mailbox*.
+    """
+    check_suite(key.suite)
+    if key.mailbox != mailbox:
+        raise NotAuthentic("the public key belongs to another mailbox")
+    statement = _statement(key.mailbox, key.generation, key.public)
+    community.of(key.key_number).public.verify(key.signature, statement)
+    return PublicKey(key.public)
+
+
+def _grant_info(mailbox: bytes, generation: int, member: bytes, epoch: int) -> bytes:
+    return bound(b"cjsm grant", SUITE, mailbox, generation, member, epoch)
+
+
+def grant(seed: bytes, key: GenerationKey, member: AccountId, epoch: int, to: PublicKey) -> Grant:
+    """Return the *seed* of generation *key* for *member*, whose mail key of *epoch* is *to*."""
+    return Grant(
+        suite=SUITE,
+        mailbox=key.mailbox,
+        generation=key.generation,
+        member=member,
+        epoch=epoch,
+        sealed=to.seal(seed, _grant_info(key.mailbox, key.generation, member, epoch)),
+    )
+
+
+def open_grant(granted: Grant, key: GenerationKey, member: PrivateKey) -> PrivateKey:
+    """Return the private key of the mailbox's generation.
+
+    :raises NotAuthentic: when the grant was changed, or its seed does not give the signed public key: an alarm.
+    """
+    check_suite(granted.suite)
+    if (granted.mailbox, granted.generation) != (key.mailbox, key.generation):
+        raise NotAuthentic("the grant belongs to another mailbox or generation")
+    info = _grant_info(granted.mailbox, granted.generation, granted.member, granted.epoch)
+    opened = PrivateKey(member.open(granted.sealed, info))
+    if opened.public != key.public:
+        raise NotAuthentic("the granted seed does not give the mailbox's signed public key")
+    return opened

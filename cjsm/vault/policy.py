@@ -1,0 +1,67 @@
+"""What a new password must be (community §7); profiles are values, not code paths."""
+
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+from msgspec import Struct
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from cjsm.vault.errors import BadPassword
+from cjsm.vault.passwords import normalise
+
+
+class PasswordPolicy(Struct, frozen=True, kw_only=True):
+    """One profile. Lengths in characters; ``classes`` of lower, upper, digit and other that must occur."""
+
+    user_length: int
+    administrator_length: int
+    longest: int = 128
+    classes: int = 1
+    deny_common: bool = True
+
+
+POLICIES = {
+    "ncsc": PasswordPolicy(user_length=12, administrator_length=14),
+    "legacy": PasswordPolicy(user_length=8, administrator_length=10, classes=3, deny_common=False),
+}
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def check_password(secret: bytes, policy: PasswordPolicy, names: Iterable[str], *, administrator: bool) -> None:
+    """Refuse what the policy does not allow.
+
+    :param names: the person's own names and user ID, which must not occur in the password.
+    :raises BadPassword: saying what is wrong and what would do.
+    """
+    password = normalise(secret).decode("utf-8")
+    shortest = policy.administrator_length if administrator else policy.user_length
+    if len(password) < shortest:
+        raise BadPassword(f"a password needs at least {shortest} characters; three random words do well")
+    if len(password) > policy.longest:
+        raise BadPassword(f"a password has at most {policy.longest} characters")
+    if _classes(password) < policy.classes:
+        raise BadPassword(f"use {policy.classes} of: small letters, capitals, digits, other characters")
+    folded = password.casefold()
+    if any(len(name) > 2 and name.casefold() in folded for name in names):
+        raise BadPassword("a password must not contain your own name")
+    if policy.deny_common and _is_common(folded):
+        raise BadPassword("this password is one of the first that anybody would try; three random words do well")
+
+
+def _classes(password: str) -> int:
+    named = ("Ll", "Lu", "Nd")
+    return len({kind if kind in named else "other" for kind in map(unicodedata.category, password)})
+
+
+def _is_common(folded: str) -> bool:
+    """Whether it is a common password, or one with digits and signs around it, or repeated."""
+    core = folded.strip("0123456789!?.,*#$-_ ")
+    repeated = any(
+        len(folded) % size == 0 and folded == folded[:size] * (len(folded) // size) for size in range(1, 7)
+    )
+    return repeated or folded in _common() or (core in _common() and len(folded) - len(core) < 6)

@@ -1,0 +1,44 @@
+"""Ed25519 signatures (RFC 8032) of the service's own statements."""
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from cjsm.vault.errors import NotAuthentic
+
+
+class VerifyingKey:
+    """The public half."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key = key
+
+    @property
+    def octets(self) -> bytes:
+        """The 32 octets of the public key."""
+        return self._key.public_bytes_raw()
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Check *signature* over *message*.
+
+        :raises NotAuthentic: when it does not hold.
+        """
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature as error:
+            raise NotAuthentic("signature does not hold") from error
+
+
+class SigningKey:
+    """The private half; shows nothing of itself."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = VerifyingKey(key.public_key())
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature over *message*, 64 octets."""
+        return self._key.sign(message)
