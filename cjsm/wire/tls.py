@@ -1,0 +1,168 @@
+"""The TLS that every door speaks: 1.2 with AEAD suites and 1.3, X25519MLKEM768 first, certificates that can be swapped.
+
+Inside TLS 1.3 the groups are OpenSSL's own: since 3.5 it prefers X25519MLKEM768 even when the client has to send another
+key share for it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamServerEndpoint,
+    ITransport,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+TLS_1_2_SUITES = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!aDSS:!PSK"
+
+_NO_RENEGOTIATION: int = SSL.OP_NO_RENEGOTIATION  # type: ignore[attr-defined]  # defined in a branch mypy leaves out
+_OPTIONS = SSL.OP_NO_COMPRESSION | _NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
+
+
+class TlsError(Exception):
+    """A certificate or key cannot be used.
+
+    :ivar cure: what to do about it.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem)
+        self.cure = cure
+
+
+class Negotiated(Struct, frozen=True):
+    """What a connection agreed on.
+
+    :ivar version: as in ``TLSv1.3``.
+    :ivar cipher: OpenSSL's name of the suite.
+    :ivar group: name of the key exchange group, or None if unknown.
+    """
+
+    version: str
+    cipher: str
+    group: str | None
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTls:
+    """A door's TLS. Connections made after :meth:`reload` show the new certificate, earlier ones go on as they are.
+
+    Give it to ``transport.startTLS``, :func:`over_tls` or :class:`TlsEndpoint`.
+
+    :param certificate: PEM file: the server's certificate, then those that link it to its authority.
+    :param key: PEM file with its private key.
+    :param protocol: ALPN name; a client that offers names without this one is refused (RFC 7301 §3.2).
+    :param tickets: let clients resume sessions.
+    :raises TlsError: when the files cannot be used.
+    """
+
+    def __init__(self, certificate: Path, key: Path, *, protocol: bytes | None = None, tickets: bool = True) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._protocol = protocol
+        self._tickets = tickets
+        self._context = self._load()
+
+    def reload(self) -> None:
+        """Read the files again; on failure the old certificate stays in use.
+
+        :raises TlsError: when the files cannot be used.
+        """
+        self._context = self._load()
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Make the OpenSSL object of a new connection."""
+        return SSL.Connection(self._context, None)
+
+    def _load(self) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(_OPTIONS if self._tickets else _OPTIONS | SSL.OP_NO_TICKET)
+        context.set_cipher_list(TLS_1_2_SUITES)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_session_id(b"cjsm")
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        if self._protocol is not None:
+            context.set_alpn_select_callback(_only(self._protocol))
+        _read(self._certificate, "certificate", context.use_certificate_chain_file)
+        _read(self._key, "key", context.use_privatekey_file)
+        _matched(context, self._certificate, self._key)
+        return context
+
+
+def _read(path: Path, what: str, use: Callable[[str], object]) -> None:
+    try:
+        path.read_bytes()
+    except FileNotFoundError:
+        raise TlsError(
+            f"the TLS {what} {path} does not exist", f"put it there, or correct tls.{what} in cjsm.toml"
+        ) from None
+    except OSError as error:
+        raise TlsError(
+            f"the TLS {what} {path} cannot be read: {error.strerror}",
+            "let the user that the service runs as read this file",
+        ) from None
+    try:
+        use(str(path))
+    except SSL.Error as error:
+        if what == "key" and "mismatch" in str(error):
+            return
+        raise TlsError(f"the TLS {what} {path} is not a PEM {what}", f"put the {what} there in PEM form") from None
+
+
+def _matched(context: SSL.Context, certificate: Path, key: Path) -> None:
+    try:
+        context.check_privatekey()
+    except SSL.Error:
+        raise TlsError(
+            f"the TLS key {key} does not belong to the certificate {certificate}",
+            "put in place the key that the certificate was issued for, then `cjsm reload`",
+        ) from None
+
+
+def _only(protocol: bytes) -> Callable[[SSL.Connection, list[bytes]], bytes]:
+    def choose(_connection: SSL.Connection, offered: list[bytes]) -> bytes:
+        if protocol not in offered:
+            raise SSL.Error([("SSL routines", "", "no application protocol")])
+        return protocol
+
+    return choose
+
+
+def negotiated(transport: ITransport) -> Negotiated | None:
+    """Return what *transport* agreed on, or None before the handshake is done and without TLS."""
+    handle: Any = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, SSL.Connection):
+        return None
+    cipher = handle.get_cipher_name()
+    if cipher is None:
+        return None
+    return Negotiated(handle.get_protocol_version_name(), cipher, handle.get_group_name())
+
+
+def over_tls(factory: IProtocolFactory, tls: ServerTls, clock: IReactorTime) -> TLSMemoryBIOFactory:
+    """Return *factory* behind implicit TLS."""
+    return TLSMemoryBIOFactory(tls, False, factory, clock)
+
+
+@implementer(IStreamServerEndpoint)
+class TlsEndpoint:
+    """Implicit TLS on any endpoint."""
+
+    def __init__(self, endpoint: IStreamServerEndpoint, tls: ServerTls, clock: IReactorTime) -> None:
+        self._endpoint = endpoint
+        self._tls = tls
+        self._clock = clock
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen; see :class:`IStreamServerEndpoint`."""
+        return self._endpoint.listen(over_tls(protocolFactory, self._tls, self._clock))
