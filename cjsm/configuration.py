@@ -45,7 +45,6 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     data_directory: str = "/var/lib/cjsm"
     secrets_directory: str = "/etc/cjsm/secrets"
-    run_directory: str = "/run/cjsm"
     disk_floor: Octets = 256 * MIB
     inline_body: Octets = 256 * KIB
     mailbox_map: Octets = 16 * 1024 * MIB

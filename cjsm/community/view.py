@@ -106,3 +106,22 @@ class Change(Struct, frozen=True, kw_only=True):
     put: tuple[Record, ...] = ()
     removed: tuple[Record, ...] = ()
     entry: LedgerEntry | None = None
+
+
+def record_key(record: Record) -> bytes | str:
+    """Return what a record is found under: its name for addresses and domains, its identifier otherwise."""
+    if isinstance(record, AddressRecord):
+        return record.address
+    if isinstance(record, Domain):
+        return record.name
+    return record.id
+
+
+def address_delivers(record: AddressRecord, moment: int) -> bool:
+    """Whether mail to the address still reaches its owner."""
+    return record.delivers_until is None or moment < record.delivers_until
+
+
+def address_is_reserved(record: AddressRecord, moment: int) -> bool:
+    """Whether nobody else may have the address."""
+    return address_delivers(record, moment) or record.reserved_until is None or moment < record.reserved_until

@@ -1,0 +1,140 @@
+"""Who may do what: one table of roles and one function that asks it (community §4). Deny by default."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from cjsm.community.errors import NotAllowed
+from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.records import Role, RoleAssignment
+from cjsm.community.states import chain, may_sign_in
+from cjsm.community.view import View
+
+
+class Action(StrEnum):
+    """Everything that somebody may or may not do."""
+
+    MAKE_TOP_ORGANISATION = "make top organisations"
+    MAKE_SUB_ORGANISATION = "make sub-organisations"
+    CHANGE_ORGANISATION = "change the organisation"
+    MANAGE_USERS = "manage users"
+    FIND_USERS = "find users"
+    UNLOCK = "unlock users"
+    RESET = "reset credentials"
+    GRANT_ROLE = "appoint administrators"
+    MANAGE_LISTS = "manage lists"
+    MANAGE_SHARED_MAILBOXES = "manage shared mailboxes"
+    SET_QUOTA = "set quotas"
+    MANAGE_CONNECTIONS = "manage connections and domains"
+    TEST_CONNECTIONS = "test connections"
+    SEE_QUEUES = "see queues"
+    TRACE = "trace messages"
+    REPORTS = "see reports"
+    OWN_SETTINGS = "change one's own settings"
+    OWN_SECRETS = "change one's own password and device passwords"
+
+
+_ORGANISATION_ADMINISTRATOR = frozenset(
+    {
+        Action.MAKE_SUB_ORGANISATION,
+        Action.CHANGE_ORGANISATION,
+        Action.MANAGE_USERS,
+        Action.FIND_USERS,
+        Action.UNLOCK,
+        Action.RESET,
+        Action.GRANT_ROLE,
+        Action.MANAGE_LISTS,
+        Action.MANAGE_SHARED_MAILBOXES,
+        Action.SET_QUOTA,
+        Action.REPORTS,
+    }
+)
+
+#: What each role gives over its organisation and all below.
+POWERS: dict[Role, frozenset[Action]] = {
+    Role.COMMUNITY_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR
+    | {Action.MAKE_TOP_ORGANISATION, Action.MANAGE_CONNECTIONS, Action.SEE_QUEUES, Action.TRACE},
+    Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
+    Role.HELPDESK: frozenset({Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.TRACE}),
+    Role.ENGINEER: frozenset({Action.TEST_CONNECTIONS, Action.SEE_QUEUES}),
+    Role.MAILBOX_USER: frozenset(),
+}
+
+#: What everybody may do to themselves.
+_OWN = frozenset({Action.OWN_SETTINGS, Action.OWN_SECRETS})
+
+#: Roles that only a community administrator gives, and only over the whole community.
+COMMUNITY_ROLES = frozenset({Role.COMMUNITY_ADMINISTRATOR, Role.HELPDESK, Role.ENGINEER})
+
+#: The local operator: a shell on the server, no account.
+OPERATOR = None
+
+
+class Permission(Struct, frozen=True):
+    """An answer and why. ``break_glass``: allowed only because the local operator asks; everybody hears of it."""
+
+    allowed: bool
+    reason: str
+    break_glass: bool = False
+
+
+def may(
+    view: View,
+    actor: AccountId | None,
+    action: Action,
+    organisation: OrganisationId | None,
+    *,
+    account: AccountId | None = None,
+) -> Permission:
+    """Decide whether *actor* may do *action* to something of *organisation* (None: of the whole community).
+
+    :param actor: an account, or :data:`OPERATOR`.
+    :param account: whose, for what everybody may do to themselves.
+    """
+    if actor is OPERATOR:
+        return Permission(True, "local operator on the server", break_glass=True)
+    acting = view.account(actor)
+    if acting is None or not may_sign_in(view, acting):
+        return Permission(False, "this account may not act at the moment")
+    if action in _OWN:
+        own = account == actor
+        return Permission(own, "one's own" if own else "only the person may do this")
+    covering = {found.id for found in chain(view, organisation)} if organisation is not None else set()
+    for assignment in view.roles_of(actor):
+        if action in POWERS[assignment.role] and _covers(assignment, covering):
+            return Permission(True, f"{assignment.role} of {_place(view, assignment)}")
+    return Permission(False, f"no role that lets this account {action} there")
+
+
+def _covers(assignment: RoleAssignment, covering: set[OrganisationId]) -> bool:
+    return assignment.organisation is None or assignment.organisation in covering
+
+
+def _place(view: View, assignment: RoleAssignment) -> str:
+    found = view.organisation(assignment.organisation) if assignment.organisation is not None else None
+    return found.slug if found is not None else "the community"
+
+
+def may_grant(view: View, actor: AccountId | None, role: Role, organisation: OrganisationId | None) -> Permission:
+    """Decide whether *actor* may give or take *role* over *organisation*: nobody gives more than they have."""
+    permission = may(view, actor, Action.GRANT_ROLE, organisation)
+    if not permission.allowed or actor is OPERATOR:
+        return permission
+    if role in COMMUNITY_ROLES or organisation is None:
+        over_all = any(
+            found.role is Role.COMMUNITY_ADMINISTRATOR and found.organisation is None
+            for found in view.roles_of(actor)
+        )
+        if not over_all:
+            return Permission(False, "only a community administrator gives this role")
+    return permission
+
+
+def require(permission: Permission) -> Permission:
+    """Return *permission* when it was given.
+
+    :raises NotAllowed: with its reason.
+    """
+    if not permission.allowed:
+        raise NotAllowed(permission.reason, "ask an administrator of that organisation")
+    return permission

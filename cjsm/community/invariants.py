@@ -1,0 +1,42 @@
+"""What holds in every community, whatever acts led to it."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from cjsm.community.records import AccountKind, OwnerKind
+from cjsm.community.states import DEEPEST, chain
+from cjsm.community.view import View
+
+
+def problems(view: View) -> list[str]:
+    """Return what does not hold, in words; empty when all is well. Reads every record."""
+    return [*_organisations(view), *_accounts(view)]
+
+
+def _organisations(view: View) -> Iterator[str]:
+    found = list(view.organisations())
+    for organisation in found:
+        above = tuple(chain(view, organisation.id))
+        if above[-1].parent is not None or len(above) >= DEEPEST:
+            yield f"organisation {organisation.slug} hangs below nothing, or in a circle"
+        for assignment in view.roles_over(organisation.id):
+            if view.account(assignment.account) is None:
+                yield f"a role over {organisation.slug} belongs to nobody"
+    places = Counter((organisation.parent, organisation.slug) for organisation in found)
+    yield from (f"two organisations {slug} in one place" for (_, slug), many in places.items() if many > 1)
+    names = Counter(organisation.abbreviation for organisation in found if organisation.abbreviation)
+    yield from (f"the abbreviation {name} is used twice" for name, many in names.items() if many > 1)
+
+
+def _accounts(view: View) -> Iterator[str]:
+    names: Counter[str] = Counter()
+    for account in view.accounts():
+        names[account.user_id] += 1
+        if view.organisation(account.organisation) is None:
+            yield f"user {account.user_id} belongs to no organisation"
+        if (account.kind is AccountKind.HOSTED) != (account.mailbox is not None):
+            yield f"user {account.user_id} and its mailbox contradict each other"
+        own = [record for record in view.addresses_of(account.id) if record.owner_kind is OwnerKind.ACCOUNT]
+        if sum(not record.alias for record in own) != 1:
+            yield f"user {account.user_id} needs exactly one primary address"
+    yield from (f"the user ID {name} is used twice" for name, many in names.items() if many > 1)

@@ -1,0 +1,152 @@
+"""A community held in memory: the :class:`~cjsm.community.view.View` of simulations, generated communities and tests."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.records import (
+    Account,
+    AddressRecord,
+    Connection,
+    Domain,
+    Job,
+    MailList,
+    Organisation,
+    Record,
+    RoleAssignment,
+    SharedMailbox,
+)
+from cjsm.community.view import Change, address_delivers, address_is_reserved, record_key
+
+Found = TypeVar("Found", bound=Record)
+
+
+class MemoryView:
+    """An immutable view over a dictionary of records; :meth:`apply` makes the next one."""
+
+    def __init__(
+        self, records: Iterable[Record] = (), *, suffix: str = "cjsm.test", moment: int = 0, number: int = 0
+    ) -> None:
+        self._records: dict[tuple[type, object], Record] = {
+            (type(record), record_key(record)): record for record in records
+        }
+        self.suffix = suffix
+        self.moment = moment
+        self.number = number
+
+    def apply(self, change: Change, moment: int | None = None) -> "MemoryView":
+        """Return the view after *change*."""
+        records = dict(self._records)
+        for record in change.removed:
+            records.pop((type(record), record_key(record)), None)
+        for record in change.put:
+            records[type(record), record_key(record)] = record
+        following = self.moment if moment is None else moment
+        return MemoryView(records.values(), suffix=self.suffix, moment=following, number=self.number + 1)
+
+    def _all(self, kind: type[Found], keep: Callable[[Found], bool] = lambda _: True) -> Iterator[Found]:
+        for record in self._records.values():
+            if isinstance(record, kind) and keep(record):
+                yield record
+
+    def _one(self, kind: type[Found], key: object) -> Found | None:
+        record = self._records.get((kind, key))
+        return record if isinstance(record, kind) else None
+
+    def organisation(self, identifier: OrganisationId) -> Organisation | None:
+        """See :class:`View`."""
+        return self._one(Organisation, identifier)
+
+    def organisation_below(self, parent: OrganisationId | None, slug: str) -> Organisation | None:
+        """See :class:`View`."""
+        return next(self._all(Organisation, lambda found: (found.parent, found.slug) == (parent, slug)), None)
+
+    def children(self, parent: OrganisationId | None) -> Iterable[Organisation]:
+        """See :class:`View`."""
+        return self._all(Organisation, lambda found: found.parent == parent)
+
+    def organisations(self) -> Iterable[Organisation]:
+        """See :class:`View`."""
+        return self._all(Organisation)
+
+    def organisation_of_abbreviation(self, abbreviation: str) -> Organisation | None:
+        """See :class:`View`."""
+        return next(self._all(Organisation, lambda found: found.abbreviation == abbreviation), None)
+
+    def account(self, identifier: AccountId) -> Account | None:
+        """See :class:`View`."""
+        return self._one(Account, identifier)
+
+    def account_of_user_id(self, user_id: str) -> Account | None:
+        """See :class:`View`."""
+        return next(self._all(Account, lambda found: found.user_id == user_id.lower()), None)
+
+    def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
+        """See :class:`View`."""
+        return next(self._all(Account, lambda found: found.mailbox == mailbox), None)
+
+    def accounts(self) -> Iterable[Account]:
+        """See :class:`View`."""
+        return self._all(Account)
+
+    def accounts_in(self, organisation: OrganisationId) -> Iterable[Account]:
+        """See :class:`View`."""
+        return self._all(Account, lambda found: found.organisation == organisation)
+
+    def address(self, address: str) -> AddressRecord | None:
+        """See :class:`View`."""
+        record = self._one(AddressRecord, address)
+        return record if record is not None and address_delivers(record, self.moment) else None
+
+    def reserved_address(self, address: str) -> AddressRecord | None:
+        """See :class:`View`."""
+        record = self._one(AddressRecord, address)
+        return record if record is not None and address_is_reserved(record, self.moment) else None
+
+    def addresses_of(self, owner: bytes) -> Iterable[AddressRecord]:
+        """See :class:`View`."""
+        return self._all(AddressRecord, lambda found: found.owner == owner)
+
+    def roles_of(self, account: AccountId) -> Iterable[RoleAssignment]:
+        """See :class:`View`."""
+        return self._all(RoleAssignment, lambda found: found.account == account)
+
+    def roles_over(self, organisation: OrganisationId | None) -> Iterable[RoleAssignment]:
+        """See :class:`View`."""
+        return self._all(RoleAssignment, lambda found: found.organisation == organisation)
+
+    def domain(self, name: str) -> Domain | None:
+        """See :class:`View`."""
+        return self._one(Domain, name)
+
+    def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
+        """See :class:`View`."""
+        return self._all(Domain, lambda found: found.connection == connection)
+
+    def connection(self, identifier: ConnectionId) -> Connection | None:
+        """See :class:`View`."""
+        return self._one(Connection, identifier)
+
+    def mail_list(self, identifier: ListId) -> MailList | None:
+        """See :class:`View`."""
+        return self._one(MailList, identifier)
+
+    def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]:
+        """See :class:`View`."""
+        return self._all(MailList, lambda found: found.organisation == organisation)
+
+    def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
+        """See :class:`View`."""
+        return self._one(SharedMailbox, identifier)
+
+    def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
+        """See :class:`View`."""
+        return self._all(SharedMailbox, lambda found: found.organisation == organisation)
+
+    def job(self, identifier: JobId) -> Job | None:
+        """See :class:`View`."""
+        return self._one(Job, identifier)
+
+    def jobs(self) -> Iterable[Job]:
+        """See :class:`View`."""
+        return self._all(Job)

@@ -1,0 +1,64 @@
+"""What states mean for signing in and for mail (community §6), dated states resolved for a view's moment."""
+
+from collections.abc import Iterator
+
+from cjsm.community.identifiers import OrganisationId
+from cjsm.community.records import Account, Credential, Life, Organisation, OrganisationState, Role
+from cjsm.community.view import View
+
+#: Organisations above one another at most; deeper is refused when an organisation is made.
+DEEPEST = 32
+
+
+def chain(view: View, organisation: OrganisationId | None) -> Iterator[Organisation]:
+    """Yield the organisation and all above it, nearest first."""
+    for _ in range(DEEPEST):
+        found = view.organisation(organisation) if organisation is not None else None
+        if found is None:
+            return
+        yield found
+        organisation = found.parent
+
+
+def organisation_state(view: View, organisation: OrganisationId) -> OrganisationState:
+    """Return the state in force: the worst of the organisation's own and of all above it."""
+    states = {found.state for found in chain(view, organisation)}
+    for worst in (OrganisationState.DELETED, OrganisationState.SUSPENDED):
+        if worst in states:
+            return worst
+    return OrganisationState.ACTIVE if states else OrganisationState.DELETED
+
+
+def display_name(account: Account) -> str:
+    """Return the service's own name for an account's states."""
+    if account.life in (Life.DELETED, Life.SUSPENDED):
+        return account.life.value.capitalize()
+    one_time = account.credential is Credential.ONE_TIME
+    if account.locked:
+        if account.life is Life.NEW:
+            return "Locked (new user)"
+        return "Locked (reset)" if one_time else "Locked"
+    if account.life is Life.NEW:
+        return "New User"
+    return "Reset" if one_time else "Active"
+
+
+def may_sign_in(view: View, account: Account) -> bool:
+    """Whether the account's states let somebody in, whatever secret was shown.
+
+    Administrators of a suspended organisation still can: somebody has to put it right.
+    """
+    if account.locked or account.life not in (Life.NEW, Life.ACTIVE):
+        return False
+    state = organisation_state(view, account.organisation)
+    if state is OrganisationState.SUSPENDED:
+        return any(
+            assignment.role in (Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR)
+            for assignment in view.roles_of(account.id)
+        )
+    return state is OrganisationState.ACTIVE
+
+
+def takes_mail(account: Account) -> bool:
+    """Whether mail to the account is accepted: everything but a deleted one."""
+    return account.life is not Life.DELETED
