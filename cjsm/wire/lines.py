@@ -29,7 +29,7 @@ class LineTooLong(Struct, frozen=True):
     limit: int
 
 
-Line: TypeAlias = "bytes | BadLine | LineTooLong"
+Line: TypeAlias = bytes | BadLine | LineTooLong
 
 
 class LineReader:

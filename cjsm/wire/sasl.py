@@ -50,7 +50,7 @@ class SaslFailure(Enum):
     REFUSED = "acting as somebody else is not possible"
 
 
-Step: TypeAlias = "Challenge | SaslResult | SaslFailure"
+Step: TypeAlias = Challenge | SaslResult | SaslFailure
 
 
 class Exchange(Protocol):
