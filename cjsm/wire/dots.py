@@ -59,7 +59,7 @@ class Unstuffer:
     Faults do not end it either: they are remembered in :attr:`fault`, while reading goes on.
 
     :param line_limit: most octets of a line, CRLF included, the doubled dot not counted (RFC 5321 §4.5.3.1.6).
-    :ivar fault: the first fault found, or None.
+    :ivar fault: a fault of the first chunk that had one, or None.
     """
 
     def __init__(self, line_limit: int) -> None:

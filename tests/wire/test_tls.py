@@ -1,0 +1,147 @@
+"""TLS: what is negotiated, what is refused, certificates that change, and mistakes with files."""
+
+from pathlib import Path
+
+import pytest
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IStreamServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface.verify import verifyObject
+
+from cjsm.wire.tls import Negotiated, ServerTls, TlsEndpoint, TlsError, negotiated, over_tls
+from tests.wire.support import certificate_files, client_connection, connected_over_tls, handshake
+
+
+def context(maximum: int | None = None, ciphers: bytes | None = None) -> SSL.Context:
+    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    if maximum is not None:
+        made.set_max_proto_version(maximum)
+    if ciphers is not None:
+        made.set_cipher_list(ciphers)
+    return made
+
+
+def test_tls_1_3_with_the_hybrid_group_first(tmp_path: Path) -> None:
+    """A client of today gets TLS 1.3 and a key exchange that outlasts quantum computers."""
+    tls = ServerTls(*certificate_files(tmp_path))
+    server = handshake(tls, client_connection())
+    assert (server.get_protocol_version_name(), server.get_group_name()) == ("TLSv1.3", "X25519MLKEM768")
+
+
+def test_tls_1_2_with_aead_only(tmp_path: Path) -> None:
+    """An older client gets TLS 1.2 with an AEAD suite; one that has only CBC or plain RSA gets nothing."""
+    tls = ServerTls(*certificate_files(tmp_path))
+    server = handshake(tls, client_connection(context(SSL.TLS1_2_VERSION)))
+    assert server.get_protocol_version_name() == "TLSv1.2"
+    assert "GCM" in str(server.get_cipher_name())
+    for suites in (b"ECDHE-ECDSA-AES128-SHA256", b"AES128-GCM-SHA256"):
+        with pytest.raises(SSL.Error, match="no shared cipher"):
+            handshake(tls, client_connection(context(SSL.TLS1_2_VERSION, suites)))
+
+
+def test_tls_1_1_is_refused(tmp_path: Path) -> None:
+    """Nothing older than TLS 1.2."""
+    tls = ServerTls(*certificate_files(tmp_path))
+    old = context(SSL.TLS1_1_VERSION, b"ALL:@SECLEVEL=0")
+    with pytest.raises(SSL.Error):
+        handshake(tls, client_connection(old))
+
+
+def test_a_client_that_asks_for_another_protocol_is_refused(tmp_path: Path) -> None:
+    """ALPN is checked where it is offered, so that a browser cannot be tricked into speaking to a mail door."""
+    tls = ServerTls(*certificate_files(tmp_path), protocol=b"pop3")
+    handshake(tls, client_connection())
+    mail, web = context(), context()
+    mail.set_alpn_protos([b"pop3"])
+    web.set_alpn_protos([b"h2", b"http/1.1"])
+    assert handshake(tls, client_connection(mail)).get_alpn_proto_negotiated() == b"pop3"
+    with pytest.raises(SSL.Error, match="no application protocol"):
+        handshake(tls, client_connection(web))
+
+
+@pytest.mark.parametrize(("tickets", "resumed"), [(True, True), (False, False)])
+def test_session_tickets(tmp_path: Path, tickets: bool, resumed: bool) -> None:
+    """A client that comes back resumes its session where tickets are on."""
+    tls = ServerTls(*certificate_files(tmp_path), tickets=tickets)
+    shared = context(SSL.TLS1_2_VERSION)
+    first = client_connection(shared)
+    handshake(tls, first)
+    second = client_connection(shared)
+    session = first.get_session()
+    assert session is not None
+    second.set_session(session)
+    handshake(tls, second)
+    again = second.get_session()
+    assert again is not None
+    assert (first.master_key() == second.master_key()) is resumed
+
+
+def test_reload_swaps_the_certificate(tmp_path: Path) -> None:
+    """After a reload new connections see the new certificate; a broken one leaves the old in use."""
+    certificate, key = certificate_files(tmp_path)
+    tls = ServerTls(certificate, key)
+    new_certificate, new_key = certificate_files(tmp_path, "new.cjsm.test")
+    certificate.write_bytes(new_certificate.read_bytes())
+    with pytest.raises(TlsError):
+        tls.reload()
+    assert shown(tls) == "mail.cjsm.test"
+    key.write_bytes(new_key.read_bytes())
+    tls.reload()
+    assert shown(tls) == "new.cjsm.test"
+
+
+def shown(tls: ServerTls) -> str:
+    client = client_connection()
+    handshake(tls, client)
+    peer = client.get_peer_certificate()
+    assert peer is not None
+    return peer.to_cryptography().subject.rfc4514_string().removeprefix("CN=")
+
+
+def test_each_mistake_with_files_is_told_apart(tmp_path: Path) -> None:
+    """Missing, unreadable, not PEM and mismatched: each names its file and says what to do."""
+    certificate, key = certificate_files(tmp_path)
+    _, other_key = certificate_files(tmp_path, "other.cjsm.test")
+    junk = tmp_path / "junk"
+    junk.write_text("hello")
+    cases = [
+        (tmp_path / "none.pem", key, "does not exist", "tls.certificate"),
+        (certificate, tmp_path / "none.key", "does not exist", "tls.key"),
+        (tmp_path, key, "cannot be read", "user that the service runs as"),
+        (junk, key, "is not a PEM certificate", "PEM"),
+        (certificate, junk, "is not a PEM key", "PEM"),
+        (certificate, other_key, "does not belong", "issued for"),
+    ]
+    for certificate_path, key_path, problem, cure in cases:
+        with pytest.raises(TlsError, match=problem) as told:
+            ServerTls(certificate_path, key_path)
+        assert cure in told.value.cure
+
+
+def test_negotiated_is_known_after_the_handshake_only(tmp_path: Path) -> None:
+    """The trace line of a message can name version and group."""
+    assert negotiated(StringTransport()) is None
+    door, clock = Protocol(), Clock()
+    connected_over_tls(door, ServerTls(*certificate_files(tmp_path)), clock)
+    assert door.transport is not None
+    assert negotiated(door.transport) == Negotiated("TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519MLKEM768")
+
+
+def test_what_twisted_is_given(tmp_path: Path) -> None:
+    """Our objects are what Twisted's interfaces ask for, and an endpoint listens with TLS."""
+    tls, clock, listened = ServerTls(*certificate_files(tmp_path)), Clock(), []
+
+    class Listening:
+        def listen(self, protocolFactory: object) -> object:
+            listened.append(protocolFactory)
+            return None
+
+    endpoint = TlsEndpoint(Listening(), tls, clock)  # type: ignore[arg-type]  # a stand-in
+    verifyObject(IOpenSSLServerConnectionCreator, tls)
+    verifyObject(IStreamServerEndpoint, endpoint)
+    endpoint.listen(Factory.forProtocol(Protocol))
+    assert isinstance(listened[0], TLSMemoryBIOFactory)
+    assert isinstance(over_tls(Factory.forProtocol(Protocol), tls, clock), TLSMemoryBIOFactory)
