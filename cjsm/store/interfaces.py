@@ -36,6 +36,17 @@ class NewerStore(StoreError):
     """The store was written by a newer version of this software; nothing was touched."""
 
 
+class CannotOpen(StoreError):
+    """A store cannot be opened.
+
+    :ivar cure: what to do about it.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem)
+        self.cure = cure
+
+
 class Damaged(StoreError):
     """A record or file is not what was written."""
 
@@ -64,12 +75,18 @@ class ICommunityStore(Interface):
     def commit(act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
         """Run *decide* inside a write transaction and apply the change it returns with its ledger entry.
 
-        An exception of *decide* reaches the caller and nothing is written. An *act_id* seen before returns
-        the change without applying it again.
+        An exception of *decide* reaches the caller and nothing is written. An *act_id* seen before changes
+        nothing and fires with an empty change.
         """
 
     def number() -> int:
         """The change sequence number now; cheap enough to ask four times a second."""
+
+    def changes(after: int) -> "Sequence[tuple[int, str, bytes]] | None":
+        """What changed after sequence number *after*: (number, kind of record, its key).
+
+        None when that is too long ago: look at everything again.
+        """
 
     def entries(after: int, limit: int) -> "Deferred[Sequence[tuple[int, bytes]]]":
         """Ledger entries with a number above *after*: (number, canonical encoding), at most *limit*."""
@@ -108,6 +125,14 @@ class Failure(Struct, frozen=True, kw_only=True):
     last: int = 0
 
 
+class Head(Struct, frozen=True, kw_only=True):
+    """Where a mailbox's list stands: appends and deletions so far, and the running hash of the appends."""
+
+    appended: int = 0
+    deleted: int = 0
+    chain: bytes = bytes(32)
+
+
 class IActivity(Interface):
     """What happens often: failures and lockouts (synced at once), last login and use (merged, once a second)."""
 
@@ -134,6 +159,12 @@ class IActivity(Interface):
 
     def prune(before: int) -> "Deferred[int]":
         """Forget failures older than *before*."""
+
+    def anchor(mailbox: MailboxId, head: "Head") -> None:
+        """Remember the newest head of a mailbox's list, away from the mailbox; merged and written within a second."""
+
+    def anchored(mailbox: MailboxId) -> "Head":
+        """The newest head remembered: a mailbox whose own is older was put back to an earlier state."""
 
 
 class SpoolDelivery(Struct, frozen=True, kw_only=True):
@@ -217,8 +248,8 @@ class ISpool(Interface):
 class IBodyWriter(Interface):
     """A sealed body on its way to disk."""
 
-    def write(sealed: bytes) -> "Deferred[None]":
-        """Append *sealed*; wait for the Deferred before the next write."""
+    def write(sealed: bytes) -> "Deferred[None] | None":
+        """Append *sealed*; wait for the Deferred, where there is one, before the next write."""
 
     def finish() -> "Deferred[None]":
         """File and directory are on stable storage when it fires."""
@@ -270,11 +301,10 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class MailboxList(Struct, frozen=True, kw_only=True):
-    """A mailbox's rows, oldest first, and its head: the sequence number and running hash of the last append."""
+    """A mailbox's rows, oldest first, and the head of its list."""
 
     rows: tuple[Row, ...]
-    sequence: int
-    chain: bytes
+    head: Head
 
 
 class Delivery(Struct, frozen=True, kw_only=True):

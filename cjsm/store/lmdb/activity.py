@@ -1,0 +1,156 @@
+"""``activity.mdb``: failures (synced at once); last use and mailbox heads (merged, one commit a second)."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import lmdb
+import msgspec
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from cjsm.community.identifiers import MailboxId, SecretId
+from cjsm.store.interfaces import Failure, Head, IActivity
+from cjsm.store.lmdb.disk import Disk, Serial
+from cjsm.store.lmdb.environment import Environment, number, prefixed
+
+_SCHEMA = 1
+_FAILURES = "failures"
+_NETWORKS = "networks"
+_USES = "uses"
+_HEADS = "heads"
+
+
+@implementer(IActivity)
+class LmdbActivity:
+    """See :class:`IActivity`. Call :meth:`flush` once a second."""
+
+    def __init__(self, directory: Path, disk: Disk, *, map_size: int) -> None:
+        self._environment = Environment(
+            directory / "activity.mdb",
+            tables=(_FAILURES, _NETWORKS, _USES, _HEADS),
+            schema=_SCHEMA,
+            map_size=map_size,
+        )
+        self._serial = Serial(disk)
+        self._uses: dict[bytes, int] = {}
+        self._networks: dict[bytes, int] = {}
+        self._heads: dict[MailboxId, Head] = {}
+
+    def failures(self, account: bytes, network: str) -> Failure:
+        """See :class:`IActivity`."""
+        stored = self._get(_FAILURES, account + network.encode())
+        return msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure()
+
+    def failed(self, account: bytes, network: str, tag: int, moment: int) -> "Deferred[Failure]":
+        """See :class:`IActivity`."""
+        key = account + network.encode()
+        table = self._environment.table(_FAILURES)
+
+        def act(transaction: lmdb.Transaction) -> Failure:
+            stored = transaction.get(key, db=table)
+            known = msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure(first=moment)
+            tags = known.tags if tag in known.tags else (*known.tags, tag)
+            counted = Failure(tags=tags, first=known.first, last=moment)
+            transaction.put(key, msgspec.msgpack.encode(counted), db=table)
+            return counted
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def forget(self, account: bytes, network: str) -> "Deferred[None]":
+        """See :class:`IActivity`."""
+        return self._forget(lambda transaction: [account + network.encode()])
+
+    def forget_all(self, account: bytes) -> "Deferred[None]":
+        """See :class:`IActivity`."""
+        table = self._environment.table(_FAILURES)
+        return self._forget(lambda transaction: [key for key, _ in prefixed(transaction, table, account)])
+
+    def _forget(self, which: Callable[[lmdb.Transaction], Sequence[bytes]]) -> "Deferred[None]":
+        def act(transaction: lmdb.Transaction) -> None:
+            for key in which(transaction):
+                transaction.delete(key, db=self._environment.table(_FAILURES))
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def known_network(self, account: bytes, network: str) -> bool:
+        """See :class:`IActivity`."""
+        key = account + network.encode()
+        return key in self._networks or self._get(_NETWORKS, key) is not None
+
+    def used(self, account: bytes, network: str, protocol: str, secret: SecretId | None, moment: int) -> None:
+        """See :class:`IActivity`."""
+        self._networks[account + network.encode()] = moment
+        self._uses[account + protocol.encode()] = moment
+        if secret is not None:
+            self._uses[account + secret.hex().encode()] = moment
+
+    def last_used(self, account: bytes) -> Sequence[tuple[str, int]]:
+        """See :class:`IActivity`."""
+        with self._environment.reading() as transaction:
+            stored = dict(prefixed(transaction, self._environment.table(_USES), account))
+        found = {key: int.from_bytes(value, "big") for key, value in stored.items()}
+        found |= {key: moment for key, moment in self._uses.items() if key.startswith(account)}
+        return sorted((key[len(account) :].decode(), moment) for key, moment in found.items())
+
+    def prune(self, before: int) -> "Deferred[int]":
+        """See :class:`IActivity`."""
+        table = self._environment.table(_FAILURES)
+
+        def act(transaction: lmdb.Transaction) -> int:
+            old = [
+                key
+                for key, value in prefixed(transaction, table, b"")
+                if msgspec.msgpack.decode(value, type=Failure).last < before
+            ]
+            for key in old:
+                transaction.delete(key, db=table)
+            return len(old)
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def anchor(self, mailbox: MailboxId, head: Head) -> None:
+        """See :class:`IActivity`."""
+        self._heads[mailbox] = head
+
+    def anchored(self, mailbox: MailboxId) -> Head:
+        """See :class:`IActivity`."""
+        waiting = self._heads.get(mailbox)
+        if waiting is not None:
+            return waiting
+        stored = self._get(_HEADS, mailbox)
+        return msgspec.msgpack.decode(stored, type=Head) if stored is not None else Head()
+
+    def flush(self) -> "Deferred[None]":
+        """Write what was merged since the last time."""
+        uses, self._uses = self._uses, {}
+        networks, self._networks = self._networks, {}
+        heads = dict(self._heads)
+        if not (uses or networks or heads):
+            return self._serial.drained()
+
+        def act(transaction: lmdb.Transaction) -> None:
+            for name, moments in ((_USES, uses), (_NETWORKS, networks)):
+                for key, moment in moments.items():
+                    transaction.put(key, number(moment), db=self._environment.table(name))
+            for mailbox, head in heads.items():
+                transaction.put(mailbox, msgspec.msgpack.encode(head), db=self._environment.table(_HEADS))
+
+        def written(_: object) -> None:
+            for mailbox, head in heads.items():
+                if self._heads.get(mailbox) == head:
+                    del self._heads[mailbox]
+
+        return self._serial.run(lambda: self._environment.write(act)).addCallback(written)
+
+    def check_readers(self) -> None:
+        """Clear what readers that died left."""
+        self._environment.check_readers()
+
+    def close(self) -> "Deferred[None]":
+        """Write what is merged and close."""
+        return self.flush().addBoth(lambda _: self._serial.drained()).addCallback(lambda _: self._environment.close())
+
+    def _get(self, table: str, key: bytes) -> bytes | None:
+        with self._environment.reading() as transaction:
+            value = transaction.get(key, db=self._environment.table(table))
+        return bytes(value) if value is not None else None

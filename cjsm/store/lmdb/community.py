@@ -1,0 +1,166 @@
+"""``community.mdb``: the records, their indexes, the ledger's entries and the change sequence."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+from twisted.internet.defer import Deferred, execute
+from zope.interface import implementer
+
+from cjsm.community.identifiers import ActId
+from cjsm.community.records import LedgerEntry, Record
+from cjsm.community.view import Change, View
+from cjsm.store.encoding import encode
+from cjsm.store.interfaces import ICommunityStore
+from cjsm.store.lmdb.disk import Disk, Serial
+from cjsm.store.lmdb.environment import Environment, number, prefixed
+from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, index_keys, stored_key
+
+T = TypeVar("T")
+
+_SCHEMA = 1
+_ENTRIES = "entries"
+_ACTS = "acts"
+_CHANGES = "changes"
+#: Sequence numbers for which followers are told what changed, and acts are remembered.
+_REMEMBERED = 100_000
+
+
+@implementer(ICommunityStore)
+class LmdbCommunityStore:
+    """:param encode_entry: canonical encoding of a ledger entry.
+
+    :param clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        disk: Disk,
+        *,
+        suffix: str,
+        map_size: int,
+        encode_entry: Callable[[LedgerEntry], bytes],
+        clock: Callable[[], float],
+    ) -> None:
+        self._environment = Environment(
+            directory / "community.mdb",
+            tables=(*TABLES.values(), INDEX, _ENTRIES, _ACTS, _CHANGES),
+            schema=_SCHEMA,
+            map_size=map_size,
+        )
+        self._serial = Serial(disk)
+        self._suffix = suffix
+        self._encode_entry = encode_entry
+        self._clock = clock
+
+    def read(self, function: Callable[[View], T]) -> "Deferred[T]":
+        """See :class:`ICommunityStore`."""
+        return execute(self.read_now, function)
+
+    def read_now(self, function: Callable[[View], T]) -> T:
+        """See :class:`ICommunityStore`."""
+        with self._environment.reading() as transaction:
+            return function(self._view(transaction))
+
+    def commit(self, act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
+        """See :class:`ICommunityStore`."""
+
+        def act(transaction: lmdb.Transaction) -> Change:
+            acts = self._environment.table(_ACTS)
+            if transaction.get(act_id, db=acts) is not None:
+                return Change()
+            change = decide(self._view(transaction))
+            sequence = self._advance(transaction)
+            transaction.put(act_id, number(sequence), db=acts)
+            self._apply(transaction, sequence, change)
+            return change
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def number(self) -> int:
+        """See :class:`ICommunityStore`."""
+        return self.read_now(lambda view: view.number)
+
+    def changes(self, after: int) -> Sequence[tuple[int, str, bytes]] | None:
+        """See :class:`ICommunityStore`."""
+        with self._environment.reading() as transaction:
+            table = self._environment.table(_CHANGES)
+            newest = self._view(transaction).number
+            cursor = transaction.cursor(db=table)
+            if after < newest and (not cursor.first() or int.from_bytes(bytes(cursor.key()[:8]), "big") > after + 1):
+                return None
+            found = []
+            if cursor.set_range(number(after + 1)):
+                for key, value in cursor:
+                    kind, _, record = bytes(value).partition(b"\0")
+                    found.append((int.from_bytes(bytes(key[:8]), "big"), kind.decode(), record))
+            return found
+
+    def entries(self, after: int, limit: int) -> "Deferred[Sequence[tuple[int, bytes]]]":
+        """See :class:`ICommunityStore`."""
+
+        def collect() -> Sequence[tuple[int, bytes]]:
+            found: list[tuple[int, bytes]] = []
+            with self._environment.reading() as transaction:
+                cursor = transaction.cursor(db=self._environment.table(_ENTRIES))
+                if cursor.set_range(number(after + 1)):
+                    for key, value in cursor:
+                        if len(found) == limit:
+                            break
+                        found.append((int.from_bytes(bytes(key), "big"), bytes(value)))
+            return found
+
+        return execute(collect)
+
+    def check_readers(self) -> None:
+        """Clear what readers that died left."""
+        self._environment.check_readers()
+
+    def close(self) -> "Deferred[None]":
+        """Close when what is under way is written."""
+        return self._serial.drained().addCallback(lambda _: self._environment.close())
+
+    def _view(self, transaction: lmdb.Transaction) -> LmdbView:
+        return LmdbView(self._environment, transaction, self._suffix, int(self._clock()))
+
+    def _advance(self, transaction: lmdb.Transaction) -> int:
+        sequence = self._view(transaction).number + 1
+        transaction.put(SEQUENCE, number(sequence), db=self._environment.meta)
+        forgotten = sequence - _REMEMBERED
+        if forgotten > 0:
+            changes = self._environment.table(_CHANGES)
+            for key, _ in list(prefixed(transaction, changes, number(forgotten))):
+                transaction.delete(key, db=changes)
+        return sequence
+
+    def _apply(self, transaction: lmdb.Transaction, sequence: int, change: Change) -> None:
+        changes = self._environment.table(_CHANGES)
+        touched = [(record, None) for record in change.removed] + [(record, record) for record in change.put]
+        for place, (record, following) in enumerate(touched):
+            self._replace(transaction, record, following)
+            told = TABLES[type(record)].encode() + b"\0" + stored_key(record)
+            transaction.put(number(sequence) + place.to_bytes(4, "big"), told, db=changes)
+        if change.entry is not None:
+            self._append_entry(transaction, change.entry)
+
+    def _replace(self, transaction: lmdb.Transaction, record: Record, following: Record | None) -> None:
+        table = self._environment.table(TABLES[type(record)])
+        index = self._environment.table(INDEX)
+        key = stored_key(record)
+        earlier = self._view(transaction).one(type(record), key)
+        for indexed in index_keys(earlier) if earlier is not None else ():
+            transaction.delete(indexed, db=index)
+        if following is None:
+            transaction.delete(key, db=table)
+            return
+        transaction.put(key, encode(following), db=table)
+        for indexed in index_keys(following):
+            transaction.put(indexed, key, db=index)
+
+    def _append_entry(self, transaction: lmdb.Transaction, entry: LedgerEntry) -> None:
+        entries = self._environment.table(_ENTRIES)
+        cursor = transaction.cursor(db=entries)
+        last = int.from_bytes(bytes(cursor.key()), "big") if cursor.last() else 0
+        transaction.put(number(last + 1), self._encode_entry(entry), db=entries, append=True)

@@ -1,0 +1,163 @@
+"""Opening an LMDB environment: safe flags only, a schema version in each, clear words when it cannot be."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore, StoreError, Unavailable
+
+T = TypeVar("T")
+
+_SCHEMA = b"schema"
+_READERS = 512
+
+
+class Environment:
+    """One environment: a file ``<name>.mdb`` with named tables, one of which, ``meta``, holds the schema version.
+
+    A path may be open once per process. Every write transaction begins and ends in one call, on one thread.
+    """
+
+    def __init__(self, path: Path, *, tables: tuple[str, ...], schema: int, map_size: int) -> None:
+        self._path = path
+        _make_directory(path.parent)
+        try:
+            self._env = lmdb.open(
+                str(path),
+                subdir=False,
+                map_size=map_size,
+                max_dbs=len(tables) + 1,
+                max_readers=_READERS,
+                readahead=False,
+                meminit=True,
+                mode=0o600,
+            )
+        except lmdb.Error as error:
+            raise _cannot_open(path, error) from error
+        try:
+            self.meta = self._env.open_db(b"meta")
+            self._tables = {name: self._env.open_db(name.encode()) for name in tables}
+            self._check_schema(schema)
+        except lmdb.Error as error:
+            self._env.close()
+            raise _cannot_open(path, error) from error
+        except StoreError:
+            self._env.close()
+            raise
+        self._env.reader_check()
+
+    def _check_schema(self, schema: int) -> None:
+        with self._env.begin() as transaction:
+            stored = transaction.get(_SCHEMA, db=self.meta)
+        if stored is None:
+            fresh = schema.to_bytes(4, "big")
+            self.write(lambda transaction: transaction.put(_SCHEMA, fresh, db=self.meta))
+        elif int.from_bytes(stored, "big") > schema:
+            raise NewerStore(
+                f"{self._path} was written by a newer version of this software (schema "
+                f"{int.from_bytes(stored, 'big')}, this version reads {schema}): install that version again"
+            )
+
+    def table(self, name: str) -> "lmdb._Database":
+        """Return a named table."""
+        return self._tables[name]
+
+    @contextmanager
+    def reading(self) -> Iterator[lmdb.Transaction]:
+        """A read transaction; keep it no longer than a slice."""
+        try:
+            transaction = self._env.begin(buffers=False)
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            transaction = self._env.begin(buffers=False)
+        except lmdb.Error as error:
+            raise Unavailable(f"{self._path}: {error}") from error
+        try:
+            yield transaction
+        except lmdb.Error as error:
+            raise Damaged(f"{self._path}: {error}") from error
+        finally:
+            transaction.abort()
+
+    def write(self, act: Callable[[lmdb.Transaction], T]) -> T:
+        """Run *act* in a write transaction and commit it, synced; whatever it raises rolls back.
+
+        :raises Unavailable: when the disk is full or the commit failed.
+        """
+        try:
+            transaction = self._env.begin(write=True)
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            transaction = self._env.begin(write=True)
+        except lmdb.Error as error:
+            raise Unavailable(f"{self._path}: {error}") from error
+        try:
+            result = act(transaction)
+        except BaseException as error:
+            transaction.abort()
+            if isinstance(error, lmdb.Error):
+                raise Unavailable(f"{self._path}: {error}") from error
+            raise
+        try:
+            transaction.commit()
+        except lmdb.Error as error:
+            raise Unavailable(f"{self._path}: {error}", maybe_committed=True) from error
+        return result
+
+    def check_readers(self) -> int:
+        """Clear the slots of readers that died; returns how many there were."""
+        return self._env.reader_check()
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._env.close()
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotOpen(
+            f"{directory} cannot be made: {error.strerror}", "check the owner and mode of the directory above it"
+        ) from error
+
+
+def _cannot_open(path: Path, error: lmdb.Error) -> StoreError:
+    if isinstance(error, (lmdb.ReadonlyError, lmdb.LockError)) or not os.access(path.parent, os.W_OK):
+        return CannotOpen(f"{path} cannot be written", f"check that its owner runs the service, and its mode: {error}")
+    if isinstance(error, (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)):
+        return Damaged(f"{path} is damaged: {error}; restore it from the backup")
+    if os.strerror(errno.ENOSPC) in str(error):
+        return CannotOpen(f"there is no space for {path}", "free disk space")
+    return CannotOpen(f"{path} cannot be opened: {error}", "see `cjsm check`")
+
+
+def sync_directory(directory: Path) -> None:
+    """Put the names in *directory* on stable storage."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def number(value: int) -> bytes:
+    """Return *value* as 8 octets, big-endian, so that keys sort as numbers do."""
+    return value.to_bytes(8, "big")
+
+
+def prefixed(
+    transaction: lmdb.Transaction, table: "lmdb._Database", prefix: bytes
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the (key, value) pairs whose key begins with *prefix*, in order."""
+    cursor = transaction.cursor(db=table)
+    if cursor.set_range(prefix):
+        for key, value in cursor:
+            if bytes(key[: len(prefix)]) != prefix:
+                return
+            yield bytes(key), bytes(value)

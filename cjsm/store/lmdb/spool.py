@@ -1,0 +1,415 @@
+"""``spool.mdb``: accepted, not yet delivered. The writer never waits: it commits what gathered meanwhile."""
+
+import fcntl
+import heapq
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import msgspec
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
+from cjsm.store.interfaces import (
+    CannotOpen,
+    Claimed,
+    DiskFull,
+    IBodyStore,
+    ISpool,
+    SpoolDelivery,
+    SpoolEntry,
+    SpoolStatus,
+)
+from cjsm.store.lmdb.disk import Disk
+from cjsm.store.lmdb.environment import Environment, number
+
+_SCHEMA = 1
+_ENTRIES = "entries"
+_BODIES = "bodies"
+_PROGRESS = "progress"
+_WAITING = "waiting"
+_SEQUENCE = b"sequence"
+
+_decode_entry = msgspec.msgpack.Decoder(SpoolEntry).decode
+
+
+class _Progress(Struct, frozen=True, kw_only=True):
+    """What is known of an entry beside itself; ``due`` in seconds."""
+
+    attempts: int = 0
+    due: int = 0
+    reason: str = ""
+    done: tuple[DeliveryId, ...] = ()
+
+
+class _Work(Struct):
+    """One thing for the next commit."""
+
+    act: Callable[[lmdb.Transaction], Any]
+    octets: int
+    done: "Deferred[Any]"
+    result: Any = None
+
+
+@implementer(ISpool)
+class LmdbSpool:
+    """See :class:`ISpool`.
+
+    :param batch_entries: acts in one commit at most.
+    :param batch_octets: octets in one commit at most.
+    :param disk_floor: free octets below which nothing is taken.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        disk: Disk,
+        bodies: IBodyStore,
+        *,
+        map_size: int,
+        batch_entries: int,
+        batch_octets: int,
+        disk_floor: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._environment = Environment(
+            directory / "spool.mdb",
+            tables=(_ENTRIES, _BODIES, _PROGRESS, _WAITING),
+            schema=_SCHEMA,
+            map_size=map_size,
+        )
+        self._directory = directory
+        self._disk = disk
+        self._body_store = bodies
+        self._batch = (batch_entries, batch_octets)
+        self._floor = disk_floor
+        self._clock = clock
+        self._gathered: list[_Work] = []
+        self._committing = False
+        self._idle: list[Deferred[None]] = []
+        self._listeners: list[Callable[[], object]] = []
+        self._claimed_up_to = 0
+        self._claims: dict[int, int] = {}
+        self._deferred: list[tuple[int, int]] = []
+        self._owner: int | None = None
+        self._free_checked = (-1.0, 0)
+
+    # Accepting
+
+    def put(self, entry: SpoolEntry) -> "Deferred[int]":
+        """See :class:`ISpool`."""
+        if self._free() < self._floor:
+            failed: Deferred[int] = Deferred()
+            failed.errback(DiskFull("the disk is nearly full"))
+            return failed
+        body = entry.body
+        stored = msgspec.msgpack.encode(msgspec.structs.replace(entry, body=None))
+
+        def act(transaction: lmdb.Transaction) -> int:
+            sequence = int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
+            transaction.put(_SEQUENCE, number(sequence), db=self._environment.meta)
+            transaction.put(number(sequence), stored, db=self._table(_ENTRIES), append=True)
+            if body is not None:
+                transaction.put(number(sequence), body, db=self._table(_BODIES), append=True)
+            for delivery in entry.deliveries:
+                self._add_waiting(transaction, delivery.mailbox, delivery.octets)
+            return sequence
+
+        done = self._gather(act, len(stored) + len(body or b""))
+        return done.addCallback(self._arrived)
+
+    def _arrived(self, sequence: int) -> int:
+        for notify in self._listeners:
+            notify()
+        return sequence
+
+    def on_arrival(self, notify: Callable[[], object]) -> None:
+        """See :class:`ISpool`."""
+        self._listeners.append(notify)
+
+    def _free(self) -> int:
+        now = self._clock()
+        checked, free = self._free_checked
+        if not 0 <= now - checked < 1:
+            told = os.statvfs(self._directory)
+            free = told.f_bavail * told.f_frsize
+            self._free_checked = (now, free)
+        return free
+
+    def _add_waiting(self, transaction: lmdb.Transaction, mailbox: MailboxId, octets: int) -> None:
+        table = self._table(_WAITING)
+        waiting = int.from_bytes(transaction.get(mailbox, db=table) or b"", "big") + octets
+        if waiting > 0:
+            transaction.put(mailbox, number(waiting), db=table)
+        else:
+            transaction.delete(mailbox, db=table)
+
+    # Group commit
+
+    def _gather(self, act: Callable[[lmdb.Transaction], Any], octets: int) -> "Deferred[Any]":
+        work = _Work(act, octets, Deferred())
+        self._gathered.append(work)
+        if not self._committing:
+            self._commit()
+        return work.done
+
+    def _commit(self) -> None:
+        batch = self._next_batch()
+        self._committing = True
+
+        def write() -> None:
+            def all_of_them(transaction: lmdb.Transaction) -> None:
+                for work in batch:
+                    work.result = work.act(transaction)
+
+            self._environment.write(all_of_them)
+
+        self._end_of(self._disk.run(write), batch)
+
+    def _end_of(self, committing: "Deferred[None]", batch: list[_Work]) -> None:
+        committing.addCallbacks(lambda _: self._committed(batch), lambda failure: self._singly(failure, batch))
+
+    def _next_batch(self) -> list[_Work]:
+        most, octets = self._batch
+        count = 0
+        for work in self._gathered:
+            if count and (count >= most or octets < work.octets):
+                break
+            count += 1
+            octets -= work.octets
+        batch, self._gathered = self._gathered[:count], self._gathered[count:]
+        return batch
+
+    def _committed(self, batch: list[_Work]) -> None:
+        self._go_on()
+        for work in batch:
+            work.done.callback(work.result)
+
+    def _singly(self, failure: Failure, batch: list[_Work]) -> None:
+        """A batch failed: try each alone, so that one bad entry costs nobody else."""
+        if len(batch) == 1:
+            self._go_on()
+            batch[0].done.errback(failure)
+            return
+        work, rest = batch[0], batch[1:]
+
+        def write() -> None:
+            work.result = self._environment.write(work.act)
+
+        def next_one(result: Any) -> None:
+            if isinstance(result, Failure):
+                work.done.errback(result)
+            else:
+                work.done.callback(work.result)
+            if len(rest) == 1:
+                self._end_of(self._disk.run(lambda: self._one(rest[0])), rest)
+            else:
+                self._singly(failure, rest)
+
+        self._disk.run(write).addBoth(next_one)
+
+    def _one(self, work: _Work) -> None:
+        work.result = self._environment.write(work.act)
+
+    def _go_on(self) -> None:
+        self._committing = False
+        if self._gathered:
+            self._commit()
+            return
+        idle, self._idle = self._idle, []
+        for waiter in idle:
+            waiter.callback(None)
+
+    # Delivering
+
+    def own(self) -> None:
+        """Become the delivery owner of this spool until the end of the process.
+
+        :raises CannotOpen: while another process is.
+        """
+        descriptor = os.open(self._directory / "spool.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise CannotOpen(
+                "another process delivers from this spool", "stop it first, or start only the doors here"
+            ) from error
+        self._owner = descriptor
+        with self._environment.reading() as transaction:
+            for key, value in transaction.cursor(db=self._table(_PROGRESS)):
+                progress = msgspec.msgpack.decode(value, type=_Progress)
+                heapq.heappush(self._deferred, (progress.due, int.from_bytes(bytes(key), "big")))
+
+    def claim(self, worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
+        """See :class:`ISpool`. One process delivers, so claims are kept in memory: a crash frees them."""
+        now = int(self._clock())
+
+        def look() -> tuple[list[Claimed], int]:
+            with self._environment.reading() as transaction:
+                return self._due(transaction, limit, now)
+
+        def handed_out(found: tuple[list[Claimed], int]) -> list[Claimed]:
+            claimed, self._claimed_up_to = found
+            for entry in claimed:
+                self._claims[entry.sequence] = until
+            return claimed
+
+        return self._disk.run(look).addCallback(handed_out)
+
+    def _due(self, transaction: lmdb.Transaction, limit: int, now: int) -> tuple[list[Claimed], int]:
+        claimed: list[Claimed] = []
+        while self._deferred and self._deferred[0][0] <= now and len(claimed) < limit:
+            _, sequence = heapq.heappop(self._deferred)
+            stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
+            if stored is not None and sequence not in self._claims:
+                claimed.append(self._claimed(transaction, sequence, bytes(stored)))
+        waiting = {sequence for _, sequence in self._deferred} | {entry.sequence for entry in claimed}
+        up_to = self._claimed_up_to
+        cursor = transaction.cursor(db=self._table(_ENTRIES))
+        if cursor.set_range(number(up_to + 1)):
+            for key, stored in cursor:
+                if len(claimed) >= limit:
+                    break
+                up_to = int.from_bytes(bytes(key), "big")
+                if up_to not in waiting:
+                    claimed.append(self._claimed(transaction, up_to, bytes(stored)))
+        return claimed, up_to
+
+    def _claimed(self, transaction: lmdb.Transaction, sequence: int, stored: bytes) -> Claimed:
+        entry = _decode_entry(stored)
+        body = transaction.get(number(sequence), db=self._table(_BODIES))
+        progress = self._progress(transaction, sequence)
+        done = set(progress.done)
+        return Claimed(
+            sequence=sequence,
+            attempts=progress.attempts,
+            entry=msgspec.structs.replace(entry, body=bytes(body) if body is not None else None),
+            remaining=tuple(
+                delivery.delivery_id for delivery in entry.deliveries if delivery.delivery_id not in done
+            ),
+        )
+
+    def _progress(self, transaction: lmdb.Transaction, sequence: int) -> _Progress:
+        stored = transaction.get(number(sequence), db=self._table(_PROGRESS))
+        return msgspec.msgpack.decode(stored, type=_Progress) if stored is not None else _Progress()
+
+    def done(self, progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
+        """See :class:`ISpool`."""
+
+        def act(transaction: lmdb.Transaction) -> list[BodyId]:
+            released = []
+            for sequence, deliveries in progress:
+                body = self._done(transaction, sequence, set(deliveries))
+                if body is not None:
+                    released.append(body)
+            return released
+
+        def written(released: list[BodyId]) -> None:
+            for sequence, _ in progress:
+                self._claims.pop(sequence, None)
+            for body_id in released:
+                self._body_store.release(body_id)
+
+        return self._gather(act, 0).addCallback(written)
+
+    def _done(self, transaction: lmdb.Transaction, sequence: int, made: set[DeliveryId]) -> BodyId | None:
+        """Note deliveries; return the body to release when the entry left."""
+        key = number(sequence)
+        stored = transaction.get(key, db=self._table(_ENTRIES))
+        if stored is None:
+            return None
+        entry = _decode_entry(stored)
+        progress = self._progress(transaction, sequence)
+        earlier = set(progress.done)
+        for delivery in entry.deliveries:
+            if delivery.delivery_id in made and delivery.delivery_id not in earlier:
+                self._add_waiting(transaction, delivery.mailbox, -delivery.octets)
+        finished = earlier | made
+        if any(delivery.delivery_id not in finished for delivery in entry.deliveries):
+            following = msgspec.structs.replace(progress, done=tuple(finished))
+            transaction.put(key, msgspec.msgpack.encode(following), db=self._table(_PROGRESS))
+            return None
+        transaction.delete(key, db=self._table(_ENTRIES))
+        inline = transaction.delete(key, db=self._table(_BODIES))
+        transaction.delete(key, db=self._table(_PROGRESS))
+        return None if inline else entry.body_id
+
+    def defer(self, sequence: int, until: int, reason: str) -> "Deferred[None]":
+        """See :class:`ISpool`."""
+
+        def act(transaction: lmdb.Transaction) -> None:
+            known = self._progress(transaction, sequence)
+            following = msgspec.structs.replace(known, attempts=known.attempts + 1, due=until, reason=reason)
+            transaction.put(number(sequence), msgspec.msgpack.encode(following), db=self._table(_PROGRESS))
+
+        def written(_: None) -> None:
+            self._claims.pop(sequence, None)
+            heapq.heappush(self._deferred, (until, sequence))
+
+        # Even where the note cannot be written, the entry comes round again.
+        return self._gather(act, 0).addBoth(written)
+
+    # Looking
+
+    def waiting(self, mailbox: MailboxId) -> int:
+        """See :class:`ISpool`."""
+        with self._environment.reading() as transaction:
+            return int.from_bytes(transaction.get(mailbox, db=self._table(_WAITING)) or b"", "big")
+
+    def low_water(self) -> int:
+        """See :class:`ISpool`."""
+        with self._environment.reading() as transaction:
+            cursor = transaction.cursor(db=self._table(_ENTRIES))
+            if cursor.first():
+                return int.from_bytes(bytes(cursor.key()), "big")
+            return int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
+
+    def knows_body(self, body_id: BodyId) -> bool:
+        """Whether an entry still names *body_id*; looks at every entry."""
+        with self._environment.reading() as transaction:
+            entries = transaction.cursor(db=self._table(_ENTRIES))
+            return any(_decode_entry(stored).body_id == body_id for _, stored in entries)
+
+    def status(self) -> SpoolStatus:
+        """See :class:`ISpool`."""
+        entries = octets = oldest = 0
+        with self._environment.reading() as transaction:
+            for _, stored in transaction.cursor(db=self._table(_ENTRIES)):
+                entry = _decode_entry(stored)
+                entries += 1
+                octets += entry.sealed_octets
+                oldest = min(oldest or entry.accepted, entry.accepted)
+        return SpoolStatus(entries=entries, octets=octets, oldest=oldest)
+
+    def check_readers(self) -> None:
+        """Clear what readers that died left."""
+        self._environment.check_readers()
+
+    def close(self) -> "Deferred[None]":
+        """Close when what was gathered is written."""
+        drained: Deferred[None] = Deferred()
+        if self._committing:
+            self._idle.append(drained)
+        else:
+            drained.callback(None)
+        return drained.addCallback(lambda _: self._end())
+
+    def _end(self) -> None:
+        self._environment.close()
+        if self._owner is not None:
+            os.close(self._owner)
+            self._owner = None
+
+    def _table(self, name: str) -> "lmdb._Database":
+        return self._environment.table(name)
+
+
+def delivery_of(entry: SpoolEntry, delivery_id: DeliveryId) -> SpoolDelivery:
+    """Return the delivery of *entry* with that id."""
+    return next(delivery for delivery in entry.deliveries if delivery.delivery_id == delivery_id)

@@ -1,0 +1,205 @@
+"""The community's tables and indexes, and a :class:`~cjsm.community.view.View` straight over a transaction."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import lmdb
+
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.records import (
+    Account,
+    AddressRecord,
+    Connection,
+    Domain,
+    Job,
+    MailList,
+    Organisation,
+    Record,
+    RoleAssignment,
+    SharedMailbox,
+)
+from cjsm.community.view import address_delivers, address_is_reserved, record_key
+from cjsm.store.encoding import decode
+from cjsm.store.lmdb.environment import Environment, prefixed
+
+Kept = TypeVar("Kept", bound=Record)
+
+#: The table of each kind of record.
+TABLES: dict[type, str] = {
+    Organisation: "organisations",
+    Account: "accounts",
+    AddressRecord: "addresses",
+    RoleAssignment: "roles",
+    Domain: "domains",
+    Connection: "connections",
+    MailList: "lists",
+    SharedMailbox: "shared",
+    Job: "jobs",
+}
+INDEX = "index"
+SEQUENCE = b"sequence"
+
+#: Stands for the whole community, or no parent, in index keys.
+_NONE = bytes(16)
+
+
+def stored_key(record: Record) -> bytes:
+    """Return the key of *record* in its table."""
+    key = record_key(record)
+    return key.encode() if isinstance(key, str) else key
+
+
+def index_keys(record: Record) -> list[bytes]:
+    """Return the index keys of *record*; the value of each is the record's own key."""
+    match record:
+        case Organisation():
+            keys = [b"org-slug\0" + (record.parent or _NONE) + record.slug.encode()]
+            return keys + ([b"org-abbr\0" + record.abbreviation.encode()] if record.abbreviation else [])
+        case Account():
+            keys = [b"acc-user\0" + record.user_id.encode(), b"acc-org\0" + record.organisation + record.id]
+            return keys + ([b"acc-mbox\0" + record.mailbox] if record.mailbox is not None else [])
+        case AddressRecord():
+            return [b"addr-own\0" + record.owner + record.address.encode()]
+        case RoleAssignment():
+            place = record.organisation or _NONE
+            return [b"role-acc\0" + record.account + record.id, b"role-org\0" + place + record.id]
+        case Domain():
+            return [b"dom-conn\0" + record.connection + record.name.encode()]
+        case MailList():
+            return [b"list-org\0" + record.organisation + record.id]
+        case SharedMailbox():
+            return [b"shared-org\0" + record.organisation + record.id]
+        case _:
+            return []
+
+
+class LmdbView:
+    """A view for one slice: it ends with its transaction."""
+
+    def __init__(self, environment: Environment, transaction: lmdb.Transaction, suffix: str, moment: int) -> None:
+        self._environment = environment
+        self._transaction = transaction
+        self.suffix = suffix
+        self.moment = moment
+
+    @property
+    def number(self) -> int:
+        """See :class:`~cjsm.community.view.View`."""
+        return int.from_bytes(self._transaction.get(SEQUENCE, db=self._environment.meta) or b"", "big")
+
+    def one(self, kind: type[Kept], key: bytes) -> Kept | None:
+        """Return the record of *kind* under its own key."""
+        stored = self._transaction.get(key, db=self._environment.table(TABLES[kind]))
+        return decode(bytes(stored), kind) if stored is not None else None
+
+    def _all(self, kind: type[Kept]) -> Iterator[Kept]:
+        for _, stored in prefixed(self._transaction, self._environment.table(TABLES[kind]), b""):
+            yield decode(stored, kind)
+
+    def _indexed(self, kind: type[Kept], key: bytes) -> Kept | None:
+        found = self._transaction.get(key, db=self._environment.table(INDEX))
+        return self.one(kind, bytes(found)) if found is not None else None
+
+    def _under(self, kind: type[Kept], prefix: bytes) -> Iterator[Kept]:
+        for _, key in prefixed(self._transaction, self._environment.table(INDEX), prefix):
+            record = self.one(kind, key)
+            if record is not None:
+                yield record
+
+    def organisation(self, identifier: OrganisationId) -> Organisation | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Organisation, identifier)
+
+    def organisation_below(self, parent: OrganisationId | None, slug: str) -> Organisation | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._indexed(Organisation, b"org-slug\0" + (parent or _NONE) + slug.encode())
+
+    def children(self, parent: OrganisationId | None) -> Iterable[Organisation]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(Organisation, b"org-slug\0" + (parent or _NONE))
+
+    def organisations(self) -> Iterable[Organisation]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Organisation)
+
+    def organisation_of_abbreviation(self, abbreviation: str) -> Organisation | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._indexed(Organisation, b"org-abbr\0" + abbreviation.encode())
+
+    def account(self, identifier: AccountId) -> Account | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Account, identifier)
+
+    def account_of_user_id(self, user_id: str) -> Account | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._indexed(Account, b"acc-user\0" + user_id.lower().encode())
+
+    def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._indexed(Account, b"acc-mbox\0" + mailbox)
+
+    def accounts(self) -> Iterable[Account]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Account)
+
+    def accounts_in(self, organisation: OrganisationId) -> Iterable[Account]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(Account, b"acc-org\0" + organisation)
+
+    def address(self, address: str) -> AddressRecord | None:
+        """See :class:`~cjsm.community.view.View`."""
+        record = self.one(AddressRecord, address.encode())
+        return record if record is not None and address_delivers(record, self.moment) else None
+
+    def reserved_address(self, address: str) -> AddressRecord | None:
+        """See :class:`~cjsm.community.view.View`."""
+        record = self.one(AddressRecord, address.encode())
+        return record if record is not None and address_is_reserved(record, self.moment) else None
+
+    def addresses_of(self, owner: bytes) -> Iterable[AddressRecord]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(AddressRecord, b"addr-own\0" + owner)
+
+    def roles_of(self, account: AccountId) -> Iterable[RoleAssignment]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(RoleAssignment, b"role-acc\0" + account)
+
+    def roles_over(self, organisation: OrganisationId | None) -> Iterable[RoleAssignment]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(RoleAssignment, b"role-org\0" + (organisation or _NONE))
+
+    def domain(self, name: str) -> Domain | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Domain, name.encode())
+
+    def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(Domain, b"dom-conn\0" + connection)
+
+    def connection(self, identifier: ConnectionId) -> Connection | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Connection, identifier)
+
+    def mail_list(self, identifier: ListId) -> MailList | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(MailList, identifier)
+
+    def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(MailList, b"list-org\0" + organisation)
+
+    def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(SharedMailbox, identifier)
+
+    def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(SharedMailbox, b"shared-org\0" + organisation)
+
+    def job(self, identifier: JobId) -> Job | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Job, identifier)
+
+    def jobs(self) -> Iterable[Job]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Job)
