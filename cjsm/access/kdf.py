@@ -73,7 +73,7 @@ class KdfPool:
         if success:
             done.callback(result)
         else:
-            done.errback(result if isinstance(result, Failure) else Failure(CancelledError()))
+            done.errback(result if isinstance(result, Failure) else CancelledError())
 
     def _begin_next(self) -> None:
         if not self._waiting:

@@ -220,7 +220,13 @@ def choose_password(view: View, by: By, account: AccountId, keys: int) -> Change
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
     life = Life.ACTIVE if found.life is Life.NEW else found.life
-    made = _changed(found, keys=keys, credential=Credential.CHOSEN, life=life)
+    made = _changed(
+        found,
+        keys=keys,
+        credential=Credential.CHOSEN,
+        life=life,
+        password_version=found.password_version + 1,
+    )
     return Change(put=(made,), entry=_entry(view, by, "password-chosen", "account", account, permission))
 
 

@@ -118,7 +118,7 @@ class Account(Struct, frozen=True, kw_only=True):
 
     ``version`` rises with every change that sessions and caches must notice. ``keys`` and ``mailbox_keys`` name the
     versions of the account's and the mailbox's records in the key store (0: none yet). ``mailbox`` is None for
-    relayed accounts. ``quota`` in octets.
+    relayed accounts. ``password_version`` rises when the person's own password changes. ``quota`` in octets.
     """
 
     id: AccountId
@@ -134,6 +134,7 @@ class Account(Struct, frozen=True, kw_only=True):
     quota: int = 0
     keys: int = 0
     mailbox_keys: int = 0
+    password_version: int = 0
     device_passwords: tuple[DevicePassword, ...] = ()
     state_reason: str = ""
     state_since: int = 0

@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from cjsm.community.admission import Origin
+from cjsm.community.identifiers import MailboxId
+from cjsm.vault.hybrid import PublicKey
 
 
 class Refused(Exception):
@@ -35,6 +37,16 @@ class Hop(Struct, frozen=True, kw_only=True):
     protocol: str
     tls_version: str
     tls_group: str
+
+
+class IMailboxKeys(Interface):
+    """The keys that messages are sealed to."""
+
+    def current(mailbox: MailboxId) -> "tuple[int, PublicKey]":
+        """Return the newest generation of *mailbox* and its public key, verified; for the reactor thread.
+
+        :raises Missing: when there is no such mailbox.
+        """
 
 
 class IAcceptance(Interface):

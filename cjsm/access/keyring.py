@@ -1,0 +1,74 @@
+"""The key store's records: what belongs to one account, and what belongs to one mailbox.
+
+Stored as one version byte and MessagePack. A record is written under its next version before the community commit
+that names it; see :mod:`cjsm.store.interfaces`, ``IKeyStore``.
+"""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from cjsm.community.identifiers import AccountId, MailboxId, SecretId
+from cjsm.vault.device import SecretVerifier
+from cjsm.vault.mailboxes import GenerationKey, Grant
+from cjsm.vault.passwords import PasswordVerifier, Stretch
+from cjsm.vault.slots import AccountKey, Slot
+
+_VERSION = b"\x01"
+
+KeyRecord = TypeVar("KeyRecord", "AccountKeys", "MailboxKeys")
+
+
+class UnreadableKeys(Exception):
+    """A key record is damaged or was written by a newer version."""
+
+
+class SystemSecretKeys(Struct, frozen=True, kw_only=True):
+    """What checks one device or one-time password, and the slots that it opens: one for each epoch it reaches."""
+
+    id: SecretId
+    verifier: SecretVerifier
+    slots: tuple[Slot, ...] = ()
+    expires: int | None = None
+
+
+class AccountKeys(Struct, frozen=True, kw_only=True):
+    """Everything that signs one account in and opens its mail key.
+
+    ``epochs`` are the public mail keys, oldest first; relayed accounts have none.
+    """
+
+    account: AccountId
+    epochs: tuple[AccountKey, ...] = ()
+    password: PasswordVerifier | None = None
+    password_stretch: Stretch | None = None
+    password_slots: tuple[Slot, ...] = ()
+    one_time: SystemSecretKeys | None = None
+    devices: tuple[SystemSecretKeys, ...] = ()
+
+
+class MailboxKeys(Struct, frozen=True, kw_only=True):
+    """The signed public keys of a mailbox, oldest generation first, and the grants that give its seeds to members."""
+
+    mailbox: MailboxId
+    generations: tuple[GenerationKey, ...]
+    grants: tuple[Grant, ...]
+
+
+def encode(record: AccountKeys | MailboxKeys) -> bytes:
+    """Return the stored form of *record*."""
+    return _VERSION + msgspec.msgpack.encode(record)
+
+
+def decode(stored: bytes, kind: type[KeyRecord]) -> KeyRecord:
+    """Return the record of *kind* that :func:`encode` wrote.
+
+    :raises UnreadableKeys: when it is damaged or from a newer version.
+    """
+    if stored[:1] != _VERSION:
+        raise UnreadableKeys(f"key record of version {stored[:1].hex() or 'none'}, this software reads 01")
+    try:
+        return msgspec.msgpack.decode(memoryview(stored)[1:], type=kind)
+    except msgspec.MsgspecError as error:
+        raise UnreadableKeys("damaged key record") from error

@@ -1,0 +1,111 @@
+"""A maildrop opened for one POP3 session: leased, fixed as it was at login, read segment by segment."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from cjsm.access.interfaces import IMaildrop, IMessageReader, MaildropMessage
+from cjsm.access.mailboxkeys import OpenedMailbox
+from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.store.interfaces import IBodyReader, ILease, IMailStore, MailboxList, StoredMessage
+from cjsm.vault.errors import NotAuthentic
+from cjsm.vault.message import OpenedMessage, decode_wrap, open_wrap, sealed_length
+from cjsm.vault.secrets import Versions
+from cjsm.vault.signing import SigningKey
+
+
+@implementer(IMaildrop)
+class Maildrop:
+    """See :class:`IMaildrop`.
+
+    :param valid: whether the session may go on.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: AccountId,
+        pseudonym: str,
+        valid: Callable[[], bool],
+        mailbox: MailboxId,
+        listing: MailboxList,
+        lease: ILease,
+        mail: IMailStore,
+        keys: OpenedMailbox,
+        acceptance: Versions[SigningKey],
+    ) -> None:
+        self.account = account
+        self.pseudonym = pseudonym
+        self.still_valid = valid
+        self._mailbox = mailbox
+        self._rows = listing.rows
+        self._lease = lease
+        self._mail = mail
+        self._keys = keys
+        self._acceptance = acceptance
+        self.messages: Sequence[MaildropMessage] = tuple(
+            MaildropMessage(row.octets, row.delivery_id.hex()) for row in listing.rows
+        )
+
+    def open(self, index: int) -> "Deferred[MessageReader]":
+        """See :class:`IMaildrop`."""
+        row = self._rows[index]
+
+        def opened(stored: StoredMessage) -> MessageReader:
+            try:
+                return self._reader(index, stored)
+            except BaseException:
+                stored.body.close()
+                raise
+
+        return self._mail.open(self._mailbox, row.delivery_id).addCallback(opened)
+
+    def _reader(self, index: int, stored: StoredMessage) -> "MessageReader":
+        row = self._rows[index]
+        wrap = decode_wrap(stored.wrap)
+        key = self._keys.private_key(wrap.generation)
+        message = open_wrap(wrap, self._mailbox, row.delivery_id, acceptance=self._acceptance, key=key)
+        if wrap.octets != row.octets or stored.body.octets != sealed_length(message.body_octets):
+            raise NotAuthentic("the message's length is not what was accepted")
+        return MessageReader(message, stored.body)
+
+    def delete(self, indexes: Sequence[int]) -> "Deferred[None]":
+        """See :class:`IMaildrop`."""
+        return self._mail.delete(self._mailbox, [self._rows[index].delivery_id for index in indexes])
+
+    def release(self) -> None:
+        """Give the lease back; the session is over."""
+        self._lease.release()
+
+
+@implementer(IMessageReader)
+class MessageReader:
+    """Reads the prefix, then the body's segments; gives out nothing unverified."""
+
+    def __init__(self, message: OpenedMessage, body: IBodyReader) -> None:
+        self._prefix = message.prefix
+        self._opener = message.body()
+        self._body = body
+        self._offset = 0
+
+    def read(self) -> "Deferred[bytes]":
+        """See :class:`IMessageReader`."""
+        if self._prefix:
+            prefix, self._prefix = self._prefix, b""
+            return succeed(prefix)
+        length = self._opener.next_length
+        if not length:
+            return succeed(b"")
+        offset, self._offset = self._offset, self._offset + length
+
+        def opened(sealed: bytes) -> Any:
+            # An empty message has one segment that opens to nothing, which would read as the end: it is the end.
+            return self._opener.open(sealed)
+
+        return self._body.read(offset, length).addCallback(opened)
+
+    def close(self) -> None:
+        """See :class:`IMessageReader`."""
+        self._body.close()

@@ -1,0 +1,200 @@
+"""The realm: one account, seen as what each door needs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.cred.portal import IRealm
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import Interface, implementer
+
+from cjsm.access.checker import SignedIn
+from cjsm.access.errors import AccessUnavailable, MaildropInUse, NotOffered
+from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
+from cjsm.access.mailboxkeys import OpenedMailbox
+from cjsm.access.maildrop import Maildrop
+from cjsm.community.admission import AccountOrigin, Origin
+from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.community.records import AccountKind, MailboxRight
+from cjsm.community.states import may_sign_in
+from cjsm.community.view import View
+from cjsm.store.interfaces import (
+    Head,
+    IActivity,
+    ICommunityStore,
+    IKeyStore,
+    IMailStore,
+    LeaseTaken,
+    MailboxList,
+    StoreError,
+)
+from cjsm.vault import tags
+from cjsm.vault.secrets import ServiceSecrets
+
+
+class Session:
+    """Whether what let somebody in still holds; asked at each command and every few seconds."""
+
+    def __init__(self, community: ICommunityStore, signed_in: SignedIn) -> None:
+        self._community = community
+        self._account = signed_in.account
+        self._secret = signed_in.secret
+        self._seen = -1
+
+    def still_valid(self) -> bool:
+        """Look at the community only when it changed since the last time."""
+        number = self._community.number()
+        if number == self._seen:
+            return True
+        if not self._community.read_now(self._holds):
+            return False
+        self._seen = number
+        return True
+
+    def _holds(self, view: View) -> bool:
+        now = view.account(self._account.id)
+        if now is None or not may_sign_in(view, now):
+            return False
+        if self._secret is not None:
+            return any(
+                known.id == self._secret and (known.expires is None or known.expires > view.moment)
+                for known in now.device_passwords
+            )
+        return now.password_version == self._account.password_version
+
+
+class _Avatar:
+    """What every avatar has."""
+
+    def __init__(self, account: AccountId, pseudonym: str, session: Session) -> None:
+        self.account = account
+        self.pseudonym = pseudonym
+        self.still_valid: Callable[[], bool] = session.still_valid
+
+
+@implementer(ISubmitter)
+class Submitter(_Avatar):
+    """See :class:`ISubmitter`."""
+
+    @property
+    def origin(self) -> Origin:
+        """What admission is asked with."""
+        return AccountOrigin(account=self.account)
+
+
+@implementer(IDirectoryReader)
+class DirectoryReader(_Avatar):
+    """See :class:`IDirectoryReader`."""
+
+
+Avatar = tuple[Any, Any, Callable[[], None]]
+
+
+@implementer(IRealm)
+class Realm:
+    """Makes avatars of :class:`SignedIn`."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        community: ICommunityStore,
+        keys: IKeyStore,
+        activity: IActivity,
+        mail: IMailStore,
+        secrets: ServiceSecrets,
+    ) -> None:
+        self._community = community
+        self._keys = keys
+        self._activity = activity
+        self._mail = mail
+        self._secrets = secrets
+
+    def requestAvatar(  # type: ignore[override]  # the checker gives more than bytes
+        self, avatarId: SignedIn, mind: object, *interfaces: type[Interface]
+    ) -> "Deferred[Avatar]":
+        """Fire with (interface, avatar, logout).
+
+        :raises NotOffered: when the account has nothing behind this door.
+        :raises MaildropInUse: while another session has the maildrop.
+        """
+        if IMaildrop in interfaces:
+            return Deferred.fromCoroutine(self._maildrop(avatarId))
+        pseudonym = tags.pseudonym(self._secrets.cache.current, avatarId.account.id)
+        session = Session(self._community, avatarId)
+        if IDirectoryReader in interfaces:
+            reader = DirectoryReader(avatarId.account.id, pseudonym, session)
+            return succeed((IDirectoryReader, reader, _nothing))
+        if ISubmitter in interfaces:
+            if avatarId.account.kind is AccountKind.RELAYED:
+                raise NotOffered("your mail is sent by your organisation's own server")
+            return succeed((ISubmitter, Submitter(avatarId.account.id, pseudonym, session), _nothing))
+        raise NotImplementedError(f"no avatar for {interfaces}")
+
+    async def _maildrop(self, signed_in: SignedIn) -> Avatar:
+        account = signed_in.account
+        mailbox = self._community.read_now(lambda view: _mailbox_of(view, signed_in))
+        try:
+            lease = await self._mail.lease(mailbox, account.id)
+        except LeaseTaken as error:
+            raise MaildropInUse from error
+        except StoreError as error:
+            raise AccessUnavailable from error
+        try:
+            listing = await self._mail.list(mailbox)
+            self._check_head(mailbox, listing)
+        except StoreError as error:
+            lease.release()
+            self._log.error("mailbox {mailbox} cannot be listed: {error}", mailbox=mailbox.hex(), error=error)
+            raise AccessUnavailable from error
+        except BaseException:
+            lease.release()
+            raise
+        drop = Maildrop(
+            account=account.id,
+            pseudonym=tags.pseudonym(self._secrets.cache.current, account.id),
+            valid=Session(self._community, signed_in).still_valid,
+            mailbox=mailbox,
+            listing=listing,
+            lease=lease,
+            mail=self._mail,
+            keys=OpenedMailbox(
+                self._community,
+                self._keys,
+                self._secrets,
+                mailbox=mailbox,
+                member=account.id,
+                mail_keys=signed_in.mail_keys,
+            ),
+            acceptance=self._secrets.acceptance,
+        )
+        return IMaildrop, drop, drop.release
+
+    def _check_head(self, mailbox: MailboxId, listing: MailboxList) -> None:
+        """A list that is behind what was remembered elsewhere was put back to an earlier state."""
+        anchored: Head = self._activity.anchored(mailbox)
+        head = listing.head
+        behind = head.appended < anchored.appended or head.deleted < anchored.deleted
+        forked = head.appended == anchored.appended and anchored.appended and head.chain != anchored.chain
+        if behind or forked or len(listing.rows) != head.appended - head.deleted:
+            self._log.critical("mailbox {mailbox} is not what it was: rolled back or thinned", mailbox=mailbox.hex())
+            raise AccessUnavailable
+
+
+def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:
+    """Return the mailbox that a sign-in opens: the person's own, or the shared one named behind ``/``."""
+    account = signed_in.account
+    if signed_in.shared_name is None:
+        if account.mailbox is None:
+            raise NotOffered("your mail is kept at your organisation, not here")
+        return account.mailbox
+    for found in view.shared_mailboxes_in(account.organisation):
+        readers = (member.account for member in found.members if MailboxRight.READ in member.rights)
+        if found.slug == signed_in.shared_name and account.id in readers:
+            return found.id
+    raise NotOffered("there is no shared mailbox of that name for you")
+
+
+def _nothing() -> None:
+    """Nothing to give back at the end of this session."""
