@@ -12,6 +12,14 @@ _LONGEST_LOCAL = 64
 #: RFC 5322 atext without ``%`` and ``!``, which other systems have read as routes.
 _ATOM = re.compile(r"[a-z0-9#$&'*+\-/=?^_`{|}~]+\Z")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+#: What user IDs are made of between dots; narrower than addresses, so that they fit a DN, a path and a command line.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_'-]*(?:\.[a-z0-9_'-]+)*\Z")
+#: Letters that decomposition leaves alone.
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i"}
+)
+#: Of each part of a name, so that ``first.last`` and a duplicate's mark stay within a local part.
+_LONGEST_NAME = 27
 
 
 class BadAddress(BadValue):
@@ -27,16 +35,27 @@ class Address(Struct, frozen=True, order=True):
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
 
+    def has_suffix(self, suffix: str) -> bool:
+        """Whether the address is in the community's form: in a domain below *suffix*, or in *suffix* itself."""
+        return has_suffix(self.domain, suffix)
+
+    def with_suffix(self, suffix: str) -> "Address":
+        """Return the address with *suffix* behind it, once.
+
+        :raises BadAddress: when that makes it longer than an address may be.
+        """
+        return self if self.has_suffix(suffix) else Address.parse(f"{self}.{suffix}")
+
     @classmethod
     def parse(cls, text: str) -> "Address":
         """Return the address that *text* writes, compared without case.
 
         :raises BadAddress: for every other form: quoted or routed, literals, encoded words, trailing dots, non-ASCII.
         """
-        if len(text) > _LONGEST:
-            raise BadAddress(f"an address has at most {_LONGEST} octets")
         if not text.isascii():
             raise BadAddress("an address has ASCII letters only")
+        if len(text) > _LONGEST:
+            raise BadAddress(f"an address has at most {_LONGEST} octets")
         local, at, domain = text.lower().rpartition("@")
         if not at:
             raise BadAddress("an address needs a domain: name@organisation")
@@ -68,6 +87,20 @@ def check_domain(domain: str) -> None:
     labels = domain.split(".")
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
         raise BadAddress("a domain has letters, digits and hyphens, with single dots between them")
+    if labels[-1].isdigit():
+        raise BadAddress("a domain is a name, not a number")
+    if len(domain) > _LONGEST:
+        raise BadAddress(f"a domain has at most {_LONGEST} octets")
+
+
+def has_suffix(domain: str, suffix: str) -> bool:
+    """Whether *domain* is *suffix* or lies below it."""
+    return domain == suffix or domain.endswith(f".{suffix}")
+
+
+def hosted_domain(abbreviation: str, suffix: str) -> str:
+    """Return the domain of addresses kept here for an abbreviation."""
+    return f"{abbreviation}.{suffix}"
 
 
 class UserId(Struct, frozen=True):
@@ -85,16 +118,25 @@ class UserId(Struct, frozen=True):
         name, at, abbreviation = text.lower().rpartition("@")
         if not at or not _LABEL.match(abbreviation) or not text.isascii():
             raise BadAddress("a user ID has the form first.last@abbreviation")
-        _check_local(name)
+        if not _NAME.match(name) or len(name) > _LONGEST_LOCAL:
+            raise BadAddress("a user ID has letters, digits, hyphens and single dots: first.last@abbreviation")
         return cls(name, abbreviation)
 
     def address(self, suffix: str) -> Address:
-        """Return the hosted address of this user ID."""
-        return Address(self.name, f"{self.abbreviation}.{suffix}")
+        """Return the hosted address of this user ID.
+
+        :raises BadAddress: when it would be too long.
+        """
+        return Address.parse(f"{self.name}@{hosted_domain(self.abbreviation, suffix)}")
 
 
 class LoginName(Struct, frozen=True):
-    """A name as typed at sign-in: a user ID or an address, either with ``/shared-name``."""
+    """A name as typed at sign-in: a user ID or an address, either with ``/shared-name``.
+
+    :ivar user: the user ID or address, canonical.
+    :ivar is_address: whether it is an address.
+    :ivar shared: the shared mailbox's slug, or None.
+    """
 
     user: str
     is_address: bool
@@ -103,12 +145,26 @@ class LoginName(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> "LoginName":
         """:raises BadAddress: when *text* can be nobody's name."""
-        user, slash, shared = text.strip().partition("/") if "@" in text.partition("/")[0] else (text.strip(), "", "")
-        if slash:
-            check_slug(shared.lower())
-        parsed: Address | UserId
-        parsed = Address.parse(user) if "." in user.rpartition("@")[2] else UserId.parse(user)
-        return cls(str(parsed), isinstance(parsed, Address), shared.lower() if slash else None)
+        user, slash, shared = text.strip().partition("/")
+        if "@" not in user:
+            # No shared mailbox yet: a slash is part of the local part, which addresses may have.
+            user, slash, shared = text.strip(), "", ""
+        if slash and (not shared.isascii() or not _LABEL.match(shared.lower())):
+            raise BadAddress("a shared mailbox's name has small letters, digits and hyphens")
+        is_address = "." in user.rpartition("@")[2]
+        canonical = str(Address.parse(user)) if is_address else str(UserId.parse(user))
+        return cls(canonical, is_address, shared.lower() if slash else None)
+
+
+def parse_path(path: str) -> tuple[str, ...]:
+    """Return the slugs of an organisation's path such as ``avon-police/crime``, compared without case.
+
+    :raises BadValue: when a part is no slug.
+    """
+    slugs = tuple(path.lower().strip("/").split("/")) if path.isascii() else (path,)
+    for slug in slugs:
+        check_slug(slug)
+    return slugs
 
 
 def check_slug(slug: str) -> None:
@@ -125,11 +181,19 @@ def name_from(first: str, last: str) -> str:
 
     :raises BadValue: when nothing is left of a name.
     """
-    parts = []
-    for part in (first, last):
-        plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode().lower()
-        squeezed = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).strip("-")
-        if not squeezed:
-            raise BadValue(f"no user ID can be made from {part!r}", "give one with --user-id")
-        parts.append(squeezed[:30].strip("-"))
-    return ".".join(parts)
+    return f"{_plain(first)}.{_plain(last)}"
+
+
+def _plain(part: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", part.lower().translate(_LETTERS))
+    joined = decomposed.replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+    letters = joined.encode("ascii", "ignore").decode()
+    squeezed = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:_LONGEST_NAME].strip("-")
+    if not squeezed:
+        raise BadValue(f"no user ID can be made from {part!r}", "give one with --user-id")
+    return squeezed
+
+
+def numbered(name: str, number: int) -> str:
+    """Return the *number*-th form of a taken name: ``-2`` and so on behind the last name (community §3)."""
+    return name if number == 1 else f"{name}-{number}"

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
-from cjsm.community.identifiers import OrganisationId
+from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, Credential, Life, Organisation, OrganisationState, Role
 from cjsm.community.view import View
 
 #: Organisations above one another at most; deeper is refused when an organisation is made.
 DEEPEST = 32
+
+#: Roles that administer an organisation.
+ADMINISTRATORS = frozenset({Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR})
 
 
 def chain(view: View, organisation: OrganisationId | None) -> Iterator[Organisation]:
@@ -52,11 +55,29 @@ def may_sign_in(view: View, account: Account) -> bool:
         return False
     state = organisation_state(view, account.organisation)
     if state is OrganisationState.SUSPENDED:
-        return any(
-            assignment.role in (Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR)
-            for assignment in view.roles_of(account.id)
-        )
+        return administers(view, account.id, account.organisation)
     return state is OrganisationState.ACTIVE
+
+
+def must_choose_password(account: Account) -> bool:
+    """Whether signing in serves only to choose a password."""
+    return account.credential is Credential.ONE_TIME
+
+
+def may_send(view: View, account: Account) -> bool:
+    """Whether mail from the account is taken: it can sign in and its organisation is active."""
+    active = organisation_state(view, account.organisation) is OrganisationState.ACTIVE
+    return active and may_sign_in(view, account)
+
+
+def administers(view: View, account: AccountId, organisation: OrganisationId) -> bool:
+    """Whether the account is an administrator of the organisation, there or from above."""
+    covering = {found.id for found in chain(view, organisation)}
+    return any(
+        assignment.role in ADMINISTRATORS
+        and (assignment.organisation is None or assignment.organisation in covering)
+        for assignment in view.roles_of(account)
+    )
 
 
 def takes_mail(account: Account) -> bool:
