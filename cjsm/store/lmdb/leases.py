@@ -1,0 +1,79 @@
+"""Leases on maildrops: fcntl byte-range locks that end with their process, and a table within it."""
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+
+from zope.interface import implementer
+
+from cjsm.store.interfaces import ILease, LeaseTaken
+
+_FILES = 64
+#: Byte offsets that a lock may lie at.
+_OFFSETS = 1 << 62
+
+
+class Leases:
+    """The leases of this process, over lock files in *directory*, each opened once: closing one drops its locks."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+        self._files: dict[int, int] = {}
+        self._held: set[bytes] = set()
+        self._fence = 0
+
+    def take(self, maildrop: bytes) -> "Lease":
+        """Take *maildrop* (mailbox and member together).
+
+        :raises LeaseTaken: while a session here or in another process has it.
+        """
+        if maildrop in self._held:
+            raise LeaseTaken("another session has this maildrop")
+        descriptor, offset = self._place(maildrop)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
+        except (BlockingIOError, PermissionError) as error:
+            raise LeaseTaken("a session of another process has this maildrop") from error
+        self._held.add(maildrop)
+        self._fence += 1
+        return Lease(self, maildrop, self._fence)
+
+    def give_back(self, maildrop: bytes) -> None:
+        """End a lease."""
+        if maildrop in self._held:
+            self._held.discard(maildrop)
+            descriptor, offset = self._place(maildrop)
+            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, offset)
+
+    def close(self) -> None:
+        """End every lease of this process."""
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files.clear()
+        self._held.clear()
+
+    def _place(self, maildrop: bytes) -> tuple[int, int]:
+        digest = hashlib.sha256(maildrop).digest()
+        name = digest[0] % _FILES
+        if name not in self._files:
+            path = self._directory / f"{name:02d}"
+            self._files[name] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._files[name], int.from_bytes(digest[8:16], "big") % _OFFSETS
+
+
+@implementer(ILease)
+class Lease:
+    """One maildrop held."""
+
+    def __init__(self, leases: Leases, maildrop: bytes, fence: int) -> None:
+        self.fence = fence
+        self._leases = leases
+        self._maildrop: bytes | None = maildrop
+
+    def release(self) -> None:
+        """See :class:`ILease`."""
+        if self._maildrop is not None:
+            self._leases.give_back(self._maildrop)
+            self._maildrop = None

@@ -1,0 +1,63 @@
+"""List rows packed in pages of 64: one key for many rows, so that a login reads few of them."""
+
+import struct
+from collections.abc import Iterable, Iterator
+
+import lmdb
+
+from cjsm.community.identifiers import DeliveryId
+from cjsm.store.interfaces import Damaged, Row
+from cjsm.store.lmdb.environment import number, prefixed
+
+ROWS_PER_PAGE = 64
+#: uid, octets, delivery id, generation, flags, running hash.
+_ROW = struct.Struct(">QQ16sII32s")
+
+
+def _pack(row: Row) -> bytes:
+    return _ROW.pack(row.uid, row.octets, row.delivery_id, row.generation, row.flags, row.chain)
+
+
+def _unpack(page: bytes) -> Iterator[Row]:
+    if len(page) % _ROW.size:
+        raise Damaged("a page of the mailbox's list is cut short")
+    for uid, octets, delivery_id, generation, flags, chain in _ROW.iter_unpack(page):
+        yield Row(
+            uid=uid,
+            octets=octets,
+            delivery_id=DeliveryId(delivery_id),
+            generation=generation,
+            flags=flags,
+            chain=chain,
+        )
+
+
+def read(transaction: lmdb.Transaction, table: "lmdb._Database") -> tuple[Row, ...]:
+    """Return every row, in order of uid."""
+    return tuple(row for _, page in prefixed(transaction, table, b"") for row in _unpack(page))
+
+
+def append(transaction: lmdb.Transaction, table: "lmdb._Database", rows: Iterable[Row]) -> None:
+    """Add rows, whose uids are above all there are."""
+    pages: dict[int, bytes] = {}
+    for row in rows:
+        page = row.uid // ROWS_PER_PAGE
+        if page not in pages:
+            pages[page] = bytes(transaction.get(number(page), db=table) or b"")
+        pages[page] += _pack(row)
+    for page, packed in pages.items():
+        transaction.put(number(page), packed, db=table)
+
+
+def remove(transaction: lmdb.Transaction, table: "lmdb._Database", uids: Iterable[int]) -> None:
+    """Take rows away; a page without rows goes."""
+    going: dict[int, set[int]] = {}
+    for uid in uids:
+        going.setdefault(uid // ROWS_PER_PAGE, set()).add(uid)
+    for page, gone in going.items():
+        packed = bytes(transaction.get(number(page), db=table) or b"")
+        kept = b"".join(_pack(row) for row in _unpack(packed) if row.uid not in gone)
+        if kept:
+            transaction.put(number(page), kept, db=table)
+        else:
+            transaction.delete(number(page), db=table)
