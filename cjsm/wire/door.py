@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -28,6 +29,8 @@ from cjsm.wire.tls import ServerTls
 
 LINES_IN_A_TURN = 64
 """Lines of one client handled before the reactor turns to others."""
+
+_LOST = "closed by the client"
 
 FAREWELL = 5.0
 """Seconds that a peer has to take the last reply and close."""
@@ -276,6 +279,10 @@ class LineDoor(Protocol):
         if self.ended:
             self._log.debug("work ended after its connection: {failure.value!r}", failure=failure)
             return
+        if failure.check(ConnectionDone, ConnectionLost):
+            # The transport tells its producer first; commands that are still buffered must not be carried out now.
+            self._end(_LOST)
+            return
         self._log.failure("unexpected failure in a command", failure=failure)
         self.broken(failure)
 
@@ -308,4 +315,4 @@ class LineDoor(Protocol):
 def _ending(reason: Failure) -> str:
     if reason.check(SSL.Error):
         return "TLS failed"
-    return "closed by the client"
+    return _LOST

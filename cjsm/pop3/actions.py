@@ -1,0 +1,74 @@
+"""What a POP3 session asks its server to do, and what it needs to know of a message."""
+
+from collections.abc import Iterator
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+
+class Message(Protocol):
+    """One message of a maildrop as the session needs it."""
+
+    @property
+    def octets(self) -> int:
+        """Size as RFC 1939 §11 counts it."""
+
+    @property
+    def unique_id(self) -> str:
+        """Its UIDL: 1 to 70 characters from ``!`` to ``~``."""
+
+
+class Reply(Struct, frozen=True):
+    """Send *data*."""
+
+    data: bytes
+
+
+class Rows(Struct, frozen=True):
+    """Send these pieces, as fast as the client takes them; nothing is to be answered."""
+
+    pieces: Iterator[bytes]
+
+
+class StartTls(Struct, frozen=True):
+    """Begin TLS, then call :meth:`~cjsm.pop3.session.Session.secured`."""
+
+
+class SignIn:
+    """Ask who this is; answer with :meth:`~cjsm.pop3.session.Session.signed_in` or :meth:`~cjsm.pop3.session.Session.not_signed_in`."""
+
+    __slots__ = ("name", "secret")
+
+    def __init__(self, name: str, secret: bytes) -> None:
+        self.name = name
+        self.secret = secret
+
+    def __repr__(self) -> str:
+        return "<SignIn>"
+
+
+class SendMessage(Struct, frozen=True):
+    """Send the message at *index*, counted from 0; answer with :meth:`~cjsm.pop3.session.Session.sent` or :meth:`~cjsm.pop3.session.Session.not_sent`.
+
+    :ivar first: the positive reply that goes before it, once it is known to be readable.
+    :ivar lines: how many lines of the body, or None for all of the message.
+    """
+
+    index: int
+    first: bytes
+    lines: int | None
+
+
+class Remove(Struct, frozen=True):
+    """Remove the messages at *indexes*; answer with :meth:`~cjsm.pop3.session.Session.removed` or :meth:`~cjsm.pop3.session.Session.not_removed`."""
+
+    indexes: tuple[int, ...]
+
+
+class Close(Struct, frozen=True):
+    """Close after what has been sent; *why* is for the log."""
+
+    why: str
+
+
+Action: TypeAlias = Reply | Rows | StartTls | SignIn | SendMessage | Remove | Close
