@@ -1,0 +1,245 @@
+"""Whether an entry matches a filter: true, false or undefined (RFC 4511 §4.5.1.7).
+
+A filter is compiled once for a reading: attributes looked up, assertions prepared. What the reader may not read is
+undefined, not false, so that neither it nor its negation can be guessed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from cjsm.directory import names
+from cjsm.directory.matching import RULES, Rule, in_order, prepare, prepare_piece
+from cjsm.directory.query import (
+    And,
+    AtLeast,
+    AtMost,
+    Equal,
+    Filter,
+    Matches,
+    Not,
+    Or,
+    Present,
+    Similar,
+    Substrings,
+    Undefined,
+)
+from cjsm.directory.rewriting import resolved_name
+from cjsm.directory.schema import AttributeType, Schema, has_options
+
+#: True, False, or None for Undefined, of the entry at a position.
+Test = Callable[[int], bool | None]
+_Compare = Callable[[str], bool]
+
+
+class Readable(Protocol):
+    """What a filter is evaluated over: a :class:`~cjsm.directory.reading.Reading` or the like."""
+
+    schema: Schema
+
+    def terms(self, position: int, attribute: AttributeType) -> Sequence[str] | None:
+        """The comparable values of *attribute*, or None when they may not be read."""
+
+    def values(self, position: int, attribute: AttributeType) -> Sequence[str]:
+        """The values of *attribute* that may be read."""
+
+    def dn(self, position: int) -> str:
+        """The entry's distinguished name."""
+
+
+def compiled(filter_: Filter, reading: Readable) -> Test:
+    """Return the test that *filter_* is for the entries of *reading*."""
+    if isinstance(filter_, And):
+        return _all([compiled(part, reading) for part in filter_.parts])
+    if isinstance(filter_, Or):
+        return _any([compiled(part, reading) for part in filter_.parts])
+    if isinstance(filter_, Not):
+        return _not(compiled(filter_.part, reading))
+    if isinstance(filter_, Undefined):
+        return _undefined
+    if isinstance(filter_, Matches):
+        return _matches(filter_, reading)
+    if filter_.attribute.lower() == "anr":
+        return _ambiguous(filter_, reading)
+    attribute = reading.schema.attribute(filter_.attribute)
+    if attribute is None:
+        return _undefined
+    if has_options(filter_.attribute):
+        return _false
+    kinds = reading.schema.with_subtypes(attribute)
+    if isinstance(filter_, Present):
+        return _any([_present(kind, reading) for kind in kinds])
+    compare = _comparison(filter_, attribute, reading.schema)
+    if compare is None:
+        return _undefined
+    return _any([_some(kind, compare, reading) for kind in kinds])
+
+
+def _undefined(_position: int) -> None:
+    return None
+
+
+def _false(_position: int) -> bool:
+    return False
+
+
+def _all(tests: Sequence[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+
+    def test(position: int) -> bool | None:
+        result: bool | None = True
+        for part in tests:
+            found = part(position)
+            if found is False:
+                return False
+            if found is None:
+                result = None
+        return result
+
+    return test
+
+
+def _any(tests: Sequence[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+
+    def test(position: int) -> bool | None:
+        result: bool | None = False
+        for part in tests:
+            found = part(position)
+            if found:
+                return True
+            if found is None:
+                result = None
+        return result
+
+    return test
+
+
+def _not(inner: Test) -> Test:
+    def test(position: int) -> bool | None:
+        found = inner(position)
+        return None if found is None else not found
+
+    return test
+
+
+def _present(attribute: AttributeType, reading: Readable) -> Test:
+    def test(position: int) -> bool | None:
+        if reading.terms(position, attribute) is None:
+            return None
+        return bool(reading.values(position, attribute))
+
+    return test
+
+
+def _some(attribute: AttributeType, compare: _Compare, reading: Readable) -> Test:
+    terms = reading.terms
+
+    def test(position: int) -> bool | None:
+        found = terms(position, attribute)
+        if found is None:
+            return None
+        for term in found:
+            if compare(term):
+                return True
+        return False
+
+    return test
+
+
+def _comparison(
+    item: Equal | Similar | Substrings | AtLeast | AtMost, attribute: AttributeType, schema: Schema
+) -> _Compare | None:
+    rule = attribute.rule
+    if rule is None:
+        return None
+    if isinstance(item, Substrings):
+        return _pieces(item, rule) if attribute.substrings else None
+    wanted = prepare(rule, item.value)
+    if attribute.key in ("objectclass", "structuralobjectclass"):
+        found = schema.object_class(item.value.strip())
+        wanted = found.name.lower() if found else None
+    if wanted is None:
+        return None
+    asserted = wanted
+    if isinstance(item, (Equal, Similar)):
+        return asserted.__eq__
+    if not attribute.ordered:
+        return None
+    if isinstance(item, AtLeast):
+        return lambda term: in_order(rule, asserted, term)
+    return lambda term: in_order(rule, term, asserted)
+
+
+def _pieces(item: Substrings, rule: Rule) -> _Compare | None:
+    """Compare by pieces in order, none overlapping (RFC 4517 §3.3.30)."""
+    given = (item.initial, *item.inner, item.final)
+    prepared = [prepare_piece(rule, piece) if piece else "" for piece in given]
+    if None in prepared or not any(given):
+        return None
+    initial, *inner, final = (piece or "" for piece in prepared)
+    initial, final = initial.lstrip(), final.rstrip()
+    wanted = [piece for piece in inner if piece]
+    if not wanted and not final:
+        return lambda term: term.startswith(initial) or (term + " ") == initial
+    if not initial and not final and len(wanted) == 1:
+        only = wanted[0]
+        return lambda term: only in f" {term} " if only[0] == " " or only[-1] == " " else only in term
+    return lambda term: _in_pieces(term, initial, wanted, final)
+
+
+def _in_pieces(term: str, initial: str, inner: Sequence[str], final: str) -> bool:
+    if not term.startswith(initial) or not term.endswith(final):
+        return False
+    at, end = len(initial), len(term) - len(final)
+    for piece in inner:
+        found = term.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return at <= end
+
+
+def _ambiguous(item: Present | Equal | Similar | Substrings | AtLeast | AtMost, reading: Readable) -> Test:
+    """Ambiguous name resolution, as Outlook asks: ``(anr=jane smi)``."""
+    if isinstance(item, (Equal, Similar)) and item.value.strip():
+        return compiled(resolved_name(item.value), reading)
+    if isinstance(item, Substrings) and item.initial.strip() and not item.inner and not item.final:
+        return compiled(resolved_name(item.initial), reading)
+    return _undefined
+
+
+def _matches(item: Matches, reading: Readable) -> Test:
+    """An extensible match with an attribute; its own rule, or one that compares the same kind of text."""
+    attribute = reading.schema.attribute(item.attribute) if item.attribute is not None else None
+    if attribute is None or attribute.rule is None or has_options(item.attribute or ""):
+        return _undefined
+    rule = RULES.get(item.rule.lower()) if item.rule is not None else attribute.rule
+    if rule is None or (rule is not attribute.rule and {rule, attribute.rule} != {Rule.TEXT, Rule.EXACT}):
+        return _undefined
+    wanted = prepare(rule, item.value)
+    if wanted is None:
+        return _undefined
+    if rule is attribute.rule:
+        test = _some(attribute, wanted.__eq__, reading)
+    else:
+        test = _exactly(attribute, rule, wanted, reading)
+    return _any([test, _in_name(attribute, wanted, reading)]) if item.names else test
+
+
+def _exactly(attribute: AttributeType, rule: Rule, wanted: str, reading: Readable) -> Test:
+    def test(position: int) -> bool | None:
+        if reading.terms(position, attribute) is None:
+            return None
+        return any(prepare(rule, value) == wanted for value in reading.values(position, attribute))
+
+    return test
+
+
+def _in_name(attribute: AttributeType, wanted: str, reading: Readable) -> Test:
+    def test(position: int) -> bool:
+        name = names.parse(reading.dn(position))
+        return any(pair == (attribute.key, wanted) for relative in name for pair in relative)
+
+    return test

@@ -1,0 +1,46 @@
+"""Queries as the log shows them: what was asked for, never what was typed."""
+
+from cjsm.directory.query import (
+    And,
+    AtLeast,
+    AtMost,
+    Equal,
+    Filter,
+    Item,
+    Matches,
+    Not,
+    Or,
+    Present,
+    Similar,
+    Substrings,
+    Undefined,
+)
+from cjsm.directory.schema import Schema
+
+
+def shape(filter_: Filter, schema: Schema) -> str:
+    """Return *filter_* in the notation of RFC 4515 with ``_`` for every assertion and ``?`` for unknown attributes."""
+    if isinstance(filter_, (And, Or)):
+        sign = "&" if isinstance(filter_, And) else "|"
+        return f"({sign}{''.join(shape(part, schema) for part in filter_.parts)})"
+    if isinstance(filter_, Not):
+        return f"(!{shape(filter_.part, schema)})"
+    return f"({_item(filter_, schema)})"
+
+
+def _item(item: Item, schema: Schema) -> str:
+    if isinstance(item, Undefined):
+        return "?"
+    attribute = schema.attribute(item.attribute) if item.attribute is not None else None
+    name = attribute.names[0] if attribute else "anr" if item.attribute == "anr" else "?"
+    return f"{name}{_assertion(item)}"
+
+
+def _assertion(item: Present | Equal | Similar | Substrings | AtLeast | AtMost | Matches) -> str:
+    if isinstance(item, Present):
+        return "=*"
+    if isinstance(item, Substrings):
+        pieces = ("_" if item.initial else "", *("_" for _ in item.inner), "_" if item.final else "")
+        return f"={'*'.join(pieces)}"
+    signs: dict[type, str] = {Equal: "=_", Similar: "~=_", AtLeast: ">=_", AtMost: "<=_", Matches: ":=_"}
+    return signs[type(item)]

@@ -1,0 +1,121 @@
+"""The subset of the Basic Encoding Rules that LDAP uses (RFC 4511 §5.1): definite lengths, tags of one octet.
+
+Reading is lazy and strict: an element is looked at when it is asked for, must lie inside the one around it and have the
+tag that was asked for. Lengths may take up to four octets after the first, as some clients always write them.
+"""
+
+BOOLEAN = 0x01
+INTEGER = 0x02
+OCTETS = 0x04
+ENUMERATED = 0x0A
+SEQUENCE = 0x30
+SET = 0x31
+
+_LENGTH_OCTETS = 4
+_INTEGER_OCTETS = 8
+
+
+class BerError(ValueError):
+    """Octets that are not what the encoding rules allow or the grammar expects."""
+
+
+def header(data: bytes | bytearray, at: int, end: int) -> tuple[int, int, int] | None:
+    """Return tag, start and length of the element at *at*; None when its header is not whole yet.
+
+    :raises BerError: for long tags and indefinite or overlong lengths.
+    """
+    if end - at < 2:
+        return None
+    tag, first = data[at], data[at + 1]
+    if tag & 0x1F == 0x1F:
+        raise BerError("tag of more than one octet")
+    if first < 0x80:
+        return tag, at + 2, first
+    count = first & 0x7F
+    if not 0 < count <= _LENGTH_OCTETS:
+        raise BerError("indefinite or overlong length")
+    start = at + 2 + count
+    if start > end:
+        return None
+    return tag, start, int.from_bytes(data[at + 2 : start], "big")
+
+
+class Reader:
+    """Reads the elements of *data* between two offsets, one after another."""
+
+    __slots__ = ("_at", "_data", "_end")
+
+    def __init__(self, data: bytes, at: int = 0, end: int | None = None) -> None:
+        self._data = data
+        self._at = at
+        self._end = len(data) if end is None else end
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was read."""
+        return self._at == self._end
+
+    def peek(self) -> int | None:
+        """Return the tag of the next element, None when there is none."""
+        return self._data[self._at] if self._at < self._end else None
+
+    def _next(self, tag: int) -> tuple[int, int]:
+        found = header(self._data, self._at, self._end)
+        if found is None:
+            raise BerError("element missing or cut off")
+        actual, start, length = found
+        if actual != tag:
+            raise BerError(f"tag {actual:#04x} where {tag:#04x} belongs")
+        if start + length > self._end:
+            raise BerError("element longer than the one around it")
+        self._at = start + length
+        return start, self._at
+
+    def inside(self, tag: int = SEQUENCE) -> "Reader":
+        """Return a reader of the contents of the next element, which must be *tag*."""
+        return Reader(self._data, *self._next(tag))
+
+    def octets(self, tag: int = OCTETS) -> bytes:
+        """Return the contents of the next element."""
+        start, end = self._next(tag)
+        return self._data[start:end]
+
+    def integer(self, tag: int = INTEGER) -> int:
+        """Return the next element as a number of at most eight octets."""
+        start, end = self._next(tag)
+        if not 0 < end - start <= _INTEGER_OCTETS:
+            raise BerError("number without octets or too large")
+        return int.from_bytes(self._data[start:end], "big", signed=True)
+
+    def boolean(self, tag: int = BOOLEAN) -> bool:
+        """Return the next element as a truth value; anything but zero is true."""
+        start, end = self._next(tag)
+        if end - start != 1:
+            raise BerError("truth value must be one octet")
+        return self._data[start] != 0
+
+    def optional(self, tag: int) -> bytes | None:
+        """Return the contents of the next element when it is *tag*, else None and nothing is read."""
+        return self.octets(tag) if self.peek() == tag else None
+
+    def finish(self) -> None:
+        """Refuse anything left over.
+
+        :raises BerError: when there is.
+        """
+        if not self.done:
+            raise BerError("more elements than belong here")
+
+
+def element(tag: int, content: bytes) -> bytes:
+    """Return one element with the shortest length form."""
+    length = len(content)
+    if length < 0x80:
+        return bytes((tag, length)) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
+
+
+def number(value: int, tag: int = INTEGER) -> bytes:
+    """Return *value* as an INTEGER or ENUMERATED."""
+    return element(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))

@@ -1,0 +1,44 @@
+"""What other rooms refuse, as result codes: one table for the door."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from cjsm.access.errors import (
+    AccessError,
+    AccessRefused,
+    AccessUnavailable,
+    MustChoosePassword,
+    NotOffered,
+    TryLater,
+)
+from cjsm.directory.following import NotReady
+from cjsm.directory.names import BadName
+from cjsm.directory.query import NoSuchEntry, TermTooShort
+from cjsm.ldap.grammar.codes import ResultCode
+
+_CODES: Mapping[type[Exception], ResultCode] = MappingProxyType(
+    {
+        AccessRefused: ResultCode.INVALID_CREDENTIALS,
+        MustChoosePassword: ResultCode.INVALID_CREDENTIALS,
+        NotOffered: ResultCode.INVALID_CREDENTIALS,
+        TryLater: ResultCode.BUSY,
+        AccessUnavailable: ResultCode.UNAVAILABLE,
+        NotReady: ResultCode.UNAVAILABLE,
+        BadName: ResultCode.INVALID_DN_SYNTAX,
+        NoSuchEntry: ResultCode.NO_SUCH_OBJECT,
+        TermTooShort: ResultCode.ADMIN_LIMIT_EXCEEDED,
+    }
+)
+
+#: What :func:`code` knows.
+REFUSALS = (AccessError, NotReady, BadName, NoSuchEntry, TermTooShort)
+
+
+def code(refusal: Exception) -> ResultCode:
+    """Return the result code of one of :data:`REFUSALS`."""
+    return _CODES.get(type(refusal), ResultCode.INVALID_CREDENTIALS)
+
+
+def matched(refusal: Exception) -> str:
+    """Return the name that goes with *refusal*: of the nearest entry there is (RFC 4511 §4.1.9)."""
+    return refusal.matched if isinstance(refusal, NoSuchEntry) else ""

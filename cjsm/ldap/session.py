@@ -1,0 +1,338 @@
+"""The protocol's state machine, without I/O: messages and answers in, octets and requests to others out.
+
+What a request leads to is a sequence of actions. :class:`Say` is sent; :class:`SignIn`, :class:`Find` and
+:class:`Examine` are work for others, who report back; :class:`Stop` ends such work; :class:`HangUp` ends the connection
+after what was said.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from cjsm.ldap.grammar import responses
+from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
+from cjsm.ldap.grammar.requests import (
+    AbandonRequest,
+    BindRequest,
+    CompareRequest,
+    ExtendedRequest,
+    Message,
+    SearchRequest,
+    Unacceptable,
+    UnbindRequest,
+    UpdateRequest,
+)
+from cjsm.ldap.service import CONTROLS, MECHANISMS, START_TLS, WHO_AM_I, ServiceEntries
+
+_NAME_OCTETS = 4_096
+
+_SIGN_IN_FIRST = "sign in first: only the root DSE and the schema can be read without"
+_READ_ONLY = "the directory is managed by your administrator; ask them for changes"
+_NO_PASSWORD = "a password is needed with a name"
+
+
+class State(Enum):
+    """Where a session is."""
+
+    ANONYMOUS = "anonymous"
+    SIGNING_IN = "signing in"
+    SIGNED_IN = "signed in"
+    ENDED = "ended"
+
+
+class Event(Enum):
+    """What moves it."""
+
+    ANONYMOUS_BIND = "anonymous bind"
+    CLAIM = "bind with name and password"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNBIND = "unbind"
+    FAULT = "fault"
+
+
+#: The state after each event; what is not here does not happen (RFC 4513 §4).
+TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
+    {
+        (State.ANONYMOUS, Event.ANONYMOUS_BIND): State.ANONYMOUS,
+        (State.ANONYMOUS, Event.CLAIM): State.SIGNING_IN,
+        (State.SIGNED_IN, Event.ANONYMOUS_BIND): State.ANONYMOUS,
+        (State.SIGNED_IN, Event.CLAIM): State.SIGNING_IN,
+        (State.SIGNING_IN, Event.ACCEPTED): State.SIGNED_IN,
+        (State.SIGNING_IN, Event.REFUSED): State.ANONYMOUS,
+        (State.ANONYMOUS, Event.UNBIND): State.ENDED,
+        (State.SIGNING_IN, Event.UNBIND): State.ENDED,
+        (State.SIGNED_IN, Event.UNBIND): State.ENDED,
+        (State.ANONYMOUS, Event.FAULT): State.ENDED,
+        (State.SIGNING_IN, Event.FAULT): State.ENDED,
+        (State.SIGNED_IN, Event.FAULT): State.ENDED,
+    }
+)
+
+
+class Say(Struct, frozen=True):
+    """Send these octets."""
+
+    octets: bytes
+
+
+class SignIn(Struct, frozen=True):
+    """Ask who this is; answer with :meth:`LdapSession.accepted` or :meth:`~LdapSession.refused`."""
+
+    message_id: int
+    name: str
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"<SignIn {self.message_id}>"
+
+
+class SignOut(Struct, frozen=True):
+    """Whoever was signed in is no longer."""
+
+
+class Find(Struct, frozen=True):
+    """Search the directory; answer with :meth:`LdapSession.done`."""
+
+    message_id: int
+    request: SearchRequest
+
+
+class Examine(Struct, frozen=True):
+    """Compare in the directory; answer with :meth:`LdapSession.done`."""
+
+    message_id: int
+    request: CompareRequest
+
+
+class Stop(Struct, frozen=True):
+    """The work for *message_id* is not wanted any more; nothing is said about it."""
+
+    message_id: int
+
+
+class HangUp(Struct, frozen=True):
+    """End the connection after what has been said; *why* is for the log."""
+
+    why: str
+
+
+Action: TypeAlias = "Say | SignIn | SignOut | Find | Examine | Stop | HangUp"
+
+
+class LdapSession:
+    """One client's session, inside TLS.
+
+    :param outstanding: operations at work at once, at most.
+    :param failures: refused sign-ins until the connection ends.
+    :ivar state: where it is.
+    :ivar authorization: how "Who am I?" names whoever is signed in (RFC 4532); set by :meth:`accepted`.
+    """
+
+    def __init__(self, entries: ServiceEntries, *, outstanding: int, failures: int) -> None:
+        self.state = State.ANONYMOUS
+        self.authorization = ""
+        self._entries = entries
+        self._most = outstanding
+        self._failures_left = failures
+        self._working: dict[int, Operation] = {}
+
+    def ready(self, message: Message) -> bool:
+        """Whether *message* may be given to :meth:`received` now; until then it and all after it wait."""
+        if self.state not in (State.ANONYMOUS, State.SIGNED_IN):
+            return isinstance(message.request, UnbindRequest)
+        return len(self._working) < self._most or not isinstance(message.request, (SearchRequest, CompareRequest))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is at work."""
+        return not self._working
+
+    def received(self, message: Message) -> list[Action]:
+        """Take the next message, once it is :meth:`ready` for it."""
+        if message.id in self._working:
+            return self.fault("message number is in use")
+        if message.operation in ANSWERS and any(
+            control.critical and control.oid not in CONTROLS for control in message.controls
+        ):
+            text = "a critical control is not known here"
+            return [self._result(message, ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, text)]
+        return _ORDERS[type(message.request)](self, message)
+
+    def unacceptable(self, error: Unacceptable) -> list[Action]:
+        """Answer a request that cannot be served as it is."""
+        answer = ANSWERS.get(error.operation)
+        if answer is None:
+            return []
+        return [Say(responses.message(error.message_id, responses.result(answer, error.code, error.text)))]
+
+    def fault(self, why: str) -> list[Action]:
+        """End with a Notice of Disconnection: what came cannot be understood (RFC 4511 §4.1.1)."""
+        return self.disconnect(ResultCode.PROTOCOL_ERROR, why)
+
+    def disconnect(self, code: ResultCode, why: str) -> list[Action]:
+        """End with a Notice of Disconnection (RFC 4511 §4.4.1)."""
+        if self.state is State.ENDED:
+            return []
+        stopped = self._stop_all()
+        self._move(Event.FAULT)
+        return [*stopped, SignOut(), Say(responses.disconnection(code, why)), HangUp(why)]
+
+    def accepted(self, message_id: int, authorization: str) -> list[Action]:
+        """The client is who it claims to be."""
+        self._working.pop(message_id, None)
+        self._move(Event.ACCEPTED)
+        self.authorization = authorization
+        return [Say(responses.message(message_id, responses.result(Answer.BIND, ResultCode.SUCCESS)))]
+
+    def refused(self, message_id: int, code: ResultCode, text: str) -> list[Action]:
+        """The client is not let in; after too many times it has to come again."""
+        self._working.pop(message_id, None)
+        self._move(Event.REFUSED)
+        actions: list[Action] = [Say(responses.message(message_id, responses.result(Answer.BIND, code, text)))]
+        self._failures_left -= code is ResultCode.INVALID_CREDENTIALS
+        if self._failures_left <= 0:
+            self._move(Event.UNBIND)
+            actions.append(HangUp("too many failed sign-ins"))
+        return actions
+
+    def done(self, message_id: int, octets: bytes) -> list[Action]:
+        """Work ended; *octets* are its last answer, encoded without the message number."""
+        if self._working.pop(message_id, None) is None:
+            return []
+        return [Say(responses.message(message_id, octets))]
+
+    def broken(self, message_id: int) -> list[Action]:
+        """Work ended in an unexpected failure."""
+        operation = self._working.get(message_id)
+        if operation is None:
+            return []
+        text = "something went wrong here; it has been noted"
+        if operation is Operation.BIND:
+            return self.refused(message_id, ResultCode.OTHER, text)
+        return self.done(message_id, responses.result(ANSWERS[operation], ResultCode.OTHER, text))
+
+    # Requests, one each.
+
+    def _bind(self, message: Message) -> list[Action]:
+        request = message.request
+        assert isinstance(request, BindRequest)
+        actions = [*self._stop_all(), *self._sign_out()]
+        if request.version != 3:
+            return [*actions, self._result(message, ResultCode.PROTOCOL_ERROR, "this server speaks LDAP version 3")]
+        if request.mechanism is not None:
+            return [*actions, *self._sasl(message, request)]
+        secret = request.credentials or b""
+        if not request.name and not secret:
+            return [*actions, self._result(message, ResultCode.SUCCESS)]
+        if not secret:
+            return [*actions, self._result(message, ResultCode.UNWILLING_TO_PERFORM, _NO_PASSWORD)]
+        return [*actions, *self._claim(message, request.name, secret)]
+
+    def _sasl(self, message: Message, request: BindRequest) -> list[Action]:
+        """SASL PLAIN (RFC 4616); the authorization identity may be empty or the same name."""
+        if (request.mechanism or "").upper() not in MECHANISMS:
+            text = "use a simple bind or SASL PLAIN"
+            return [self._result(message, ResultCode.AUTH_METHOD_NOT_SUPPORTED, text)]
+        if request.credentials is None:
+            return [Say(responses.message(message.id, responses.sasl_challenge()))]
+        parts = request.credentials.split(b"\0")
+        if len(parts) != 3 or not parts[1] or not parts[2]:
+            return [self._result(message, ResultCode.PROTOCOL_ERROR, "PLAIN needs a name and a password")]
+        acting_as, name, secret = parts
+        if acting_as.removeprefix(b"u:").removeprefix(b"dn:") not in (b"", name):
+            return [self._result(message, ResultCode.INVALID_CREDENTIALS, "acting as somebody else is not possible")]
+        return self._claim(message, name.decode("utf-8", "replace"), secret)
+
+    def _claim(self, message: Message, name: str, secret: bytes) -> list[Action]:
+        if len(name) > _NAME_OCTETS:
+            return [self._result(message, ResultCode.INVALID_CREDENTIALS, "user name or password not accepted")]
+        self._move(Event.CLAIM)
+        self._working[message.id] = message.operation
+        return [SignIn(message.id, name, secret)]
+
+    def _unbind(self, _message: Message) -> list[Action]:
+        stopped = self._stop_all()
+        self._move(Event.UNBIND)
+        return [*stopped, SignOut(), HangUp("unbind")]
+
+    def _search(self, message: Message) -> list[Action]:
+        request = message.request
+        assert isinstance(request, SearchRequest)
+        entry = self._entries.find(request.base, request.scope)
+        if entry is None:
+            return self._for_members(message, Find(message.id, request))
+        found = entry.answer(request.filter, request.attributes, types_only=request.types_only)
+        said: list[Action] = [] if found is None else [Say(responses.message(message.id, found))]
+        return [*said, self._result(message, ResultCode.SUCCESS)]
+
+    def _compare(self, message: Message) -> list[Action]:
+        request = message.request
+        assert isinstance(request, CompareRequest)
+        return self._for_members(message, Examine(message.id, request))
+
+    def _for_members(self, message: Message, action: Action) -> list[Action]:
+        if self.state is not State.SIGNED_IN:
+            return [self._result(message, ResultCode.INSUFFICIENT_ACCESS_RIGHTS, _SIGN_IN_FIRST)]
+        self._working[message.id] = message.operation
+        return [action]
+
+    def _abandon(self, message: Message) -> list[Action]:
+        request = message.request
+        assert isinstance(request, AbandonRequest)
+        if request.target not in self._working:
+            return []
+        del self._working[request.target]
+        return [Stop(request.target)]
+
+    def _extended(self, message: Message) -> list[Action]:
+        request = message.request
+        assert isinstance(request, ExtendedRequest)
+        if request.oid == WHO_AM_I and request.value is None:
+            octets = responses.extended(ResultCode.SUCCESS, value=self.authorization.encode())
+        elif request.oid == START_TLS:
+            octets = responses.extended(ResultCode.OPERATIONS_ERROR, "TLS is already in use")
+        else:
+            octets = responses.extended(ResultCode.PROTOCOL_ERROR, "this extended operation is not known here")
+        return [Say(responses.message(message.id, octets))]
+
+    def _update(self, message: Message) -> list[Action]:
+        if self.state is not State.SIGNED_IN:
+            return [self._result(message, ResultCode.INSUFFICIENT_ACCESS_RIGHTS, _SIGN_IN_FIRST)]
+        return [self._result(message, ResultCode.UNWILLING_TO_PERFORM, _READ_ONLY)]
+
+    # How it works.
+
+    def _result(self, message: Message, code: ResultCode, text: str = "") -> Say:
+        return Say(responses.message(message.id, responses.result(ANSWERS[message.operation], code, text)))
+
+    def _sign_out(self) -> list[Action]:
+        """A bind makes the session anonymous before anything else (RFC 4511 §4.2.1)."""
+        signed_in = self.state is State.SIGNED_IN
+        self._move(Event.ANONYMOUS_BIND)
+        self.authorization = ""
+        return [SignOut()] if signed_in else []
+
+    def _stop_all(self) -> list[Action]:
+        stopped: list[Action] = [Stop(message_id) for message_id in self._working]
+        self._working.clear()
+        return stopped
+
+    def _move(self, event: Event) -> None:
+        self.state = TRANSITIONS[self.state, event]
+
+
+_ORDERS: Mapping[type, Callable[[LdapSession, Message], list[Action]]] = MappingProxyType(
+    {
+        BindRequest: LdapSession._bind,
+        UnbindRequest: LdapSession._unbind,
+        SearchRequest: LdapSession._search,
+        CompareRequest: LdapSession._compare,
+        AbandonRequest: LdapSession._abandon,
+        ExtendedRequest: LdapSession._extended,
+        UpdateRequest: LdapSession._update,
+    }
+)
