@@ -153,8 +153,11 @@ class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pdu_octets: Octets = 1 * MIB
     depth: Count = 32
     filter_elements: Count = 100
+    attributes: Count = 500
+    controls: Count = 20
     outstanding: Count = 4
     entries: Count = 100
+    administrator_entries: Count = 1_000
     term_characters: Count = 2
     search_time: Seconds = 30
     handshake: Seconds = 10
