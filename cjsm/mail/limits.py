@@ -1,0 +1,35 @@
+"""What may be accepted now: capacity of mailboxes. Comes after admission and only ever answers "later", then "full"."""
+
+from cjsm.community.identifiers import MailboxId
+from cjsm.configuration import MailSettings
+from cjsm.mail.interfaces import Refused
+from cjsm.store.interfaces import IMailStore, ISpool
+
+
+class Capacity:
+    """Decides whether a mailbox takes another message (community §8).
+
+    What was accepted is delivered even if it overdraws, so what waits in the spool counts too.
+    """
+
+    def __init__(self, settings: MailSettings, mail: IMailStore, spool: ISpool) -> None:
+        self._settings = settings
+        self._mail = mail
+        self._spool = spool
+        self._full_since: dict[MailboxId, float] = {}
+
+    async def check(self, mailbox: MailboxId, quota: int, size: int, now: float) -> None:
+        """Return when *mailbox* has room for *size* octets more.
+
+        :param quota: octets; 0 for the default.
+        :param now: seconds since the epoch.
+        :raises Refused: 452 while it is full, 552 after it was for longer than the grace.
+        """
+        usage = await self._mail.usage(mailbox)
+        if usage.octets + self._spool.waiting(mailbox) + size <= (quota or self._settings.quota):
+            self._full_since.pop(mailbox, None)
+            return
+        since = self._full_since.setdefault(mailbox, now)
+        if now - since < self._settings.over_quota_grace:
+            raise Refused(452, "4.2.2", "the mailbox is full at the moment: try again later")
+        raise Refused(552, "5.2.2", "the mailbox is full: ask its owner by another route")

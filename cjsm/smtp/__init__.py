@@ -1,0 +1,1 @@
+"""The SMTP doors: submission now, relay later."""

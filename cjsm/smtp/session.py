@@ -1,0 +1,286 @@
+"""The protocol's state machine without I/O: commands and answers in, actions out (RFC 5321 §4.1.4, RFC 6409).
+
+What each command needs is one table, :data:`NEEDS`; it is asked before anything else is done with the command.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from cjsm.smtp.actions import (
+    Action,
+    AddRecipient,
+    Ask,
+    Begin,
+    Close,
+    Forget,
+    ReadText,
+    Say,
+    SignIn,
+    StartTls,
+)
+from cjsm.smtp.grammar import (
+    Auth,
+    Command,
+    Ehlo,
+    Limits,
+    Mail,
+    Plain,
+    Problem,
+    Rcpt,
+    Reply,
+    looks_like_http,
+    parse,
+    reply,
+)
+from cjsm.wire.lines import BadLine, Line, LineTooLong
+from cjsm.wire.sasl import MECHANISMS, Challenge, Exchange, SaslFailure, SaslResult
+
+
+class Need(Struct, frozen=True):
+    """A condition on the session's state, by name, the value it must have, and the reply where it has not."""
+
+    state: str
+    value: bool
+    otherwise: Reply
+
+
+_SECURE = Need("secure", True, reply(530, "5.7.0", "say STARTTLS first: nothing is taken in the clear"))
+_AUTH_SECURE = Need("secure", True, reply(538, "5.7.11", "say STARTTLS first: passwords are not taken in the clear"))
+_GREETED = Need("greeted", True, reply(503, "5.5.1", "say EHLO first"))
+_SIGNED_IN = Need("is_signed_in", True, reply(530, "5.7.0", "sign in first"))
+_NOT_SIGNED_IN = Need("is_signed_in", False, reply(503, "5.5.1", "you are signed in already"))
+_NO_MAIL = Need("in_mail", False, reply(503, "5.5.1", "a message is begun already: finish it or say RSET"))
+_IN_MAIL = Need("in_mail", True, reply(503, "5.5.1", "say MAIL first"))
+_RECIPIENTS = Need("has_recipients", True, reply(554, "5.5.1", "no recipient was accepted"))
+_OFFERS_TLS = Need("offers_tls", True, reply(503, "5.5.1", "TLS is not offered now"))
+
+#: What each command needs, in the order in which it is asked.
+NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
+    {
+        "EHLO": (),
+        "NOOP": (),
+        "QUIT": (),
+        "STARTTLS": (_OFFERS_TLS, _GREETED),
+        "RSET": (_SECURE,),
+        "HELP": (_SECURE,),
+        "VRFY": (_SECURE,),
+        "EXPN": (_SECURE,),
+        "AUTH": (_AUTH_SECURE, _GREETED, _NOT_SIGNED_IN, _NO_MAIL),
+        "MAIL": (_SECURE, _GREETED, _SIGNED_IN, _NO_MAIL),
+        "RCPT": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL),
+        "DATA": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL, _RECIPIENTS),
+    }
+)
+
+OK = reply(250, "2.0.0", "done")
+_SENDER_OK = reply(250, "2.1.0", "sender taken")
+_RECIPIENT_OK = reply(250, "2.1.5", "recipient taken")
+_GO_ON = reply(354, "", "send the message, end it with a line of one dot")
+_STRAY = reply(550, "5.5.2", "lines end in CRLF and hold no bare CR, bare LF or NUL")
+_BROKEN = reply(451, "4.3.0", "something went wrong here: try again later")
+
+
+class Session:
+    """One connection's state.
+
+    :param secure: inside TLS from the beginning.
+    :param offers_tls: STARTTLS is there to be said.
+    :param max_octets: largest message, announced with SIZE.
+    :ivar line_limit: octets of the next line at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        secure: bool,
+        offers_tls: bool,
+        max_octets: int,
+        limits: Limits,
+        failed_sign_ins: int,
+        bad_commands: int,
+    ) -> None:
+        self.secure = secure
+        self.offers_tls = offers_tls
+        self.greeted = False
+        self.is_signed_in = False
+        self.in_mail = False
+        self.has_recipients = False
+        self._host = host
+        self._max_octets = max_octets
+        self._limits = limits
+        self._failures_left = failed_sign_ins
+        self._bad_left = bad_commands
+        self._exchange: Exchange | None = None
+        self._first = True
+
+    @property
+    def line_limit(self) -> int:
+        """Only before sign-in can a line be as long as an AUTH line."""
+        return max(self._limits.parameters, self._limits.command) if self.is_signed_in else self._limits.auth
+
+    def greeting(self) -> list[Action]:
+        """The first words."""
+        return [Say(reply(220, "", f"{self._host} ESMTP ready"))]
+
+    def line(self, line: Line) -> list[Action]:
+        """Take a line, or what was wrong with its framing."""
+        first, self._first = self._first, False
+        if isinstance(line, BadLine):
+            return [Say(_STRAY), Close(line.kind)]
+        if isinstance(line, LineTooLong):
+            self._exchange = None
+            return self._bad(reply(500, "5.5.2", "line too long"))
+        if first and looks_like_http(line):
+            return [Close("HTTP")]
+        if self._exchange is not None:
+            return self._step(self._exchange.answer(line))
+        return self._command(parse(line, self._limits))
+
+    def _command(self, command: Command) -> list[Action]:
+        if isinstance(command, Problem):
+            return self._bad(command.reply)
+        for need in NEEDS[_verb(command)]:
+            if getattr(self, need.state) is not need.value:
+                return self._bad(need.otherwise)
+        match command:
+            case Rcpt(path):
+                return [AddRecipient(path)]
+            case Mail(path, size):
+                return [Begin(path, size)]
+            case Auth(mechanism, initial):
+                return self._auth(mechanism, initial)
+            case Ehlo(extended):
+                return self._ehlo(extended)
+            case Plain(verb):
+                return self._plain(verb)
+
+    def _plain(self, verb: str) -> list[Action]:
+        match verb:
+            case "DATA":
+                return [Say(_GO_ON), ReadText()]
+            case "RSET":
+                return [*self._forget(), Say(OK)]
+            case "QUIT":
+                return [*self._forget(), Say(reply(221, "2.0.0", "goodbye")), Close("quit")]
+            case "STARTTLS":
+                return [Say(reply(220, "2.0.0", "begin TLS")), StartTls()]
+            case "VRFY":
+                return [Say(reply(252, "2.1.5", "send the message and see; the directory is at your LDAP server"))]
+            case "EXPN":
+                return self._bad(reply(502, "5.5.1", "lists are not shown here"))
+            case "HELP":
+                return [Say(reply(214, "2.0.0", "commands: EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT"))]
+            case _:
+                return [Say(OK)]
+
+    def _ehlo(self, extended: bool) -> list[Action]:
+        self.greeted = True
+        forget = self._forget()
+        if not extended:
+            return [*forget, Say(reply(250, "", self._host))]
+        offered = ["PIPELINING", f"SIZE {self._max_octets}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        if self.offers_tls:
+            offered.append("STARTTLS")
+        if self.secure and not self.is_signed_in:
+            offered.append(f"AUTH {' '.join(name.decode() for name in MECHANISMS)}")
+        return [*forget, Say(reply(250, "", self._host, *offered))]
+
+    def _forget(self) -> list[Action]:
+        begun, self.in_mail, self.has_recipients = self.in_mail, False, False
+        return [Forget()] if begun else []
+
+    # TLS and signing in
+
+    def secured(self) -> list[Action]:
+        """TLS has begun: everything said before is forgotten (RFC 3207 §4.2)."""
+        self.secure = True
+        self.offers_tls = False
+        self.greeted = False
+        return []
+
+    def _auth(self, mechanism: bytes, initial: bytes | None) -> list[Action]:
+        made = MECHANISMS.get(mechanism)
+        if made is None:
+            return self._bad(reply(504, "5.5.4", "this mechanism is not offered: use PLAIN or LOGIN"))
+        self._exchange = made()
+        return self._step(self._exchange.start(initial))
+
+    def _step(self, step: Challenge | SaslResult | SaslFailure) -> list[Action]:
+        if isinstance(step, Challenge):
+            return [Ask(step)]
+        self._exchange = None
+        if isinstance(step, SaslResult):
+            return [SignIn(step)]
+        return self.not_signed_in(reply(501, "5.5.2", step.value), counts=True)
+
+    def signed_in(self) -> list[Action]:
+        """Answer to :class:`SignIn`."""
+        self.is_signed_in = True
+        return [Say(reply(235, "2.7.0", "signed in"))]
+
+    def not_signed_in(self, why: Reply, *, counts: bool) -> list[Action]:
+        """Answer to :class:`SignIn`; *counts* where the client is to blame."""
+        if counts:
+            self._failures_left -= 1
+            if self._failures_left <= 0:
+                return [Say(why), *self.leaving(reply(421, "4.7.0", "too many failed sign-ins"), "failed sign-ins")]
+        return [Say(why)]
+
+    # The message
+
+    def begun(self) -> list[Action]:
+        """Answer to :class:`Begin`."""
+        self.in_mail = True
+        return [Say(_SENDER_OK)]
+
+    def not_begun(self, why: Reply) -> list[Action]:
+        """Answer to :class:`Begin`."""
+        return [Say(why)]
+
+    def recipient_added(self) -> list[Action]:
+        """Answer to :class:`AddRecipient`."""
+        self.has_recipients = True
+        return [Say(_RECIPIENT_OK)]
+
+    def recipient_refused(self, why: Reply) -> list[Action]:
+        """Answer to :class:`AddRecipient`."""
+        return [Say(why)]
+
+    def accepted(self, queue_id: str) -> list[Action]:
+        """Answer to :class:`ReadText`."""
+        self.in_mail = self.has_recipients = False
+        return [Say(reply(250, "2.0.0", f"accepted as {queue_id}"))]
+
+    def not_accepted(self, why: Reply, *, close: str = "") -> list[Action]:
+        """Answer to :class:`ReadText`; *close* says why the connection ends, where it does."""
+        self.in_mail = self.has_recipients = False
+        return [Say(why), *([Close(close)] if close else [])]
+
+    # Trouble
+
+    def broken(self) -> list[Action]:
+        """An unexpected failure costs this command and the message it belonged to."""
+        self._exchange = None
+        return [*self._forget(), Say(_BROKEN)]
+
+    def leaving(self, why: Reply, ended: str) -> list[Action]:
+        """End the session from our side."""
+        return [*self._forget(), Say(why), Close(ended)]
+
+    def _bad(self, why: Reply) -> list[Action]:
+        self._bad_left -= 1
+        if self._bad_left <= 0:
+            return [Say(why), *self.leaving(reply(421, "4.7.0", "too many bad commands"), "bad commands")]
+        return [Say(why)]
+
+
+def stray(kind: str) -> Reply:
+    """Return the reply to text with *kind* in it: never a way to hide a second message."""
+    return reply(550, "5.5.2", f"{kind}: {_STRAY.text[0]}")
+
+
+def _verb(command: Ehlo | Mail | Rcpt | Auth | Plain) -> str:
+    return command.verb if isinstance(command, Plain) else type(command).__name__.upper()
