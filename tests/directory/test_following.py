@@ -1,0 +1,122 @@
+"""The directory follows the community."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from cjsm.community.memory import MemoryView
+from cjsm.community.records import Record
+from cjsm.community.view import Change
+from cjsm.directory import schema
+from cjsm.directory.following import Directory, NotReady
+from cjsm.directory.query import Equal
+from cjsm.store.interfaces import Unavailable
+from tests.directory.support import AVON, LAW, LOU, AccountId, number, person, records, search
+
+
+class Community:
+    """A store of what the test puts into it."""
+
+    def __init__(self, made: list[Record]) -> None:
+        self.view = MemoryView(made)
+        self.broken = False
+
+    def put(self, *made: Record) -> None:
+        """Commit *made*."""
+        self.view = self.view.apply(Change(put=made))
+
+    def number(self) -> int:
+        """The change number."""
+        if self.broken:
+            raise Unavailable("disk gone")
+        return self.view.number
+
+    def read(self, function: Callable[[MemoryView], Any]) -> "Deferred[Any]":
+        """Run *function* over the newest view."""
+        return fail(Unavailable("disk gone")) if self.broken else succeed(function(self.view))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def following(store: Community, clock: Clock, seconds: Callable[[], float] = lambda: 0.0) -> Directory:
+    """A started directory whose first catalogue is made."""
+    directory = Directory(store, schema.load(), clock, seconds=seconds)  # type: ignore[arg-type]
+    directory.start()
+    clock.pump([0.0] * 50)
+    return directory
+
+
+def ticking() -> Callable[[], float]:
+    """A clock on which every look takes eight milliseconds: slices are as small as they get."""
+    now = [0.0]
+
+    def seconds() -> float:
+        now[0] += 0.008
+        return now[0]
+
+    return seconds
+
+
+def test_a_change_is_found_within_a_second(clock: Clock) -> None:
+    """A new member shows up; whoever was reading before keeps the old catalogue."""
+    store = Community(records())
+    directory = following(store, clock)
+    before = directory.reading(LOU)
+    assert before is directory.reading(LOU)
+    store.put(*person(AccountId(number(700)), AVON, "new.person@avon", "New", "Person"))
+    clock.pump([0.25] * 4)
+    assert len(search(directory.reading(LOU), Equal("sn", "person"))) == 1
+    assert search(before, Equal("sn", "person")) == []
+
+
+class Turns(Clock):
+    """A clock that counts how often the reactor gets its turn."""
+
+    taken = 0
+
+    def callLater(self, when: float, what: Callable[..., object], *args: object, **kw: object) -> Any:
+        """See :class:`Clock`."""
+        self.taken += when == 0
+        return super().callLater(when, what, *args, **kw)
+
+
+def test_it_is_made_in_slices(clock: Clock) -> None:
+    """The reactor gets its turn between; the result is the same."""
+    turns = Turns()
+    made = following(Community(records()), turns, ticking()).catalogue
+    assert turns.taken > 20
+    assert len(made.entries) == len(following(Community(records()), clock).catalogue.entries)
+
+
+def test_before_the_first_catalogue_it_says_so(clock: Clock) -> None:
+    """Nobody is told that an entry does not exist while nothing is known."""
+    directory = Directory(Community([]), schema.load(), clock)  # type: ignore[arg-type]
+    with pytest.raises(NotReady, match="being loaded"):
+        directory.reading(LOU)
+
+
+def test_a_store_that_does_not_answer_is_asked_again(clock: Clock) -> None:
+    """What was known goes on being served meanwhile."""
+    store = Community(records())
+    directory = following(store, clock)
+    store.put(*person(AccountId(number(700)), LAW, "new.person@law", "New", "Person"))
+    store.broken = True
+    clock.pump([0.25] * 4)
+    assert search(directory.reading(LOU), Equal("sn", "person")) == []
+    store.broken = False
+    clock.pump([0.25] * 4)
+    assert len(search(directory.reading(LOU), Equal("sn", "person"))) == 1
+
+
+def test_stopped_it_leaves_nothing_behind(clock: Clock) -> None:
+    """Not even when it is stopped while a catalogue is being made."""
+    directory = Directory(Community(records()), schema.load(), clock, seconds=ticking())  # type: ignore[arg-type]
+    directory.start()
+    directory.stop()
+    assert not clock.getDelayedCalls()
