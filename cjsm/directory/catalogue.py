@@ -135,9 +135,7 @@ class _Builder:
     ) -> Generator[None, None, int]:
         organisation = branch.organisation
         needs = visibility.needs_of_organisation(organisation, needs)
-        here = Place(
-            entries.organisation_dn(organisation, place.dn, top=top is None), (*place.path, organisation.name)
-        )
+        here = Place(entries.organisation_dn(organisation, place.dn, top=top is None), (*place.path, organisation.name))
         top = top or organisation.id
         number = self._catalogue.order.add(organisation.id, top)
         position = self._add(self._organisation(organisation, here, number, needs), above)
@@ -220,9 +218,7 @@ class _Builder:
         changed = {"entryUUID": (identity,), "entryDN": (dn,)}
         kept = {key: value for key, value in entry.own.values.items() if key not in ("entryuuid", "entrydn")}
         own = entries.facts(self._schema, {**kept, **changed})
-        return Entry(
-            dn=dn, facts=entry.facts, own=own, organisation=entry.organisation, needs=entry.needs, person=True
-        )
+        return Entry(dn=dn, facts=entry.facts, own=own, organisation=entry.organisation, needs=entry.needs, person=True)
 
     def _add_context(self, dn: str, said: Facts, structural: str) -> int:
         identity = entries.identity(bytes(16), dn)

@@ -58,10 +58,12 @@ class Place(Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The path as people read it."""
-        return " – ".join(self.path)
+        return " \N{EN DASH} ".join(self.path)
 
 
-def facts(schema: Schema, values: Mapping[str, Sequence[str]], further: Mapping[str, Iterable[str]] | None = None) -> Facts:
+def facts(
+    schema: Schema, values: Mapping[str, Sequence[str]], further: Mapping[str, Iterable[str]] | None = None
+) -> Facts:
     """Return *values* by attribute name with their terms; *further* values match without being shown."""
     shown: dict[str, tuple[str, ...]] = {}
     terms: dict[str, tuple[str, ...]] = {}

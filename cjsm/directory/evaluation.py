@@ -140,10 +140,7 @@ def _some(attribute: AttributeType, compare: _Compare, reading: Readable) -> Tes
         found = terms(position, attribute)
         if found is None:
             return None
-        for term in found:
-            if compare(term):
-                return True
-        return False
+        return any(map(compare, found))
 
     return test
 

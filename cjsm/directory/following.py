@@ -144,7 +144,9 @@ class Directory:
     def _swap(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._readings = {}
-        self._log.debug("directory at {number}: {entries} entries", number=catalogue.number, entries=len(catalogue.entries))
+        self._log.debug(
+            "directory at {number}: {entries} entries", number=catalogue.number, entries=len(catalogue.entries)
+        )
 
     async def _census(self) -> Census:
         """Read all branches. Changes meanwhile raise the store's number, so that the next look reads them again."""

@@ -82,9 +82,7 @@ class Lookup:
 
     def _message(self, position: int) -> bytes:
         request = self._request
-        entry = self._encoded.encode(
-            self._reading, position, request.attributes, types_only=request.types_only
-        )
+        entry = self._encoded.encode(self._reading, position, request.attributes, types_only=request.types_only)
         return responses.message(self._message_id, entry)
 
     def _end(self, code: ResultCode, text: str = "", matched: str = "") -> None:

@@ -110,9 +110,7 @@ class LdapDoor(Protocol):
         self.source = ""
         self._house = house
         self._framer = Framer(settings.anonymous_pdu_octets)
-        self._session = LdapSession(
-            house.entries, outstanding=settings.outstanding, failures=settings.failed_sign_ins
-        )
+        self._session = LdapSession(house.entries, outstanding=settings.outstanding, failures=settings.failed_sign_ins)
         self._transport: Any = None
         self._admission: Admission | None = None
         self._counted = False
@@ -234,7 +232,7 @@ class LdapDoor(Protocol):
         try:
             self._act(self._session.received(message))
         except Exception:  # noqa: BLE001 - it costs this operation only: logged, then answered with 80.
-            self._broken(message.id, Failure())  # type: ignore[no-untyped-call]  # Twisted's own
+            self._broken(message.id, Failure())
 
     def _regulate(self) -> None:
         pause = self._held is not None or self._room is not None or self._turn.running

@@ -41,7 +41,9 @@ JANE, BOB, ADA, EVE, SAM, DEL, HELP, ENGINEER, COMMUNITY, RITA, LOU, OLD = (
 )
 
 
-def organisation(identifier: OrganisationId, parent: OrganisationId | None, slug: str, name: str, **more: object) -> Organisation:
+def organisation(
+    identifier: OrganisationId, parent: OrganisationId | None, slug: str, name: str, **more: object
+) -> Organisation:
     return Organisation(id=identifier, parent=parent, slug=slug, name=name, **more)  # type: ignore[arg-type]
 
 
@@ -82,8 +84,18 @@ def records() -> list[Record]:
         organisation(REFUGE, None, "refuge", "Refuge", abbreviation="refuge", ex_directory=True, protected=True),
         organisation(GONE, None, "gone", "Gone", abbreviation="gone", state=OrganisationState.SUSPENDED),
         *person(
-            JANE, CRIME, "jane.smith@avon", "Jane", "Smith", telephone="+44 117 496 0001", mobile="07700 900001",
-            town="Bristol", postcode="BS1 1AA", address1="1 High Street", description="Detective", area="Avon",
+            JANE,
+            CRIME,
+            "jane.smith@avon",
+            "Jane",
+            "Smith",
+            telephone="+44 117 496 0001",
+            mobile="07700 900001",
+            town="Bristol",
+            postcode="BS1 1AA",
+            address1="1 High Street",
+            description="Detective",
+            area="Avon",
         ),
         address("jane.jones@avon.cjsm.test", JANE, alias=True),
         *person(BOB, AVON, "bob.müller@avon".replace("ü", "u"), "Bob", "Müller", mobile="07700 900002"),
@@ -99,7 +111,9 @@ def records() -> list[Record]:
         *person(OLD, GONE, "olive.old@gone", "Olive", "Old"),
         SharedMailbox(id=desk, organisation=CRIME, slug="duty-desk", name="Duty Desk"),
         address("duty-desk@avon.cjsm.test", desk, kind=OwnerKind.SHARED_MAILBOX),
-        MailList(id=watch, organisation=AVON, slug="all-crime", name="All Crime", members=("jane.smith@avon.cjsm.test",)),
+        MailList(
+            id=watch, organisation=AVON, slug="all-crime", name="All Crime", members=("jane.smith@avon.cjsm.test",)
+        ),
         address("all-crime@avon.cjsm.test", watch, kind=OwnerKind.LIST),
         role(1, ADA, Role.ORGANISATION_ADMINISTRATOR, AVON),
         role(2, HELP, Role.HELPDESK, None),

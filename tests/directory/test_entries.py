@@ -25,7 +25,7 @@ def test_a_person_as_another_member_sees_her() -> None:
         "cn": ("Jane Smith",),
         "sn": ("Smith",),
         "givenName": ("Jane",),
-        "displayName": ("Smith, Jane (Avon Police – Crime)",),
+        "displayName": ("Smith, Jane (Avon Police \N{EN DASH} Crime)",),
         "mail": ("jane.smith@avon.cjsm.test",),
         "uid": ("jane.smith", "jane.smith@avon"),
         "o": ("Avon Police",),
@@ -103,10 +103,10 @@ def test_organisations_lists_and_shared_mailboxes() -> None:
     seen = reading(JANE)
     assert shown(seen, f"ou=crime,o=avon-police,{BASE}", "ou", "displayName") == {
         "ou": ("crime", "Crime"),
-        "displayName": ("Avon Police – Crime",),
+        "displayName": ("Avon Police \N{EN DASH} Crime",),
     }
     assert shown(seen, f"cn=duty-desk,ou=crime,o=avon-police,{BASE}", "displayName", "mail") == {
-        "displayName": ("Duty Desk (Avon Police – Crime)",),
+        "displayName": ("Duty Desk (Avon Police \N{EN DASH} Crime)",),
         "mail": ("duty-desk@avon.cjsm.test",),
     }
     entry = f"cn=all-crime,o=avon-police,{BASE}"

@@ -1,5 +1,7 @@
 """Distinguished names as clients write them."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,9 @@ def test_escaped_spaces_end_values_with_one() -> None:
     assert names.parse("cn=a\\ ,o=b") == names.parse("cn=a,o=b")
 
 
-@pytest.mark.parametrize("text", ["jane", "=x", "uid=a,", "uid=a,,o=b", "uid=\\", "uid=\\zz", "uid=#0400", "uid=\\ff", 'o="a"'])
+@pytest.mark.parametrize(
+    "text", ["jane", "=x", "uid=a,", "uid=a,,o=b", "uid=\\", "uid=\\zz", "uid=#0400", "uid=\\ff", 'o="a"']
+)
 def test_what_is_no_name(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(names.BadName):
@@ -54,10 +58,8 @@ def test_too_long() -> None:
 @given(st.text(max_size=60))
 def test_total(text: str) -> None:
     """Parsing answers or refuses, whatever comes."""
-    try:
+    with contextlib.suppress(names.BadName):
         names.parse(text)
-    except names.BadName:
-        pass
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), min_size=1, max_size=4))

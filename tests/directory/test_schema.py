@@ -23,7 +23,8 @@ from cjsm.directory.schema import INTERNAL, STATE, Schema, SchemaError
 def test_aliases(alias: str, name: str) -> None:
     """Every name that clients use leads to the one attribute."""
     found = schema.load().attribute(alias)
-    assert found is not None and found.names[0] == name
+    assert found is not None
+    assert found.names[0] == name
 
 
 def test_classes_of_attributes() -> None:
@@ -45,7 +46,8 @@ def test_subtypes() -> None:
 def test_object_classes_know_those_above() -> None:
     """An entry names every class above its own."""
     found = schema.load().object_class("INETORGPERSON")
-    assert found is not None and found.chain == ("top", "person", "organizationalPerson", "inetOrgPerson")
+    assert found is not None
+    assert found.chain == ("top", "person", "organizationalPerson", "inetOrgPerson")
 
 
 def test_options() -> None:

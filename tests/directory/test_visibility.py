@@ -90,7 +90,9 @@ class _Told:
         covered = {None, *(found.id for found in self._above(home))}
         support = {Role.HELPDESK, Role.ENGINEER} if states else set()
         wanted = {Role.COMMUNITY_ADMINISTRATOR, Role.ORGANISATION_ADMINISTRATOR} | support
-        return any(given.role in wanted and given.organisation in covered for given in self._view.roles_of(self._reader.id))
+        return any(
+            given.role in wanted and given.organisation in covered for given in self._view.roles_of(self._reader.id)
+        )
 
     def _colleague(self, home: OrganisationId) -> bool:
         return self._above(home)[-1] == self._above(self._reader.organisation)[-1]
@@ -129,10 +131,15 @@ def test_nothing_invisible_is_ever_found_or_guessable(made: list[Record], filter
     seen = Reading(build(read_census(MemoryView(made)), schema.load()), reader)
     expected = len(told.people())
     assert len(search(seen, Present("uid"), entries=999, administrator_entries=999)) == expected
-    assert len(search(seen, Present("uid"), base=PEOPLE, scope=Scope.ONE, entries=999, administrator_entries=999)) == expected
+    assert (
+        len(search(seen, Present("uid"), base=PEOPLE, scope=Scope.ONE, entries=999, administrator_entries=999))
+        == expected
+    )
     visible = set(search(seen, Present("objectClass"), entries=999, administrator_entries=999))
     assert set(search(seen, filter_, entries=999, administrator_entries=999)) <= visible
-    mobiles = search(seen, And((Present("uid"), Equal("mobile", "07700900123"))), entries=999, administrator_entries=999)
+    mobiles = search(
+        seen, And((Present("uid"), Equal("mobile", "07700900123"))), entries=999, administrator_entries=999
+    )
     assert len(mobiles) == sum(told.sees_mobile(account) for account in map(AccountId, told.people()))
     not_mobile = And((Present("uid"), Not(Equal("mobile", "07700900123"))))
     assert search(seen, not_mobile, base=BASE, entries=999) == []

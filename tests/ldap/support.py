@@ -158,6 +158,11 @@ def _result(message_id: int, answer: Answer, body: Reader) -> Result:
     oid, value = body.optional(0x8A), body.optional(0x8B)
     body.finish()
     return Result(
-        message_id, answer, code, matched, text, value if credentials is None else credentials,
+        message_id,
+        answer,
+        code,
+        matched,
+        text,
+        value if credentials is None else credentials,
         oid.decode() if oid is not None else None,
     )

@@ -107,7 +107,9 @@ def test_every_cut_gives_the_same_messages(contents: list[bytes], data: st.DataO
     assert framer.buffered == 0
 
 
-@pytest.mark.parametrize("octets", [b"GET / HTTP/1.0\r\n", b"\x30\x80", b"\x30\x84\x7f\xff\xff\xff", b"\x30\x82\x04\x01", b"\x16"])
+@pytest.mark.parametrize(
+    "octets", [b"GET / HTTP/1.0\r\n", b"\x30\x80", b"\x30\x84\x7f\xff\xff\xff", b"\x30\x82\x04\x01", b"\x16"]
+)
 def test_a_stream_that_cannot_be_read(octets: bytes) -> None:
     """It is refused by its first octets, before anything is gathered."""
     framer = Framer(1024)
@@ -148,14 +150,26 @@ def test_other_requests() -> None:
 def test_search() -> None:
     """All its fields, and controls."""
     octets = support.search(
-        5, present("cn"), base="o=people", scope=1, size=10, time=20, attributes=("cn", "mail"), types_only=True,
+        5,
+        present("cn"),
+        base="o=people",
+        scope=1,
+        size=10,
+        time=20,
+        attributes=("cn", "mail"),
+        types_only=True,
         controls=(support.control("1.2", critical=True, value=b"v"), support.control("1.3")),
     )
     message = decode(octets, LIMITS)
     assert message.id == 5
     assert message.controls == (Control("1.2", True, b"v"), Control("1.3"))
     assert message.request == SearchRequest(
-        base="o=people", scope=Scope.ONE, size_limit=10, time_limit=20, types_only=True, filter=Present("cn"),
+        base="o=people",
+        scope=Scope.ONE,
+        size_limit=10,
+        time_limit=20,
+        types_only=True,
+        filter=Present("cn"),
         attributes=("cn", "mail"),
     )
 

@@ -116,13 +116,7 @@ class UpdateRequest(Struct, frozen=True):
 
 
 Request = (
-    BindRequest
-    | UnbindRequest
-    | SearchRequest
-    | CompareRequest
-    | AbandonRequest
-    | ExtendedRequest
-    | UpdateRequest
+    BindRequest | UnbindRequest | SearchRequest | CompareRequest | AbandonRequest | ExtendedRequest | UpdateRequest
 )
 
 

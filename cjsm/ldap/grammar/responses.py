@@ -1,4 +1,4 @@
-"""Answers as octets (RFC 4511 §4). Entries are encoded without their message number, so that one encoding serves all."""
+"""Answers as octets (RFC 4511 §4). Entries come without their message number, so that one encoding serves all."""
 
 from collections.abc import Iterable, Sequence
 

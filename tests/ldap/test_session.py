@@ -1,0 +1,319 @@
+"""The protocol's states and orders, without a network."""
+
+from typing import Any
+
+import pytest
+
+from cjsm.directory import schema
+from cjsm.ldap.grammar.codes import ANSWERS, Operation, ResultCode
+from cjsm.ldap.grammar.requests import DecodingLimits, decode
+from cjsm.ldap.service import WHO_AM_I, ServiceEntries
+from cjsm.ldap.session import (
+    TRANSITIONS,
+    Action,
+    Examine,
+    Find,
+    HangUp,
+    LdapSession,
+    Say,
+    SignIn,
+    SignOut,
+    State,
+    Stop,
+)
+from tests.ldap import support
+from tests.ldap.support import Found, equal, present
+
+BASE = "dc=cjsm,dc=test"
+NOTICE = "1.3.6.1.4.1.1466.20036"
+
+
+class Client:
+    """One session with short ways to speak to it."""
+
+    def __init__(self) -> None:
+        self.session = LdapSession(ServiceEntries(schema.load(), BASE), outstanding=4, failures=3)
+
+    def send(self, octets: bytes) -> list[Action]:
+        """Send one request that need not wait."""
+        message = decode(octets, DecodingLimits())
+        assert self.session.ready(message)
+        return self.session.received(message)
+
+    def ask(self, octets: bytes) -> list[Any]:
+        """Send one request and return what is said to it; nothing else may happen."""
+        return said(self.send(octets))
+
+    def ready(self, octets: bytes) -> bool:
+        """Whether a request need not wait."""
+        return self.session.ready(decode(octets, DecodingLimits()))
+
+    def sign_in(self) -> None:
+        """Bind as somebody."""
+        self.send(support.bind(1, "jane", b"secret"))
+        self.session.accepted(1, "dn:uid=jane")
+
+
+def said(actions: list[Action]) -> list[Any]:
+    """Return the answers in *actions*, which are nothing else."""
+    assert all(isinstance(action, Say) for action in actions)
+    return support.answers(b"".join(action.octets for action in actions if isinstance(action, Say)))
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def member() -> Client:
+    made = Client()
+    made.sign_in()
+    return made
+
+
+def test_a_bind_asks_who_it_is_and_waits(client: Client) -> None:
+    """Nothing else is taken until the answer is there, but Unbind."""
+    assert client.send(support.bind(1, "jane", b"secret")) == [SignIn(1, "jane", b"secret")]
+    assert not client.ready(support.search(2, present("cn")))
+    assert not client.ready(support.bind(2))
+    (result,) = said(client.session.accepted(1, "dn:uid=jane"))
+    assert (result.id, result.code) == (1, 0)
+    assert client.ready(support.search(2, present("cn")))
+
+
+def test_secrets_are_not_shown(client: Client) -> None:
+    """An action in a log has no password."""
+    assert "secret" not in repr(client.send(support.bind(1, "jane", b"secret")))
+
+
+def test_sasl_plain(client: Client) -> None:
+    """Name and password in one message, or after an empty challenge."""
+    assert client.ask(support.sasl(1, "PLAIN", None))[0].code == ResultCode.SASL_BIND_IN_PROGRESS
+    assert client.send(support.sasl(2, "plain", b"\0jane\0secret")) == [SignIn(2, "jane", b"secret")]
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (support.bind(1, "jane", b""), ResultCode.UNWILLING_TO_PERFORM),
+        (support.bind(1, "", b""), ResultCode.SUCCESS),
+        (support.bind(1, "jane", b"x", version=2), ResultCode.PROTOCOL_ERROR),
+        (support.sasl(1, "GSSAPI", b"x"), ResultCode.AUTH_METHOD_NOT_SUPPORTED),
+        (support.sasl(1, "PLAIN", b"jane"), ResultCode.PROTOCOL_ERROR),
+        (support.sasl(1, "PLAIN", b"\0jane\0"), ResultCode.PROTOCOL_ERROR),
+        (support.sasl(1, "PLAIN", b"bob\0jane\0x"), ResultCode.INVALID_CREDENTIALS),
+        (support.bind(1, "j" * 5000, b"x"), ResultCode.INVALID_CREDENTIALS),
+    ],
+)
+def test_binds_that_are_answered_at_once(client: Client, octets: bytes, code: ResultCode) -> None:
+    """Nobody is asked about these."""
+    assert client.ask(octets)[0].code == code
+    assert client.session.state is State.ANONYMOUS
+
+
+def test_binding_as_oneself_by_name_of_a_user(client: Client) -> None:
+    """An authorization identity that is the same name is no acting as somebody else."""
+    assert client.send(support.sasl(1, "PLAIN", b"u:jane\0jane\0x")) == [SignIn(1, "jane", b"x")]
+
+
+def test_a_new_bind_makes_anonymous_first(member: Client) -> None:
+    """Whoever fails to sign in again is nobody, and what was at work is given up (RFC 4511 §4.2.1)."""
+    member.send(support.search(2, present("cn"), base=BASE))
+    assert member.send(support.bind(3, "bob", b"x")) == [Stop(2), SignOut(), SignIn(3, "bob", b"x")]
+    assert said(member.session.refused(3, ResultCode.INVALID_CREDENTIALS, "no"))[0].code == 49
+    assert member.ask(support.search(4, present("cn"), base=BASE))[0].code == ResultCode.INSUFFICIENT_ACCESS_RIGHTS
+    assert member.ask(support.extended(5, WHO_AM_I))[0].value == b""
+
+
+def test_three_wrong_passwords_end_the_connection(client: Client) -> None:
+    """A busy server is not counted as one."""
+    codes = [ResultCode.INVALID_CREDENTIALS, ResultCode.BUSY, ResultCode.INVALID_CREDENTIALS]
+    for count, code in enumerate(codes, 1):
+        client.send(support.bind(count, "jane", b"x"))
+        assert len(client.session.refused(count, code, "no")) == 1
+    client.send(support.bind(9, "jane", b"x"))
+    *answered, end = client.session.refused(9, ResultCode.INVALID_CREDENTIALS, "no")
+    assert said(answered)[0].code == 49
+    assert isinstance(end, HangUp)
+    assert client.session.state is State.ENDED
+
+
+def test_anonymous_reads_the_root_and_nothing_below(client: Client) -> None:
+    """The root DSE, in full without asking for names."""
+    entry, done = client.ask(support.search(1, present("objectclass"), scope=0))
+    assert done.code == 0
+    assert entry.dn == ""
+    assert entry.attributes["namingContexts"] == [BASE, "o=people"]
+    assert entry.attributes["supportedLDAPVersion"] == ["3"]
+    assert entry.attributes["supportedSASLMechanisms"] == ["PLAIN"]
+    assert entry.attributes["subschemaSubentry"] == ["cn=subschema"]
+    for octets in (
+        support.search(2, present("cn"), base=BASE),
+        support.search(2, present("cn")),
+        support.search(2, present("cn"), base="o=people", scope=0),
+        support.compare(2, BASE, "dc", "cjsm"),
+        support.request(2, element_of(Operation.ADD)),
+    ):
+        (refused,) = client.ask(octets)
+        assert refused.code == ResultCode.INSUFFICIENT_ACCESS_RIGHTS
+        assert "sign in first" in refused.text
+
+
+def element_of(operation: Operation) -> bytes:
+    """An update request; what is in it is not looked at."""
+    return bytes((operation, 2)) + b"xx"
+
+
+def test_the_root_takes_filters_and_attribute_lists(client: Client) -> None:
+    """It is an entry like any other."""
+    (entry, _) = client.ask(support.search(1, present("objectClass"), scope=0, attributes=["namingcontexts"]))
+    assert list(entry.attributes) == ["namingContexts"]
+    (only,) = client.ask(support.search(2, equal("supportedControl", "1.2.3"), scope=0))
+    assert only.code == 0
+    (entry, _) = client.ask(support.search(3, present("objectClass"), scope=0, types_only=True))
+    assert set(map(len, entry.attributes.values())) == {0}
+
+
+def test_no_windows_capabilities_are_listed(client: Client) -> None:
+    """Clients that see Active Directory's take the server for one."""
+    (entry, _) = client.ask(support.search(1, present("objectClass"), scope=0, attributes=["*", "+"]))
+    assert not any(oid.startswith("1.2.840.113556") for values in entry.attributes.values() for oid in values)
+
+
+def test_the_subschema_lists_every_attribute(client: Client) -> None:
+    """Whatever the server can answer with is described."""
+    asked = support.search(1, equal("objectClass", "subschema"), base="CN=Subschema", scope=0, attributes=["*", "+"])
+    entry, _ = client.ask(asked)
+    described = " ".join(entry.attributes["attributeTypes"])
+    for attribute in schema.load().attributes:
+        assert f"'{attribute.names[0]}'" in described
+    assert f"'{'attributeTypes'}'" in described
+    assert any("'inetOrgPerson'" in text for text in entry.attributes["objectClasses"])
+
+
+def test_searches_of_members_are_passed_on(member: Client) -> None:
+    """The directory answers; its answer ends the operation."""
+    (action,) = member.send(support.search(2, equal("cn", "x")))
+    assert isinstance(action, Find)
+    assert not member.session.idle
+    from cjsm.ldap.grammar import responses
+    from cjsm.ldap.grammar.codes import Answer
+
+    (done,) = said(member.session.done(2, responses.result(Answer.DONE, ResultCode.SUCCESS)))
+    assert (done.id, done.code) == (2, 0)
+    assert member.session.idle
+
+
+def test_at_most_four_are_at_work(member: Client) -> None:
+    """The fifth waits; what needs no work does not."""
+    for count in range(2, 6):
+        member.send(support.search(count, equal("cn", "x")))
+    assert not member.ready(support.search(6, equal("cn", "x")))
+    assert not member.ready(support.compare(6, BASE, "dc", "x"))
+    assert member.ready(support.abandon(6, 2))
+    member.session.done(2, b"")
+    assert member.ready(support.search(6, equal("cn", "x")))
+
+
+def test_abandon_is_silent(member: Client) -> None:
+    """The work stops and nothing is said, then or later (RFC 4511 §4.11)."""
+    member.send(support.search(2, equal("cn", "x")))
+    assert member.send(support.abandon(3, 2)) == [Stop(2)]
+    assert member.session.done(2, b"late") == []
+    assert member.send(support.abandon(4, 99)) == []
+
+
+def test_compare_is_passed_on(member: Client) -> None:
+    """Like a search."""
+    (action,) = member.send(support.compare(2, BASE, "dc", "cjsm"))
+    assert isinstance(action, Examine)
+
+
+def test_who_am_i(member: Client) -> None:
+    """The name behind the session (RFC 4532)."""
+    (result,) = member.ask(support.extended(2, WHO_AM_I))
+    assert (result.code, result.value) == (0, b"dn:uid=jane")
+
+
+@pytest.mark.parametrize(
+    ("oid", "code"),
+    [
+        ("1.2.3.4", ResultCode.PROTOCOL_ERROR),
+        ("1.3.6.1.4.1.1466.20037", ResultCode.OPERATIONS_ERROR),
+    ],
+)
+def test_other_extended_operations(member: Client, oid: str, code: ResultCode) -> None:
+    """An unknown one is a protocol error (RFC 4511 §4.12); StartTLS inside TLS an error of order (§4.14.1)."""
+    assert member.ask(support.extended(2, oid))[0].code == code
+
+
+@pytest.mark.parametrize("operation", [Operation.ADD, Operation.MODIFY, Operation.DELETE, Operation.MODIFY_DN])
+def test_updates_are_refused_in_words(member: Client, operation: Operation) -> None:
+    """The directory is read only."""
+    (result,) = member.ask(support.request(2, element_of(operation)))
+    assert result.code == ResultCode.UNWILLING_TO_PERFORM
+    assert result.answer is ANSWERS[operation]
+    assert "managed by your administrator" in result.text
+
+
+def test_controls(member: Client) -> None:
+    """Unknown ones are refused when critical, else ignored; on Unbind never looked at (RFC 4511 §4.1.11)."""
+    critical = support.control("1.2.3", critical=True)
+    (result,) = member.ask(support.search(2, present("cn"), base=BASE, controls=[critical]))
+    assert result.code == ResultCode.UNAVAILABLE_CRITICAL_EXTENSION
+    for harmless in (support.control("1.2.3"), support.control("2.16.840.1.113730.3.4.2", critical=True)):
+        message = decode(support.search(3, present("cn"), base=BASE, controls=[harmless]), DecodingLimits())
+        assert isinstance(member.session.received(message)[0], Find)
+        member.session.done(3, b"")
+    octets = support.request(4, bytes((Operation.UNBIND, 0)), critical)
+    assert isinstance(member.send(octets)[-1], HangUp)
+
+
+def test_unbind_says_nothing(member: Client) -> None:
+    """It stops what is at work and ends."""
+    member.send(support.search(2, equal("cn", "x")))
+    stop, sign_out, end = member.send(support.unbind(3))
+    assert (stop, sign_out) == (Stop(2), SignOut())
+    assert isinstance(end, HangUp)
+
+
+def test_a_fault_is_announced(member: Client) -> None:
+    """A Notice of Disconnection, then the end (RFC 4511 §4.4.1)."""
+    actions = member.session.fault("not LDAP")
+    (notice,) = said([action for action in actions if isinstance(action, Say)])
+    assert (notice.id, notice.code, notice.oid) == (0, ResultCode.PROTOCOL_ERROR, NOTICE)
+    assert isinstance(actions[-1], HangUp)
+    assert member.session.fault("again") == []
+
+
+def test_a_number_in_use_is_a_fault(member: Client) -> None:
+    """Answers could not be told apart."""
+    member.send(support.search(2, equal("cn", "x")))
+    assert isinstance(member.send(support.search(2, equal("cn", "y")))[-1], HangUp)
+
+
+def test_an_unexpected_failure_costs_one_operation(member: Client) -> None:
+    """It is answered with 80, in words that say nothing of the inside."""
+    member.send(support.search(2, equal("cn", "x")))
+    (result,) = said(member.session.broken(2))
+    assert (result.id, result.code) == (2, ResultCode.OTHER)
+    assert member.session.broken(2) == []
+    member.send(support.bind(3, "jane", b"x"))
+    (result,) = said(member.session.broken(3))
+    assert result.code == ResultCode.OTHER
+    assert member.session.state is State.ANONYMOUS
+
+
+def test_every_state_but_the_last_can_be_left() -> None:
+    """The table has no dead end but the end."""
+    left = {state for state, _ in TRANSITIONS}
+    assert left == set(State) - {State.ENDED}
+    assert set(TRANSITIONS.values()) == set(State)
+
+
+def test_what_is_found_comes_whole(client: Client) -> None:
+    """The answer to a root search is one entry and one result under the same number."""
+    found, done = client.ask(support.search(77, present("objectClass"), scope=0))
+    assert isinstance(found, Found)
+    assert found.id == done.id == 77
