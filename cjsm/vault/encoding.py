@@ -5,14 +5,17 @@ from cjsm.vault.errors import UnknownSuite
 #: ML-KEM-768 + X25519 HPKE, HKDF-SHA-256, AES-256-GCM, Ed25519, SHA-256.
 SUITE = 1
 
+#: Version of the way :func:`bound` puts fields together; its first octet.
+_FORM = b"\x01"
+
 
 def bound(tag: bytes, *fields: bytes | int) -> bytes:
-    """Return *tag* and *fields*, each behind its length, so that no two different tuples read the same.
+    """Return a version octet, then *tag* and *fields*, each behind its length: no two different tuples read the same.
 
     :param tag: the domain, such as ``b"cjsm wrap"``.
     :param fields: octet strings, or integers of at most 64 bits.
     """
-    parts = [len(tag).to_bytes(4, "big"), tag]
+    parts = [_FORM, len(tag).to_bytes(4, "big"), tag]
     for field in fields:
         octets = field.to_bytes(8, "big") if isinstance(field, int) else field
         parts += (len(octets).to_bytes(4, "big"), octets)

@@ -9,6 +9,10 @@ class NotAuthentic(VaultError):
     """A signature, tag or binding is wrong: not what was sealed, or not for this place."""
 
 
+class ForgedKey(NotAuthentic):
+    """A granted seed does not give the signed public key: somebody put a key there. Worth an alarm."""
+
+
 class WrongSecret(VaultError):
     """The password or key given is not the right one."""
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hpke import (
     Suite,
 )
 
+from cjsm.community.identifiers import Entropy
 from cjsm.vault.errors import Malformed, NotAuthentic
 
 SEED = 32
@@ -55,7 +56,11 @@ class PublicKey:
 
 
 class PrivateKey:
-    """The private half, made from its seed; shows nothing of itself."""
+    """The private half, made from its seed; shows nothing of itself.
+
+    :ivar public: the stored form of the public half.
+    :raises Malformed: when *seed* has not 32 octets.
+    """
 
     __slots__ = ("_key", "public")
 
@@ -79,6 +84,6 @@ class PrivateKey:
             raise NotAuthentic("sealed value does not open with this key") from error
 
 
-def new_seed() -> bytes:
+def new_seed(entropy: Entropy = os.urandom) -> bytes:
     """Return a fresh seed."""
-    return os.urandom(SEED)
+    return entropy(SEED)

@@ -4,10 +4,10 @@ from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.vault.encoding import SUITE, bound, check_suite
-from cjsm.vault.errors import NotAuthentic
+from cjsm.vault.errors import ForgedKey, NotAuthentic
 from cjsm.vault.hybrid import PrivateKey, PublicKey, new_seed
 from cjsm.vault.secrets import Versions
-from cjsm.vault.signing import SigningKey
+from cjsm.vault.signing import SigningKey, Verifies
 
 
 class GenerationKey(Struct, frozen=True, kw_only=True, array_like=True):
@@ -52,7 +52,7 @@ def new_generation(
     )
 
 
-def check_generation(key: GenerationKey, mailbox: MailboxId, community: Versions[SigningKey]) -> PublicKey:
+def check_generation(key: GenerationKey, mailbox: MailboxId, community: Versions[Verifies]) -> PublicKey:
     """Return the public key to seal to.
 
     :raises NotAuthentic: when the community did not sign it for *mailbox*.
@@ -84,7 +84,9 @@ def grant(seed: bytes, key: GenerationKey, member: AccountId, epoch: int, to: Pu
 def open_grant(granted: Grant, key: GenerationKey, member: PrivateKey) -> PrivateKey:
     """Return the private key of the mailbox's generation.
 
-    :raises NotAuthentic: when the grant was changed, or its seed does not give the signed public key: an alarm.
+    :param key: the public half, which :func:`check_generation` found to be the community's.
+    :raises NotAuthentic: when the grant was changed or is another's.
+    :raises ForgedKey: when its seed does not give the signed public key: an alarm.
     """
     check_suite(granted.suite)
     if (granted.mailbox, granted.generation) != (key.mailbox, key.generation):
@@ -92,5 +94,5 @@ def open_grant(granted: Grant, key: GenerationKey, member: PrivateKey) -> Privat
     info = _grant_info(granted.mailbox, granted.generation, granted.member, granted.epoch)
     opened = PrivateKey(member.open(granted.sealed, info))
     if opened.public != key.public:
-        raise NotAuthentic("the granted seed does not give the mailbox's signed public key")
+        raise ForgedKey("the granted seed does not give the mailbox's signed public key")
     return opened

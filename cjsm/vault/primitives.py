@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
+from cjsm.community.identifiers import Entropy
 from cjsm.vault.errors import NotAuthentic
 
 NONCE = 12
@@ -30,9 +31,12 @@ def expand(key: bytes, info: bytes, length: int = 32) -> bytes:
     return HKDFExpand(hashes.SHA256(), length, info).derive(key)
 
 
-def seal_once(key: bytes, plaintext: bytes, bound_to: bytes) -> bytes:
-    """Seal with AES-256-GCM under a random nonce, which goes in front."""
-    nonce = os.urandom(NONCE)
+def seal_once(key: bytes, plaintext: bytes, bound_to: bytes, entropy: Entropy = os.urandom) -> bytes:
+    """Seal with AES-256-GCM under a random nonce, which goes in front.
+
+    :param key: 32 octets, used for few things: nonces are random.
+    """
+    nonce = entropy(NONCE)
     return nonce + AESGCM(key).encrypt(nonce, plaintext, bound_to)
 
 

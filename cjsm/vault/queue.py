@@ -7,7 +7,10 @@ from cjsm.vault.secrets import Versions
 
 
 def seal_envelope(queue: PublicKey, number: int, entry_id: bytes, envelope: bytes) -> bytes:
-    """Return *envelope* sealed for the spool entry *entry_id*: suite, key number, HPKE."""
+    """Return *envelope* sealed for the spool entry *entry_id*: suite, key number, HPKE.
+
+    :param queue: ``secrets.queue_public.current``, whose number is *number*.
+    """
     return bytes((SUITE, number)) + queue.seal(envelope, bound(b"cjsm envelope", SUITE, entry_id))
 
 
@@ -15,6 +18,8 @@ def open_envelope(queue: Versions[PrivateKey], entry_id: bytes, sealed: bytes) -
     """Open the envelope of *entry_id*.
 
     :raises NotAuthentic: when it belongs to another entry or was changed.
+    :raises UnknownSuite: when it was sealed by a newer version.
+    :raises MissingSecret: when the queue key that it was sealed to is not there (any more).
     """
     if len(sealed) < 2:
         raise Malformed("damaged envelope")

@@ -2,135 +2,264 @@
 
 A secret is a file ``<name>.<number>`` of 64 hexadecimal digits, mode 0600, in a directory of mode 0700 or in
 systemd's ``$CREDENTIALS_DIRECTORY`` (names may carry the credential's prefix, ``<prefix>_<name>.<number>``). The
-highest number is current; older ones still check and open what they made.
+highest number is current; older ones still check and open what they made. A key pair has its public half beside it in
+``<name>.<number>.public``, for processes that must not hold the private one.
 """
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from cjsm.community.identifiers import Entropy
 from cjsm.vault import hybrid
-from cjsm.vault.errors import MissingSecret
-from cjsm.vault.signing import SigningKey
+from cjsm.vault.errors import Malformed, MissingSecret
+from cjsm.vault.signing import SigningKey, VerifyingKey
 
 NAMES = ("pepper", "acceptance", "queue", "community", "ledger", "cache")
+#: What a process holds that only takes mail in and lets people read: it can neither open envelopes nor sign keys.
+DOORS = ("pepper", "acceptance", "cache")
+_PAIRS = ("acceptance", "queue", "community", "ledger")
 _OCTETS = 32
+_MOST = 255
 
+Octets = Mapping[str, Mapping[int, bytes]]
 Made = TypeVar("Made")
+Made_co = TypeVar("Made_co", covariant=True)
 
 
-class Versions(Generic[Made]):
-    """Every version of one service secret."""
+class Versions(Generic[Made_co]):
+    """Every version of one service secret; shows nothing of them."""
 
-    __slots__ = ("_by_number", "_name", "number")
+    __slots__ = ("_by_number", "_name", "_newest")
 
-    def __init__(self, name: str, by_number: Mapping[int, Made]) -> None:
+    def __init__(self, name: str, by_number: Mapping[int, Made_co]) -> None:
         self._name = name
         self._by_number = dict(by_number)
-        self.number = max(self._by_number)
+        self._newest = max(self._by_number, default=0)
 
     @property
-    def current(self) -> Made:
-        """The version that new things are made with; :attr:`number` is its number."""
-        return self._by_number[self.number]
+    def number(self) -> int:
+        """The number of the current version, 1 to 255.
 
-    def of(self, number: int) -> Made:
+        :raises MissingSecret: when this process does not hold the secret.
+        """
+        self.of(self._newest)
+        return self._newest
+
+    @property
+    def current(self) -> Made_co:
+        """The version that new things are made with; :attr:`number` is its number.
+
+        :raises MissingSecret: when this process does not hold the secret.
+        """
+        return self.of(self._newest)
+
+    def of(self, number: int) -> Made_co:
         """Return version *number*.
 
-        :raises MissingSecret: when it is not there any more.
+        :raises MissingSecret: when it is not there (any more).
         """
         try:
             return self._by_number[number]
         except KeyError:
+            if not self._by_number:
+                raise MissingSecret(
+                    f"this process does not hold the service secret {self._name}",
+                    "ask the process that does, or start this one with all secrets",
+                ) from None
             raise MissingSecret(
                 f"service secret {self._name}.{number} is missing", "restore it from the escrow of the secrets"
             ) from None
 
 
 class ServiceSecrets:
-    """The service's own secrets.
+    """The service's own secrets. What a process does not hold raises MissingSecret when it is used.
 
     :ivar peppers: mixed into every verifier and key-encryption key.
     :ivar acceptance: signs each delivery at acceptance.
-    :ivar queue: opens the spool's envelopes.
+    :ivar queue: opens the spool's envelopes; ``queue_public`` seals them.
     :ivar community: signs the public keys of mailboxes.
     :ivar ledger: signs the ledger's checkpoints.
     :ivar cache: keys tags and pseudonyms; losing it loses nothing.
+    :ivar acceptance_public: checks what ``acceptance`` signed; likewise ``community_public``, ``ledger_public``.
     """
 
-    __slots__ = ("acceptance", "cache", "community", "ledger", "peppers", "queue")
+    __slots__ = (
+        "acceptance",
+        "acceptance_public",
+        "cache",
+        "community",
+        "community_public",
+        "ledger",
+        "ledger_public",
+        "peppers",
+        "queue",
+        "queue_public",
+    )
 
-    def __init__(self, octets: Mapping[str, Mapping[int, bytes]]) -> None:
+    def __init__(self, octets: Octets, public: Octets | None = None) -> None:
         def versions(name: str, make: Callable[[bytes], Made]) -> Versions[Made]:
-            return Versions(name, {number: make(value) for number, value in octets[name].items()})
+            return Versions(name, {number: make(value) for number, value in octets.get(name, {}).items()})
 
-        def signing(value: bytes) -> SigningKey:
-            return SigningKey(Ed25519PrivateKey.from_private_bytes(value))
+        def halves(name: str, make: Callable[[bytes], Made]) -> Versions[Made]:
+            told = {**(public or {}).get(name, {}), **_public_halves(name, octets.get(name, {}))}
+            return Versions(f"{name} (public half)", {number: make(value) for number, value in told.items()})
 
         self.peppers = versions("pepper", bytes)
-        self.acceptance = versions("acceptance", signing)
+        self.acceptance = versions("acceptance", SigningKey.from_octets)
         self.queue = versions("queue", hybrid.PrivateKey)
-        self.community = versions("community", signing)
-        self.ledger = versions("ledger", signing)
+        self.community = versions("community", SigningKey.from_octets)
+        self.ledger = versions("ledger", SigningKey.from_octets)
         self.cache = versions("cache", bytes)
+        self.queue_public = halves("queue", hybrid.PublicKey)
+        self.acceptance_public = halves("acceptance", VerifyingKey.from_octets)
+        self.community_public = halves("community", VerifyingKey.from_octets)
+        self.ledger_public = halves("ledger", VerifyingKey.from_octets)
 
 
-def generate() -> ServiceSecrets:
+def _public_halves(name: str, private: Mapping[int, bytes]) -> dict[int, bytes]:
+    return {number: _public_half(name, value) for number, value in private.items()}
+
+
+def _public_half(name: str, private: bytes) -> bytes:
+    return hybrid.PrivateKey(private).public if name == "queue" else SigningKey.from_octets(private).public.octets
+
+
+def generate(entropy: Entropy = os.urandom) -> ServiceSecrets:
     """Return fresh secrets that are nowhere kept, for tests and measurements."""
-    return ServiceSecrets({name: {1: os.urandom(_OCTETS)} for name in NAMES})
+    return ServiceSecrets({name: {1: entropy(_OCTETS)} for name in NAMES})
 
 
-def create(directory: Path) -> None:
-    """Make *directory* with the first version of every secret that is missing there.
+def create(directory: Path, entropy: Entropy = os.urandom) -> None:
+    """Make *directory* with the first version of every secret, and every public half, that is missing there.
 
+    :raises MissingSecret: when what is there already cannot be read.
     :raises OSError: when the directory cannot be written.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    present = {path.name.split(".")[0] for path in directory.iterdir()}
+    present = _read(directory, NAMES)
     for name in NAMES:
         if name not in present:
-            descriptor = os.open(directory / f"{name}.1", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(os.urandom(_OCTETS).hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            _write(directory / f"{name}.1", entropy(_OCTETS))
+    _publish(directory)
 
 
-def load(directory: Path) -> ServiceSecrets:
+def rotate(directory: Path, name: str, entropy: Entropy = os.urandom) -> int:
+    """Add a new version of the secret *name*, which is current from the next load, and return its number.
+
+    :raises MissingSecret: when the secrets cannot be read, or *name* is none of them or has had 255 versions.
+    """
+    present = _read(directory, NAMES)
+    number = max(present.get(name, {0: b""})) + 1
+    if name not in present or number > _MOST:
+        cure = f"name one of {', '.join(NAMES)}; each may have {_MOST} versions"
+        raise MissingSecret(f"{directory} has no secret {name} that could be rotated", cure)
+    _write(directory / f"{name}.{number}", entropy(_OCTETS))
+    _publish(directory)
+    return number
+
+
+def _publish(directory: Path) -> None:
+    private = _read(directory, _PAIRS)
+    for name in _PAIRS:
+        for number, octets in private.get(name, {}).items():
+            path = directory / f"{name}.{number}.public"
+            if not path.exists():
+                _write(path, _public_half(name, octets))
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, octets: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(octets.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load(directory: Path, private: Collection[str] = NAMES) -> ServiceSecrets:
     """Read the secrets from ``$CREDENTIALS_DIRECTORY`` when it holds them, else from *directory*.
 
+    :param private: the secrets that this process must hold, such as :data:`DOORS`. The files of others are not even
+        read: of those that are key pairs, the public half must be there.
     :raises MissingSecret: when one is missing, unreadable, malformed or readable by others.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     if credentials:
-        found = _read(Path(credentials))
+        found = _read(Path(credentials), private)
         if found:
-            return _complete(found, Path(credentials))
+            return _complete(found, Path(credentials), private)
     _check_mode(directory, 0o077)
-    return _complete(_read(directory), directory)
+    return _complete(_read(directory, private), directory, private)
 
 
-def _read(directory: Path) -> dict[str, dict[int, bytes]]:
+def _complete(found: dict[str, dict[int, bytes]], directory: Path, private: Collection[str]) -> ServiceSecrets:
+    public = {name: _read_public(directory, name) for name in _PAIRS if name not in private}
+    missing = [name for name in NAMES if name in private and name not in found]
+    missing += [f"{name}.1.public" for name, versions in public.items() if not versions]
+    if missing:
+        raise MissingSecret(
+            f"{directory} lacks {', '.join(missing)}",
+            "restore them from the escrow of the secrets, or run `cjsm init` for a new community",
+        )
+    try:
+        return ServiceSecrets(found, public)
+    except Malformed as error:
+        raise MissingSecret(
+            f"{directory} holds a damaged public half: {error}", "remove it and run `cjsm init`, which makes it again"
+        ) from None
+
+
+def _read(directory: Path, private: Collection[str]) -> dict[str, dict[int, bytes]]:
     found: dict[str, dict[int, bytes]] = {}
-    for path in sorted(directory.iterdir()):
+    for path in _files(directory):
         name, _, number = path.name.rpartition(".")
         name = name.rpartition("_")[2]
-        if name in NAMES and number.isdecimal():
+        if name in private and number.isascii() and number.isdecimal():
             _check_mode(path, 0o037)
-            found.setdefault(name, {})[int(number)] = _octets(path)
+            found.setdefault(name, {})[_number(path, number)] = _octets(path, _OCTETS)
     return found
 
 
-def _octets(path: Path) -> bytes:
+def _read_public(directory: Path, name: str) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for path in _files(directory):
+        stem, _, kind = path.name.rpartition(".")
+        told, _, number = stem.rpartition(".")
+        if kind == "public" and told.rpartition("_")[2] == name and number.isascii() and number.isdecimal():
+            _check_mode(path, 0o022)
+            found[_number(path, number)] = _octets(path, hybrid.PUBLIC if name == "queue" else _OCTETS)
+    return found
+
+
+def _files(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        raise _unreadable(directory, error) from None
+
+
+def _number(path: Path, digits: str) -> int:
+    if not 1 <= int(digits[:4]) <= _MOST or len(digits) > 3:
+        cure = "move it away: it is not a secret of this service"
+        raise MissingSecret(f"{path} has a number outside 1 to {_MOST}", cure)
+    return int(digits)
+
+
+def _octets(path: Path, length: int) -> bytes:
     try:
         value = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
-        raise MissingSecret(f"{path} cannot be read: {error}", "restore it from the escrow of the secrets") from None
-    if len(value) != _OCTETS:
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ValueError:
+        value = b""
+    if len(value) != length:
         raise MissingSecret(f"{path} is damaged", "restore it from the escrow of the secrets")
     return value
 
@@ -139,19 +268,13 @@ def _check_mode(path: Path, forbidden: int) -> None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        raise MissingSecret(
-            f"{path} cannot be read: {error.strerror}", "run `cjsm init`, or correct store.secrets_directory"
-        ) from None
+        raise _unreadable(path, error) from None
     if mode & forbidden:
         cure = f"chmod {'700' if path.is_dir() else '600'} {path}"
         raise MissingSecret(f"{path} can be read or changed by others (mode {mode:o})", cure)
 
 
-def _complete(found: dict[str, dict[int, bytes]], directory: Path) -> ServiceSecrets:
-    missing = [name for name in NAMES if name not in found]
-    if missing:
-        raise MissingSecret(
-            f"{directory} lacks {', '.join(missing)}",
-            "restore them from the escrow of the secrets, or run `cjsm init` for a new community",
-        )
-    return ServiceSecrets(found)
+def _unreadable(path: Path, error: OSError) -> MissingSecret:
+    return MissingSecret(
+        f"{path} cannot be read: {error.strerror}", "run `cjsm init`, or correct store.secrets_directory or its owner"
+    )
