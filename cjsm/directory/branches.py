@@ -13,7 +13,7 @@ from cjsm.community.records import (
     RoleAssignment,
     SharedMailbox,
 )
-from cjsm.community.view import View
+from cjsm.community.view import View, address_delivers
 
 Addresses = tuple[AddressRecord, ...]
 
@@ -44,13 +44,16 @@ def read_branch(view: View, identifier: OrganisationId) -> Branch | None:
         return None
     return Branch(
         organisation=organisation,
-        accounts=tuple((found, tuple(view.addresses_of(found.id))) for found in view.accounts_in(identifier)),
-        lists=tuple((found, tuple(view.addresses_of(found.id))) for found in view.lists_in(identifier)),
-        shared_mailboxes=tuple(
-            (found, tuple(view.addresses_of(found.id))) for found in view.shared_mailboxes_in(identifier)
-        ),
+        accounts=tuple((found, _addresses(view, found.id)) for found in view.accounts_in(identifier)),
+        lists=tuple((found, _addresses(view, found.id)) for found in view.lists_in(identifier)),
+        shared_mailboxes=tuple((found, _addresses(view, found.id)) for found in view.shared_mailboxes_in(identifier)),
         roles=tuple(view.roles_over(identifier)),
     )
+
+
+def _addresses(view: View, owner: bytes) -> Addresses:
+    """The addresses that still reach *owner*: who writes to a former one must not be led to it."""
+    return tuple(record for record in view.addresses_of(owner) if address_delivers(record, view.moment))
 
 
 def read_census(view: View) -> Census:

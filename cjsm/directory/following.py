@@ -20,6 +20,10 @@ from cjsm.store.interfaces import ICommunityStore, Unavailable
 
 _SLICE = 0.010
 _READINGS = 1_024
+#: Seconds after which the catalogue is made anew without a change: addresses may have come to the end of their dates.
+_RENEW = 3_600.0
+#: Kinds of record that the directory lists nothing of.
+_UNLISTED = frozenset(("jobs", "connections", "domains"))
 
 
 class NotReady(Exception):
@@ -56,6 +60,8 @@ class Directory:
         self._readings: dict[AccountId, Reading] = {}
         self._making: Deferred[None] | None = None
         self._not_before = 0.0
+        self._made_at = 0.0
+        self._seen = 0
         self._watch = LoopingCall(self._look)
         self._watch.clock = clock
 
@@ -98,10 +104,19 @@ class Directory:
             self._make()
 
     def _is_behind(self) -> bool:
+        if self._catalogue is None or self._clock.seconds() - self._made_at >= _RENEW:
+            return True
         try:
-            return self._catalogue is None or self._catalogue.number != self._store.number()
+            newest = self._store.number()
+            if newest == self._seen:
+                return False
+            changes = self._store.changes(self._seen)
         except Unavailable:
             return False
+        if changes is None or any(kind not in _UNLISTED for _, kind, _ in changes):
+            return True
+        self._seen = newest
+        return False
 
     def _make(self) -> Deferred[None]:
         begun = self._seconds()
@@ -144,6 +159,8 @@ class Directory:
     def _swap(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._readings = {}
+        self._seen = catalogue.number
+        self._made_at = self._clock.seconds()
         self._log.debug(
             "directory at {number}: {entries} entries", number=catalogue.number, entries=len(catalogue.entries)
         )

@@ -32,13 +32,13 @@ class Search:
     """
 
     def __init__(self, reading: Reading, query: Query, limits: Limits) -> None:
+        self.base = _base(reading, query.base)
         filter_ = query.filter
         if query.scope is not Scope.BASE and not reading.in_charge:
             filter_ = narrowed(filter_, limits.term_characters)
         allowed = limits.administrator_entries if reading.in_charge else limits.entries
         self.outcome: Outcome | None = None
         self.hits = 0
-        self.base = _base(reading, query.base)
         self._reading = reading
         self._limit = min(query.size_limit or allowed, allowed)
         self._test = compiled(filter_, reading)

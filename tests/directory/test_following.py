@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Record
+from cjsm.community.records import AddressRecord, OwnerKind, Record
 from cjsm.community.view import Change
 from cjsm.directory import schema
 from cjsm.directory.following import Directory, NotReady
@@ -23,16 +23,23 @@ class Community:
     def __init__(self, made: list[Record]) -> None:
         self.view = MemoryView(made)
         self.broken = False
+        self.told: list[tuple[int, str, bytes]] | None = []
 
-    def put(self, *made: Record) -> None:
+    def put(self, *made: Record, kind: str = "accounts") -> None:
         """Commit *made*."""
         self.view = self.view.apply(Change(put=made))
+        if self.told is not None:
+            self.told.append((self.view.number, kind, b""))
 
     def number(self) -> int:
         """The change number."""
         if self.broken:
             raise Unavailable("disk gone")
         return self.view.number
+
+    def changes(self, after: int) -> list[tuple[int, str, bytes]] | None:
+        """What changed, of each commit one record."""
+        return [change for change in self.told if change[0] > after] if self.told is not None else None
 
     def read(self, function: Callable[[MemoryView], Any]) -> "Deferred[Any]":
         """Run *function* over the newest view."""
@@ -120,3 +127,41 @@ def test_stopped_it_leaves_nothing_behind(clock: Clock) -> None:
     directory.start()
     directory.stop()
     assert not clock.getDelayedCalls()
+
+
+def test_what_is_not_listed_changes_nothing(clock: Clock) -> None:
+    """The community's jobs and connections do not cost a new catalogue; what changes with them does."""
+    store = Community(records())
+    directory = following(store, clock)
+    first = directory.catalogue
+    store.put(kind="jobs")
+    clock.pump([0.25] * 4)
+    assert directory.catalogue is first
+    store.put(*person(AccountId(number(700)), LAW, "new.person@law", "New", "Person"))
+    store.put(kind="jobs")
+    clock.pump([0.25] * 4)
+    assert directory.catalogue.number == store.number()
+
+
+def test_a_store_that_no_longer_knows_what_changed(clock: Clock) -> None:
+    """Then everything is read again."""
+    store = Community(records())
+    directory = following(store, clock)
+    store.told = None
+    store.put(kind="jobs")
+    clock.pump([0.25] * 4)
+    assert directory.catalogue.number == store.number()
+
+
+def test_former_addresses_are_not_found(clock: Clock) -> None:
+    """From the day on that they no longer deliver, without any change of the community."""
+    former = AddressRecord(
+        address="lou.before@law.cjsm.test", owner_kind=OwnerKind.ACCOUNT, owner=LOU, alias=True, delivers_until=1000
+    )
+    store = Community([*records(), former])
+    directory = following(store, clock)
+    wanted = Equal("mail", "lou.before@law.cjsm.test")
+    assert len(search(directory.reading(LOU), wanted)) == 1
+    store.view = MemoryView([*records(), former], moment=1000)
+    clock.pump([600.0] * 7)
+    assert search(directory.reading(LOU), wanted) == []

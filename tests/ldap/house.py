@@ -44,6 +44,10 @@ class Community:
         """The change number."""
         return self.view.number
 
+    def changes(self, after: int) -> list[tuple[int, str, bytes]] | None:
+        """What changed."""
+        return None  # too much to tell
+
     def read(self, function: Callable[[MemoryView], Any]) -> "Deferred[Any]":
         """Run *function* over the view."""
         return succeed(function(self.view))
