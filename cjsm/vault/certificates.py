@@ -35,13 +35,20 @@ class Authority:
         self._key = key
 
     @classmethod
-    def make(cls, name: str, moment: int, days: int) -> "Authority":
-        """Return a new authority called *name*, which holds for *days* from *moment*."""
+    def make(cls, name: str, moment: int, days: int, permitted: Iterable[str] = ()) -> "Authority":
+        """Return a new authority called *name*, which holds for *days* from *moment*.
+
+        :param permitted: domains and networks (``10.0.0.0/8``) that it may issue for, RFC 5280 section 4.2.1.10;
+            none for no such limit.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = _dated(subject, subject, key.public_key(), moment, days).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
+        limits = [_subtree(place) for place in permitted]
+        if limits:
+            builder = builder.add_extension(x509.NameConstraints(limits, None), critical=True)
         return cls(_usage(builder, authority=True).sign(key, hashes.SHA256()), key)
 
     @classmethod
@@ -161,6 +168,13 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def _subtree(place: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_network(place))
+    except ValueError:
+        return x509.DNSName(place)
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from cjsm.community.identifiers import Entropy
 from cjsm.vault.encoding import SUITE, bound, check_suite
 from cjsm.vault.errors import WrongSecret
 from cjsm.vault.primitives import derive, mac
@@ -51,10 +52,13 @@ class SecretVerifier(Struct, frozen=True, kw_only=True, array_like=True):
     pepper: int
     tag: bytes
 
+    def __repr__(self) -> str:
+        return "<SecretVerifier>"
 
-def make(kind: SecretKind) -> str:
+
+def make(kind: SecretKind, entropy: Entropy = os.urandom) -> str:
     """Return a fresh secret as it is shown to the person, once."""
-    octets = os.urandom(_RANDOM[kind])
+    octets = entropy(_RANDOM[kind])
     told = base64.b32encode(octets + _checksum(kind, octets)).decode("ascii").lower().rstrip("=")
     groups = (told[start : start + _GROUP] for start in range(0, len(told), _GROUP))
     return "-".join((kind.value, *groups))

@@ -1,8 +1,10 @@
 """A mailbox's generations: one seed each, its public half signed by the community, granted to members' mail keys."""
 
+import os
+
 from msgspec import Struct
 
-from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.community.identifiers import AccountId, Entropy, MailboxId
 from cjsm.vault.encoding import SUITE, bound, check_suite
 from cjsm.vault.errors import ForgedKey, NotAuthentic
 from cjsm.vault.hybrid import PrivateKey, PublicKey, new_seed
@@ -37,10 +39,10 @@ def _statement(mailbox: bytes, generation: int, public: bytes) -> bytes:
 
 
 def new_generation(
-    mailbox: MailboxId, generation: int, community: Versions[SigningKey]
+    mailbox: MailboxId, generation: int, community: Versions[SigningKey], entropy: Entropy = os.urandom
 ) -> tuple[bytes, GenerationKey]:
     """Return a fresh seed and its signed public half."""
-    seed = new_seed()
+    seed = new_seed(entropy)
     public = PrivateKey(seed).public
     return seed, GenerationKey(
         suite=SUITE,
@@ -53,7 +55,7 @@ def new_generation(
 
 
 def check_generation(key: GenerationKey, mailbox: MailboxId, community: Versions[Verifies]) -> PublicKey:
-    """Return the public key to seal to.
+    """Return the public key to seal to. Either half of the *community* key will do.
 
     :raises NotAuthentic: when the community did not sign it for *mailbox*.
     """
@@ -70,7 +72,12 @@ def _grant_info(mailbox: bytes, generation: int, member: bytes, epoch: int) -> b
 
 
 def grant(seed: bytes, key: GenerationKey, member: AccountId, epoch: int, to: PublicKey) -> Grant:
-    """Return the *seed* of generation *key* for *member*, whose mail key of *epoch* is *to*."""
+    """Return the *seed* of generation *key* for *member*, whose mail key of *epoch* is *to*.
+
+    :raises ForgedKey: when *seed* is not that generation's.
+    """
+    if PrivateKey(seed).public != key.public:
+        raise ForgedKey("the seed does not give the mailbox's signed public key")
     return Grant(
         suite=SUITE,
         mailbox=key.mailbox,

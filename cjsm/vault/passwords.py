@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Struct
 from precis_i18n import get_profile
 
+from cjsm.community.identifiers import Entropy
 from cjsm.vault.encoding import SUITE, bound, check_suite
-from cjsm.vault.errors import BadPassword, WrongSecret
+from cjsm.vault.errors import BadPassword, Malformed, WrongSecret
 from cjsm.vault.primitives import derive
 from cjsm.vault.secrets import Versions
 
@@ -30,6 +31,9 @@ class PasswordVerifier(Struct, frozen=True, kw_only=True, array_like=True):
     suite: int
     pepper: int
     hashed: bytes
+
+    def __repr__(self) -> str:
+        return "<PasswordVerifier>"
 
 
 class Stretch(Struct, frozen=True, kw_only=True, array_like=True):
@@ -87,15 +91,22 @@ def verify_password(verifier: PasswordVerifier, secret: bytes, peppers: Versions
     """Check *secret*.
 
     :raises WrongSecret: when it is not the one.
+    :raises Malformed: when the verifier is damaged.
     """
     check_suite(verifier.suite)
-    if not bcrypt.checkpw(_peppered(peppers.of(verifier.pepper), secret), verifier.hashed):
+    try:
+        matches = bcrypt.checkpw(_peppered(peppers.of(verifier.pepper), secret), verifier.hashed)
+    except ValueError as error:
+        raise Malformed("damaged password verifier") from error
+    if not matches:
         raise WrongSecret
 
 
-def new_stretch(peppers: Versions[bytes], *, memory: int, iterations: int) -> Stretch:
+def new_stretch(
+    peppers: Versions[bytes], *, memory: int, iterations: int, entropy: Entropy = os.urandom
+) -> Stretch:
     """Return fresh parameters for :func:`stretch`; *memory* in KiB."""
-    salt = os.urandom(_SALT)
+    salt = entropy(_SALT)
     return Stretch(suite=SUITE, pepper=peppers.number, salt=salt, memory=memory, iterations=iterations)
 
 
@@ -103,13 +114,18 @@ def stretch(parameters: Stretch, secret: bytes, peppers: Versions[bytes]) -> byt
     """Return the key-encryption key of a chosen password, 32 octets. Slow on purpose.
 
     :raises BadPassword: when :func:`normalise` refuses it.
+    :raises Malformed: when the parameters are damaged.
     """
     check_suite(parameters.suite)
-    stretched = Argon2id(
-        salt=parameters.salt,
-        length=32,
-        iterations=parameters.iterations,
-        lanes=1,
-        memory_cost=parameters.memory,
-    ).derive(normalise(secret))
+    normalised = normalise(secret)
+    try:
+        stretched = Argon2id(
+            salt=parameters.salt,
+            length=32,
+            iterations=parameters.iterations,
+            lanes=1,
+            memory_cost=parameters.memory,
+        ).derive(normalised)
+    except (ValueError, OverflowError) as error:
+        raise Malformed("damaged stretching parameters") from error
     return derive(stretched, peppers.of(parameters.pepper), bound(b"cjsm password key", parameters.suite))

@@ -1,5 +1,6 @@
 """What a new password must be (community §7); profiles are values, not code paths."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
@@ -7,6 +8,7 @@ from functools import cache
 from msgspec import Struct
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from cjsm.vault import device
 from cjsm.vault.errors import BadPassword
 from cjsm.vault.passwords import normalise
 
@@ -27,6 +29,10 @@ POLICIES = {
 }
 
 
+#: Parts of names shorter than this occur in too many words to be refused.
+_TELLING = 4
+
+
 @cache
 def _common() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
@@ -35,10 +41,12 @@ def _common() -> frozenset[str]:
 def check_password(secret: bytes, policy: PasswordPolicy, names: Iterable[str], *, administrator: bool) -> None:
     """Refuse what the policy does not allow.
 
-    :param names: the person's own names and user ID, which must not occur in the password.
+    :param names: the person's own names and user ID; no part of theirs of four letters or more may occur in it.
     :raises BadPassword: saying what is wrong and what would do.
     """
     password = normalise(secret).decode("utf-8")
+    if device.parse(secret) is not None:
+        raise BadPassword("this has the form of a password that the system made; choose one of your own")
     shortest = policy.administrator_length if administrator else policy.user_length
     if len(password) < shortest:
         raise BadPassword(f"a password needs at least {shortest} characters; three random words do well")
@@ -47,10 +55,14 @@ def check_password(secret: bytes, policy: PasswordPolicy, names: Iterable[str], 
     if _classes(password) < policy.classes:
         raise BadPassword(f"use {policy.classes} of: small letters, capitals, digits, other characters")
     folded = password.casefold()
-    if any(len(name) > 2 and name.casefold() in folded for name in names):
+    if any(part in folded for name in names for part in _parts(name)):
         raise BadPassword("a password must not contain your own name")
     if policy.deny_common and _is_common(folded):
         raise BadPassword("this password is one of the first that anybody would try; three random words do well")
+
+
+def _parts(name: str) -> Iterable[str]:
+    return (part for part in re.split(r"[\W_]+", name.casefold()) if len(part) >= _TELLING)
 
 
 def _classes(password: str) -> int:
