@@ -2,18 +2,18 @@
 
 import uuid
 
+from cjsm.community.identifiers import AccountId
+from cjsm.directory import names
 from cjsm.directory.query import Equal, Present, Scope
 from cjsm.directory.reading import Reading
 from cjsm.directory.selection import attributes, selected
-from tests.directory.support import ADA, BASE, COMMUNITY, JANE, LOU, catalogue, reading, search
+from tests.directory.support import ADA, AVON, BASE, COMMUNITY, JANE, LOU, catalogue, number, person, reading, search
 
 _JANE = f"uid=jane.smith,ou=crime,o=avon-police,{BASE}"
 
 
 def shown(seen: Reading, dn: str, *requested: str) -> dict[str, tuple[str, ...]]:
     """What *seen* returns for one entry."""
-    from cjsm.directory import names
-
     position = seen.find(names.parse(dn))
     return {name: tuple(values) for name, values in attributes(seen, position, selected(seen.schema, requested))}
 
@@ -135,7 +135,5 @@ def test_every_value_is_of_an_attribute_that_its_class_allows() -> None:
 
 def test_siblings_with_one_name_are_told_apart() -> None:
     """Two people whose user IDs differ only after ``@`` may be in one organisation."""
-    from tests.directory.support import AVON, AccountId, number, person
-
     again = person(AccountId(number(500)), AVON, "bob.muller@law", "Bob", "Other")
     assert len(set(search(reading(ADA, again), Present("uid"), base=f"o=avon-police,{BASE}", scope=Scope.ONE))) == 3

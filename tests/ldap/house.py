@@ -7,6 +7,7 @@ from typing import Any
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer
@@ -159,8 +160,6 @@ class Connection:
 
     def lose(self) -> None:
         """The network ends the connection."""
-        from twisted.internet.protocol import connectionDone
-
         self.door.connectionLost(connectionDone)
 
 

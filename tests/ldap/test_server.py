@@ -11,6 +11,7 @@ from zope.interface.verify import verifyObject
 from cjsm.access.errors import AccessUnavailable, MustChoosePassword, TryLater
 from cjsm.access.interfaces import IDirectoryReader
 from cjsm.community.records import Record
+from cjsm.community.view import Change
 from tests.directory.support import AVON, BASE, JANE, AccountId, number, person
 from tests.ldap import support
 from tests.ldap.house import Connection, House, Reader, golden
@@ -422,8 +423,6 @@ def test_types_only(house: House) -> None:
 
 def test_changes_show_at_the_next_search(house: House) -> None:
     """On a connection that was there before, too."""
-    from cjsm.community.view import Change
-
     connection = house.connect("jane.smith@avon")
     made = person(AccountId(number(800)), AVON, "new.person@avon", "New", "Person")
     house.community.view = house.community.view.apply(Change(put=tuple(made)))

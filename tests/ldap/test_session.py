@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from cjsm.directory import schema
-from cjsm.ldap.grammar.codes import ANSWERS, Operation, ResultCode
+from cjsm.ldap.grammar import responses
+from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
 from cjsm.ldap.grammar.requests import DecodingLimits, decode
 from cjsm.ldap.service import WHO_AM_I, ServiceEntries
 from cjsm.ldap.session import (
@@ -197,9 +198,6 @@ def test_searches_of_members_are_passed_on(member: Client) -> None:
     (action,) = member.send(support.search(2, equal("cn", "x")))
     assert isinstance(action, Find)
     assert not member.session.idle
-    from cjsm.ldap.grammar import responses
-    from cjsm.ldap.grammar.codes import Answer
-
     (done,) = said(member.session.done(2, responses.result(Answer.DONE, ResultCode.SUCCESS)))
     assert (done.id, done.code) == (2, 0)
     assert member.session.idle
