@@ -33,6 +33,10 @@ POLICIES = {
 _TELLING = 4
 
 
+#: What fingers run along; any stretch of these, forwards or backwards, is a first guess.
+_RUNS = ("1234567890" * 13, "abcdefghijklmnopqrstuvwxyz" * 5, "qwertyuiopasdfghjklzxcvbnm" * 5)
+
+
 @cache
 def _common() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
@@ -71,9 +75,11 @@ def _classes(password: str) -> int:
 
 
 def _is_common(folded: str) -> bool:
-    """Whether it is a common password, or one with digits and signs around it, or repeated."""
+    """Whether it is a common password, one with digits and signs around it, a repetition or a run of keys."""
     core = folded.strip("0123456789!?.,*#$-_ ")
     repeated = any(
         len(folded) % size == 0 and folded == folded[:size] * (len(folded) // size) for size in range(1, 7)
     )
-    return repeated or folded in _common() or (core in _common() and len(folded) - len(core) < 6)
+    if repeated or any(folded in run or folded in run[::-1] for run in _RUNS):
+        return True
+    return folded in _common() or (core in _common() and len(folded) - len(core) < 6)
