@@ -104,7 +104,7 @@ def decode_wrap(stored: bytes) -> Wrap:
     check_suite(stored[0])
     try:
         wrap = _WRAP_DECODER.decode(memoryview(stored)[1:])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed("damaged wrap") from error
     if min(wrap.generation, wrap.octets, wrap.signed_at) < 0 or max(wrap.generation, wrap.octets, wrap.signed_at) >> 63:
         raise Malformed("damaged wrap")

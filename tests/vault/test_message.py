@@ -4,8 +4,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cjsm.vault.errors import Malformed, MissingSecret, NotAuthentic, UnknownSuite
+from cjsm.vault.errors import Malformed, MissingSecret, NotAuthentic, UnknownSuite, VaultError
 from cjsm.vault.hybrid import PrivateKey, PublicKey, new_seed
 from cjsm.vault.message import (
     PREFIX,
@@ -271,6 +273,21 @@ def test_damaged_wraps(sealed: Sealed) -> None:
     for change in ({"octets": -1}, {"generation": 1 << 63}, {"signed_at": -5}):
         with pytest.raises(Malformed):
             decode_wrap(encode_wrap(msgspec.structs.replace(sealed.wrap, **change)))
+
+
+@given(st.binary(max_size=400))
+def test_any_octets_for_a_wrap(octets: bytes) -> None:
+    """Whatever lies where a wrap should be, the answer is one of the vault's own."""
+    for stored in (octets, b"\x01" + octets, b"\x01\x9b\x01" + octets):
+        with pytest.raises(VaultError):
+            decode_wrap(stored)
+
+
+def test_deeply_nested_wrap(sealed: Sealed) -> None:
+    """Nesting that would exhaust the decoder is damage like any other."""
+    stored = encode_wrap(sealed.wrap)
+    with pytest.raises(Malformed):
+        decode_wrap(b"\x01\x9c" + stored[2:] + b"\x91" * 100_000 + b"\xc0")
 
 
 def test_contradicting_lengths(secrets: ServiceSecrets, reader: Reader) -> None:
