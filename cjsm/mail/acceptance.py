@@ -5,86 +5,56 @@ from the door through the header and the sealer to sealed octets; at most one se
 """
 
 import os
-import time
 from collections.abc import Callable
-from email.utils import formatdate
-from typing import Any
+from typing import NamedTuple
 
-import msgspec
-from msgspec import Struct
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cjsm.community.address import Address
-from cjsm.community.admission import (
-    Accept,
-    HostedRoute,
-    ListRoute,
-    Origin,
-    Refuse,
-    admit,
-    admit_sender,
-    expand,
-    is_member_address,
-    may_appear_as,
-    read_address,
-)
-from cjsm.community.identifiers import LENGTH, BodyId, DeliveryId, Entropy, MailboxId
+from cjsm.community.admission import Origin, Refuse, admit_sender, canonical, read_address
+from cjsm.community.identifiers import LENGTH, BodyId, Entropy, MailboxId
 from cjsm.community.view import View
 from cjsm.configuration import Settings
-from cjsm.mail.header import Header, HeaderReader, shown
+from cjsm.mail.content import SealedContent
+from cjsm.mail.destinations import Destination, destinations, refused
+from cjsm.mail.entries import EntryMaker
+from cjsm.mail.header import Header, HeaderReader
+from cjsm.mail.identity import check_identity
 from cjsm.mail.interfaces import Hop, IAcceptance, IIncomingMessage, IMailboxKeys, Refused
-from cjsm.mail.limits import Capacity
-from cjsm.mail.mailboxes import AmbiguousAddress, addresses
+from cjsm.mail.limits import Capacity, too_large, too_many
+from cjsm.mail.submission import Submitted, submitted
+from cjsm.mail.turns import Turns
 from cjsm.store.interfaces import (
     DiskFull,
     IBodyStore,
-    IBodyWriter,
     ICommunityStore,
     IMailStore,
     ISpool,
-    SpoolDelivery,
     SpoolEntry,
     StoreError,
+    Unavailable,
 )
 from cjsm.vault.errors import VaultError
-from cjsm.vault.message import MessageSealer, SealedBody, Summary, encode_wrap
-from cjsm.vault.queue import seal_envelope
 from cjsm.vault.secrets import ServiceSecrets
 
-#: Fields that ask for an answer somewhere: they must name members (community §5.2).
-_ANSWER_TO = (b"reply-to", b"disposition-notification-to", b"return-receipt-to", b"errors-to")
-#: Taken away on submission: Bcc is nobody's business, Return-Path is ours to write.
-_TAKEN_AWAY = frozenset((b"bcc", b"return-path"))
-#: Seconds of sealing after which others get a turn.
-_SLICE = 0.010
-
-
-class Envelope(Struct, frozen=True, kw_only=True):
-    """What later stages need of a message and nobody else may read: sealed under the queue key in the spool."""
-
-    version: int = 1
-    reverse_path: str = ""
-    message_id: str = ""
-    recipients: tuple[tuple[str, DeliveryId], ...] = ()
-
-
-class _Recipient(Struct, frozen=True):
-    """One mailbox that gets a copy, and the address that led there."""
-
-    mailbox: MailboxId
-    address: str
+#: A body goes to a file when its copies in mailboxes would take more than this many times the inline limit.
+_COPIES = 4
+#: Pauses in seconds before asking a spool again that does not know whether it took the message.
+_ASK_AGAIN = (0.1, 1.0)
 
 
 @implementer(IAcceptance)
 class Acceptance:
     """See :class:`IAcceptance`.
 
+    :ivar settings: may be replaced while messages are under way; each keeps those it began with.
     :param clock: seconds since the epoch.
-    :param reactor: only to give others a turn.
+    :param reactor: for pauses, and to give others a turn.
     """
 
     def __init__(
@@ -106,11 +76,11 @@ class Acceptance:
         self.spool = spool
         self.bodies = bodies
         self.keys = keys
-        self.secrets = secrets
         self.clock = clock
         self.reactor = reactor
         self.entropy = entropy
-        self.capacity = Capacity(settings.mail, mail, spool)
+        self.entries = EntryMaker(keys, secrets, entropy=entropy, reactor=reactor)
+        self.capacity = Capacity(mail, spool)
 
     def begin(self, origin: Origin, reverse_path: str, hop: Hop, size: int | None) -> "Deferred[IncomingMessage]":
         """See :class:`IAcceptance`."""
@@ -122,9 +92,10 @@ class Acceptance:
             raise too_large(most)
 
         def decide(view: View) -> Address | Refuse | None:
-            sender = read_address(view, reverse_path) if reverse_path else None
-            if isinstance(sender, Refuse):
-                return sender
+            read = read_address(view, reverse_path) if reverse_path else None
+            if isinstance(read, Refuse):
+                return read
+            sender = canonical(view, origin, read) if read is not None else None
             verdict = admit_sender(view, origin, sender)
             return verdict if isinstance(verdict, Refuse) else sender
 
@@ -134,14 +105,11 @@ class Acceptance:
         return IncomingMessage(self, origin, sender, hop, size or 0)
 
 
-def refused(verdict: Refuse) -> Refused:
-    """Return the reply that says what admission decided."""
-    return Refused(verdict.code, verdict.status, verdict.text)
+class _Begun(NamedTuple):
+    """A message whose header was read and found good."""
 
-
-def too_large(most: int) -> Refused:
-    """Return the refusal of a message over *most* octets."""
-    return Refused(552, "5.3.4", f"the message is larger than {most} octets: send less, or in parts")
+    content: SealedContent
+    told: Submitted
 
 
 @implementer(IIncomingMessage)
@@ -152,79 +120,75 @@ class IncomingMessage:
 
     def __init__(self, house: Acceptance, origin: Origin, sender: Address | None, hop: Hop, size: int) -> None:
         self._house = house
+        self._settings = house.settings
         self._origin = origin
         self._sender = sender
         self._hop = hop
-        self._size = size
-        self._recipients: dict[MailboxId, _Recipient] = {}
+        self._announced = size
+        self._asked = 0
+        self._destinations: dict[MailboxId, Destination] = {}
         self._entry_id = house.entropy(LENGTH)
         self._body_id = BodyId(house.entropy(LENGTH))
-        self._reading: HeaderReader | None = HeaderReader(house.settings.mail)
-        self._sealer = MessageSealer(self._body_id, house.entropy)
-        self._sealed: list[bytes] = []
-        self._sealed_octets = 0
-        self._writer: IBodyWriter | None = None
+        self._reading = HeaderReader(self._settings.mail)
+        self._begun: _Begun | None = None
         self._writing: Deferred[None] | None = None
         self._octets = 0
         self._refusal: Refused | None = None
-        self._summary: Summary | None = None
-        self._message_id = ""
         self._ended = False
+
+    @property
+    def queue_id(self) -> str:
+        """How replies and traces call this message."""
+        return self._entry_id[:8].hex()
 
     # Recipients
 
     @property
     def recipients(self) -> int:
         """See :class:`IIncomingMessage`."""
-        return len(self._recipients)
+        return self._asked
 
     def recipient(self, forward_path: str) -> "Deferred[None]":
         """See :class:`IIncomingMessage`."""
         return Deferred.fromCoroutine(self._recipient(forward_path))
 
     async def _recipient(self, forward_path: str) -> None:
-        most = self._house.settings.mail.recipients
-        if len(self._recipients) >= most:
-            raise Refused(452, "4.5.3", f"too many recipients: at most {most} in one message")
-        found = self._house.community.read_now(lambda view: self._admitted(view, forward_path))
-        if len(self._recipients) + len(found) > most:
-            raise Refused(452, "4.5.3", f"too many recipients: at most {most} in one message")
-        for recipient, quota in found:
-            if recipient.mailbox not in self._recipients:
-                await self._house.capacity.check(recipient.mailbox, quota, self._size, self._house.clock())
-                self._recipients[recipient.mailbox] = recipient
+        house, settings = self._house, self._settings.mail
+        if self._asked >= settings.recipients:
+            raise too_many(settings.recipients)
+        found = house.community.read_now(lambda view: destinations(view, self._origin, self._sender, forward_path))
+        fresh = [each for each in found.every if each.mailbox not in self._destinations]
+        turns = Turns(house.reactor)
+        for each in fresh:
+            await turns.next_one()
+            self._check_key(each)
+            if not found.of_list:
+                await house.capacity.check(settings, each.mailbox, each.quota, self._announced, house.clock())
+        self._destinations.update((each.mailbox, each) for each in fresh)
+        self._asked += 1
 
-    def _admitted(self, view: View, forward_path: str) -> list[tuple[_Recipient, int]]:
-        address = read_address(view, forward_path)
-        if isinstance(address, Refuse):
-            raise refused(address)
-        verdict = admit(view, self._origin, self._sender, address)
-        if isinstance(verdict, Refuse):
-            raise refused(verdict)
-        if not isinstance(verdict.route, ListRoute):
-            return [_hosted(view, address, verdict)]
-        expanded = expand(view, verdict.route.mail_list)
-        if isinstance(expanded, Refuse):
-            raise refused(expanded)
-        return [_hosted(view, member, accepted) for member, accepted in expanded]
+    def _check_key(self, destination: Destination) -> None:
+        """A mailbox that nothing can be sealed to must not cost the other recipients their message."""
+        try:
+            self._house.keys.current(destination.mailbox)
+        except (StoreError, VaultError) as error:
+            self._log.error("no key for {mailbox}: {error}", mailbox=destination.mailbox.hex(), error=error)
+            raise Refused(450, "4.2.1", "this mailbox cannot take mail at the moment: try again later") from error
 
     # Content
 
     def write(self, octets: bytes) -> "Deferred[None] | None":
         """See :class:`IIncomingMessage`."""
         self._octets += len(octets)
-        if self._refusal is None and self._octets > self._house.settings.mail.message_octets:
-            self._refuse(too_large(self._house.settings.mail.message_octets))
+        if self._refusal is None and self._octets > self._settings.mail.message_octets:
+            self._refuse(too_large(self._settings.mail.message_octets))
         if self._refusal is not None:
             return None
-        if self._reading is None:
-            return self._seal(octets)
+        if self._begun is not None:
+            return self._watched(self._begun.content.write(octets))
         try:
             found = self._reading.feed(octets)
-            if found is None:
-                return None
-            header, body = found
-            return self._seal(self._begin_body(header) + body)
+            return self._begin_content(*found) if found is not None else None
         except Refused as refusal:
             self._refuse(refusal)
             return None
@@ -232,94 +196,42 @@ class IncomingMessage:
     def _refuse(self, refusal: Refused) -> None:
         """Remember why, and hold nothing of the message any more."""
         self._refusal = refusal
-        self._sealed.clear()
-        self._reading = None
+        self._reading = HeaderReader(self._settings.mail)
+        if self._begun is not None:
+            self._begun.content.forget()
 
-    def _begin_body(self, header: Header) -> bytes:
-        """Check the header and return the section as it is sealed."""
-        self._reading = None
-        self._house.community.read_now(lambda view: self._check(view, header))
-        now = self._house.clock()
-        after = b""
-        if not header.has(b"date"):
-            after += f"Date: {formatdate(now)}\r\n".encode()
-        if not header.has(b"message-id"):
-            self._message_id = f"<{self._entry_id.hex()}@{self._house.settings.smtp.host_name}>"
-            after += f"Message-ID: {self._message_id}\r\n".encode()
-        else:
-            self._message_id = header.first(b"message-id")[:256]
-        self._summary = Summary(
-            sender=shown(header.first(b"from")),
-            to=shown(header.first(b"to")),
-            subject=shown(header.first(b"subject")),
-            date=header.first(b"date")[:64] or formatdate(now),
-            octets=self._size,
-        )
-        return header.octets(before=self._received(now), without=_TAKEN_AWAY, after=after)
+    def _begin_content(self, header: Header, body: bytes) -> "Deferred[None] | None":
+        """Check the header; seal it as it is passed on, and the body's first octets.
 
-    def _check(self, view: View, header: Header) -> None:
-        """Who the message says it is from, and where it asks answers to go (community §5.2).
-
-        :raises Refused: saying which field is wrong.
+        :raises Refused: with the verdict on the header.
         """
-        author = _named(header, b"from")
-        if len(author) != 1:
-            raise Refused(550, "5.7.1", "the From field must name exactly one address, your own")
-        verdict = may_appear_as(view, self._origin, author[0])
-        if isinstance(verdict, Refuse):
-            raise refused(verdict)
-        for name in _ANSWER_TO:
-            for address in _named(header, name):
-                if not is_member_address(view, self._origin, address):
-                    told = name.decode().title()
-                    raise Refused(550, "5.7.1", f"{told} names {address}, which mail from here cannot reach")
+        house = self._house
+        most = self._settings.smtp.announced_recipients
+        house.community.read_now(lambda view: check_identity(view, self._origin, header, most))
+        told = submitted(
+            header,
+            hop=self._hop,
+            queue_id=self.queue_id,
+            host=self._settings.smtp.host_name,
+            unique=self._entry_id.hex(),
+            now=house.clock(),
+        )
+        limit = self._settings.store.inline_body
+        inline = min(limit, _COPIES * limit // max(1, len(self._destinations)))
+        content = SealedContent(self._body_id, bodies=house.bodies, entropy=house.entropy, inline=inline)
+        self._begun = _Begun(content, told)
+        self._reading = HeaderReader(self._settings.mail)
+        return self._watched(content.write(told.octets + body))
 
-    def _received(self, now: float) -> bytes:
-        hop = self._hop
-        return (
-            f"Received: by {hop.host} with {hop.protocol}\r\n"
-            f"\t({hop.tls_version} {hop.tls_group}) id {self.queue_id};\r\n"
-            f"\t{formatdate(now)}\r\n"
-        ).encode("ascii", "replace")
-
-    @property
-    def queue_id(self) -> str:
-        """How replies and traces call this message."""
-        return self._entry_id[:8].hex()
-
-    def _seal(self, octets: bytes) -> "Deferred[None] | None":
-        sealed = self._sealer.write(octets)
-        return self._keep(sealed) if sealed else None
-
-    def _keep(self, sealed: bytes) -> "Deferred[None] | None":
-        """Gather sealed octets up to the inline limit; from there on they go to a file."""
-        self._sealed_octets += len(sealed)
-        if self._writer is not None:
-            written = self._writer.write(sealed)
-            return None if written is None else self._watched(written)
-        self._sealed.append(sealed)
-        if self._sealed_octets <= self._house.settings.store.inline_body:
-            return None
-        return self._watched(Deferred.fromCoroutine(self._spill()))
-
-    async def _spill(self) -> None:
-        writer = await self._house.bodies.create(self._body_id)
-        self._writer = writer
-        gathered, self._sealed = self._sealed, []
-        for sealed in gathered:
-            written = writer.write(sealed)
-            if written is not None:
-                await written
-
-    def _watched(self, writing: "Deferred[None]") -> "Deferred[None]":
+    def _watched(self, writing: "Deferred[None] | None") -> "Deferred[None] | None":
         """The door waits for the disk, but never fails with it: commit says what went wrong."""
+        if writing is not None:
+            self._writing = writing.addErrback(self._write_failed)
+        return writing
 
-        def failed(failure: Any) -> None:
-            self._log.failure("a body could not be written", failure=failure)
-            self._refuse(_unavailable(failure.value))
-
-        self._writing = waiting = writing.addErrback(failed).addBoth(lambda _: None)
-        return waiting
+    def _write_failed(self, failure: Failure) -> None:
+        self._log.error("a body could not be written: {error}", error=failure.value)
+        self._refuse(_unavailable(failure.value))
 
     # The end
 
@@ -333,87 +245,52 @@ class IncomingMessage:
         # From here on only this coroutine ends the message: a door that loses its client must not take it apart.
         self._ended = True
         try:
-            if self._reading is not None and self._refusal is None:
-                written = self._seal(self._begin_body(self._reading.finish()))
-                if written is not None:
-                    await written
-            if self._refusal is not None:
-                raise self._refusal
-            if not self._recipients:
-                raise Refused(554, "5.5.1", "the message has no recipients")
-            body = await self._finish_body()
-            entry = await self._entry(body)
-            await self._house.spool.put(entry)
-        except Refused:
-            await self._discard()
-            raise
+            entry = await self._entry()
+            await self._put(entry)
         except (StoreError, VaultError) as error:
             self._log.error("a message could not be accepted: {error}", error=error)
             if not getattr(error, "maybe_committed", False):
                 await self._discard()
             raise _unavailable(error) from error
+        except BaseException:
+            await self._discard()
+            raise
         return self.queue_id
 
-    async def _finish_body(self) -> SealedBody:
-        last, body = self._sealer.finish()
-        self._sealed_octets += len(last)
-        if self._writer is None:
-            self._sealed.append(last)
-            return body
-        written = self._writer.write(last)
-        if written is not None:
-            await written
-        await self._writer.finish()
-        if self._refusal is not None:
-            raise self._refusal
-        return body
+    async def _put(self, entry: SpoolEntry) -> None:
+        """Ask the spool until it knows: the entry's id makes that safe."""
+        for pause in _ASK_AGAIN:
+            try:
+                await self._house.spool.put(entry)
+                return
+            except Unavailable as error:
+                if not error.maybe_committed:
+                    raise
+            await deferLater(self._house.reactor, pause)
+        await self._house.spool.put(entry)
 
-    async def _entry(self, body: SealedBody) -> SpoolEntry:
-        now = self._house.clock()
-        prefix = f"Return-Path: <{self._sender or ''}>\r\n".encode()
-        deliveries = []
-        names = []
-        slice_end = time.perf_counter() + _SLICE
-        for recipient in self._recipients.values():
-            if time.perf_counter() > slice_end:
-                await deferLater(self._house.reactor, 0)
-                slice_end = time.perf_counter() + _SLICE
-            delivery = self._delivery(recipient, prefix, int(now))
-            deliveries.append(delivery)
-            names.append((recipient.address, delivery.delivery_id))
-        summary = self._summary or Summary(sender="", to="", subject="", date="", octets=0)
-        queue = self._house.secrets.queue_public
-        envelope = Envelope(
-            reverse_path=str(self._sender or ""), message_id=self._message_id, recipients=tuple(names)
-        )
-        return SpoolEntry(
-            id=self._entry_id,
-            accepted=int(now),
+    async def _entry(self) -> SpoolEntry:
+        """Return what the spool keeps of the whole message.
+
+        :raises Refused: with the verdict on it.
+        """
+        if self._refusal is None and self._begun is None:
+            written = self._begin_content(self._reading.finish(), b"")
+            if written is not None:
+                await written
+        if self._refusal is not None or self._begun is None:
+            raise self._refusal or Refused(451, "4.3.0", "the message was given up")
+        if not self._destinations:
+            raise Refused(554, "5.5.1", "the message has no recipients")
+        content, told = self._begun
+        return await self._house.entries.make(
+            entry_id=self._entry_id,
             body_id=self._body_id,
-            sealed_octets=self._sealed_octets,
-            summary=self._sealer.seal_summary(msgspec.structs.replace(summary, octets=body.octets)),
-            envelope=seal_envelope(queue.current, queue.number, self._entry_id, msgspec.msgpack.encode(envelope)),
-            deliveries=tuple(deliveries),
-            body=b"".join(self._sealed) if self._writer is None else None,
-        )
-
-    def _delivery(self, recipient: _Recipient, prefix: bytes, moment: int) -> SpoolDelivery:
-        generation, public = self._house.keys.current(recipient.mailbox)
-        wrap = self._sealer.wrap(
-            recipient.mailbox,
-            generation,
-            DeliveryId(self._house.entropy(LENGTH)),
-            to=public,
-            prefix=prefix,
-            acceptance=self._house.secrets.acceptance,
-            moment=moment,
-        )
-        return SpoolDelivery(
-            mailbox=recipient.mailbox,
-            delivery_id=wrap.delivery_id,
-            generation=generation,
-            octets=wrap.octets,
-            wrap=encode_wrap(wrap),
+            sender=self._sender,
+            destinations=tuple(self._destinations.values()),
+            content=content,
+            told=told,
+            now=int(self._house.clock()),
         )
 
     def abort(self) -> "Deferred[None]":
@@ -427,37 +304,16 @@ class IncomingMessage:
     async def _discard(self) -> None:
         if self._writing is not None and not self._writing.called:
             waiting: Deferred[None] = Deferred()
-            self._writing.chainDeferred(waiting)
+            self._writing.addBoth(waiting.callback)
             await waiting
-        if self._writer is not None:
-            await self._writer.abort()
+        if self._begun is not None:
+            try:
+                await self._begun.content.discard()
+            except StoreError as error:
+                self._log.error("a body could not be taken away, a job will: {error}", error=error)
 
 
-def _hosted(view: View, address: Address, verdict: Accept) -> tuple[_Recipient, int]:
-    """Return the mailbox that an accepted address leads to, and its quota."""
-    if not isinstance(verdict.route, HostedRoute):
-        raise Refused(550, "5.4.4", f"mail to {address.domain} cannot be relayed: this service has no relay yet")
-    account = view.account_of_mailbox(verdict.route.mailbox)
-    shared = view.shared_mailbox(verdict.route.mailbox) if account is None else None
-    quota = account.quota if account is not None else shared.quota if shared is not None else 0
-    return _Recipient(verdict.route.mailbox, str(address)), quota
-
-
-def _named(header: Header, name: bytes) -> list[Address]:
-    """Return the addresses of every field called *name*.
-
-    :raises Refused: when they can be read in more than one way.
-    """
-    found = []
-    for field in header.all(name):
-        try:
-            found += addresses(field.value)
-        except AmbiguousAddress as error:
-            raise Refused(550, "5.6.0", f"the {name.decode().title()} field is not plain: {error}") from error
-    return found
-
-
-def _unavailable(error: BaseException) -> Refused:
+def _unavailable(error: BaseException | None) -> Refused:
     if isinstance(error, DiskFull):
         return Refused(452, "4.3.1", "no room for the message at the moment: try again later")
     return Refused(451, "4.3.0", "the message could not be stored: try again later")

@@ -1,33 +1,56 @@
-"""From the spool into mailboxes: hosted mail exactly once, however often a step has to be taken again."""
+"""From the spool into mailboxes: hosted mail exactly once, however often a step has to be taken again.
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+Three things go on beside each other: entries are claimed while there is room for more, mailboxes are written one
+transaction at a time each and take turns, and what became of entries is told to the spool in batches.
+"""
+
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cjsm.community.identifiers import DeliveryId, MailboxId
 from cjsm.configuration import MailSettings
-from cjsm.store.interfaces import Claimed, Delivery, IMailStore, ISpool
+from cjsm.store.interfaces import Claimed, Delivery, IMailStore, ISpool, StoreError, Unavailable
 
 #: Seconds between looks at a spool that nobody announced anything of: other processes put there too.
 _LOOK = 0.25
 #: Seconds that a claim holds.
 _CLAIM = 600
+#: Entries in one claim, and deliveries in one transaction of a mailbox, so that nobody waits long for a turn.
+_GULP = 64
+#: Sealed octets held in memory before nothing more is claimed.
+_HELD = 16 * 1024 * 1024
+
+
+class _Entry(Struct):
+    """A claimed entry: what is still to be delivered, what was, and the last thing that went wrong."""
+
+    claimed: Claimed
+    waiting: set[DeliveryId]
+    made: list[DeliveryId]
+    problem: str = ""
+
+    @property
+    def octets(self) -> int:
+        return len(self.claimed.entry.body or b"")
 
 
 class _Part(Struct, frozen=True):
     """One delivery of one claimed entry."""
 
-    claimed: Claimed
+    entry: _Entry
     delivery: Delivery
 
 
 class DeliveryWorker:
-    """Takes batches from the spool and writes each mailbox's part in one transaction.
+    """Delivers while it is started. One for each spool: its process owns the spool's delivery.
 
     :param reactor: for pauses.
     :param clock: seconds since the epoch.
@@ -49,124 +72,202 @@ class DeliveryWorker:
         self._mail = mail
         self._reactor = reactor
         self._clock = clock
-        self._mailboxes = DeferredSemaphore(settings.delivery_workers)
         self._running = False
-        self._busy: Deferred[None] | None = None
-        self._again = False
-        self._pause: IDelayedCall | None = None
+        self._arrived = False
+        self._look: IDelayedCall | None = None
+        self._claiming = False
+        self._recording = False
+        self._held = 0
+        self._entries = 0
+        self._queues: dict[MailboxId, deque[_Part]] = {}
+        self._turns: deque[MailboxId] = deque()
+        self._writing: set[MailboxId] = set()
+        self._settled: list[_Entry] = []
+        self._pause: Deferred[None] | None = None
+        self._stopped: list[Deferred[None]] = []
 
     def start(self) -> None:
-        """Begin; the process owns the spool's delivery."""
+        """Begin."""
         self._running = True
         self._spool.on_arrival(self.wake)
-        self.wake()
+        self._look_again()
 
     def stop(self) -> "Deferred[None]":
-        """Fire when the batch under way is done; nothing more is taken."""
+        """Fire when what is under way is done and told; nothing more is begun."""
         self._running = False
-        if self._pause is not None and self._pause.active():
+        if self._look is not None and self._look.active():
+            self._look.cancel()
+        if self._pause is not None:
             self._pause.cancel()
-        if self._busy is None:
+        self._queues.clear()
+        self._turns.clear()
+        if self._idle():
             return succeed(None)
-        ended: Deferred[None] = Deferred()
-        self._busy.chainDeferred(ended)
-        return ended
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
+        return stopped
 
     def wake(self) -> None:
-        """Look at the spool now, or as soon as the batch under way is done."""
+        """Something may have arrived."""
+        self._arrived = True
+        self._go_on()
+
+    def _look_again(self) -> None:
+        self._look = self._reactor.callLater(_LOOK, self._look_again)
+        self.wake()
+
+    def _idle(self) -> bool:
+        return not (self._claiming or self._recording or self._writing)
+
+    def _go_on(self) -> None:
+        """Begin whatever can begin now; called whenever something ended."""
+        while self._running and self._turns and len(self._writing) < self._settings.delivery_workers:
+            self._write_next()
+        room = self._entries < self._settings.delivery_batch and self._held < _HELD
+        if self._running and self._arrived and room and not self._claiming:
+            self._claiming, self._arrived = True, False
+            self._begin(self._claim(), self._claim_ended)
+        if self._settled and not self._recording:
+            self._recording = True
+            self._begin(self._record(), self._record_ended)
+        if not self._running and self._idle():
+            stopped, self._stopped = self._stopped, []
+            for waiter in stopped:
+                waiter.callback(None)
+
+    def _begin(self, work: Coroutine[Deferred[Any], Any, None], ended: Callable[[], None]) -> None:
+        def after(result: object) -> None:
+            if isinstance(result, Failure) and result.check(StoreError):
+                self._log.error("delivery has to wait: {error}", error=result.value)
+            elif isinstance(result, Failure):
+                self._log.failure("a step of delivery failed and will be taken again", failure=result)
+            ended()
+            self._go_on()
+
+        Deferred.fromCoroutine(work).addBoth(after)
+
+    # Claiming
+
+    def _claim_ended(self) -> None:
+        self._claiming = False
+
+    async def _claim(self) -> None:
+        until = int(self._clock()) + _CLAIM
+        claimed = await self._spool.claim("delivery", _GULP, until)
+        self._arrived |= len(claimed) == _GULP
         if not self._running:
             return
-        if self._busy is not None:
-            self._again = True
-            return
-        if self._pause is not None and self._pause.active():
-            self._pause.cancel()
-        self._busy = Deferred()
-        Deferred.fromCoroutine(self._round()).addBoth(self._ended)
+        for each in claimed:
+            self._take(each)
 
-    def _ended(self, result: "bool | Failure") -> None:
-        if isinstance(result, Failure):
-            self._log.failure("delivery stopped short and will go on", failure=result)
-        busy, self._busy = self._busy, None
-        again, self._again = self._again, False
-        if self._running:
-            if again or result is True:
-                self._pause = self._reactor.callLater(0, self.wake)
-            else:
-                self._pause = self._reactor.callLater(_LOOK, self.wake)
-        if busy is not None:
-            busy.callback(None)
+    def _take(self, claimed: Claimed) -> None:
+        entry = _Entry(claimed, set(claimed.remaining), [])
+        self._entries += 1
+        self._held += entry.octets
+        for mailbox, delivery in _deliveries(claimed):
+            queue = self._queues.get(mailbox)
+            if queue is None:
+                queue = self._queues[mailbox] = deque()
+                if mailbox not in self._writing:
+                    self._turns.append(mailbox)
+            queue.append(_Part(entry, delivery))
+        if not entry.waiting:
+            self._settle(entry)
 
-    async def _round(self) -> bool:
-        """Deliver one batch; return whether it was a full one, so that more may wait."""
-        until = int(self._clock()) + _CLAIM
-        claimed = await self._spool.claim("delivery", self._settings.delivery_batch, until)
-        if not claimed:
-            return False
-        by_mailbox: defaultdict[MailboxId, list[_Part]] = defaultdict(list)
-        for entry in claimed:
-            for mailbox, part in _parts(entry):
-                by_mailbox[mailbox].append(part)
-        low_water = self._spool.low_water()
-        outcomes = [
-            self._mailboxes.run(self._deliver, mailbox, parts, low_water) for mailbox, parts in by_mailbox.items()
-        ]
-        results = await DeferredList(outcomes)
-        made = {delivery_id for _, delivered in results for delivery_id in delivered}
-        await self._report(claimed, made)
-        return len(claimed) >= self._settings.delivery_batch
+    # Writing
 
-    def _deliver(self, mailbox: MailboxId, parts: Sequence[_Part], low_water: int) -> "Deferred[Sequence[DeliveryId]]":
-        """Fire with the deliveries that are in the mailbox now; what failed is missing there."""
-        return Deferred.fromCoroutine(self._write(mailbox, parts, low_water))
+    def _write_next(self) -> None:
+        mailbox = self._turns.popleft()
+        queue = self._queues[mailbox]
+        parts = [queue.popleft() for _ in range(min(_GULP, len(queue)))]
+        if not queue:
+            del self._queues[mailbox]
+        self._writing.add(mailbox)
+        self._begin(self._write(mailbox, parts), lambda: self._write_ended(mailbox, parts))
 
-    async def _write(self, mailbox: MailboxId, parts: Sequence[_Part], low_water: int) -> Sequence[DeliveryId]:
-        deliveries = [part.delivery for part in parts]
+    def _write_ended(self, mailbox: MailboxId, parts: Sequence[_Part]) -> None:
+        self._writing.discard(mailbox)
+        if mailbox in self._queues:
+            self._turns.append(mailbox)
+        for part in parts:
+            part.entry.waiting.discard(part.delivery.delivery_id)
+            if not part.entry.waiting:
+                self._settle(part.entry)
+
+    async def _write(self, mailbox: MailboxId, parts: Sequence[_Part]) -> None:
         try:
-            await self._mail.deliver(mailbox, deliveries, low_water)
-        except Exception as error:
-            self._log.error("delivery to {mailbox} failed: {error}", mailbox=mailbox.hex(), error=error)
-            if len(parts) == 1:
-                return ()
-            # One entry that cannot be delivered must not hold up its neighbours.
-            made: list[DeliveryId] = []
+            await self._mail.deliver(mailbox, [part.delivery for part in parts], self._spool.low_water())
+        except Exception as error:  # noqa: BLE001 - whatever it was, delivery to the others goes on
+            await self._not_written(mailbox, parts, error)
+            return
+        for part in parts:
+            part.entry.made.append(part.delivery.delivery_id)
+
+    async def _not_written(self, mailbox: MailboxId, parts: Sequence[_Part], error: Exception) -> None:
+        if len(parts) > 1 and not isinstance(error, Unavailable):
+            # One message that cannot be delivered must not hold up its neighbours.
             for part in parts:
-                made += await self._write(mailbox, [part], low_water)
-            return made
-        return [delivery.delivery_id for delivery in deliveries]
+                await self._write(mailbox, [part])
+            return
+        self._log.error("delivery to {mailbox} failed: {error}", mailbox=mailbox.hex(), error=error)
+        for part in parts:
+            part.entry.problem = f"a mailbox could not be written: {error}"
 
-    async def _report(self, claimed: Sequence[Claimed], made: set[DeliveryId]) -> None:
-        progress = []
-        for entry in claimed:
-            delivered = [delivery for delivery in entry.remaining if delivery in made]
-            if delivered or not entry.remaining:
-                progress.append((entry.sequence, delivered))
-            if len(delivered) < len(entry.remaining):
-                wait = min(self._settings.retry_first * 2**entry.attempts, self._settings.retry_most)
-                await self._spool.defer(entry.sequence, int(self._clock()) + wait, "a mailbox could not be written")
-        if progress:
-            await self._spool.done(progress)
+    # Telling the spool
+
+    def _settle(self, entry: _Entry) -> None:
+        self._entries -= 1
+        self._held -= entry.octets
+        self._settled.append(entry)
+
+    def _record_ended(self) -> None:
+        self._recording = False
+
+    async def _record(self) -> None:
+        settled, self._settled = self._settled, []
+        made = [(entry.claimed.sequence, entry.made) for entry in settled if entry.made or not entry.claimed.remaining]
+        try:
+            if made:
+                await self._spool.done(made)
+            for entry in settled:
+                if entry.problem:
+                    await self._spool.defer(entry.claimed.sequence, self._next_try(entry.claimed), entry.problem)
+        except StoreError as error:
+            self._log.error("the spool could not be told of deliveries: {error}", error=error)
+            # A worker that stops may forget them: delivering again changes nothing.
+            if self._running:
+                self._settled[:0] = settled
+                await self._wait()
+
+    def _next_try(self, claimed: Claimed) -> int:
+        wait = self._settings.retry_first * 2 ** min(claimed.attempts, 16)
+        return int(self._clock()) + min(wait, self._settings.retry_most)
+
+    async def _wait(self) -> None:
+        self._pause = deferLater(self._reactor, self._settings.retry_first)
+        try:
+            await self._pause
+        except CancelledError:
+            return
 
 
-def _parts(claimed: Claimed) -> list[tuple[MailboxId, _Part]]:
+def _deliveries(claimed: Claimed) -> list[tuple[MailboxId, Delivery]]:
+    """Return what is still to be delivered of an entry."""
     entry = claimed.entry
     remaining = set(claimed.remaining)
     return [
         (
             wanted.mailbox,
-            _Part(
-                claimed,
-                Delivery(
-                    delivery_id=wanted.delivery_id,
-                    spool_sequence=claimed.sequence,
-                    generation=wanted.generation,
-                    octets=wanted.octets,
-                    body_id=entry.body_id,
-                    sealed_octets=entry.sealed_octets,
-                    wrap=wanted.wrap,
-                    summary=entry.summary,
-                    body=entry.body,
-                ),
+            Delivery(
+                delivery_id=wanted.delivery_id,
+                spool_sequence=claimed.sequence,
+                generation=wanted.generation,
+                octets=wanted.octets,
+                body_id=entry.body_id,
+                sealed_octets=entry.sealed_octets,
+                wrap=wanted.wrap,
+                summary=entry.summary,
+                body=entry.body,
             ),
         )
         for wanted in entry.deliveries

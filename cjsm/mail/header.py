@@ -1,29 +1,24 @@
 """The header section of a message: read as it arrives, checked, and edited without touching any other octet.
 
-RFC 5322 §3.6 for what may occur how often; limits come from settings.
+RFC 5322 §3.6 and RFC 2045 §3 for what may occur once; limits come from settings.
 """
 
 import re
 from collections import Counter
-from contextlib import suppress
-from email.errors import MessageError
-from email.header import decode_header, make_header
 
 from msgspec import Struct
 
 from cjsm.configuration import MailSettings
 from cjsm.mail.interfaces import Refused
 
-_NAME = re.compile(rb"([!-9;-~]{1,128})[ \t]*:")
-_ONCE = frozenset(
-    (
-        *(b"date", b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"),
-        *(b"message-id", b"in-reply-to", b"references", b"subject"),
-    )
+#: A field in the form that must be generated: no white space before the colon, no folded line of white space only.
+_FIELD = re.compile(rb"([!-9;-~]{1,128}):[^\r\n\0]*\r\n(?:[ \t]+[^ \t\r\n\0][^\r\n\0]*\r\n)*")
+_ONCE = (
+    *(b"date", b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"),
+    *(b"message-id", b"in-reply-to", b"references", b"subject"),
+    *(b"mime-version", b"content-type", b"content-transfer-encoding", b"content-disposition"),
 )
 _END = b"\r\n\r\n"
-#: Characters of a summary's texts.
-_SHOWN = 256
 
 
 class Field(Struct, frozen=True):
@@ -38,15 +33,20 @@ class Field(Struct, frozen=True):
         _, _, value = self.octets.partition(b":")
         return value.replace(b"\r\n", b"").decode("utf-8", "replace").strip()
 
+    @property
+    def title(self) -> str:
+        """The name as people write it."""
+        return self.name.decode("ascii").title()
+
 
 class Header(Struct, frozen=True):
     """A whole header section."""
 
     fields: tuple[Field, ...]
 
-    def all(self, name: bytes) -> tuple[Field, ...]:
-        """Return the fields called *name* (lower case), in order."""
-        return tuple(field for field in self.fields if field.name == name)
+    def all(self, *names: bytes) -> tuple[Field, ...]:
+        """Return the fields called one of *names* (lower case), in order."""
+        return tuple(field for field in self.fields if field.name in names)
 
     def first(self, name: bytes) -> str:
         """Return the value of the first field called *name*, or an empty string."""
@@ -82,8 +82,9 @@ class HeaderReader:
         if self._octets.startswith(b"\r\n"):
             return self._parse(b""), bytes(self._octets[2:])
         end = self._octets.find(_END, searched)
-        if end < 0 or end > self._settings.header_octets:
-            self._check_size(len(self._octets) if end < 0 else end)
+        if max(end, len(self._octets) if end < 0 else 0) > self._settings.header_octets:
+            raise Refused(552, "5.3.4", f"the message's header is over {self._settings.header_octets} octets")
+        if end < 0:
             return None
         return self._parse(bytes(self._octets[: end + 2])), bytes(self._octets[end + len(_END) :])
 
@@ -94,25 +95,21 @@ class HeaderReader:
         """
         return self._parse(bytes(self._octets))
 
-    def _check_size(self, size: int) -> None:
-        if size > self._settings.header_octets:
-            raise Refused(552, "5.3.4", f"the message's header is over {self._settings.header_octets} octets")
-
     def _parse(self, section: bytes) -> Header:
         fields: list[Field] = []
-        for line in _unwrapped(section):
-            match = _NAME.match(line)
+        at = 0
+        while at < len(section):
+            match = _FIELD.match(section, at)
             if match is None:
                 raise Refused(550, "5.6.0", "the message's header has a line that is no field")
-            fields.append(Field(match[1].lower(), line))
-            if len(fields) > self._settings.header_fields:
+            if len(fields) == self._settings.header_fields:
                 raise Refused(552, "5.3.4", f"the message has more than {self._settings.header_fields} header fields")
-        header = Header(tuple(fields))
-        self._check_counts(header)
-        return header
+            fields.append(Field(match[1].lower(), match[0]))
+            at = match.end()
+        self._check_counts(Counter(field.name for field in fields))
+        return Header(tuple(fields))
 
-    def _check_counts(self, header: Header) -> None:
-        counts = Counter(field.name for field in header.fields)
+    def _check_counts(self, counts: Counter[bytes]) -> None:
         if counts[b"received"] > self._settings.received_fields:
             raise Refused(554, "5.4.6", "the message has passed too many servers: a loop")
         if counts[b"from"] != 1:
@@ -120,24 +117,3 @@ class HeaderReader:
         for name in _ONCE:
             if counts[name] > 1:
                 raise Refused(550, "5.6.0", f"the message has more than one {name.decode().title()} field")
-
-
-def _unwrapped(section: bytes) -> list[bytes]:
-    """Split a section into fields, each with its folded lines and last CRLF."""
-    gathered: list[bytes] = []
-    for line in section.split(b"\r\n"):
-        if line[:1] in (b" ", b"\t") and gathered:
-            gathered[-1] += line + b"\r\n"
-        elif line:
-            gathered.append(line + b"\r\n")
-    return gathered
-
-
-def shown(value: str) -> str:
-    """Return a field's value as people read it: encoded words decoded (RFC 2047), shortened, never failing."""
-    short = value[: 4 * _SHOWN]
-    if "=?" in short:
-        with suppress(MessageError, LookupError, ValueError):
-            short = str(make_header(decode_header(short)))
-    printable = "".join(character if character.isprintable() else " " for character in short)
-    return printable[:_SHOWN]

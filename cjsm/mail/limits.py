@@ -12,13 +12,12 @@ class Capacity:
     What was accepted is delivered even if it overdraws, so what waits in the spool counts too.
     """
 
-    def __init__(self, settings: MailSettings, mail: IMailStore, spool: ISpool) -> None:
-        self._settings = settings
+    def __init__(self, mail: IMailStore, spool: ISpool) -> None:
         self._mail = mail
         self._spool = spool
         self._full_since: dict[MailboxId, float] = {}
 
-    async def check(self, mailbox: MailboxId, quota: int, size: int, now: float) -> None:
+    async def check(self, settings: MailSettings, mailbox: MailboxId, quota: int, size: int, now: float) -> None:
         """Return when *mailbox* has room for *size* octets more.
 
         :param quota: octets; 0 for the default.
@@ -26,10 +25,20 @@ class Capacity:
         :raises Refused: 452 while it is full, 552 after it was for longer than the grace.
         """
         usage = await self._mail.usage(mailbox)
-        if usage.octets + self._spool.waiting(mailbox) + size <= (quota or self._settings.quota):
+        if usage.octets + self._spool.waiting(mailbox) + size <= (quota or settings.quota):
             self._full_since.pop(mailbox, None)
             return
         since = self._full_since.setdefault(mailbox, now)
-        if now - since < self._settings.over_quota_grace:
+        if now - since < settings.over_quota_grace:
             raise Refused(452, "4.2.2", "the mailbox is full at the moment: try again later")
         raise Refused(552, "5.2.2", "the mailbox is full: ask its owner by another route")
+
+
+def too_large(most: int) -> Refused:
+    """Return the refusal of a message over *most* octets."""
+    return Refused(552, "5.3.4", f"the message is larger than {most} octets: send less, or in parts")
+
+
+def too_many(most: int) -> Refused:
+    """Return the refusal of a recipient after the first *most*; the client sends the rest in another message."""
+    return Refused(452, "4.5.3", f"too many recipients: at most {most} in one message")

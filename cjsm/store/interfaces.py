@@ -238,6 +238,9 @@ class ISpool(Interface):
     def low_water() -> int:
         """Every sequence below this one has left the spool."""
 
+    def named_bodies() -> "frozenset[BodyId]":
+        """The bodies in the body store that entries name."""
+
     def status() -> SpoolStatus:
         """What waits now."""
 
@@ -367,6 +370,9 @@ class IMailStore(Interface):
 
         :raises LeaseTaken: while another session, here or in another process, holds it.
         """
+
+    def prune(low_water: int) -> "Deferred[int]":
+        """Forget delivered ids with a spool sequence below *low_water*; returns how many mailboxes were looked at."""
 
     def destroy(mailbox: MailboxId) -> "Deferred[None]":
         """Remove everything of *mailbox*."""

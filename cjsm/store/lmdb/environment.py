@@ -84,6 +84,11 @@ class Environment:
         finally:
             transaction.abort()
 
+    def read(self, look: Callable[[lmdb.Transaction], T]) -> T:
+        """Return what *look* finds in a read transaction."""
+        with self.reading() as transaction:
+            return look(transaction)
+
     def write(self, act: Callable[[lmdb.Transaction], T]) -> T:
         """Run *act* in a write transaction and commit it, synced; whatever it raises rolls back.
 

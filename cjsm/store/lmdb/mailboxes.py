@@ -191,7 +191,7 @@ class LmdbMailStore:
             added.append(row)
             self._put(transaction, environment, row, delivery)
         rows.append(transaction, environment.table(_ROWS), added)
-        _prune(transaction, delivered, low_water)
+        _prune(transaction, environment, low_water)
         transaction.put(_HEAD, msgspec.msgpack.encode(_State(head=head, usage=usage)), db=environment.meta)
         return head
 
@@ -305,6 +305,20 @@ class LmdbMailStore:
             return execute(lambda: None)
         return self._disk.run(write).addCallback(lambda head: self._anchor(mailbox, head))
 
+    def prune(self, low_water: int) -> "Deferred[int]":
+        """See :class:`IMailStore`."""
+
+        def look() -> int:
+            looked = 0
+            for path in self._directory.glob("??/*/mailbox.mdb"):
+                with self._opened(MailboxId(bytes.fromhex(path.parent.name))) as environment:
+                    if environment.read(lambda transaction: _needs_pruning(transaction, environment, low_water)):
+                        environment.write(lambda transaction: _prune(transaction, environment, low_water))
+                looked += 1
+            return looked
+
+        return self._disk.run(look)
+
     def destroy(self, mailbox: MailboxId) -> "Deferred[None]":
         """See :class:`IMailStore`."""
 
@@ -359,9 +373,14 @@ def _state(transaction: lmdb.Transaction, environment: Environment) -> _State:
     return msgspec.msgpack.decode(stored, type=_State) if stored is not None else _State()
 
 
-def _prune(transaction: lmdb.Transaction, delivered: "lmdb._Database", low_water: int) -> None:
+def _needs_pruning(transaction: lmdb.Transaction, environment: Environment, low_water: int) -> bool:
+    cursor = transaction.cursor(db=environment.table(_DELIVERED))
+    return cursor.first() and int.from_bytes(bytes(cursor.key()[:8]), "big") < low_water
+
+
+def _prune(transaction: lmdb.Transaction, environment: Environment, low_water: int) -> None:
     """Forget delivered ids that the spool cannot hand out again."""
-    cursor = transaction.cursor(db=delivered)
+    cursor = transaction.cursor(db=environment.table(_DELIVERED))
     found = cursor.first()
     while found and int.from_bytes(bytes(cursor.key()[:8]), "big") < low_water:
         found = cursor.delete() and cursor.key() != b""

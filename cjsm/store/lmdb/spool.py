@@ -21,7 +21,6 @@ from cjsm.store.interfaces import (
     DiskFull,
     IBodyStore,
     ISpool,
-    SpoolDelivery,
     SpoolEntry,
     SpoolStatus,
 )
@@ -370,11 +369,15 @@ class LmdbSpool:
                 return int.from_bytes(bytes(cursor.key()), "big")
             return int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
 
-    def knows_body(self, body_id: BodyId) -> bool:
-        """Whether an entry still names *body_id*; looks at every entry."""
+    def named_bodies(self) -> frozenset[BodyId]:
+        """See :class:`ISpool`."""
+        inline = self._table(_BODIES)
         with self._environment.reading() as transaction:
-            entries = transaction.cursor(db=self._table(_ENTRIES))
-            return any(_decode_entry(stored).body_id == body_id for _, stored in entries)
+            return frozenset(
+                _decode_entry(stored).body_id
+                for key, stored in transaction.cursor(db=self._table(_ENTRIES))
+                if transaction.get(key, db=inline) is None
+            )
 
     def status(self) -> SpoolStatus:
         """See :class:`ISpool`."""
@@ -408,8 +411,3 @@ class LmdbSpool:
 
     def _table(self, name: str) -> "lmdb._Database":
         return self._environment.table(name)
-
-
-def delivery_of(entry: SpoolEntry, delivery_id: DeliveryId) -> SpoolDelivery:
-    """Return the delivery of *entry* with that id."""
-    return next(delivery for delivery in entry.deliveries if delivery.delivery_id == delivery_id)

@@ -1,0 +1,47 @@
+"""Who a message says it is from, and where it asks answers to go (community §5, rule 2)."""
+
+from cjsm.community.address import Address
+from cjsm.community.admission import Origin, Refuse, canonical, is_member_address, may_appear_as
+from cjsm.community.view import View
+from cjsm.mail.header import Field, Header
+from cjsm.mail.interfaces import Refused
+from cjsm.mail.mailboxes import AmbiguousAddress, addresses
+
+#: Fields that ask for an answer somewhere: they must name members.
+_ANSWER_TO = (b"reply-to", b"disposition-notification-to", b"return-receipt-to", b"errors-to")
+
+
+def check_identity(view: View, origin: Origin, header: Header, most: int) -> None:
+    """Check that the message says truly who sent it, and asks for answers inside the community only.
+
+    From, and Sender where there is one, must be exactly one address that *origin* may use. To and Cc are not checked.
+
+    :param most: addresses that may be asked to get answers, all fields together.
+    :raises Refused: saying which field is wrong.
+    """
+    for field in header.all(b"from", b"sender"):
+        _check_own(view, origin, field)
+    asked: set[Address] = set()
+    for field in header.all(*_ANSWER_TO):
+        for address in _read(field):
+            asked.add(address)
+            if len(asked) > most:
+                raise Refused(550, "5.7.1", f"the message asks more than {most} addresses to get the answers")
+            if not is_member_address(view, origin, canonical(view, origin, address)):
+                raise Refused(550, "5.7.1", f"{field.title} names {address}, which mail from here cannot reach")
+
+
+def _check_own(view: View, origin: Origin, field: Field) -> None:
+    named = _read(field, groups=False)
+    if len(named) != 1:
+        raise Refused(550, "5.7.1", f"the {field.title} field must name exactly one address, your own")
+    verdict = may_appear_as(view, origin, canonical(view, origin, named[0]))
+    if isinstance(verdict, Refuse):
+        raise Refused(verdict.code, verdict.status, f"{field.title}: {verdict.text}")
+
+
+def _read(field: Field, *, groups: bool = True) -> list[Address]:
+    try:
+        return addresses(field.value, groups=groups)
+    except AmbiguousAddress as error:
+        raise Refused(550, "5.7.1", f"the {field.title} field is not plain: {error}") from error

@@ -1,0 +1,60 @@
+"""What submission changes in a header: trace in front, Date and Message-ID where absent, Bcc away (RFC 6409 §8).
+
+Everything else stays byte for byte.
+"""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from msgspec import Struct
+
+from cjsm.mail.header import Header
+from cjsm.mail.interfaces import Hop
+from cjsm.mail.words import shown
+from cjsm.vault.message import Summary
+
+#: Bcc is nobody's business, Return-Path is ours to write.
+_TAKEN_AWAY = frozenset((b"bcc", b"resent-bcc", b"return-path"))
+_LONGEST_ID = 256
+_LONGEST_DATE = 64
+
+
+class Submitted(Struct, frozen=True, kw_only=True):
+    """A header as it is sealed, blank line included, and what is told of the message apart from it."""
+
+    octets: bytes
+    message_id: str
+    summary: Summary
+
+
+def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str, now: float) -> Submitted:
+    """Return *header* as this service passes it on.
+
+    :param queue_id: how replies and traces call the message.
+    :param unique: what a Message-ID begins with where the message has none.
+    :param now: the time of acceptance, in seconds since the epoch.
+    """
+    date = format_datetime(datetime.fromtimestamp(int(now), UTC))
+    message_id = header.first(b"message-id") or f"<{unique}@{host}>"
+    added = "" if header.has(b"date") else f"Date: {date}\r\n"
+    if not header.has(b"message-id"):
+        added += f"Message-ID: {message_id}\r\n"
+    return Submitted(
+        octets=header.octets(before=_received(hop, queue_id, date), without=_TAKEN_AWAY, after=added.encode()),
+        message_id=message_id[:_LONGEST_ID],
+        summary=Summary(
+            sender=shown(header.first(b"from")),
+            to=shown(header.first(b"to")),
+            subject=shown(header.first(b"subject")),
+            date=shown(header.first(b"date") or date)[:_LONGEST_DATE],
+            octets=0,
+        ),
+    )
+
+
+def _received(hop: Hop, queue_id: str, date: str) -> bytes:
+    """Return the trace line: no client address, since an account sent it, and no recipient (vault, "A message")."""
+    tls = " ".join(part for part in (hop.tls_version, hop.tls_group) if part)
+    agreed = f" ({tls})" if tls else ""
+    line = f"Received: by {hop.host} with {hop.protocol}{agreed}\r\n\tid {queue_id};\r\n\t{date}\r\n"
+    return line.encode("ascii", "replace")
