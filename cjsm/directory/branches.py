@@ -39,16 +39,43 @@ class Census(Struct, frozen=True, kw_only=True):
 
 def read_branch(view: View, identifier: OrganisationId) -> Branch | None:
     """Return the branch of one organisation, or None when there is no such organisation (any more)."""
-    organisation = view.organisation(identifier)
-    if organisation is None:
-        return None
-    return Branch(
-        organisation=organisation,
-        accounts=tuple((found, _addresses(view, found.id)) for found in view.accounts_in(identifier)),
-        lists=tuple((found, _addresses(view, found.id)) for found in view.lists_in(identifier)),
-        shared_mailboxes=tuple((found, _addresses(view, found.id)) for found in view.shared_mailboxes_in(identifier)),
-        roles=tuple(view.roles_over(identifier)),
-    )
+    reading = BranchReading(view, identifier)
+    while not reading.read_on(view):
+        pass
+    return reading.branch
+
+
+class BranchReading:
+    """One branch being read, an account's addresses at a time; each time the view may be a newer one.
+
+    :ivar branch: what was read, once :meth:`read_on` said so; None when there is no such organisation.
+    """
+
+    def __init__(self, view: View, identifier: OrganisationId) -> None:
+        self.branch: Branch | None = None
+        self._organisation = view.organisation(identifier)
+        self._waiting = list(view.accounts_in(identifier)) if self._organisation is not None else []
+        self._read: list[tuple[Account, Addresses]] = []
+
+    def read_on(self, view: View) -> bool:
+        """Read the next part; True when that was the last."""
+        if self._organisation is None:
+            return True
+        if self._waiting:
+            account = self._waiting.pop()
+            self._read.append((account, _addresses(view, account.id)))
+            return False
+        identifier = self._organisation.id
+        self.branch = Branch(
+            organisation=self._organisation,
+            accounts=tuple(self._read),
+            lists=tuple((found, _addresses(view, found.id)) for found in view.lists_in(identifier)),
+            shared_mailboxes=tuple(
+                (found, _addresses(view, found.id)) for found in view.shared_mailboxes_in(identifier)
+            ),
+            roles=tuple(view.roles_over(identifier)),
+        )
+        return True
 
 
 def _addresses(view: View, owner: bytes) -> Addresses:

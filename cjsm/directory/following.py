@@ -11,8 +11,7 @@ from twisted.python.failure import Failure
 
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.view import View
-from cjsm.directory import branches
-from cjsm.directory.branches import Branch, Census
+from cjsm.directory.branches import Branch, BranchReading, Census
 from cjsm.directory.catalogue import Catalogue, building
 from cjsm.directory.reading import Reading
 from cjsm.directory.schema import Schema
@@ -175,23 +174,32 @@ class Directory:
                 [organisation.id for organisation in view.organisations()],
             )
         )
-        read: list[Branch] = []
-        at = 0
-        while at < len(identifiers):
-            at, some = await self._store.read(self._reader(identifiers, at))
-            read += some
+        reader = _Reader(identifiers, self._seconds)
+        while not await self._store.read(reader.read_slice):
             await deferLater(self._clock, 0)
-        return Census(number=number, suffix=suffix, branches=read, roles=roles)
+        return Census(number=number, suffix=suffix, branches=reader.read, roles=roles)
 
-    def _reader(self, identifiers: Sequence[OrganisationId], at: int) -> Callable[[View], tuple[int, list[Branch]]]:
-        def read(view: View) -> tuple[int, list[Branch]]:
-            until = self._seconds() + _SLICE
-            found: list[Branch] = []
-            position = at
-            while position < len(identifiers) and (position == at or self._seconds() < until):
-                branch = branches.read_branch(view, identifiers[position])
-                found += [branch] if branch else []
-                position += 1
-            return position, found
 
-        return read
+class _Reader:
+    """Reads branches, one slice of time after another."""
+
+    def __init__(self, identifiers: Sequence[OrganisationId], seconds: Callable[[], float]) -> None:
+        self.read: list[Branch] = []
+        self._identifiers = iter(identifiers)
+        self._seconds = seconds
+        self._begun: BranchReading | None = None
+
+    def read_slice(self, view: View) -> bool:
+        """Read for a slice of time; True when everything was read."""
+        until = self._seconds() + _SLICE
+        while True:
+            if self._begun is None:
+                identifier = next(self._identifiers, None)
+                if identifier is None:
+                    return True
+                self._begun = BranchReading(view, identifier)
+            elif self._begun.read_on(view):
+                self.read += [self._begun.branch] if self._begun.branch else []
+                self._begun = None
+            if self._seconds() >= until:
+                return False

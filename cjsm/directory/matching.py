@@ -108,11 +108,17 @@ def _time(value: str) -> str | None:
         if mark in value:
             body, sign, zone = value.partition(mark)
     body = body.removesuffix("Z").partition(".")[0].partition(",")[0]
-    form = {10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(body))
-    if form is None or not (value.endswith("Z") or sign) or not (body + zone).isascii() or not (body + zone).isdigit():
+    digits = body + zone
+    if (
+        len(body) not in (10, 12, 14)
+        or not (value.endswith("Z") or sign)
+        or not digits.isascii()
+        or not digits.isdigit()
+    ):
         return None
     try:
-        moment = datetime.strptime(body, form).replace(tzinfo=UTC)
+        year, month, day, hour = int(body[:4]), int(body[4:6]), int(body[6:8]), int(body[8:10])
+        moment = datetime(year, month, day, hour, int(body[10:12] or 0), int(body[12:14] or 0), tzinfo=UTC)
         if sign:
             ahead = timedelta(hours=int(zone[:2]), minutes=int(zone[2:4] or 0))
             moment = moment - ahead if sign == "+" else moment + ahead

@@ -1,12 +1,16 @@
 """Distinguished names: text to a form that compares, and back (RFC 4514)."""
 
 import re
+from functools import lru_cache
 
 from cjsm.directory.folding import fold
 
 _ESCAPED = ',+"\\<>;='
 _HEX = re.compile(r"[0-9A-Fa-f]{2}")
 _TYPE = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*)\Z")
+
+#: Names in which a comma always separates: nearly all.
+_PLAIN = re.compile(r'[^\\"<>;#+\0]*\Z')
 
 _LONGEST = 4096
 _DEEPEST = 64
@@ -43,7 +47,33 @@ def parse(text: str) -> Name:
         raise BadName("name too long")
     if not text.strip(" "):
         return ()
-    relative: list[RelativeName] = []
+    found = _plainly(text) if _PLAIN.match(text) else _with_escapes(text)
+    if len(found) > _DEEPEST:
+        raise BadName("name too deep")
+    return found
+
+
+@lru_cache(1024)
+def _plainly(text: str) -> Name:
+    found: list[RelativeName] = []
+    for part in text.split(","):
+        kind, equals, value = part.partition("=")
+        if not equals:
+            raise BadName("attribute type expected")
+        found.append(((_kind(kind), fold(value)),))
+    return tuple(found)
+
+
+def _kind(text: str) -> str:
+    kind = text.strip(" ")
+    if not _TYPE.match(kind):
+        raise BadName("attribute type expected")
+    plain = kind.lower()
+    return _ALIASES.get(plain, plain)
+
+
+def _with_escapes(text: str) -> Name:
+    found: list[RelativeName] = []
     pairs: list[tuple[str, str]] = []
     at = 0
     while True:
@@ -51,23 +81,19 @@ def parse(text: str) -> Name:
         pairs.append(pair)
         ended = at == len(text)
         if ended or text[at] != "+":
-            relative.append(tuple(sorted(pairs)))
+            found.append(tuple(sorted(pairs)))
             pairs = []
         if ended:
-            break
+            return tuple(found)
         at += 1
-    if len(relative) > _DEEPEST:
-        raise BadName("name too deep")
-    return tuple(relative)
 
 
 def _pair(text: str, at: int) -> tuple[tuple[str, str], int]:
     kind, equals, _ = text[at : at + 256].partition("=")
-    if not equals or not _TYPE.match(kind.strip(" ")):
+    if not equals:
         raise BadName("attribute type expected")
-    plain = kind.strip(" ").lower()
     value, following = _value(text, at + len(kind) + 1)
-    return (_ALIASES.get(plain, plain), fold(value)), following
+    return (_kind(kind), fold(value)), following
 
 
 def _value(text: str, at: int) -> tuple[str, int]:

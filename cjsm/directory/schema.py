@@ -6,11 +6,10 @@ Its text is ``data/schema/cjsm.schema``; what is served as subschema and what se
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 
 from msgspec import Struct
 
+from cjsm import resources
 from cjsm.directory.matching import RULES, Rule
 
 #: Attribute classes, also the bits of a reader's grant (:mod:`cjsm.directory.visibility`).
@@ -142,11 +141,8 @@ def load() -> Schema:
 
 
 def read_text() -> str:
-    """Return the schema's text: from the installed package data, or from ``data/`` of a source tree."""
-    try:
-        return (files("cjsm.data") / "schema" / _FILE).read_text(encoding="utf-8")
-    except (ModuleNotFoundError, FileNotFoundError):
-        return (Path(__file__).resolve().parents[2] / "data" / "schema" / _FILE).read_text(encoding="utf-8")
+    """Return the schema's text."""
+    return resources.data("schema", _FILE).read_text(encoding="utf-8")
 
 
 def _descriptions(text: str) -> Iterator[tuple[str, str]]:

@@ -72,3 +72,17 @@ def test_written_names_are_read(values: list[str]) -> None:
 def test_suffix() -> None:
     """The community's tree is named after its suffix."""
     assert names.of_suffix("cjsm.test") == "dc=cjsm,dc=test"
+
+
+@given(st.lists(st.text("abcAB =,. ö", max_size=12), min_size=1, max_size=4))
+def test_plain_names_are_read_like_others(parts: list[str]) -> None:
+    """The short way for names without escapes gives what the long way gives."""
+    text = ",".join(f"cn={part}" for part in parts)
+    escaped = "cn=\\61," + text
+    try:
+        expected = names.parse(escaped)[1:]
+    except names.BadName:
+        with pytest.raises(names.BadName):
+            names.parse(text)
+        return
+    assert names.parse(text) == expected
