@@ -53,7 +53,7 @@ class CurrentKeys:
         if known is None or known[0] != version:
             record = read_mailbox_keys(self._keys, mailbox, version)
             newest = record.generations[-1]
-            public = check_generation(newest, mailbox, self._secrets.community)
+            public = check_generation(newest, mailbox, self._secrets.community_public)
             known = self._known[mailbox] = (version, newest.generation, public)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
@@ -109,7 +109,7 @@ class OpenedMailbox:
         key = next((known for known in record.generations if known.generation == generation), None)
         if key is None:
             raise Missing(f"there is no generation {generation} of this mailbox")
-        check_generation(key, self._mailbox, self._secrets.community)
+        check_generation(key, self._mailbox, self._secrets.community_public)
         for granted in record.grants:
             seed = self._mail_keys.get(granted.epoch)
             if granted.member == self._member and granted.generation == generation and seed is not None:

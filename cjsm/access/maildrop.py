@@ -1,7 +1,6 @@
 """A maildrop opened for one POP3 session: leased, fixed as it was at login, read segment by segment."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
@@ -11,9 +10,9 @@ from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.store.interfaces import IBodyReader, ILease, IMailStore, MailboxList, StoredMessage
 from cjsm.vault.errors import NotAuthentic
-from cjsm.vault.message import OpenedMessage, decode_wrap, open_wrap, sealed_length
+from cjsm.vault.message import BodyOpener, decode_wrap, open_wrap
 from cjsm.vault.secrets import Versions
-from cjsm.vault.signing import SigningKey
+from cjsm.vault.signing import Verifies
 
 
 @implementer(IMaildrop)
@@ -34,7 +33,7 @@ class Maildrop:
         lease: ILease,
         mail: IMailStore,
         keys: OpenedMailbox,
-        acceptance: Versions[SigningKey],
+        acceptance: Versions[Verifies],
     ) -> None:
         self.account = account
         self.pseudonym = pseudonym
@@ -65,11 +64,14 @@ class Maildrop:
     def _reader(self, index: int, stored: StoredMessage) -> "MessageReader":
         row = self._rows[index]
         wrap = decode_wrap(stored.wrap)
-        key = self._keys.private_key(wrap.generation)
-        message = open_wrap(wrap, self._mailbox, row.delivery_id, acceptance=self._acceptance, key=key)
-        if wrap.octets != row.octets or stored.body.octets != sealed_length(message.body_octets):
+        key = self._keys.private_key(row.generation)
+        place = (self._mailbox, row.generation, row.delivery_id)
+        message = open_wrap(wrap, *place, acceptance=self._acceptance, key=key)
+        if wrap.octets != row.octets:
             raise NotAuthentic("the message's length is not what was accepted")
-        return MessageReader(message, stored.body)
+        opener = message.body()
+        opener.check_length(stored.body.octets)
+        return MessageReader(message.prefix, opener, stored.body)
 
     def delete(self, indexes: Sequence[int]) -> "Deferred[None]":
         """See :class:`IMaildrop`."""
@@ -84,9 +86,9 @@ class Maildrop:
 class MessageReader:
     """Reads the prefix, then the body's segments; gives out nothing unverified."""
 
-    def __init__(self, message: OpenedMessage, body: IBodyReader) -> None:
-        self._prefix = message.prefix
-        self._opener = message.body()
+    def __init__(self, prefix: bytes, opener: BodyOpener, body: IBodyReader) -> None:
+        self._prefix = prefix
+        self._opener = opener
         self._body = body
         self._offset = 0
 
@@ -99,12 +101,8 @@ class MessageReader:
         if not length:
             return succeed(b"")
         offset, self._offset = self._offset, self._offset + length
-
-        def opened(sealed: bytes) -> Any:
-            # An empty message has one segment that opens to nothing, which would read as the end: it is the end.
-            return self._opener.open(sealed)
-
-        return self._body.read(offset, length).addCallback(opened)
+        # The segment of an empty body opens to nothing, which reads as the end: it is the end.
+        return self._body.read(offset, length).addCallback(self._opener.open)
 
     def close(self) -> None:
         """See :class:`IMessageReader`."""

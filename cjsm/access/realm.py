@@ -167,7 +167,7 @@ class Realm:
                 member=account.id,
                 mail_keys=signed_in.mail_keys,
             ),
-            acceptance=self._secrets.acceptance,
+            acceptance=self._secrets.acceptance_public,
         )
         return IMaildrop, drop, drop.release
 

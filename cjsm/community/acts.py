@@ -216,7 +216,7 @@ def _changed(account: Account, **changes: object) -> Account:
 def choose_password(view: View, by: By, account: AccountId, keys: int) -> Change:
     """The person chose a password: key version *keys* holds it. A new user is active from now on."""
     found = _account(view, account)
-    permission = require(may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account))
+    permission = require(may(view, by.actor, Action.CHOOSE_PASSWORD, found.organisation, account=account))
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
     life = Life.ACTIVE if found.life is Life.NEW else found.life

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Role, RoleAssignment
-from cjsm.community.states import chain, may_sign_in
+from cjsm.community.records import MailList, Role, RoleAssignment, SharedMailbox
+from cjsm.community.states import chain, may_sign_in, must_choose_password
 from cjsm.community.view import View
 
 
@@ -15,10 +15,12 @@ class Action(StrEnum):
     """Everything that somebody may or may not do."""
 
     MAKE_TOP_ORGANISATION = "make top organisations"
+    GIVE_ABBREVIATION = "give abbreviations"
     MAKE_SUB_ORGANISATION = "make sub-organisations"
     CHANGE_ORGANISATION = "change the organisation"
     MANAGE_USERS = "manage users"
     FIND_USERS = "find users"
+    LOCK = "lock users"
     UNLOCK = "unlock users"
     RESET = "reset credentials"
     GRANT_ROLE = "appoint administrators"
@@ -31,7 +33,8 @@ class Action(StrEnum):
     TRACE = "trace messages"
     REPORTS = "see reports"
     OWN_SETTINGS = "change one's own settings"
-    OWN_SECRETS = "change one's own password and device passwords"
+    CHOOSE_PASSWORD = "choose one's own password"
+    OWN_SECRETS = "change one's own device passwords"
 
 
 _ORGANISATION_ADMINISTRATOR = frozenset(
@@ -40,6 +43,7 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.CHANGE_ORGANISATION,
         Action.MANAGE_USERS,
         Action.FIND_USERS,
+        Action.LOCK,
         Action.UNLOCK,
         Action.RESET,
         Action.GRANT_ROLE,
@@ -53,7 +57,14 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
 #: What each role gives over its organisation and all below.
 POWERS: dict[Role, frozenset[Action]] = {
     Role.COMMUNITY_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR
-    | {Action.MAKE_TOP_ORGANISATION, Action.MANAGE_CONNECTIONS, Action.SEE_QUEUES, Action.TRACE},
+    | {
+        Action.MAKE_TOP_ORGANISATION,
+        Action.GIVE_ABBREVIATION,
+        Action.MANAGE_CONNECTIONS,
+        Action.TEST_CONNECTIONS,
+        Action.SEE_QUEUES,
+        Action.TRACE,
+    },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset({Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.TRACE}),
     Role.ENGINEER: frozenset({Action.TEST_CONNECTIONS, Action.SEE_QUEUES}),
@@ -61,9 +72,12 @@ POWERS: dict[Role, frozenset[Action]] = {
 }
 
 #: What everybody may do to themselves.
-_OWN = frozenset({Action.OWN_SETTINGS, Action.OWN_SECRETS})
+_OWN = frozenset({Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD})
 
-#: Roles that only a community administrator gives, and only over the whole community.
+#: Acts on a person that would let the actor take over or remove that person's roles.
+_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK})
+
+#: Roles that only a community administrator gives.
 COMMUNITY_ROLES = frozenset({Role.COMMUNITY_ADMINISTRATOR, Role.HELPDESK, Role.ENGINEER})
 
 #: The local operator: a shell on the server, no account.
@@ -89,21 +103,61 @@ def may(
     """Decide whether *actor* may do *action* to something of *organisation* (None: of the whole community).
 
     :param actor: an account, or :data:`OPERATOR`.
-    :param account: whose, for what everybody may do to themselves.
+    :param account: the person acted on. Whoever resets or removes a person must be able to give every role that
+        person has: otherwise a reset would be a way up.
     """
     if actor is OPERATOR:
-        return Permission(True, "local operator on the server", break_glass=True)
+        return _operator(view)
     acting = view.account(actor)
     if acting is None or not may_sign_in(view, acting):
         return Permission(False, "this account may not act at the moment")
+    if must_choose_password(acting) and action is not Action.CHOOSE_PASSWORD:
+        return Permission(False, "choose a password first")
     if action in _OWN:
         own = account == actor
         return Permission(own, "one's own" if own else "only the person may do this")
+    permission = _by_role(view, actor, action, organisation)
+    if permission.allowed and account is not None and action in _OVER_ROLES:
+        return _over_roles(view, actor, account, permission)
+    return permission
+
+
+def _operator(view: View) -> Permission:
+    """The shell on the server sets a community up; once somebody administers it, that is break-glass."""
+    if any(_administers_all(assignment) for assignment in view.roles_over(None)):
+        return Permission(True, "local operator on the server", break_glass=True)
+    return Permission(True, "local operator, before the first administrator")
+
+
+def _administers_all(assignment: RoleAssignment) -> bool:
+    return assignment.role is Role.COMMUNITY_ADMINISTRATOR and assignment.organisation is None
+
+
+def _by_role(view: View, actor: AccountId, action: Action, organisation: OrganisationId | None) -> Permission:
     covering = {found.id for found in chain(view, organisation)} if organisation is not None else set()
     for assignment in view.roles_of(actor):
         if action in POWERS[assignment.role] and _covers(assignment, covering):
             return Permission(True, f"{assignment.role} of {_place(view, assignment)}")
     return Permission(False, f"no role that lets this account {action} there")
+
+
+def _over_roles(view: View, actor: AccountId, account: AccountId, permission: Permission) -> Permission:
+    for held in view.roles_of(account):
+        if held.role is not Role.MAILBOX_USER and not may_grant(view, actor, held.role, held.organisation).allowed:
+            return Permission(False, f"this person is {held.role} of {_place(view, held)}: that is not yours to change")
+    return permission
+
+
+def may_manage_members(view: View, actor: AccountId | None, of: MailList | SharedMailbox) -> Permission:
+    """Decide whether *actor* may change the members of a list or shared mailbox: its managers may, nothing else."""
+    action = Action.MANAGE_LISTS if isinstance(of, MailList) else Action.MANAGE_SHARED_MAILBOXES
+    permission = may(view, actor, action, of.organisation)
+    acting = view.account(actor) if actor is not OPERATOR else None
+    if permission.allowed or acting is None or acting.id not in of.managers:
+        return permission
+    if not may_sign_in(view, acting) or must_choose_password(acting):
+        return permission
+    return Permission(True, f"manager of {of.slug}")
 
 
 def _covers(assignment: RoleAssignment, covering: set[OrganisationId]) -> bool:
@@ -121,11 +175,7 @@ def may_grant(view: View, actor: AccountId | None, role: Role, organisation: Org
     if not permission.allowed or actor is OPERATOR:
         return permission
     if role in COMMUNITY_ROLES or organisation is None:
-        over_all = any(
-            found.role is Role.COMMUNITY_ADMINISTRATOR and found.organisation is None
-            for found in view.roles_of(actor)
-        )
-        if not over_all:
+        if not any(_administers_all(found) for found in view.roles_of(actor)):
             return Permission(False, "only a community administrator gives this role")
     return permission
 
