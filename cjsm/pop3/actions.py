@@ -1,4 +1,7 @@
-"""What a POP3 session asks its server to do, and what it needs to know of a message."""
+"""What a POP3 session asks its server to do, and what it needs to know of a message.
+
+``Session`` is :class:`cjsm.pop3.session.Session`.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol, TypeAlias
@@ -31,11 +34,11 @@ class Rows(Struct, frozen=True):
 
 
 class StartTls(Struct, frozen=True):
-    """Begin TLS, then call :meth:`~cjsm.pop3.session.Session.secured`."""
+    """Begin TLS, then call ``Session.secured``."""
 
 
 class SignIn:
-    """Ask who this is; answer with :meth:`~cjsm.pop3.session.Session.signed_in` or :meth:`~cjsm.pop3.session.Session.not_signed_in`."""
+    """Ask who this is; answer with ``Session.signed_in`` or ``Session.not_signed_in``."""
 
     __slots__ = ("name", "secret")
 
@@ -48,7 +51,7 @@ class SignIn:
 
 
 class SendMessage(Struct, frozen=True):
-    """Send the message at *index*, counted from 0; answer with :meth:`~cjsm.pop3.session.Session.sent` or :meth:`~cjsm.pop3.session.Session.not_sent`.
+    """Send the message at *index*, counted from 0; answer with ``Session.sent`` or ``Session.not_sent``.
 
     :ivar first: the positive reply that goes before it, once it is known to be readable.
     :ivar lines: how many lines of the body, or None for all of the message.
@@ -60,7 +63,7 @@ class SendMessage(Struct, frozen=True):
 
 
 class Remove(Struct, frozen=True):
-    """Remove the messages at *indexes*; answer with :meth:`~cjsm.pop3.session.Session.removed` or :meth:`~cjsm.pop3.session.Session.not_removed`."""
+    """Remove the messages at *indexes*; answer with ``Session.removed`` or ``Session.not_removed``."""
 
     indexes: tuple[int, ...]
 

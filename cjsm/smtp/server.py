@@ -195,6 +195,7 @@ class SmtpDoor(LineDoor):
 
     async def _sign_in(self, name: str, secret: bytes) -> None:
         attempt = LoginAttempt(name, secret, protocol="smtp", source=self.source)
+        submitter: Any
         try:
             _, submitter, _ = await self._house.portal.login(attempt, None, ISubmitter)
         except AccessError as error:

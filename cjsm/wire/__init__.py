@@ -1,1 +1,1 @@
-"""What every door shares: framing, the one dot-stuffing, SASL exchanges, TLS contexts, connection limits, time limits."""
+"""What every door shares: framing, dot-stuffing, SASL exchanges, TLS contexts, connection limits, time limits."""

@@ -74,6 +74,11 @@ class ConnectionLimits:
         self._by_source: Counter[Hashable] = Counter()
         self._by_account: Counter[Hashable] = Counter()
 
+    @property
+    def signed_in(self) -> int:
+        """Connections that are somebody's."""
+        return self._by_account.total()
+
     def admit(self, source: str) -> Admission | Refusal:
         """Count a new connection from *source*, an IP address, or refuse it."""
         if self.connected >= self.in_all:

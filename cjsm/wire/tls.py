@@ -1,6 +1,6 @@
 """The TLS that every door speaks: 1.2 with AEAD suites and 1.3, X25519MLKEM768 first, certificates that can be swapped.
 
-Inside TLS 1.3 the groups are OpenSSL's own: since 3.5 it prefers X25519MLKEM768 even when the client has to send another
+Inside TLS 1.3 the groups are OpenSSL's own: since 3.5 it prefers X25519MLKEM768, even when the client must send another
 key share for it.
 """
 
