@@ -166,13 +166,6 @@ class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     failed_sign_ins: Count = 3
 
 
-class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the log holds."""
-
-    level: str = "info"
-    json: bool = False
-
-
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of cjsm.toml."""
 
@@ -185,7 +178,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
     ldap: LdapSettings = field(default_factory=LdapSettings)
-    log: LogSettings = field(default_factory=LogSettings)
 
 
 def load(path: Path) -> Settings:

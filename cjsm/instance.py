@@ -6,10 +6,15 @@ The lock tells, without a race, whether a service runs: it ends with the process
 import fcntl
 import os
 import signal
+import time
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+#: A look at the lock holds it for a moment, so taking it is tried more than once.
+_TRIES = 5
+_PAUSE = 0.02
 
 
 class AlreadyRunning(Exception):
@@ -28,19 +33,23 @@ class NotRunning(Exception):
 
 
 class DoorStatus(Struct, frozen=True, kw_only=True):
-    """One listening door: its name, where it listens and how many sessions it has."""
+    """One door: its name and where it listens."""
 
     name: str
     listening: str
-    sessions: int
 
 
 class InstanceStatus(Struct, frozen=True, kw_only=True):
-    """What the running service says of itself; times in seconds since the epoch."""
+    """What the running service says of itself; times in seconds since the epoch.
+
+    ``connected`` counts connections of all doors, ``signed_in`` those that are somebody's.
+    """
 
     pid: int
     started: int
     written: int
+    connected: int
+    signed_in: int
     doors: tuple[DoorStatus, ...]
 
 
@@ -58,11 +67,9 @@ class Instance:
         :raises AlreadyRunning: while another process holds it.
         """
         descriptor = os.open(self.pid_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             os.close(descriptor)
-            raise AlreadyRunning(self._written_pid()) from None
+            raise AlreadyRunning(self._written_pid())
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
@@ -121,3 +128,14 @@ class Instance:
     def _written_pid(self) -> int:
         digits = self.pid_file.read_text(encoding="ascii").strip()
         return int(digits) if digits.isdigit() else 0
+
+
+def _locked(descriptor: int) -> bool:
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        else:
+            return True
+    return False

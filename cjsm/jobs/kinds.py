@@ -1,0 +1,95 @@
+"""The first jobs: what a crash leaves behind, and what nobody needs any more."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from cjsm.community.records import Job
+from cjsm.store.interfaces import IActivity, IBodyStore, ICommunityStore, IKeyStore, IMailStore, ISpool
+
+#: Seconds that a spooled body may be without its entry: it is being written.
+_BEING_WRITTEN = 3_600
+_HOUR = 3_600
+_DAY = 86_400
+
+
+class Orphans:
+    """Removes spooled bodies that no entry names: a crash came before the commit."""
+
+    name = "orphans"
+    every = _HOUR
+
+    def __init__(self, spool: ISpool, bodies: IBodyStore, clock: Callable[[], float]) -> None:
+        self._spool = spool
+        self._bodies = bodies
+        self._clock = clock
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        known = self._spool.named_bodies()
+        swept = self._bodies.sweep(known.__contains__, int(self._clock()) - _BEING_WRITTEN)
+        return swept.addCallback(lambda gone: f"{gone} bodies removed")
+
+
+class Activity:
+    """Forgets failures older than the settings say."""
+
+    name = "activity"
+    every = _HOUR
+
+    def __init__(self, activity: IActivity, clock: Callable[[], float], forgotten: int) -> None:
+        self._activity = activity
+        self._clock = clock
+        self._forgotten = forgotten
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        before = int(self._clock()) - self._forgotten
+        return self._activity.prune(before).addCallback(lambda gone: f"{gone} failures forgotten")
+
+
+class UnnamedKeys:
+    """Sweeps versions of key records that no account names: an act did not happen, or a newer one did."""
+
+    name = "unnamed-keys"
+    every = _DAY
+
+    def __init__(self, community: ICommunityStore, keys: IKeyStore) -> None:
+        self._community = community
+        self._keys = keys
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> str:
+        named = await self._community.read(
+            lambda view: [
+                (owner, version)
+                for account in view.accounts()
+                for owner, version in ((account.id, account.keys), (account.mailbox, account.mailbox_keys))
+                if owner is not None and version
+            ]
+        )
+        gone = 0
+        for owner, version in named:
+            if self._keys.latest(owner) == version and version == 1:
+                continue
+            # A version above the named one may belong to an act that is being committed at this moment.
+            gone += await self._keys.sweep(owner, (version, version + 1))
+        return f"{gone} versions removed"
+
+
+class Delivered:
+    """Prunes delivered ids that the spool cannot hand out again, in mailboxes that get no mail to do it."""
+
+    name = "delivered"
+    every = _DAY
+
+    def __init__(self, mail: IMailStore, spool: ISpool) -> None:
+        self._mail = mail
+        self._spool = spool
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        return self._mail.prune(self._spool.low_water()).addCallback(lambda gone: f"{gone} mailboxes pruned")

@@ -1,0 +1,306 @@
+"""Adds the doors to a suite for twistd, and keeps them: start, reload, status, stop."""
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import reactor as global_reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from cjsm import configuration
+from cjsm.configuration import ConfigurationError, Settings
+from cjsm.directory import names
+from cjsm.instance import AlreadyRunning, DoorStatus, InstanceStatus
+from cjsm.ldap.server import LdapFactory
+from cjsm.pop3.server import Pop3Factory
+from cjsm.smtp.server import SmtpFactory
+from cjsm.store.interfaces import CannotOpen, StoreError
+from cjsm.suite import RunningSuite, instance
+from cjsm.vault import certificates
+from cjsm.vault.errors import MissingSecret
+from cjsm.wire.connections import ConnectionLimits
+from cjsm.wire.tls import ServerTls, TlsError, over_tls
+
+#: The parts that a service may have; the plug-ins choose.
+EVERYTHING = ("smtp", "pop3", "ldap", "delivery")
+
+_STATUS_EVERY = 5.0
+_FLUSH_EVERY = 1.0
+_READERS_EVERY = 60.0
+#: Descriptors that a service needs beside connections and mailboxes.
+_OWN_DESCRIPTORS = 64
+
+
+class Options(usage.Options):
+    """Options of ``twistd cjsm`` and its siblings."""
+
+    optParameters = [  # noqa: RUF012 - Twisted's form
+        ("config", "c", None, "The settings file; else $CJSM_CONFIG, else /etc/cjsm/cjsm.toml."),
+    ]
+    longdesc = "Runs the secure mail community. Example: twistd --nodaemon cjsm --config /etc/cjsm/cjsm.toml"
+
+
+def settings_file(given: str | None) -> Path:
+    """Return the settings file: *given*, else ``CJSM_CONFIG``, else ``/etc/cjsm/cjsm.toml``."""
+    return Path(given or os.environ.get("CJSM_CONFIG") or "/etc/cjsm/cjsm.toml")
+
+
+def make_service(options: Options, parts: Collection[str]) -> "CjsmService":
+    """Return the service for twistd. Nothing is opened before it starts.
+
+    :raises usage.UsageError: when the settings cannot be used.
+    """
+    path = settings_file(options["config"])
+    try:
+        settings = configuration.load(path)
+    except ConfigurationError as error:
+        raise usage.UsageError(f"{error}\ncure: {error.cure}") from error
+    return CjsmService(path, settings, parts)
+
+
+class CjsmService(Service):
+    """The running service: a suite, its doors, and what happens every few seconds."""
+
+    _log = Logger()
+
+    def __init__(self, path: Path, settings: Settings, parts: Collection[str], reactor: Any = None) -> None:
+        self.setName("cjsm")
+        self._path = path
+        self._settings = settings
+        self._parts = parts
+        self._reactor: Any = reactor or global_reactor
+        # Only the process that delivers is the service that `cjsm reload` and `cjsm status` speak of.
+        self._instance = instance(settings) if "delivery" in parts else None
+        self._started = int(time.time())
+        self._suite: RunningSuite
+        self._limits: ConnectionLimits
+        self._tls: ServerTls
+        self._factories: dict[str, Any] = {}
+        self._ports: list[tuple[str, IListeningPort]] = []
+        self._loops: list[LoopingCall] = []
+
+    def startService(self) -> None:
+        """Open everything and listen; where that cannot be, say why and end the process."""
+        super().startService()
+        try:
+            self._open()
+        except (ConfigurationError, TlsError, MissingSecret, CannotOpen) as error:
+            self._give_up(str(error), error.cure)
+        except StoreError as error:
+            self._give_up(str(error), "see `cjsm check`")
+        except AlreadyRunning as error:
+            self._give_up(str(error), "stop it first, or name another settings file")
+
+    def _give_up(self, problem: str, cure: str) -> None:
+        self._log.critical("cannot start: {problem}; {cure}", problem=problem, cure=cure)
+        sys.stderr.write(f"cjsm: cannot start: {problem}\ncure: {cure}\n")
+        raise SystemExit(1)
+
+    def _open(self) -> None:
+        settings = self._settings
+        if self._instance is not None:
+            self._instance.take()
+        self._limits = _connection_limits(settings)
+        tls = settings.tls
+        self._tls = ServerTls(Path(tls.certificate), Path(tls.key))
+        self._warn_of_dates()
+        self._suite = RunningSuite(settings, self._reactor)
+        self._suite.start()
+        if "delivery" in self._parts:
+            self._suite.stores.spool.own()
+            self._suite.delivery.start()
+            self._suite.schedule.start()
+        if "ldap" in self._parts:
+            self._suite.directory.start()
+        self._listen()
+        self._every(_FLUSH_EVERY, lambda: self._suite.stores.activity.flush())
+        self._every(_READERS_EVERY, lambda: self._suite.stores.check_readers())
+        if self._instance is not None:
+            self._every(_STATUS_EVERY, self._write_status, now=True)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        self._log.info("started: {doors}", doors=", ".join(f"{name} on {port.getHost()}" for name, port in self._ports))
+
+    def _warn_of_dates(self) -> None:
+        try:
+            certificates.check_dates(Path(self._settings.tls.certificate), time.time())
+        except MissingSecret as error:
+            self._log.critical("{problem}; {cure}", problem=str(error), cure=error.cure)
+
+    def _every(self, seconds: float, act: Callable[[], object], *, now: bool = False) -> None:
+        loop = LoopingCall(act)
+        loop.clock = self._reactor
+        self._loops.append(loop)
+        loop.start(seconds, now=now).addErrback(
+            lambda failure: self._log.failure("a regular task stopped", failure=failure)
+        )
+
+    # Doors
+
+    def _listen(self) -> None:
+        settings, suite = self._settings, self._suite
+        common: dict[str, Any] = {
+            "portal": suite.portal,
+            "limits": self._limits,
+            "clock": self._reactor,
+            "revalidate": settings.access.revalidate,
+        }
+        if "smtp" in self._parts:
+            mail: dict[str, Any] = {"acceptance": suite.acceptance, "max_octets": settings.mail.message_octets}
+            submissions = SmtpFactory(settings.smtp, **mail, **common)
+            self._door("submissions", settings.smtp.submissions, submissions, implicit=True)
+            submission = SmtpFactory(settings.smtp, **mail, **common, starttls=self._tls)
+            self._door("submission", settings.smtp.submission, submission, implicit=False)
+        if "pop3" in self._parts:
+            self._door("pop3s", settings.pop3.pop3s, Pop3Factory(settings.pop3, **common), implicit=True)
+        if "ldap" in self._parts:
+            base = names.of_suffix(settings.community.suffix)
+            directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
+            self._door("ldaps", settings.ldap.ldaps, directory, implicit=True)
+
+    def _door(self, name: str, where: str, factory: Any, *, implicit: bool) -> None:
+        if not where:
+            return
+        self._factories[name] = factory
+        listening: IProtocolFactory = over_tls(factory, self._tls, self._reactor) if implicit else factory
+        try:
+            endpoint = serverFromString(self._reactor, where)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigurationError(
+                f"{name} has no endpoint {where!r}: {error}", 'write it like "tcp:465" or "tcp:465:interface=192.0.2.1"'
+            ) from error
+        self._ports.append((name, _now(endpoint.listen(listening), name, where)))
+
+    # While it runs
+
+    def reload(self) -> None:
+        """Read certificates and settings again. What cannot be used is reported, and what was goes on."""
+        try:
+            settings = configuration.load(self._path)
+            self._tls.reload()
+        except (ConfigurationError, TlsError) as error:
+            self._log.critical("not reloaded: {problem}; {cure}", problem=str(error), cure=error.cure)
+            return
+        self._warn_of_dates()
+        self._settings = settings
+        for name, factory in self._factories.items():
+            factory.settings = _door_settings(settings, name)
+            factory.revalidate = settings.access.revalidate
+        fresh = _connection_limits(settings)
+        for limit in ("per_source", "per_account", "in_all", "per_listed"):
+            setattr(self._limits, limit, getattr(fresh, limit))
+        self._suite.acceptance.settings = settings
+        self._log.info("certificates and settings reloaded")
+
+    def _write_status(self) -> None:
+        if self._instance is None:
+            return
+        doors = tuple(DoorStatus(name=name, listening=_place(port)) for name, port in self._ports)
+        self._instance.write_status(
+            InstanceStatus(
+                pid=os.getpid(),
+                started=self._started,
+                written=int(time.time()),
+                connected=self._limits.connected,
+                signed_in=self._limits.signed_in,
+                doors=doors,
+            )
+        )
+
+    def stopService(self) -> "Deferred[None]":
+        """Fire when nothing is listened to and everything is written."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+        await gatherResults([_stopped(port) for _, port in self._ports])
+        if "ldap" in self._parts:
+            self._suite.directory.stop()
+        if "delivery" in self._parts:
+            await self._suite.schedule.stop()
+            await self._suite.delivery.stop()
+        await self._suite.stop()
+        if self._instance is not None:
+            self._instance.give_back()
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the places for connections, after raising this process's limit on descriptors as far as it goes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # Three for each open mailbox, one for each connection.
+    spare = hard - _OWN_DESCRIPTORS - 3 * settings.store.open_mailboxes
+    connections = settings.connections
+    if spare < 1:
+        raise ConfigurationError(
+            f"{hard} file descriptors are not enough for store.open_mailboxes = {settings.store.open_mailboxes}",
+            "raise the limit (LimitNOFILE= in the unit) or lower the setting",
+        )
+    try:
+        return ConnectionLimits(
+            per_source=connections.anonymous_per_source,
+            per_account=connections.per_account,
+            in_all=max(1, spare * connections.descriptors_percent // 100),
+            listed=connections.listed_networks,
+            per_listed=connections.anonymous_per_listed_network,
+        )
+    except ValueError as error:
+        raise ConfigurationError(
+            f"connections.listed_networks: {error}", 'write networks like "192.0.2.0/24"'
+        ) from error
+
+
+def _door_settings(settings: Settings, name: str) -> Any:
+    return {
+        "submissions": settings.smtp,
+        "submission": settings.smtp,
+        "pop3s": settings.pop3,
+        "ldaps": settings.ldap,
+    }[name]
+
+
+def _now(listening: "Deferred[IListeningPort]", name: str, where: str) -> IListeningPort:
+    """Return the port that endpoints listen on at once.
+
+    :raises ConfigurationError: when the address is taken or may not be used.
+    """
+    results: list[Any] = []
+    listening.addBoth(results.append)
+    found = results[0]
+    if isinstance(found, Failure):
+        raise ConfigurationError(
+            f"{name} cannot listen on {where}: {found.getErrorMessage()}",
+            "stop what listens there, choose another port, or let the service use low ports "
+            "(AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+        )
+    listened: IListeningPort = found
+    return listened
+
+
+async def _end(port: IListeningPort) -> None:
+    stopped = port.stopListening()
+    if stopped is not None:
+        await stopped
+
+
+def _stopped(port: IListeningPort) -> "Deferred[None]":
+    return Deferred.fromCoroutine(_end(port))
+
+
+def _place(port: IListeningPort) -> str:
+    host: Any = port.getHost()
+    return f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)

@@ -1,0 +1,187 @@
+"""Opens the stores and puts the rooms together from settings; the only module that names a back end.
+
+A suite without doors is what the ``cjsm`` command works with; :mod:`cjsm.service` adds doors.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+
+from cjsm.access.checker import Checker
+from cjsm.access.enrolment import Enrolment
+from cjsm.access.kdf import KdfPool
+from cjsm.access.mailboxkeys import CurrentKeys
+from cjsm.access.realm import Realm
+from cjsm.configuration import Settings
+from cjsm.directory import schema
+from cjsm.directory.following import Directory
+from cjsm.instance import Instance
+from cjsm.jobs import kinds
+from cjsm.jobs.schedule import Kind, Schedule
+from cjsm.ledger.entries import encode_entry
+from cjsm.mail.acceptance import Acceptance
+from cjsm.mail.delivery import DeliveryWorker
+from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.bodies import FileBodyStore
+from cjsm.store.lmdb.community import LmdbCommunityStore
+from cjsm.store.lmdb.disk import Disk, InlineDisk
+from cjsm.store.lmdb.keys import LmdbKeyStore
+from cjsm.store.lmdb.leases import Leases
+from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.spool import LmdbSpool
+from cjsm.vault import chain, secrets
+
+
+class Stores:
+    """Every store of one data directory, opened.
+
+    :raises StoreError: when one cannot be opened; those opened before are closed again by the end of the process.
+    """
+
+    def __init__(self, settings: Settings, disk: Disk) -> None:
+        store = settings.store
+        directory = Path(store.data_directory)
+        self.directory = directory
+        self.disk = disk
+        self.community = LmdbCommunityStore(
+            directory,
+            disk,
+            suffix=settings.community.suffix,
+            map_size=store.map,
+            encode_entry=encode_entry,
+            clock=time.time,
+        )
+        self.keys = LmdbKeyStore(directory, disk, map_size=store.map)
+        self.activity = LmdbActivity(directory, disk, map_size=store.map)
+        self.bodies = FileBodyStore(directory / "spool" / "bodies", disk)
+        self.spool = LmdbSpool(
+            directory / "spool",
+            disk,
+            self.bodies,
+            map_size=store.map,
+            batch_entries=store.batch_entries,
+            batch_octets=store.batch_octets,
+            disk_floor=store.disk_floor,
+            clock=time.time,
+        )
+        self.mail = LmdbMailStore(
+            directory,
+            disk,
+            self.bodies,
+            Leases(directory / "run" / "leases"),
+            map_size=store.mailbox_map,
+            open_mailboxes=store.open_mailboxes,
+            advance=chain.advance,
+            anchor=self.activity.anchor,
+        )
+
+    def check_readers(self) -> None:
+        """Clear what readers that died left in the stores."""
+        for store in (self.community, self.keys, self.activity, self.spool, self.mail):
+            store.check_readers()
+
+    async def close(self) -> None:
+        """Close everything once it is written."""
+        await self.spool.close()
+        await self.activity.close()
+        await self.keys.close()
+        await self.community.close()
+        self.mail.close()
+
+
+class Suite:
+    """The rooms without doors: what administration needs. Works beside a running service.
+
+    :raises MissingSecret: when the service secrets cannot be read.
+    :raises StoreError: when a store cannot be opened.
+    """
+
+    def __init__(self, settings: Settings, disk: Disk | None = None) -> None:
+        self.settings = settings
+        self.secrets = secrets.load(Path(settings.store.secrets_directory))
+        self.stores = Stores(settings, disk or InlineDisk())
+        self.enrolment = Enrolment(
+            settings.access,
+            community=self.stores.community,
+            keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
+            clock=time.time,
+        )
+        self.instance = instance(settings)
+
+
+def instance(settings: Settings) -> Instance:
+    """Return the mark of the service that runs on the settings' data directory."""
+    run = Path(settings.store.data_directory) / "run"
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Instance(run)
+
+
+class RunningSuite(Suite):
+    """The rooms as the service runs them: with threads, a portal, acceptance, delivery and the directory."""
+
+    def __init__(self, settings: Settings, reactor: IReactorTime) -> None:
+        threads = IReactorFromThreads(reactor)
+        self._reactor = reactor
+        self.disk = Disk(threads, settings.store.disk_threads)
+        super().__init__(settings, self.disk)
+        stores, access = self.stores, settings.access
+        self.kdf = KdfPool(threads, threads=access.kdf_threads or os.cpu_count() or 1, queue=access.kdf_queue)
+        checker = Checker(
+            access,
+            community=stores.community,
+            keys=stores.keys,
+            activity=stores.activity,
+            secrets=self.secrets,
+            kdf=self.kdf,
+            clock=time.time,
+        )
+        realm = Realm(
+            community=stores.community,
+            keys=stores.keys,
+            activity=stores.activity,
+            mail=stores.mail,
+            secrets=self.secrets,
+        )
+        self.portal = Portal(realm, [checker])
+        self.acceptance = Acceptance(
+            settings,
+            community=stores.community,
+            spool=stores.spool,
+            bodies=stores.bodies,
+            mail=stores.mail,
+            keys=CurrentKeys(stores.community, stores.keys, self.secrets),
+            secrets=self.secrets,
+            clock=time.time,
+            reactor=reactor,
+        )
+        self.delivery = DeliveryWorker(
+            settings.mail, spool=stores.spool, mail=stores.mail, reactor=reactor, clock=time.time
+        )
+        self.directory = Directory(stores.community, schema.load(), reactor)
+        jobs: tuple[Kind, ...] = (
+            kinds.Orphans(stores.spool, stores.bodies, time.time),
+            kinds.Activity(stores.activity, time.time, access.failures_forgotten),
+            kinds.UnnamedKeys(stores.community, stores.keys),
+            kinds.Delivered(stores.mail, stores.spool),
+        )
+        self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self.disk.start()
+        self.kdf.start()
+
+    def stop(self) -> "Deferred[None]":
+        """Fire when everything is written and closed."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self.kdf.stop()
+        await self.stores.close()
+        self.disk.stop()
