@@ -1,0 +1,214 @@
+"""``cjsm check``: everything that an operator can get wrong, each with its cure."""
+
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import rich_click as click
+from msgspec import Struct
+
+from cjsm import configuration
+from cjsm.command.context import become_owner, config_option
+from cjsm.command.output import console, document, json_option, reported
+from cjsm.community import invariants
+from cjsm.configuration import ConfigurationError, Settings
+from cjsm.instance import NotRunning
+from cjsm.store.interfaces import CannotOpen, StoreError
+from cjsm.suite import Suite, instance
+from cjsm.vault import certificates, secrets
+from cjsm.vault.errors import MissingSecret
+from cjsm.wire.tls import ServerTls, TlsError
+
+_DAY = 86_400
+_MIB = 1024 * 1024
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at; ``problem`` is empty where all is well."""
+
+    what: str
+    problem: str = ""
+    cure: str = ""
+
+
+@click.command()
+@config_option
+@json_option
+@reported
+def check(config: Path, as_json: bool) -> None:
+    """Look at settings, secrets, certificates, permissions, disk, ports and stores; say what is wrong and the cure.
+
+    Ends with 1 when there is a problem.
+
+    \b
+    cjsm check
+    cjsm check --json
+    """
+    findings = list(_findings(config))
+    if as_json:
+        document(findings)
+    else:
+        for finding in findings:
+            mark = f"[bold red]problem[/] {finding.problem}\n        cure: {finding.cure}" if finding.problem else "ok"
+            console.print(f"{finding.what:<14}{mark}", soft_wrap=True)
+    if any(finding.problem for finding in findings):
+        raise SystemExit(1)
+
+
+def _findings(config: Path) -> Iterator[Finding]:
+    try:
+        settings = configuration.load(config)
+    except ConfigurationError as error:
+        yield Finding("settings", str(error), error.cure)
+        return
+    yield Finding("settings")
+    yield _permissions(settings)
+    become_owner(Path(settings.store.data_directory))
+    yield _disk(settings)
+    yield _secrets(settings)
+    yield _apart(settings)
+    yield _certificate(settings)
+    yield from _ports(settings)
+    yield _stores(settings)
+
+
+def _permissions(settings: Settings) -> Finding:
+    directory = Path(settings.store.data_directory)
+    if not directory.is_dir():
+        return Finding("permissions", f"{directory} does not exist", "run `cjsm init`")
+    told = directory.stat()
+    if stat.S_IMODE(told.st_mode) & 0o077:
+        return Finding("permissions", f"{directory} is open to other users", f"chmod 700 {directory}")
+    if os.geteuid() not in (0, told.st_uid):
+        return Finding("permissions", f"{directory} belongs to somebody else", "run this as root or as its owner")
+    strangers = [path for path in directory.rglob("*") if path.lstat().st_uid != told.st_uid]
+    if strangers:
+        return Finding(
+            "permissions",
+            f"{strangers[0]} does not belong to the service's user",
+            f"chown -R --reference={directory} {directory}",
+        )
+    if not os.access(directory, os.W_OK):
+        return Finding("permissions", f"{directory} cannot be written", f"chmod 700 {directory}")
+    return Finding("permissions")
+
+
+def _disk(settings: Settings) -> Finding:
+    try:
+        told = os.statvfs(settings.store.data_directory)
+    except OSError as error:
+        return Finding("disk", f"{settings.store.data_directory}: {error.strerror}", "run `cjsm init`")
+    free, floor = told.f_bavail * told.f_frsize, settings.store.disk_floor
+    if free < floor:
+        return Finding("disk", f"{free // _MIB} MiB free: new mail is refused", "free disk space")
+    if free < 4 * floor:
+        return Finding("disk", f"{free // _MIB} MiB free, mail stops at {floor // _MIB}", "free disk space soon")
+    return Finding("disk")
+
+
+def _secrets(settings: Settings) -> Finding:
+    try:
+        secrets.load(Path(settings.store.secrets_directory))
+    except MissingSecret as error:
+        return Finding("secrets", str(error), error.cure)
+    return Finding("secrets")
+
+
+def _apart(settings: Settings) -> Finding:
+    """Whoever takes the disk must not have both."""
+    data, secret = Path(settings.store.data_directory), Path(settings.store.secrets_directory)
+    if os.environ.get("CREDENTIALS_DIRECTORY"):
+        return Finding("apart")
+    if secret.resolve().is_relative_to(data.resolve()):
+        return Finding("apart", "the secrets lie inside the data directory", "move them out of it")
+    if data.exists() and secret.exists() and data.stat().st_dev == secret.stat().st_dev:
+        return Finding(
+            "apart",
+            "secrets and data lie on one file system: who takes the disk has both",
+            "keep the secrets elsewhere, such as in systemd credentials (LoadCredential=)",
+        )
+    return Finding("apart")
+
+
+def _certificate(settings: Settings) -> Finding:
+    tls = settings.tls
+    try:
+        ServerTls(Path(tls.certificate), Path(tls.key))
+        found = certificates.check_dates(Path(tls.certificate), time.time())
+    except (TlsError, MissingSecret) as error:
+        return Finding("certificate", str(error), error.cure)
+    days = int(found.not_after - time.time()) // _DAY
+    if days < tls.warn_before:
+        return Finding("certificate", f"ends in {days} days", "renew it, then run `cjsm reload`")
+    if settings.smtp.host_name not in found.names:
+        return Finding(
+            "certificate",
+            f"does not name {settings.smtp.host_name}",
+            "get one for that name, or correct smtp.host_name",
+        )
+    return Finding("certificate")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    try:
+        instance(settings).pid()
+        running = True
+    except (NotRunning, OSError):
+        running = False
+    doors = {
+        "submissions": settings.smtp.submissions,
+        "submission": settings.smtp.submission,
+        "pop3s": settings.pop3.pop3s,
+        "ldaps": settings.ldap.ldaps,
+    }
+    for name, where in doors.items():
+        if where.startswith("tcp:"):
+            yield _port(name, where, running=running)
+
+
+def _port(name: str, where: str, *, running: bool) -> Finding:
+    fields = where.split(":")
+    host = next((field.partition("=")[2] for field in fields if field.startswith("interface=")), "")
+    port = next((field for field in fields[1:] if field.isdigit()), None)
+    if port is None:
+        return Finding(name, f"{where!r} names no port", 'write it like "tcp:465"')
+    try:
+        if running:
+            socket.create_connection((host or "127.0.0.1", int(port)), timeout=2).close()
+        else:
+            with socket.create_server((host, int(port))):
+                pass
+    except OSError as error:
+        if running:
+            return Finding(name, f"the service runs but {where} does not answer: {error}", "see the service's log")
+        return Finding(
+            name, f"{where} cannot be listened on: {error.strerror}", "stop what listens there, or choose another port"
+        )
+    return Finding(name)
+
+
+def _stores(settings: Settings) -> Finding:
+    def look() -> list[str]:
+        found = Suite(settings).stores.community.read_now(invariants.problems)
+        return [str(problem) for problem in found]
+
+    return _stores_finding(look, Path(settings.store.data_directory))
+
+
+def _stores_finding(look: Callable[[], list[str]], directory: Path) -> Finding:
+    if not (directory / "community.mdb").exists():
+        return Finding("stores", f"there is no community in {directory}", "run `cjsm init`")
+    try:
+        problems = look()
+    except CannotOpen as error:
+        return Finding("stores", str(error), error.cure)
+    except MissingSecret as error:
+        return Finding("stores", f"not looked at: {error}", error.cure)
+    except StoreError as error:
+        return Finding("stores", str(error), "restore from the backup, or install the version that wrote it")
+    if problems:
+        return Finding("stores", problems[0], f"{len(problems)} in all: report this, it should not be possible")
+    return Finding("stores")

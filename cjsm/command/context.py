@@ -1,0 +1,78 @@
+"""Opening the suite for a command: which settings file, as whom, and how a Deferred is waited for."""
+
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from cjsm import configuration
+from cjsm.command.output import Refused
+from cjsm.configuration import Settings
+from cjsm.suite import Suite
+
+T = TypeVar("T")
+
+DEFAULT = "/etc/cjsm/cjsm.toml"
+
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CJSM_CONFIG",
+    default=DEFAULT,
+    show_default=True,
+    show_envvar=True,
+    help="The settings file.",
+)
+
+
+def load(config: Path) -> Settings:
+    """Return the settings; whoever is root becomes the data directory's owner first.
+
+    Files that a command makes belong to the service then, and a command never writes with more rights than it.
+
+    :raises ConfigurationError: when the file cannot be used.
+    """
+    settings = configuration.load(config)
+    become_owner(Path(settings.store.data_directory))
+    return settings
+
+
+def become_owner(directory: Path) -> None:
+    """Give up being root for the owner of *directory*, where it exists and belongs to somebody else."""
+    if os.geteuid() != 0 or not directory.exists():
+        return
+    owner = directory.stat()
+    if owner.st_uid == 0:
+        return
+    os.setgroups([])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+
+
+def open_suite(config: Path) -> Suite:
+    """Return the suite without doors; it works beside a running service.
+
+    :raises ConfigurationError: for bad settings; stores and secrets raise their own errors.
+    """
+    settings = load(config)
+    directory = Path(settings.store.data_directory)
+    if not (directory / "community.mdb").exists():
+        raise Refused(f"there is no community in {directory}", f"run `cjsm init --config {config}` first")
+    return Suite(settings)
+
+
+def wait(work: "Coroutine[Deferred[Any], Any, T] | Deferred[T]") -> T:
+    """Return the result of *work*, which has one at once: a command's stores need no reactor."""
+    done = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
+    results: list[Any] = []
+    done.addBoth(results.append)
+    result = results[0]
+    if isinstance(result, Failure):
+        result.raiseException()
+    value: T = result
+    return value

@@ -1,0 +1,126 @@
+"""``cjsm device``: device passwords."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.command import secrets
+from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.output import Refused, console, document, json_option, reported, table
+from cjsm.community import acts
+from cjsm.community.records import DevicePassword
+
+_DAY = 86_400
+
+
+@click.group()
+def device() -> None:
+    """Device passwords: one for each mail program, so that none of them knows the user's own."""
+
+
+@device.command("add")
+@click.argument("user")
+@click.argument("name")
+@click.option(
+    "--protocol", "protocols", type=click.Choice(acts.PROTOCOLS), multiple=True, default=acts.PROTOCOLS,
+    help="What it is good for; may be repeated. Everything, when it is not given.",
+)
+@click.option("--days", type=click.IntRange(min=1), help="End after so many days.")
+@secrets.password_stdin
+@config_option
+@json_option
+@reported
+def add(
+    user: str,
+    name: str,
+    protocols: tuple[str, ...],
+    days: int | None,
+    password_stdin: bool,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Make a device password called NAME for USER, and print it once. Asks for the user's password.
+
+    \b
+    cjsm device add jane.smith@avon phone --protocol pop3 --protocol smtp
+    """
+    suite = open_suite(config)
+    account = suite.stores.community.read_now(lambda view: acts.account_of(view, user))
+    (current,) = secrets.ask("Password", from_stdin=password_stdin)
+    made = wait(
+        suite.enrolment.add_device(
+            suite.enrolment.by(account.id),
+            account.id,
+            current,
+            name=name,
+            protocols=tuple(sorted(set(protocols))),
+            expires=int(time.time()) + days * _DAY if days else None,
+        )
+    )
+    if as_json:
+        document({"user_id": account.user_id, "name": name, "device_password": made.secret})
+    else:
+        console.print(f"device password    [bold]{made.secret}[/]   (shown once; for {name})")
+
+
+@device.command("revoke")
+@click.argument("user")
+@click.argument("name")
+@config_option
+@json_option
+@reported
+def revoke(user: str, name: str, config: Path, as_json: bool) -> None:
+    """Take the device password NAME of USER away; sessions that use it end within seconds.
+
+    \b
+    cjsm device revoke jane.smith@avon phone
+    """
+    suite = open_suite(config)
+    account = suite.stores.community.read_now(lambda view: acts.account_of(view, user))
+    known = next((known for known in account.device_passwords if known.name == name), None)
+    if known is None:
+        raise Refused(f"{account.user_id} has no device password {name!r}", f"see `cjsm device list {user}`")
+    wait(suite.enrolment.revoke_device(suite.enrolment.by(), account.id, known.id))
+    if as_json:
+        document({"user_id": account.user_id, "revoked": name})
+    else:
+        console.print(f"{name} of {account.user_id} is revoked")
+
+
+@device.command("list")
+@click.argument("user")
+@config_option
+@json_option
+@reported
+def list_(user: str, config: Path, as_json: bool) -> None:
+    """List the device passwords of USER.
+
+    \b
+    cjsm device list jane.smith@avon
+    """
+    suite = open_suite(config)
+    account = suite.stores.community.read_now(lambda view: acts.account_of(view, user))
+    used = dict(suite.stores.activity.last_used(account.id))
+    found = [_told(known, used.get(known.id.hex())) for known in account.device_passwords]
+    if as_json:
+        document(found)
+    else:
+        rows = [[str(value if value is not None else "never") for value in told.values()] for told in found]
+        table(rows, "name", "protocols", "made", "ends", "last used")
+
+
+def _told(known: DevicePassword, used: int | None) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "protocols": " ".join(known.protocols),
+        "made": _day(known.created),
+        "ends": _day(known.expires),
+        "last_used": _day(used),
+    }
+
+
+def _day(moment: int | None) -> str | None:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment is not None else None

@@ -1,0 +1,129 @@
+"""``cjsm init``: a new community: settings file, data directory, service secrets, certificates."""
+
+import os
+import re
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm import configuration, resources
+from cjsm.command.context import become_owner, config_option, wait
+from cjsm.command.output import Refused, console, document, json_option, reported
+from cjsm.community.address import check_domain
+from cjsm.configuration import Settings
+from cjsm.suite import Suite
+from cjsm.vault import secrets
+from cjsm.vault.certificates import Authority
+
+#: Days that the community's own authority and its first server certificate hold.
+_AUTHORITY_DAYS = 3_650
+_SERVER_DAYS = 365
+
+
+@click.command()
+@click.option("--suffix", default="cjsm.test", show_default=True, help="The community suffix: all addresses end in it.")
+@click.option("--data-directory", type=click.Path(file_okay=False, path_type=Path), default=Path("/var/lib/cjsm"))
+@click.option("--secrets-directory", type=click.Path(file_okay=False, path_type=Path), default=None)
+@click.option("--host-name", default=socket.getfqdn, help="The name that clients connect to; this computer's own.")
+@config_option
+@json_option
+@reported
+def init(config: Path, as_json: bool, **values: Any) -> None:
+    """Make a new community: settings, data directory, service secrets, an authority and a first certificate.
+
+    What is there already stays as it is, so it can be run again after a failure.
+
+    \b
+    cjsm init --suffix mail.example.org --host-name mail.example.org
+    cjsm init --config ./cjsm.toml --data-directory ./data --secrets-directory ./secrets
+    """
+    suffix = values["suffix"].lower()
+    check_domain(suffix)
+    place = config.resolve().parent
+    made = {
+        "community.suffix": suffix,
+        "smtp.host_name": values["host_name"],
+        "store.data_directory": str(values["data_directory"].resolve()),
+        "store.secrets_directory": str((values["secrets_directory"] or place / "secrets").resolve()),
+        "tls.certificate": str(place / "tls" / "server.pem"),
+        "tls.key": str(place / "tls" / "server.key"),
+        "tls.authority": str(place / "tls" / "authority.pem"),
+    }
+    settings = initialise(config, made, (values["host_name"],))
+    if as_json:
+        document({"config": str(config), "data_directory": settings.store.data_directory, "suffix": suffix})
+        return
+    console.print(f"settings   {config}\ndata       {settings.store.data_directory}")
+    console.print(f"secrets    {settings.store.secrets_directory}   (copy them to a safe; without them mail is lost)")
+    console.print(f"authority  {settings.tls.authority}   (give it to everybody who connects)")
+    console.print("next       cjsm organisation add …, cjsm user add …, cjsm role grant …, then twistd cjsm")
+
+
+def initialise(config: Path, values: dict[str, str], names: tuple[str, ...]) -> Settings:
+    """Make what is missing of a community and return its settings.
+
+    :param values: settings by dotted name, for a settings file that is not there yet.
+    :param names: host names and addresses for the first certificate.
+    :raises Refused: when something cannot be written.
+    """
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(with_values(resources.etc("cjsm.toml").read_text(encoding="utf-8"), values), encoding="utf-8")
+    settings = configuration.load(config)
+    directory = Path(settings.store.data_directory)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets.create(Path(settings.store.secrets_directory))
+    _certificates(settings, names)
+    _give_to_owner(settings)
+    become_owner(directory)
+    wait(Suite(settings).stores.close())
+    return settings
+
+
+def with_values(text: str, values: dict[str, str]) -> str:
+    """Return the settings file *text* with some values replaced, comments and all else as it was.
+
+    :param values: strings by dotted name, such as ``store.data_directory``.
+    """
+    section = ""
+    lines = []
+    remaining = dict(values)
+    for line in text.splitlines():
+        header = re.fullmatch(r"\[(\w+)\]", line)
+        if header:
+            section = header[1]
+        name = f"{section}.{line.partition(' = ')[0]}"
+        if name in remaining:
+            line = f'{name.partition(".")[2]} = "{remaining.pop(name)}"'
+        lines.append(line)
+    if remaining:
+        raise Refused(f"no setting is called {', '.join(remaining)}")
+    return "\n".join(lines) + "\n"
+
+
+def _certificates(settings: Settings, names: tuple[str, ...]) -> None:
+    certificate, key = Path(settings.tls.certificate), Path(settings.tls.key)
+    if certificate.exists():
+        return
+    public, private = Path(settings.tls.authority), Path(settings.tls.authority).with_suffix(".key")
+    moment = int(time.time())
+    public.parent.mkdir(parents=True, exist_ok=True)
+    if public.exists():
+        authority = Authority.load(public, private)
+    else:
+        authority = Authority.make(f"{settings.community.suffix} authority", moment, _AUTHORITY_DAYS)
+        authority.save(public, private)
+    authority.issue(names, moment, _SERVER_DAYS, certificate, key)
+
+
+def _give_to_owner(settings: Settings) -> None:
+    """Made by root for a service that is not: what the service must read becomes its own."""
+    owner = Path(settings.store.data_directory).stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    directory = Path(settings.store.secrets_directory)
+    for path in (directory, *directory.iterdir(), Path(settings.tls.key), Path(settings.tls.certificate)):
+        os.chown(path, owner.st_uid, owner.st_gid)

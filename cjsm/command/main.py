@@ -1,0 +1,39 @@
+"""The ``cjsm`` command: its groups and what they share."""
+
+from importlib.metadata import version
+
+import rich_click as click
+
+from cjsm.command import check, demo, device, initialise, organisation, role, service, user
+
+click.rich_click.TEXT_MARKUP = "rich"
+click.rich_click.SHOW_ARGUMENTS = True
+click.rich_click.STYLE_HELPTEXT = ""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("cjsm-suite"), prog_name="cjsm")
+def main() -> None:
+    """Run and administer a secure mail community.
+
+    \b
+    Try it:            cjsm demo
+    A new community:   cjsm init --suffix example.org, then twistd cjsm
+    See how it is:     cjsm status; cjsm check
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+    """
+
+
+for command in (
+    initialise.init,
+    service.status,
+    check.check,
+    service.reload,
+    demo.demo,
+    organisation.organisation,
+    user.user,
+    device.device,
+    role.role,
+):
+    main.add_command(command)

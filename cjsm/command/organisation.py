@@ -1,0 +1,130 @@
+"""``cjsm organisation``: the tree of organisations."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from rich.tree import Tree
+
+from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.community import acts, states
+from cjsm.community.address import check_slug
+from cjsm.community.identifiers import LENGTH, OrganisationId
+from cjsm.community.records import Organisation, Recovery
+from cjsm.community.view import View
+
+
+@click.group()
+def organisation() -> None:
+    """Add and look at organisations."""
+
+
+@organisation.command("add")
+@click.argument("path")
+@click.option("--name", required=True, help="The full name, as the directory shows it.")
+@click.option("--abbreviation", help="One short word: hosted addresses become first.last@ABBREVIATION.suffix.")
+@click.option("--recovery", type=click.Choice([choice.value for choice in Recovery]), default="two-person")
+@click.option("--business-type", default="", help="Such as Police, Solicitors, Court.")
+@click.option("--area", default="", help="The criminal justice area.")
+@click.option("--protected", is_flag=True, help="A refuge or witness service: not in the directory.")
+@config_option
+@json_option
+@reported
+def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
+    """Add the organisation at PATH, below those that PATH names before it.
+
+    \b
+    cjsm organisation add avon-police --name "Avon Police" --abbreviation avon
+    cjsm organisation add avon-police/crime --name "Crime"
+    """
+    suite = open_suite(config)
+    above, _, slug = path.strip("/").lower().rpartition("/")
+    check_slug(slug)
+    parent = suite.stores.community.read_now(lambda view: acts.organisation_of(view, above).id) if above else None
+    made = Organisation(
+        id=OrganisationId(os.urandom(LENGTH)),
+        parent=parent,
+        slug=slug,
+        name=values["name"],
+        abbreviation=values["abbreviation"].lower() if values["abbreviation"] else None,
+        recovery=Recovery(values["recovery"]),
+        business_type=values["business_type"],
+        area=values["area"],
+        protected=values["protected"],
+        ex_directory=values["protected"],
+    )
+    by = suite.enrolment.by()
+    wait(suite.stores.community.commit(by.act_id, lambda view: acts.add_organisation(view, by, made)))
+    _report(suite.stores.community.read_now(lambda view: _told(view, made.id)), as_json)
+
+
+@organisation.command("show")
+@click.argument("path")
+@config_option
+@json_option
+@reported
+def show(path: str, config: Path, as_json: bool) -> None:
+    """Show the organisation at PATH.
+
+    \b
+    cjsm organisation show avon-police/crime
+    """
+    suite = open_suite(config)
+    _report(suite.stores.community.read_now(lambda view: _told(view, acts.organisation_of(view, path).id)), as_json)
+
+
+@organisation.command("list")
+@config_option
+@json_option
+@reported
+def list_(config: Path, as_json: bool) -> None:
+    """List every organisation as a tree.
+
+    \b
+    cjsm organisation list
+    cjsm organisation list --json
+    """
+    suite = open_suite(config)
+    if as_json:
+        found = suite.stores.community.read_now(
+            lambda view: [_told(view, organisation.id) for organisation in view.organisations()]
+        )
+        document(sorted(found, key=lambda told: str(told["path"])))
+        return
+    tree = Tree(suite.settings.community.suffix)
+    suite.stores.community.read_now(lambda view: _grow(view, tree, None))
+    console.print(tree)
+
+
+def _grow(view: View, tree: Tree, parent: OrganisationId | None) -> None:
+    for child in view.children(parent):
+        users = sum(1 for _ in view.accounts_in(child.id))
+        short = f" @{child.abbreviation}" if child.abbreviation else ""
+        _grow(view, tree.add(f"[bold]{child.slug}[/]{short}  {child.name}  ({users} users, {child.state})"), child.id)
+
+
+def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
+    found = next(states.chain(view, identifier))
+    return {
+        "path": acts.path_of(view, identifier),
+        "name": found.name,
+        "abbreviation": found.abbreviation,
+        "state": found.state,
+        "recovery": found.recovery,
+        "business_type": found.business_type,
+        "area": found.area,
+        "protected": found.protected,
+        "ex_directory": found.ex_directory,
+        "users": sum(1 for _ in view.accounts_in(identifier)),
+        "sub_organisations": [child.slug for child in view.children(identifier)],
+    }
+
+
+def _report(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        document(told)
+        return
+    shown = {name: ", ".join(value) if isinstance(value, list) else str(value or "") for name, value in told.items()}
+    table([(name.replace("_", " "), value) for name, value in shown.items()], "field", "value")

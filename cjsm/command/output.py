@@ -1,0 +1,98 @@
+"""What a command says: tables for people, one JSON document for programs, errors that name the cure."""
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from cjsm.access.errors import AccessError
+from cjsm.community.errors import CommunityError
+from cjsm.configuration import ConfigurationError
+from cjsm.instance import AlreadyRunning, NotRunning
+from cjsm.store.interfaces import CannotOpen, StoreError
+from cjsm.vault.errors import BadPassword, MissingSecret, VaultError
+from cjsm.wire.tls import TlsError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Refused(Exception):
+    """A command was refused or failed.
+
+    :ivar cure: what to do about it.
+    """
+
+    def __init__(self, problem: str, cure: str = "") -> None:
+        super().__init__(problem)
+        self.cure = cure
+
+
+def table(rows: Sequence[Sequence[str]], *columns: str, title: str | None = None) -> None:
+    """Print rows; whole values, even where the terminal is narrow, when nobody looks."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    console.print(made)
+
+
+def document(value: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.flush()
+
+
+def fail(problem: str, cure: str, *, as_json: bool) -> NoReturn:
+    """Say what went wrong and end with exit code 1."""
+    if as_json:
+        document({"error": problem, "cure": cure})
+    else:
+        errors.print(f"[bold red]cjsm:[/] {_plain(problem)}", soft_wrap=True)
+        if cure:
+            errors.print(f"[bold]cure:[/] {_plain(cure)}", soft_wrap=True)
+    raise SystemExit(1)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def reported(function: Callable[P, R]) -> Callable[P, R]:
+    """Translate the rooms' errors into a problem and its cure, in one place."""
+
+    @wraps(function)
+    def run(*arguments: P.args, **options: P.kwargs) -> R:
+        as_json = bool(options.get("as_json", False))
+        try:
+            return function(*arguments, **options)
+        except (Refused, CommunityError, ConfigurationError, CannotOpen, MissingSecret, TlsError) as error:
+            fail(str(error), error.cure, as_json=as_json)
+        except BadPassword as error:
+            fail(str(error), "choose another password", as_json=as_json)
+        except AccessError as error:
+            fail(str(error), "type the user's current or one-time password again", as_json=as_json)
+        except NotRunning:
+            fail("no service runs on this data directory", "start it: twistd cjsm --config FILE", as_json=as_json)
+        except AlreadyRunning as error:
+            fail(str(error), "stop it first", as_json=as_json)
+        except (StoreError, VaultError) as error:
+            fail(str(error), "see `cjsm check`", as_json=as_json)
+        except PermissionError as error:
+            fail(f"{error.filename}: {error.strerror}", "run this as the service's user, or as root", as_json=as_json)
+        except OSError as error:
+            fail(f"{error.filename or ''}: {error.strerror}", "see `cjsm check`", as_json=as_json)
+
+    return run
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -1,0 +1,120 @@
+"""``cjsm role``: who may do what, and where."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.output import Refused, console, document, json_option, reported, table
+from cjsm.community import acts
+from cjsm.community.identifiers import LENGTH, RoleAssignmentId
+from cjsm.community.records import Account, Role, RoleAssignment
+from cjsm.community.view import View
+
+_ROLE = click.Choice([role.value for role in Role])
+_WHERE = click.option("--organisation", help="Slug path; the whole community when it is not given.")
+
+
+@click.group()
+def role() -> None:
+    """Give and take roles; they cover an organisation and everything below it."""
+
+
+@role.command("grant")
+@click.argument("user")
+@click.argument("role_name", metavar="ROLE", type=_ROLE)
+@_WHERE
+@config_option
+@json_option
+@reported
+def grant(user: str, role_name: str, organisation: str | None, config: Path, as_json: bool) -> None:
+    """Give USER the ROLE.
+
+    \b
+    cjsm role grant jane.smith@avon organisation-administrator --organisation avon-police
+    cjsm role grant sam.help@desk helpdesk
+    """
+    suite = open_suite(config)
+    by = suite.enrolment.by()
+    identifier = RoleAssignmentId(os.urandom(LENGTH))
+
+    def assignment(view: View) -> RoleAssignment:
+        where = acts.organisation_of(view, organisation).id if organisation else None
+        account = acts.account_of(view, user)
+        return RoleAssignment(id=identifier, account=account.id, role=Role(role_name), organisation=where)
+
+    wait(suite.stores.community.commit(by.act_id, lambda view: acts.grant_role(view, by, assignment(view))))
+    _report(suite.stores.community.read_now(lambda view: _roles(view, acts.account_of(view, user))), as_json)
+
+
+@role.command("revoke")
+@click.argument("user")
+@click.argument("role_name", metavar="ROLE", type=_ROLE)
+@_WHERE
+@config_option
+@json_option
+@reported
+def revoke(user: str, role_name: str, organisation: str | None, config: Path, as_json: bool) -> None:
+    """Take the ROLE from USER.
+
+    \b
+    cjsm role revoke jane.smith@avon organisation-administrator --organisation avon-police
+    """
+    suite = open_suite(config)
+    by = suite.enrolment.by()
+
+    def held(view: View) -> RoleAssignment:
+        where = acts.organisation_of(view, organisation).id if organisation else None
+        account = acts.account_of(view, user)
+        for found in view.roles_of(account.id):
+            if (found.role, found.organisation) == (Role(role_name), where):
+                return found
+        raise Refused(f"{account.user_id} does not have that role there", f"see `cjsm role list --user {user}`")
+
+    found = suite.stores.community.read_now(held)
+    wait(suite.stores.community.commit(by.act_id, lambda view: acts.revoke_role(view, by, found.account, found.id)))
+    _report(suite.stores.community.read_now(lambda view: _roles(view, acts.account_of(view, user))), as_json)
+
+
+@role.command("list")
+@click.option("--user", help="Only this user's roles.")
+@config_option
+@json_option
+@reported
+def list_(user: str | None, config: Path, as_json: bool) -> None:
+    """List who has which role where.
+
+    \b
+    cjsm role list
+    cjsm role list --user jane.smith@avon
+    """
+    suite = open_suite(config)
+
+    def look(view: View) -> list[dict[str, Any]]:
+        accounts = [acts.account_of(view, user)] if user else view.accounts()
+        return [told for account in accounts for told in _roles(view, account)]
+
+    _report(suite.stores.community.read_now(look), as_json)
+
+
+def _roles(view: View, account: Account) -> list[dict[str, Any]]:
+    return [
+        {
+            "user_id": account.user_id,
+            "role": held.role,
+            "organisation": acts.path_of(view, held.organisation) or None,
+        }
+        for held in view.roles_of(account.id)
+    ]
+
+
+def _report(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        document(found)
+    elif not found:
+        console.print("no roles")
+    else:
+        rows = [[told["user_id"], told["role"], told["organisation"] or "the whole community"] for told in found]
+        table(rows, "user", "role", "over")

@@ -1,0 +1,35 @@
+"""How a command takes secrets: by prompt or from standard input, never as an argument."""
+
+import sys
+
+import click
+
+from cjsm.command.output import Refused
+
+_LONGEST = 4096
+
+password_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read passwords from standard input, one a line, instead of asking."
+)
+
+
+def ask(*prompts: str, from_stdin: bool) -> list[bytes]:
+    """Return one secret for each prompt.
+
+    :raises Refused: when standard input ends early.
+    """
+    return [_line(prompt) if from_stdin else _prompt(prompt) for prompt in prompts]
+
+
+def _line(prompt: str) -> bytes:
+    line = sys.stdin.buffer.readline(_LONGEST + 2)
+    secret = line.rstrip(b"\r\n")
+    if not secret:
+        raise Refused(f"standard input has no line for: {prompt}", "send one password a line")
+    return secret
+
+
+def _prompt(prompt: str) -> bytes:
+    confirm = prompt.lower().startswith("new")
+    typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    return typed.encode("utf-8")

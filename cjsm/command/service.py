@@ -1,0 +1,127 @@
+"""``cjsm status`` and ``cjsm reload``: the service that runs, or does not."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.command.context import config_option, load, open_suite
+from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.configuration import Settings
+from cjsm.instance import NotRunning
+from cjsm.suite import Suite, instance
+from cjsm.vault import certificates
+from cjsm.vault.errors import MissingSecret
+
+_DAY = 86_400
+_MIB = 1024 * 1024
+
+
+@click.command()
+@config_option
+@json_option
+@reported
+def status(config: Path, as_json: bool) -> None:
+    """Show the service: sessions, queue, disk, certificate, jobs.
+
+    \b
+    cjsm status
+    cjsm status --json
+    """
+    suite = open_suite(config)
+    told = {
+        "service": _service(suite),
+        "queue": _queue(suite),
+        "disk": _disk(suite.settings),
+        "certificate": _certificate(suite.settings),
+        "jobs": suite.stores.community.read_now(
+            lambda view: [
+                {"kind": job.kind, "due": _when(job.due), "last_run": _when(job.last_run), "result": job.last_result}
+                for job in view.jobs()
+            ]
+        ),
+    }
+    if as_json:
+        document(told)
+        return
+    rows = [
+        (f"{part} {name}".replace("_", " "), _shown(value))
+        for part, values in told.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    ]
+    table(rows, "what", "now")
+    jobs = told["jobs"]
+    if isinstance(jobs, list) and jobs:
+        table([[str(value or "") for value in job.values()] for job in jobs], "job", "due", "last run", "result")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(str(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _service(suite: Suite) -> dict[str, Any]:
+    try:
+        running = suite.instance.status()
+    except NotRunning:
+        return {"running": False}
+    return {
+        "running": True,
+        "process": running.pid,
+        "since": _when(running.started),
+        "connected": running.connected,
+        "signed_in": running.signed_in,
+        "doors": [f"{door.name} {door.listening}" for door in running.doors],
+    }
+
+
+def _queue(suite: Suite) -> dict[str, Any]:
+    waiting = suite.stores.spool.status()
+    age = int(time.time()) - waiting.oldest if waiting.oldest else 0
+    return {"messages": waiting.entries, "octets": waiting.octets, "oldest_seconds": age}
+
+
+def _disk(settings: Settings) -> dict[str, Any]:
+    told = os.statvfs(settings.store.data_directory)
+    free = told.f_bavail * told.f_frsize
+    return {"free_mib": free // _MIB, "floor_mib": settings.store.disk_floor // _MIB}
+
+
+def _certificate(settings: Settings) -> dict[str, Any]:
+    try:
+        found = certificates.dates(Path(settings.tls.certificate))
+    except MissingSecret as error:
+        return {"problem": str(error)}
+    return {
+        "names": list(found.names),
+        "ends": _when(found.not_after),
+        "days_left": int(found.not_after - time.time()) // _DAY,
+    }
+
+
+def _when(moment: int | None) -> str | None:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment else None
+
+
+@click.command()
+@config_option
+@json_option
+@reported
+def reload(config: Path, as_json: bool) -> None:
+    """Make the running service read certificates and settings again. No connection is dropped.
+
+    Listening addresses and everything under \\[store] need a restart.
+
+    \b
+    cjsm reload
+    """
+    pid = instance(load(config)).reload()
+    if as_json:
+        document({"process": pid})
+    else:
+        console.print(f"process {pid} reads certificates and settings again; its log says whether they are good")

@@ -1,0 +1,200 @@
+"""``cjsm user``: the people and functions of the community."""
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.access.enrolment import NewDevice
+from cjsm.command import secrets
+from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.community import acts, states
+from cjsm.community.address import Address, name_from
+from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.records import Account, AccountKind, Profile
+from cjsm.community.view import View
+from cjsm.suite import Suite
+
+
+@click.group()
+def user() -> None:
+    """Add and look at users, and let them choose their passwords."""
+
+
+@user.command("add")
+@click.argument("organisation")
+@click.option("--first", required=True, help="First name.")
+@click.option("--last", required=True, help="Last name.")
+@click.option("--user-id", help="first.last@abbreviation; made from the names when it is not given.")
+@click.option("--address", help="For a member whose mail is kept at the organisation: its address, with suffix.")
+@click.option("--device", help="Also make a device password of this name.")
+@click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
+@click.option("--telephone", default="")
+@click.option("--mobile", default="")
+@click.option("--description", default="")
+@click.option("--type", "user_type", default="", help="Such as Solicitor, Officer, Clerk.")
+@config_option
+@json_option
+@reported
+def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
+    """Add somebody to ORGANISATION and print the one-time password, once.
+
+    \b
+    cjsm user add avon-police/crime --first Jane --last Smith --device laptop
+    cjsm user add firm --first Jo --last Law --address jo@firm.co.uk.cjsm.test
+    """
+    suite = open_suite(config)
+    profile = Profile(
+        first_name=values["first"],
+        last_name=values["last"],
+        telephone=values["telephone"],
+        mobile=values["mobile"],
+        description=values["description"],
+        user_type=values["user_type"],
+    )
+
+    def place(view: View) -> tuple[OrganisationId, str]:
+        found = acts.organisation_of(view, organisation)
+        name = name_from(profile.first_name, profile.last_name)
+        given = values["user_id"]
+        made = given or acts.free_user_id(view, name, acts.abbreviation_for(view, found.id))
+        return found.id, made.lower()
+
+    identifier, user_id = suite.stores.community.read_now(place)
+    by = suite.enrolment.by()
+    if values["address"]:
+        address = Address.parse(values["address"])
+        enrolled = wait(suite.enrolment.add_relayed(by, identifier, user_id, profile, address))
+    else:
+        quota = values["quota"] if values["quota"] is not None else suite.settings.mail.quota
+        enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, quota))
+    device = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
+    _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, device, as_json)
+
+
+def _device(suite: Suite, account: AccountId, one_time: str, name: str | None) -> NewDevice | None:
+    if not name:
+        return None
+    return wait(
+        suite.enrolment.add_device(
+            suite.enrolment.by(), account, one_time.encode(), name=name, protocols=acts.PROTOCOLS
+        )
+    )
+
+
+def _say_added(account: Account, address: str, one_time: str, device: NewDevice | None, as_json: bool) -> None:
+    if as_json:
+        document(
+            {
+                "user_id": account.user_id,
+                "address": address,
+                "one_time_password": one_time,
+                "device_password": device.secret if device else None,
+            }
+        )
+        return
+    console.print(f"user ID            {account.user_id}\naddress            {address}")
+    console.print(f"one-time password  [bold]{one_time}[/]   (shown once; only to choose a password)")
+    if device:
+        console.print(f"device password    [bold]{device.secret}[/]   (shown once; for {device.password.name})")
+    console.print(f"next               cjsm user set-password {account.user_id}")
+
+
+@user.command("set-password")
+@click.argument("name")
+@secrets.password_stdin
+@config_option
+@json_option
+@reported
+def set_password(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+    """Let the user NAME choose a password, after the current or one-time one.
+
+    With --password-stdin the first line is the current password, the second the new one.
+
+    \b
+    cjsm user set-password jane.smith@avon
+    """
+    suite = open_suite(config)
+    account = suite.stores.community.read_now(lambda view: acts.account_of(view, name))
+    current, chosen = secrets.ask("Current or one-time password", "New password", from_stdin=password_stdin)
+    wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, current, chosen))
+    if as_json:
+        document({"user_id": account.user_id, "password": "chosen"})
+    else:
+        console.print(f"{account.user_id} has a new password")
+
+
+@user.command("show")
+@click.argument("name")
+@config_option
+@json_option
+@reported
+def show(name: str, config: Path, as_json: bool) -> None:
+    """Show the user NAME: a user ID or an address.
+
+    \b
+    cjsm user show jane.smith@avon
+    cjsm user show jane.smith@avon.cjsm.test --json
+    """
+    suite = open_suite(config)
+    told = suite.stores.community.read_now(lambda view: _told(view, acts.account_of(view, name)))
+    account = suite.stores.community.read_now(lambda view: acts.account_of(view, name))
+    told["last_used"] = dict(suite.stores.activity.last_used(account.id))
+    if account.mailbox is not None:
+        usage = wait(suite.stores.mail.usage(account.mailbox))
+        told["messages"], told["octets"] = usage.messages, usage.octets
+        told["waiting_octets"] = suite.stores.spool.waiting(account.mailbox)
+    if as_json:
+        document(told)
+    else:
+        table([(key.replace("_", " "), str(value)) for key, value in told.items()], "field", "value")
+
+
+@user.command("list")
+@click.option("--organisation", help="Only this organisation and those below it.")
+@config_option
+@json_option
+@reported
+def list_(organisation: str | None, config: Path, as_json: bool) -> None:
+    """List users.
+
+    \b
+    cjsm user list
+    cjsm user list --organisation avon-police
+    """
+    suite = open_suite(config)
+
+    def look(view: View) -> list[dict[str, Any]]:
+        if organisation is None:
+            return [_told(view, account) for account in view.accounts()]
+        top = acts.organisation_of(view, organisation)
+        return [_told(view, account) for below in _below(view, top.id) for account in view.accounts_in(below)]
+
+    found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["user_id"]))
+    if as_json:
+        document(found)
+        return
+    columns = ("user_id", "address", "organisation", "kind", "status")
+    table([[str(told[column]) for column in columns] for told in found], *(c.replace("_", " ") for c in columns))
+
+
+def _below(view: View, organisation: OrganisationId) -> list[OrganisationId]:
+    return [organisation, *(found for child in view.children(organisation) for found in _below(view, child.id))]
+
+
+def _told(view: View, account: Account) -> dict[str, Any]:
+    return {
+        "user_id": account.user_id,
+        "address": acts.primary_address(view, account.id),
+        "name": f"{account.profile.first_name} {account.profile.last_name}",
+        "organisation": acts.path_of(view, account.organisation),
+        "kind": account.kind,
+        "status": states.display_name(account),
+        "roles": [
+            f"{held.role} of {acts.path_of(view, held.organisation) or 'the community'}"
+            for held in view.roles_of(account.id)
+        ],
+        "device_passwords": [known.name for known in account.device_passwords],
+        "quota": account.quota if account.kind is AccountKind.HOSTED else None,
+    }
