@@ -119,11 +119,15 @@ class Instance:
 
         :raises NotRunning: when none runs, or it has not written anything yet.
         """
-        self.pid()
+        pid = self.pid()
         try:
-            return msgspec.json.decode(self._status_file.read_bytes(), type=InstanceStatus)
+            found = msgspec.json.decode(self._status_file.read_bytes(), type=InstanceStatus)
         except (FileNotFoundError, msgspec.DecodeError):
             raise NotRunning from None
+        if found.pid != pid:
+            # A service that was killed left it.
+            raise NotRunning
+        return found
 
     def _written_pid(self) -> int:
         digits = self.pid_file.read_text(encoding="ascii").strip()

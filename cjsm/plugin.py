@@ -10,12 +10,15 @@ from zope.interface import implementer
 if TYPE_CHECKING:
     from cjsm.service import CjsmService
 
+#: The parts that a service may have.
+EVERYTHING = ("smtp", "pop3", "ldap", "delivery")
+
 
 @implementer(IServiceMaker, IPlugin)
 class Maker:
     """One ``twistd`` subcommand.
 
-    :param parts: of :data:`cjsm.service.EVERYTHING`.
+    :param parts: of :data:`EVERYTHING`.
     """
 
     def __init__(self, tapname: str, description: str, parts: Collection[str]) -> None:

@@ -33,9 +33,6 @@ from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.tls import ServerTls, TlsError, over_tls
 
-#: The parts that a service may have; the plug-ins choose.
-EVERYTHING = ("smtp", "pop3", "ldap", "delivery")
-
 _STATUS_EVERY = 5.0
 _FLUSH_EVERY = 1.0
 _READERS_EVERY = 60.0
@@ -105,7 +102,10 @@ class CjsmService(Service):
 
     def _give_up(self, problem: str, cure: str) -> None:
         self._log.critical("cannot start: {problem}; {cure}", problem=problem, cure=cure)
-        sys.stderr.write(f"cjsm: cannot start: {problem}\ncure: {cure}\n")
+        if sys.__stderr__ is not None:
+            # Not sys.stderr, which twistd may have turned into its log.
+            sys.__stderr__.write(f"cjsm: cannot start: {problem}\ncure: {cure}\n")
+            sys.__stderr__.flush()
         raise SystemExit(1)
 
     def _open(self) -> None:
@@ -118,6 +118,18 @@ class CjsmService(Service):
         self._warn_of_dates()
         self._suite = RunningSuite(settings, self._reactor)
         self._suite.start()
+        try:
+            self._begin()
+        except BaseException:
+            # Threads that wait for work would keep the process from ending.
+            self._suite.stop_threads()
+            raise
+        if self._instance is not None:
+            self._every(_STATUS_EVERY, self._write_status, now=True)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        self._log.info("started: {doors}", doors=", ".join(f"{name} on {_place(port)}" for name, port in self._ports))
+
+    def _begin(self) -> None:
         if "delivery" in self._parts:
             self._suite.stores.spool.own()
             self._suite.delivery.start()
@@ -127,10 +139,6 @@ class CjsmService(Service):
         self._listen()
         self._every(_FLUSH_EVERY, lambda: self._suite.stores.activity.flush())
         self._every(_READERS_EVERY, lambda: self._suite.stores.check_readers())
-        if self._instance is not None:
-            self._every(_STATUS_EVERY, self._write_status, now=True)
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
-        self._log.info("started: {doors}", doors=", ".join(f"{name} on {port.getHost()}" for name, port in self._ports))
 
     def _warn_of_dates(self) -> None:
         try:
@@ -167,13 +175,17 @@ class CjsmService(Service):
         if "ldap" in self._parts:
             base = names.of_suffix(settings.community.suffix)
             directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
-            self._door("ldaps", settings.ldap.ldaps, directory, implicit=True)
+            self._door("ldaps", settings.ldap.ldaps, directory, implicit=True, record_per_write=True)
 
-    def _door(self, name: str, where: str, factory: Any, *, implicit: bool) -> None:
+    def _door(
+        self, name: str, where: str, factory: Any, *, implicit: bool, record_per_write: bool = False
+    ) -> None:
         if not where:
             return
         self._factories[name] = factory
-        listening: IProtocolFactory = over_tls(factory, self._tls, self._reactor) if implicit else factory
+        listening: IProtocolFactory = factory
+        if implicit:
+            listening = over_tls(factory, self._tls, self._reactor, record_per_write=record_per_write)
         try:
             endpoint = serverFromString(self._reactor, where)
         except (ValueError, TypeError, KeyError) as error:

@@ -177,6 +177,11 @@ class RunningSuite(Suite):
         self.disk.start()
         self.kdf.start()
 
+    def stop_threads(self) -> None:
+        """Stop the threads after the work they have; stores are left as a crash would leave them."""
+        self.kdf.stop()
+        self.disk.stop()
+
     def stop(self) -> "Deferred[None]":
         """Fire when everything is written and closed."""
         return Deferred.fromCoroutine(self._stop())

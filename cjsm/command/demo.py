@@ -1,6 +1,7 @@
 """``cjsm demo``: a whole community on this computer, with people to sign in as."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,8 @@ _DOORS = {"submissions": 465, "submission": 587, "relay": None, "pop3s": 995, "l
 _SECTION = {"submissions": "smtp", "submission": "smtp", "pop3s": "pop3", "ldaps": "ldap"}
 _STARTING = 60.0
 _STOPPING = 20.0
+#: Columns of a terminal that takes the whole table of people.
+_WIDE = 160
 
 
 @click.command()
@@ -94,7 +97,7 @@ def _prepare(home: Path, config: Path, port_base: int) -> Settings:
         "smtp.host_name": _HOST,
         **listening,
     }
-    settings = initialise(config, values, (_HOST, "127.0.0.1", "::1"))
+    settings = initialise(config, values, _names())
     told = home / "demo.json"
     accounts: list[DemoAccount]
     if told.exists():
@@ -105,6 +108,12 @@ def _prepare(home: Path, config: Path, port_base: int) -> Settings:
         wait(suite.stores.close())
     _write(told, _document(settings, config, ports, accounts))
     return configuration.load(config)
+
+
+def _names() -> tuple[str, ...]:
+    """Return the names of the demo's certificate: some clients put the machine's own name for ``localhost``."""
+    machine = {socket.gethostname(), socket.getfqdn()} - {_HOST, ""}
+    return (_HOST, *sorted(machine), "127.0.0.1", "::1")
 
 
 def _document(
@@ -179,21 +188,21 @@ def _stay(service: "subprocess.Popen[bytes]") -> None:
 
 def _show(home: Path) -> None:
     told = msgspec.json.decode((home / "demo.json").read_bytes())
-    rows = [
-        (
-            account["user_id"],
-            account["address"],
-            ", ".join(f"{held['role']} of {held['organisation'] or 'all'}" for held in account["roles"]),
-            account["password"],
-            account["device_password"],
-        )
-        for account in told["accounts"]
-    ]
-    table(rows, "user ID", "address", "roles", "password", "device password", title=f"People of {told['suffix']}")
-    console.print(f"Everything again, for programs: {home / 'demo.json'}\n", soft_wrap=True)
+    wide = console.width >= _WIDE
+    columns = ("user ID", "address", "roles", "password", "device password")
+    rows = [dict(zip(columns, _row(account), strict=True)) for account in told["accounts"]]
+    shown = columns if wide else ("user ID", "roles", "password")
+    table([[row[each] for each in shown] for row in rows], *shown, title=f"People of {told['suffix']}")
+    more = "Everything again" if wide else "Addresses, device passwords and everything again"
+    console.print(f"{more}, for programs: {home / 'demo.json'}\n", soft_wrap=True)
     for title, line in _recipes(told):
         console.print(f"[bold]{title}[/]")
         console.print(line + "\n", soft_wrap=True, markup=False)
+
+
+def _row(account: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    roles = ", ".join(f"{held['role']} of {held['organisation'] or 'all'}" for held in account["roles"])
+    return account["user_id"], account["address"], roles, account["password"], account["device_password"]
 
 
 def _recipes(told: dict[str, Any]) -> list[tuple[str, str]]:

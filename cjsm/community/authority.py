@@ -174,9 +174,9 @@ def may_grant(view: View, actor: AccountId | None, role: Role, organisation: Org
     permission = may(view, actor, Action.GRANT_ROLE, organisation)
     if not permission.allowed or actor is OPERATOR:
         return permission
-    if role in COMMUNITY_ROLES or organisation is None:
-        if not any(_administers_all(found) for found in view.roles_of(actor)):
-            return Permission(False, "only a community administrator gives this role")
+    of_all = role in COMMUNITY_ROLES or organisation is None
+    if of_all and not any(_administers_all(found) for found in view.roles_of(actor)):
+        return Permission(False, "only a community administrator gives this role")
     return permission
 
 

@@ -1,4 +1,4 @@
-"""A community held in memory: the :class:`~cjsm.community.view.View` of simulations, generated communities and tests."""
+"""A community held in memory: the :class:`~cjsm.community.view.View` of simulations and generated communities."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cjsm.ldap.grammar.framing import Framer
-from cjsm.wire.connections import Admission, ConnectionLimits, Refusal
+from cjsm.wire.connections import Admission, ConnectionLimits, Refusal, arrived
 from cjsm.wire.timing import Timer
 
 MESSAGES_IN_A_TURN = 16
@@ -131,7 +131,7 @@ class MessageConnection(Protocol):
     def connectionMade(self) -> None:
         """See :class:`Protocol`."""
         self._transport = self.transport
-        self.source = str(getattr(self._transport.getPeer(), "host", ""))
+        self.source = arrived(self._transport)
         place = self._limits.admit(self.source)
         if isinstance(place, Refusal):
             self._log.info("connection refused: {why}", why=place.value, source=self.source)

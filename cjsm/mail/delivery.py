@@ -241,7 +241,7 @@ class DeliveryWorker:
 
     def _next_try(self, claimed: Claimed) -> int:
         wait = self._settings.retry_first * 2 ** min(claimed.attempts, 16)
-        return int(self._clock()) + min(wait, self._settings.retry_most)
+        return int(self._clock() + min(wait, self._settings.retry_most))
 
     async def _wait(self) -> None:
         self._pause = deferLater(self._reactor, self._settings.retry_first)

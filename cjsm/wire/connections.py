@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from enum import Enum
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 
 
 class Refusal(Enum):
@@ -107,3 +108,12 @@ def _decrease(counts: Counter[Hashable], key: Hashable) -> None:
     counts[key] -= 1
     if not counts[key]:
         del counts[key]
+
+
+def arrived(transport: Any) -> str:
+    """Return the address of a new connection's peer; small answers leave at once from now on."""
+    no_delay = getattr(transport, "setTcpNoDelay", None)
+    if no_delay is not None:
+        # A client waits for each answer: Nagle's algorithm would hold every second small one back.
+        no_delay(True)
+    return str(getattr(transport.getPeer(), "host", ""))

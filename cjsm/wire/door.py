@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cjsm.wire.connections import Admission, ConnectionLimits, Refusal
+from cjsm.wire.connections import Admission, ConnectionLimits, Refusal, arrived
 from cjsm.wire.lines import Line, LineReader
 from cjsm.wire.timing import Timer
 from cjsm.wire.tls import ServerTls
@@ -172,7 +172,7 @@ class LineDoor(Protocol):
     def connectionMade(self) -> None:
         """See :class:`Protocol`."""
         self._transport = self.transport
-        self.source = str(getattr(self._transport.getPeer(), "host", ""))
+        self.source = arrived(self._transport)
         place = self._limits.admit(self.source)
         if isinstance(place, Refusal):
             self._turn_away(place)

@@ -10,13 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
-    IListeningPort,
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
     IReactorTime,
-    IStreamServerEndpoint,
     ITransport,
 )
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
@@ -56,7 +53,7 @@ class Negotiated(Struct, frozen=True):
 class ServerTls:
     """A door's TLS. Connections made after :meth:`reload` show the new certificate, earlier ones go on as they are.
 
-    Give it to ``transport.startTLS``, :func:`over_tls` or :class:`TlsEndpoint`.
+    Give it to ``transport.startTLS`` or :func:`over_tls`.
 
     :param certificate: PEM file: the server's certificate, then those that link it to its authority.
     :param key: PEM file with its private key.
@@ -149,20 +146,17 @@ def negotiated(transport: ITransport) -> Negotiated | None:
     return Negotiated(handle.get_protocol_version_name(), cipher, handle.get_group_name())
 
 
-def over_tls(factory: IProtocolFactory, tls: ServerTls, clock: IReactorTime) -> TLSMemoryBIOFactory:
-    """Return *factory* behind implicit TLS."""
-    return TLSMemoryBIOFactory(tls, False, factory, clock)
+class _RecordPerWrite(TLSMemoryBIOFactory):
+    protocol = TLSMemoryBIOProtocol
 
 
-@implementer(IStreamServerEndpoint)
-class TlsEndpoint:
-    """Implicit TLS on any endpoint."""
+def over_tls(
+    factory: IProtocolFactory, tls: ServerTls, clock: IReactorTime, *, record_per_write: bool = False
+) -> TLSMemoryBIOFactory:
+    """Return *factory* behind implicit TLS.
 
-    def __init__(self, endpoint: IStreamServerEndpoint, tls: ServerTls, clock: IReactorTime) -> None:
-        self._endpoint = endpoint
-        self._tls = tls
-        self._clock = clock
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen; see :class:`IStreamServerEndpoint`."""
-        return self._endpoint.listen(over_tls(protocolFactory, self._tls, self._clock))
+    :param record_per_write: send what is written in one call as TLS records of its own. For clients that wait on
+        their socket while their TLS library already holds the rest of a record.
+    """
+    made = _RecordPerWrite if record_per_write else TLSMemoryBIOFactory
+    return made(tls, False, factory, clock)

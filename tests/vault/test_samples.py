@@ -125,6 +125,10 @@ def test_every_octet_counts(name: str, secrets: ServiceSecrets) -> None:
         changed = bytearray(kept[name])
         changed[place] ^= 0x01
         with pytest.raises((VaultError, msgspec.MsgspecError, UnicodeDecodeError)):
-            test_message(kept | {name: bytes(changed)}, secrets)
-            test_slots(kept | {name: bytes(changed)}, secrets)
-            test_envelope(kept | {name: bytes(changed)}, secrets)
+            _use_every_form(kept | {name: bytes(changed)}, secrets)
+
+
+def _use_every_form(kept: dict[str, bytes], secrets: ServiceSecrets) -> None:
+    test_message(kept, secrets)
+    test_slots(kept, secrets)
+    test_envelope(kept, secrets)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IStreamServerEndpoint
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface.verify import verifyObject
 
-from cjsm.wire.tls import Negotiated, ServerTls, TlsEndpoint, TlsError, negotiated, over_tls
+from cjsm.wire.tls import Negotiated, ServerTls, TlsError, negotiated, over_tls
 from tests.wire.support import certificate_files, client_connection, connected_over_tls, handshake
 
 
@@ -131,17 +131,8 @@ def test_negotiated_is_known_after_the_handshake_only(tmp_path: Path) -> None:
 
 
 def test_what_twisted_is_given(tmp_path: Path) -> None:
-    """Our objects are what Twisted's interfaces ask for, and an endpoint listens with TLS."""
-    tls, clock, listened = ServerTls(*certificate_files(tmp_path)), Clock(), []
-
-    class Listening:
-        def listen(self, protocolFactory: object) -> object:
-            listened.append(protocolFactory)
-            return None
-
-    endpoint = TlsEndpoint(Listening(), tls, clock)  # type: ignore[arg-type]  # a stand-in
+    """Our objects are what Twisted's interfaces ask for; a factory may ask for a TLS record for each write."""
+    tls, clock, factory = ServerTls(*certificate_files(tmp_path)), Clock(), Factory.forProtocol(Protocol)
     verifyObject(IOpenSSLServerConnectionCreator, tls)
-    verifyObject(IStreamServerEndpoint, endpoint)
-    endpoint.listen(Factory.forProtocol(Protocol))
-    assert isinstance(listened[0], TLSMemoryBIOFactory)
-    assert isinstance(over_tls(Factory.forProtocol(Protocol), tls, clock), TLSMemoryBIOFactory)
+    assert over_tls(factory, tls, clock).protocol is TLSMemoryBIOFactory.protocol
+    assert over_tls(factory, tls, clock, record_per_write=True).protocol is TLSMemoryBIOProtocol
