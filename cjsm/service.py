@@ -177,9 +177,7 @@ class CjsmService(Service):
             directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
             self._door("ldaps", settings.ldap.ldaps, directory, implicit=True, record_per_write=True)
 
-    def _door(
-        self, name: str, where: str, factory: Any, *, implicit: bool, record_per_write: bool = False
-    ) -> None:
+    def _door(self, name: str, where: str, factory: Any, *, implicit: bool, record_per_write: bool = False) -> None:
         if not where:
             return
         self._factories[name] = factory

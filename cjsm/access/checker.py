@@ -293,6 +293,4 @@ def open_system_slots(
 
     :raises NotAuthentic: when the secret is another.
     """
-    return {
-        slot.epoch: open_slot(slot, device.key(secret, slot.pepper, secrets.peppers)) for slot in known.slots
-    }
+    return {slot.epoch: open_slot(slot, device.key(secret, slot.pepper, secrets.peppers)) for slot in known.slots}

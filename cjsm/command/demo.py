@@ -82,9 +82,7 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
 
 def _prepare(home: Path, config: Path, port_base: int) -> Settings:
     ports = {door: port_base + above if above else None for door, above in _DOORS.items()}
-    listening = {
-        f"{_SECTION[door]}.{door}": f"tcp:{port}:interface=127.0.0.1" for door, port in ports.items() if port
-    }
+    listening = {f"{_SECTION[door]}.{door}": f"tcp:{port}:interface=127.0.0.1" for door, port in ports.items() if port}
     if config.exists():
         config.write_text(with_values(config.read_text(encoding="utf-8"), listening), encoding="utf-8")
     values = {

@@ -120,9 +120,7 @@ def _person(suite: Suite, told: dict[str, Any]) -> DemoAccount:
     password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(3))
     enrolment = suite.enrolment
     one_time = enrolled.one_time_password.encode()
-    device = wait(
-        enrolment.add_device(enrolment.by(), account.id, one_time, name="demo", protocols=acts.PROTOCOLS)
-    )
+    device = wait(enrolment.add_device(enrolment.by(), account.id, one_time, name="demo", protocols=acts.PROTOCOLS))
     wait(enrolment.set_password(enrolment.by(account.id), account.id, one_time, password.encode()))
     return DemoAccount(
         user_id=account.user_id,
@@ -168,9 +166,7 @@ def _grant(suite: Suite, enrolled: Enrolled, told: dict[str, Any]) -> DemoRole:
     def decide(view: View) -> Change:
         organisation = acts.organisation_of(view, where).id if where else None
         role = Role(told["role"])
-        assignment = RoleAssignment(
-            id=identifier, account=enrolled.account.id, role=role, organisation=organisation
-        )
+        assignment = RoleAssignment(id=identifier, account=enrolled.account.id, role=role, organisation=organisation)
         return acts.grant_role(view, by, assignment)
 
     wait(suite.stores.community.commit(by.act_id, decide))

@@ -25,7 +25,11 @@ def device() -> None:
 @click.argument("user")
 @click.argument("name")
 @click.option(
-    "--protocol", "protocols", type=click.Choice(acts.PROTOCOLS), multiple=True, default=acts.PROTOCOLS,
+    "--protocol",
+    "protocols",
+    type=click.Choice(acts.PROTOCOLS),
+    multiple=True,
+    default=acts.PROTOCOLS,
     help="What it is good for; may be repeated. Everything, when it is not given.",
 )
 @click.option("--days", type=click.IntRange(min=1), help="End after so many days.")

@@ -287,9 +287,7 @@ def set_life(view: View, by: By, account: AccountId, life: Life) -> Change:
     return Change(put=(made,), entry=_entry(view, by, f"user-{life.value}", "account", account, permission))
 
 
-def set_organisation_state(
-    view: View, by: By, organisation: OrganisationId, state: OrganisationState
-) -> Change:
+def set_organisation_state(view: View, by: By, organisation: OrganisationId, state: OrganisationState) -> Change:
     """Suspend, resume or delete an organisation; deleting needs it empty."""
     found = view.organisation(organisation)
     if found is None:

@@ -330,14 +330,4 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
 
 
 #: Every record that a community store holds under an identifier or name of its own.
-Record = (
-    Organisation
-    | Account
-    | AddressRecord
-    | RoleAssignment
-    | Domain
-    | Connection
-    | MailList
-    | SharedMailbox
-    | Job
-)
+Record = Organisation | Account | AddressRecord | RoleAssignment | Domain | Connection | MailList | SharedMailbox | Job

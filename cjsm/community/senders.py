@@ -135,6 +135,4 @@ def _sends_for(view: View, origin: AccountOrigin, mailbox: MailboxId) -> bool:
     shared = view.shared_mailbox(mailbox)
     if shared is None or organisation_state(view, shared.organisation) is not OrganisationState.ACTIVE:
         return False
-    return any(
-        member.account == origin.account and MailboxRight.SEND in member.rights for member in shared.members
-    )
+    return any(member.account == origin.account and MailboxRight.SEND in member.rights for member in shared.members)

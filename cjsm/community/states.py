@@ -74,8 +74,7 @@ def administers(view: View, account: AccountId, organisation: OrganisationId) ->
     """Whether the account is an administrator of the organisation, there or from above."""
     covering = {found.id for found in chain(view, organisation)}
     return any(
-        assignment.role in ADMINISTRATORS
-        and (assignment.organisation is None or assignment.organisation in covering)
+        assignment.role in ADMINISTRATORS and (assignment.organisation is None or assignment.organisation in covering)
         for assignment in view.roles_of(account)
     )
 

@@ -97,9 +97,7 @@ class Schedule:
 
     def _due(self, view: View) -> list[Job]:
         now = view.moment
-        return [
-            job for job in view.jobs() if job.kind in self._kinds and job.due <= now and job.claimed_until <= now
-        ]
+        return [job for job in view.jobs() if job.kind in self._kinds and job.due <= now and job.claimed_until <= now]
 
     async def _claim(self, job: Job) -> Job | None:
         claimed: list[Job] = []

@@ -21,9 +21,7 @@ from cjsm.vault.secrets import ServiceSecrets
 class EntryMaker:
     """Makes entries. Delivery ids are random and made here, once per message and mailbox."""
 
-    def __init__(
-        self, keys: IMailboxKeys, secrets: ServiceSecrets, *, entropy: Entropy, reactor: IReactorTime
-    ) -> None:
+    def __init__(self, keys: IMailboxKeys, secrets: ServiceSecrets, *, entropy: Entropy, reactor: IReactorTime) -> None:
         self._keys = keys
         self._secrets = secrets
         self._entropy = entropy

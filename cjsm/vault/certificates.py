@@ -81,9 +81,7 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in told]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         certificate = _usage(builder, authority=False).sign(self._key, hashes.SHA256())
         _write(key_file, _private_pem(key), 0o600)

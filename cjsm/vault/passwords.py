@@ -102,9 +102,7 @@ def verify_password(verifier: PasswordVerifier, secret: bytes, peppers: Versions
         raise WrongSecret
 
 
-def new_stretch(
-    peppers: Versions[bytes], *, memory: int, iterations: int, entropy: Entropy = os.urandom
-) -> Stretch:
+def new_stretch(peppers: Versions[bytes], *, memory: int, iterations: int, entropy: Entropy = os.urandom) -> Stretch:
     """Return fresh parameters for :func:`stretch`; *memory* in KiB."""
     salt = entropy(_SALT)
     return Stretch(suite=SUITE, pepper=peppers.number, salt=salt, memory=memory, iterations=iterations)

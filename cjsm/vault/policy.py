@@ -77,9 +77,7 @@ def _classes(password: str) -> int:
 def _is_common(folded: str) -> bool:
     """Whether it is a common password, one with digits and signs around it, a repetition or a run of keys."""
     core = folded.strip("0123456789!?.,*#$-_ ")
-    repeated = any(
-        len(folded) % size == 0 and folded == folded[:size] * (len(folded) // size) for size in range(1, 7)
-    )
+    repeated = any(len(folded) % size == 0 and folded == folded[:size] * (len(folded) // size) for size in range(1, 7))
     if repeated or any(folded in run or folded in run[::-1] for run in _RUNS):
         return True
     return folded in _common() or (core in _common() and len(folded) - len(core) < 6)

@@ -163,9 +163,7 @@ def test_changed_wrap(sealed: Sealed, secrets: ServiceSecrets, reader: Reader, c
 
 
 @pytest.mark.parametrize("change", ["body", "octets", "digest", "sealed", "no sealed"])
-def test_changed_wrap_with_good_signature(
-    sealed: Sealed, secrets: ServiceSecrets, reader: Reader, change: str
-) -> None:
+def test_changed_wrap_with_good_signature(sealed: Sealed, secrets: ServiceSecrets, reader: Reader, change: str) -> None:
     """Where even the signature was made again, the seal to the mailbox still binds what matters to a reader."""
     with pytest.raises(NotAuthentic):
         opened(resigned(sealed.wrap, secrets, **CHANGES[change]), secrets, reader)
@@ -206,9 +204,7 @@ def test_signature_comes_before_the_key(sealed: Sealed, secrets: ServiceSecrets)
 def test_another_generations_key(sealed: Sealed, secrets: ServiceSecrets) -> None:
     """Another seed does not open the wrap."""
     with pytest.raises(NotAuthentic):
-        open_wrap(
-            sealed.wrap, MAILBOX, 1, DELIVERY, acceptance=secrets.acceptance, key=PrivateKey(new_seed())
-        )
+        open_wrap(sealed.wrap, MAILBOX, 1, DELIVERY, acceptance=secrets.acceptance, key=PrivateKey(new_seed()))
 
 
 def test_swapped_bodies(secrets: ServiceSecrets, reader: Reader) -> None:

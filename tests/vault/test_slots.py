@@ -76,9 +76,7 @@ def test_authority_key_by_password_only() -> None:
     """No device password opens the key that recovery and grants use."""
     seed, known = new_account_key(ACCOUNT, 1, KeyUse.AUTHORITY)
     assert (known.use, known.public) == (KeyUse.AUTHORITY, PrivateKey(seed).public)
-    slot = wrap_slot(
-        seed, KEY, account=ACCOUNT, epoch=1, kind=SlotKind.PASSWORD, pepper=1, use=KeyUse.AUTHORITY
-    )
+    slot = wrap_slot(seed, KEY, account=ACCOUNT, epoch=1, kind=SlotKind.PASSWORD, pepper=1, use=KeyUse.AUTHORITY)
     assert open_slot(slot, KEY) == seed
     for kind in (SlotKind.DEVICE, SlotKind.ONE_TIME, SlotKind.RECOVERY):
         with pytest.raises(Malformed):

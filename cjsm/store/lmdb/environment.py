@@ -156,9 +156,7 @@ def number(value: int) -> bytes:
     return value.to_bytes(8, "big")
 
 
-def prefixed(
-    transaction: lmdb.Transaction, table: "lmdb._Database", prefix: bytes
-) -> Iterator[tuple[bytes, bytes]]:
+def prefixed(transaction: lmdb.Transaction, table: "lmdb._Database", prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the (key, value) pairs whose key begins with *prefix*, in order."""
     cursor = transaction.cursor(db=table)
     if cursor.set_range(prefix):

@@ -289,9 +289,7 @@ class LmdbSpool:
             sequence=sequence,
             attempts=progress.attempts,
             entry=msgspec.structs.replace(entry, body=bytes(body) if body is not None else None),
-            remaining=tuple(
-                delivery.delivery_id for delivery in entry.deliveries if delivery.delivery_id not in done
-            ),
+            remaining=tuple(delivery.delivery_id for delivery in entry.deliveries if delivery.delivery_id not in done),
         )
 
     def _progress(self, transaction: lmdb.Transaction, sequence: int) -> _Progress:
