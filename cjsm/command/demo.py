@@ -143,13 +143,13 @@ def _write(path: Path, value: dict[str, Any]) -> None:
 def _start(home: Path, config: Path, mark: Instance) -> "subprocess.Popen[bytes]":
     log = home / "service.log"
     log.touch(mode=0o600)
-    arguments = ["--nodaemon", "--pidfile=", f"--logfile={log}", "cjsm", "--config", str(config)]
+    arguments = ["--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", "cjsm", "--config", str(config)]
     complaints = home / "service.err"
-    with complaints.open("wb") as stderr:
+    with log.open("ab") as stdout, complaints.open("wb") as stderr:
         service = subprocess.Popen(
             [str(Path(sys.executable).parent / "twistd"), *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=stderr,
+            stdout=stdout,
             stderr=stderr,
             cwd=home,
             start_new_session=True,
