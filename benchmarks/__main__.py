@@ -1,0 +1,74 @@
+"""``benchmarks/run``: one command for everything, and one for each measurement."""
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import rich_click as click
+
+from benchmarks import memory as memory_of_one
+from benchmarks import report, smtp as smtp_beside_others
+from benchmarks.peers import postfix_dovecot
+
+_directory = click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(tempfile.gettempdir()) / "cjsm-benchmarks",
+    show_default=True,
+    help="Where both sides keep their files; used again when it is there.",
+)
+_json = click.option(
+    "--json", "document", type=click.Path(dir_okay=False, path_type=Path), help="Also write one JSON document."
+)
+
+
+def _say(line: str) -> None:
+    click.echo(f"{report.load_line()}   {line}")
+
+
+@click.group()
+def main() -> None:
+    """Measure this service. Machines are noisy: look at ratios, not at times.
+
+    \b
+    benchmarks/run smtp
+    benchmarks/run smtp --pairs 9 --everything --json result.json
+    benchmarks/run memory
+    """
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 99), help="Runs of each side.")
+@click.option("--everything", is_flag=True, help="Also 75 KB, 1 MB and ten recipients.")
+def smtp(directory: Path, document: Path | None, pairs: int, everything: bool) -> None:
+    """Mail accepted and readable, beside Postfix, LMTP and Dovecot (mail_crypt)."""
+    cure = postfix_dovecot.missing()
+    if cure:
+        click.echo(f"benchmarks/run: cannot compare: {cure}", err=True)
+        sys.exit(1)
+    before = report.machine()
+    comparisons = smtp_beside_others.compare(directory.resolve(), pairs, everything, _say)
+    click.echo()
+    for comparison in comparisons:
+        click.echo(comparison.line())
+    if document is not None:
+        report.write(document, comparisons, before)
+
+
+@main.command()
+@_directory
+@_json
+def memory(directory: Path, document: Path | None) -> None:
+    """One message of 25 MB in and out: memory, and the waits of a neighbour."""
+    costs = memory_of_one.measure(directory.resolve(), _say)
+    if document is not None:
+        told = {"machine": report.machine(), "costs": [asdict(cost) for cost in costs]}
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(prog_name="benchmarks/run")

@@ -1,0 +1,106 @@
+"""This service under load: a community of its own in a directory, made once, and the real twistd process."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import Person, Target
+from benchmarks.processes import running
+from cjsm.command.context import wait
+from cjsm.command.initialise import initialise
+from cjsm.community import acts
+from cjsm.community.identifiers import LENGTH, OrganisationId
+from cjsm.community.records import Organisation, Profile
+from cjsm.community.view import Change, View
+from cjsm.suite import Suite
+
+SUBMISSIONS, POP3S = 21465, 21995
+_SETTINGS = """\
+[community]
+suffix = "bench.test"
+[store]
+data_directory = "{home}/data"
+secrets_directory = "{home}/secrets"
+[tls]
+certificate = "{home}/tls/server.pem"
+key = "{home}/tls/server.key"
+authority = "{home}/tls/authority.pem"
+[connections]
+listed_networks = ["127.0.0.0/8"]
+per_account = 100
+[mail]
+quota = 1099511627776
+[smtp]
+host_name = "localhost"
+submissions = "tcp:{submissions}:interface=127.0.0.1"
+submission = ""
+[pop3]
+pop3s = "tcp:{pop3s}:interface=127.0.0.1"
+[ldap]
+ldaps = ""
+"""
+
+
+@contextmanager
+def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
+    """Run the service on *home* with so many people; yield the target and the process id."""
+    told = _community(home, people)
+    command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
+    target = Target(
+        name="ours",
+        authority=str(home / "tls" / "authority.pem"),
+        submissions=SUBMISSIONS,
+        pop3s=POP3S,
+        people=tuple(Person(**each) for each in told),
+    )
+    config = str(home / "cjsm.toml")
+    with running(
+        [*command, "cjsm", "--config", config], log=home / "service.log", ports=(SUBMISSIONS, POP3S)
+    ) as process:
+        yield target, process
+
+
+def _community(home: Path, people: int) -> list[dict[str, str]]:
+    told = home / "people.json"
+    if told.exists():
+        found: list[dict[str, str]] = json.loads(told.read_text())
+        return found
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "cjsm.toml"
+    config.write_text(_SETTINGS.format(home=home, submissions=SUBMISSIONS, pop3s=POP3S))
+    settings = initialise(config, {}, ("localhost", "127.0.0.1"))
+    suite = Suite(settings)
+    organisation = _organisation(suite)
+    made = [_person(suite, organisation, number) for number in range(people)]
+    wait(suite.stores.close())
+    told.write_text(json.dumps(made))
+    return made
+
+
+def _organisation(suite: Suite) -> OrganisationId:
+    by = suite.enrolment.by()
+    identifier = OrganisationId(b"\1" * LENGTH)
+
+    def decide(view: View) -> Change:
+        made = Organisation(id=identifier, parent=None, slug="bench", name="Bench", abbreviation="bench")
+        return acts.add_organisation(view, by, made)
+
+    wait(suite.stores.community.commit(by.act_id, decide))
+    return identifier
+
+
+def _person(suite: Suite, organisation: OrganisationId, number: int) -> dict[str, str]:
+    enrolment = suite.enrolment
+    profile = Profile(first_name=f"Person{number}", last_name="Bench")
+    user_id = f"person{number}.bench@bench"
+    enrolled: Any = wait(
+        enrolment.add_hosted(enrolment.by(), organisation, user_id, profile, suite.settings.mail.quota)
+    )
+    password = f"correct horse battery {number}"
+    identifier = enrolled.account.id
+    one_time = enrolled.one_time_password.encode()
+    wait(enrolment.set_password(enrolment.by(identifier), identifier, one_time, password.encode()))
+    return {"user_id": user_id, "address": enrolled.address, "password": password}

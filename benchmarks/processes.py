@@ -1,0 +1,82 @@
+"""Servers as processes: start one, wait for it, and see what it and its children use."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_STARTING = 30.0
+_STOPPING = 20.0
+
+
+@contextmanager
+def running(command: Sequence[str], *, log: Path, ports: Sequence[int]) -> Iterator[int]:
+    """Run *command* until the block ends; yield its process id once it listens on *ports*.
+
+    :raises RuntimeError: when it does not come up, with the end of its log.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        for port in ports:
+            _wait_for(port, process, log)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOPPING)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    ends = time.monotonic() + _STARTING
+    while time.monotonic() < ends and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def processor_seconds(*roots: int) -> float:
+    """Return user and system time of the processes *roots*, their descendants, and those that have ended."""
+    children: dict[int, list[int]] = {}
+    used: dict[int, float] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        children.setdefault(int(fields[1]), []).append(int(entry.name))
+        used[int(entry.name)] = sum(int(ticks) for ticks in fields[11:15]) / _TICK
+    waiting, total = list(roots), 0.0
+    while waiting:
+        process = waiting.pop()
+        total += used.get(process, 0.0)
+        waiting += children.get(process, [])
+    return total
+
+
+def resident_peak(process: int) -> int:
+    """Return the most memory that *process* has had resident, in octets."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise ProcessLookupError(process)
+
+
+def reset_resident_peak(process: int) -> int:
+    """Begin to look for the peak anew; return what is resident now, in octets."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
+    return resident_peak(process)
