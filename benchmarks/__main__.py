@@ -9,7 +9,8 @@ from pathlib import Path
 import rich_click as click
 
 from benchmarks import memory as memory_of_one
-from benchmarks import report, smtp as smtp_beside_others
+from benchmarks import report
+from benchmarks import smtp as smtp_beside_others
 from benchmarks.peers import postfix_dovecot
 
 _directory = click.option(

@@ -31,7 +31,7 @@ class Cost:
         longest, often = self.waits[-1] * 1000, self.waits[len(self.waits) * 99 // 100] * 1000
         return (
             f"{self.what:<28} memory +{self.memory / 2**20:5.1f} MiB (bar 16)   "
-            f"a neighbour's answer takes at most {longest:5.1f} ms (bar 50), 99 in 100 of {len(self.waits)} at most {often:.1f} ms"
+            f"a neighbour's answer takes at most {longest:5.1f} ms (bar 50), 99 in 100 at most {often:.1f} ms"
         )
 
 

@@ -35,9 +35,7 @@ class Comparison:
         """Return what people read."""
         ratios = self.ratios
         ours, theirs = (statistics.median(pair[side].rate for pair in self.pairs) for side in (0, 1))
-        spent, theirs_spent = (
-            statistics.median(pair[side].processor for pair in self.pairs) * 1000 for side in (0, 1)
-        )
+        spent, theirs_spent = (statistics.median(pair[side].processor for pair in self.pairs) * 1000 for side in (0, 1))
         middle = statistics.median(ratios)
         verdict = "reached" if middle >= self.bar else "NOT reached"
         return (

@@ -14,7 +14,7 @@ from cjsm.mail.submission import Submitted
 from cjsm.mail.turns import Turns
 from cjsm.store.interfaces import SpoolDelivery, SpoolEntry
 from cjsm.vault.message import encode_wrap
-from cjsm.vault.queue import seal_envelope
+from cjsm.vault.queue import EnvelopeSealer
 from cjsm.vault.secrets import ServiceSecrets
 
 
@@ -23,7 +23,8 @@ class EntryMaker:
 
     def __init__(self, keys: IMailboxKeys, secrets: ServiceSecrets, *, entropy: Entropy, reactor: IReactorTime) -> None:
         self._keys = keys
-        self._secrets = secrets
+        self._acceptance = secrets.acceptance
+        self._envelopes = EnvelopeSealer(secrets.queue_public.current, secrets.queue_public.number, entropy)
         self._entropy = entropy
         self._reactor = reactor
 
@@ -53,14 +54,13 @@ class EntryMaker:
                 (each.address, made.delivery_id) for each, made in zip(destinations, deliveries, strict=True)
             ),
         )
-        queue = self._secrets.queue_public
         return SpoolEntry(
             id=entry_id,
             accepted=now,
             body_id=body_id,
             sealed_octets=body.sealed_octets,
             summary=content.seal_summary(told.summary, body),
-            envelope=seal_envelope(queue.current, queue.number, entry_id, encode_envelope(envelope)),
+            envelope=self._envelopes.seal(entry_id, encode_envelope(envelope)),
             deliveries=deliveries,
             body=content.inline_body,
         )
@@ -84,7 +84,7 @@ class EntryMaker:
             DeliveryId(self._entropy(LENGTH)),
             to=public,
             prefix=prefix,
-            acceptance=self._secrets.acceptance,
+            acceptance=self._acceptance,
             moment=now,
         )
         return SpoolDelivery(

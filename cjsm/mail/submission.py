@@ -5,6 +5,7 @@ Everything else stays byte for byte.
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -34,7 +35,7 @@ def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str
     :param unique: what a Message-ID begins with where the message has none.
     :param now: the time of acceptance, in seconds since the epoch.
     """
-    date = format_datetime(datetime.fromtimestamp(int(now), UTC))
+    date = _date(int(now))
     message_id = header.first(b"message-id") or f"<{unique}@{host}>"
     added = "" if header.has(b"date") else f"Date: {date}\r\n"
     if not header.has(b"message-id"):
@@ -50,6 +51,12 @@ def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str
             octets=0,
         ),
     )
+
+
+@lru_cache(maxsize=4)
+def _date(now: int) -> str:
+    """Return a date-time (RFC 5322 §3.3); many messages share a second."""
+    return format_datetime(datetime.fromtimestamp(now, UTC))
 
 
 def _received(hop: Hop, queue_id: str, date: str) -> bytes:

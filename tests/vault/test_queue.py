@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cjsm.vault.errors import Malformed, MissingSecret, NotAuthentic, UnknownSuite
-from cjsm.vault.queue import open_envelope, seal_envelope
+from cjsm.vault.queue import EnvelopeSealer, open_envelope
 from cjsm.vault.secrets import ServiceSecrets, generate
 
 HELD = generate()
@@ -13,7 +13,7 @@ HELD = generate()
 
 def _sealed(secrets: ServiceSecrets, envelope: bytes = b"MAIL FROM:<jo@firm.cjsm.test>") -> bytes:
     public = secrets.queue_public
-    return seal_envelope(public.current, public.number, b"entry 1", envelope)
+    return EnvelopeSealer(public.current, public.number).seal(b"entry 1", envelope)
 
 
 @settings(deadline=None, max_examples=20)
@@ -21,6 +21,17 @@ def _sealed(secrets: ServiceSecrets, envelope: bytes = b"MAIL FROM:<jo@firm.cjsm
 def test_round_trip(envelope: bytes) -> None:
     """Delivery gets the envelope back."""
     assert open_envelope(HELD.queue, b"entry 1", _sealed(HELD, envelope)) == envelope
+
+
+def test_keys_are_renewed() -> None:
+    """Envelopes share a key for a while, not for ever; each opens, and no two look the same."""
+    public = HELD.queue_public
+    sealer = EnvelopeSealer(public.current, public.number)
+    sealed = [sealer.seal(bytes((number % 256,)), b"the same") for number in range(1_001)]
+    assert len({octets[:1_170] for octets in sealed}) == 2
+    assert len({octets[1_170:] for octets in sealed}) == 1_001
+    for number in (0, 999, 1_000):
+        assert open_envelope(HELD.queue, bytes((number % 256,)), sealed[number]) == b"the same"
 
 
 def test_anything_else_does_not_open() -> None:

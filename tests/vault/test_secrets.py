@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cjsm.vault.errors import MissingSecret
-from cjsm.vault.queue import open_envelope, seal_envelope
+from cjsm.vault.queue import EnvelopeSealer, open_envelope
 from cjsm.vault.secrets import DOORS, NAMES, ServiceSecrets, create, generate, load, rotate
 
 
@@ -50,7 +50,7 @@ def test_creating_again_changes_nothing(directory: Path) -> None:
 def test_rotation(directory: Path) -> None:
     """The new version makes, the old one still opens what it made."""
     old = load(directory)
-    sealed = seal_envelope(old.queue_public.current, old.queue_public.number, b"entry", b"envelope")
+    sealed = EnvelopeSealer(old.queue_public.current, old.queue_public.number).seal(b"entry", b"envelope")
     assert rotate(directory, "queue") == 2
     new = load(directory)
     assert (old.queue.number, new.queue.number, new.queue_public.number) == (1, 2, 2)
@@ -82,7 +82,7 @@ def test_doors_hold_public_halves(directory: Path) -> None:
     for name in ("queue", "community", "ledger"):
         (directory / f"{name}.1").unlink()
     doors = load(directory, DOORS)
-    sealed = seal_envelope(doors.queue_public.current, doors.queue_public.number, b"entry", b"envelope")
+    sealed = EnvelopeSealer(doors.queue_public.current, doors.queue_public.number).seal(b"entry", b"envelope")
     assert b"envelope" not in sealed
     assert doors.community_public.number == 1
     for absent in (doors.queue, doors.community, doors.ledger):

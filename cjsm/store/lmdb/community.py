@@ -15,7 +15,7 @@ from cjsm.store.encoding import encode
 from cjsm.store.interfaces import ICommunityStore
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
-from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, index_keys, stored_key
+from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, Remembered, index_keys, stored_key
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ class LmdbCommunityStore:
         self._suffix = suffix
         self._encode_entry = encode_entry
         self._clock = clock
+        self._remembered = Remembered()
 
     def read(self, function: Callable[[View], T]) -> "Deferred[T]":
         """See :class:`ICommunityStore`."""
@@ -62,7 +63,8 @@ class LmdbCommunityStore:
     def read_now(self, function: Callable[[View], T]) -> T:
         """See :class:`ICommunityStore`."""
         with self._environment.reading() as transaction:
-            return function(self._view(transaction))
+            moment = int(self._clock())
+            return function(LmdbView(self._environment, transaction, self._suffix, moment, self._remembered))
 
     def commit(self, act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
         """See :class:`ICommunityStore`."""

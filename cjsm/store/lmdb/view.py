@@ -1,7 +1,7 @@
 """The community's tables and indexes, and a :class:`~cjsm.community.view.View` straight over a transaction."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import lmdb
 
@@ -73,14 +73,43 @@ def index_keys(record: Record) -> list[bytes]:
             return []
 
 
-class LmdbView:
-    """A view for one slice: it ends with its transaction."""
+class Remembered:
+    """Records that were read, and index entries, while the community stays what it is: each change empties it."""
 
-    def __init__(self, environment: Environment, transaction: lmdb.Transaction, suffix: str, moment: int) -> None:
+    def __init__(self, most: int = 50_000) -> None:
+        self.records: dict[tuple[type, bytes], Record | None] = {}
+        self.keys: dict[bytes, bytes | None] = {}
+        self._most = most
+        self._number = -1
+
+    def at(self, number: int) -> "Remembered":
+        """Return this, emptied when it remembers another state than *number* or too much."""
+        if number != self._number or len(self.records) + len(self.keys) > self._most:
+            self.records.clear()
+            self.keys.clear()
+            self._number = number
+        return self
+
+
+class LmdbView:
+    """A view for one slice: it ends with its transaction.
+
+    :param remembered: may be filled and used; None in a transaction that writes.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        transaction: lmdb.Transaction,
+        suffix: str,
+        moment: int,
+        remembered: Remembered | None = None,
+    ) -> None:
         self._environment = environment
         self._transaction = transaction
         self.suffix = suffix
         self.moment = moment
+        self._remembered = remembered.at(self.number) if remembered is not None else Remembered()
 
     @property
     def number(self) -> int:
@@ -89,16 +118,27 @@ class LmdbView:
 
     def one(self, kind: type[Kept], key: bytes) -> Kept | None:
         """Return the record of *kind* under its own key."""
-        stored = self._transaction.get(key, db=self._environment.table(TABLES[kind]))
-        return decode(bytes(stored), kind) if stored is not None else None
+        records = self._remembered.records
+        try:
+            found: Any = records[kind, key]
+        except KeyError:
+            stored = self._transaction.get(key, db=self._environment.table(TABLES[kind]))
+            found = records[kind, key] = decode(bytes(stored), kind) if stored is not None else None
+        record: Kept | None = found
+        return record
 
     def _all(self, kind: type[Kept]) -> Iterator[Kept]:
         for _, stored in prefixed(self._transaction, self._environment.table(TABLES[kind]), b""):
             yield decode(stored, kind)
 
     def _indexed(self, kind: type[Kept], key: bytes) -> Kept | None:
-        found = self._transaction.get(key, db=self._environment.table(INDEX))
-        return self.one(kind, bytes(found)) if found is not None else None
+        keys = self._remembered.keys
+        try:
+            found = keys[key]
+        except KeyError:
+            stored = self._transaction.get(key, db=self._environment.table(INDEX))
+            found = keys[key] = bytes(stored) if stored is not None else None
+        return self.one(kind, found) if found is not None else None
 
     def _under(self, kind: type[Kept], prefix: bytes) -> Iterator[Kept]:
         for _, key in prefixed(self._transaction, self._environment.table(INDEX), prefix):

@@ -14,7 +14,7 @@ from cjsm.vault.encoding import SUITE
 from cjsm.vault.hybrid import PrivateKey, PublicKey
 from cjsm.vault.mailboxes import grant, new_generation
 from cjsm.vault.message import MessageSealer, Summary, encode_wrap
-from cjsm.vault.queue import seal_envelope
+from cjsm.vault.queue import EnvelopeSealer
 from cjsm.vault.recovery import release, wrap_for_recovery
 from cjsm.vault.secrets import NAMES, ServiceSecrets
 from cjsm.vault.slots import KeyUse, SlotKind, new_account_key, wrap_slot
@@ -93,6 +93,7 @@ def samples() -> dict[str, bytes]:
         counter_number=1,
         counter_to=PublicKey(counter.public),
     )
+    envelopes = EnvelopeSealer(secrets.queue_public.current, 1, Counter(b"envelope"))
     return {
         "mail seed": mail_seed,
         "authority seed": authority_seed,
@@ -136,7 +137,7 @@ def samples() -> dict[str, bytes]:
         "body": body,
         "summary": sealer.seal_summary(SUMMARY),
         "long body digest": hashlib.sha256(long_body()).digest(),
-        "envelope": seal_envelope(secrets.queue_public.current, 1, b"sample entry", ENVELOPE),
+        "envelope": envelopes.seal(b"sample entry", ENVELOPE),
         "chain": advance(advance(START, 1, 60, DELIVERY, 1), 2, 70, DELIVERY, 1),
         "failure tag": tags.failure_tag(secrets.cache.current, ACCOUNT, PASSWORD).to_bytes(2, "big"),
         "unknown subject": tags.unknown_subject(secrets.cache.current, "jo.smith@avon"),
