@@ -1,0 +1,39 @@
+"""What all tests share: hypothesis profiles, programs that may be missing, and one running community."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.running import Community
+
+settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", parent=settings.get_profile("usual"), max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Return the path of a program by name; a missing one is a failure in CI, else the test is skipped by name."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name)
+        if found is None:
+            cure = f"{name} is not installed; script/test, run as root on Debian, installs it"
+            if os.environ.get("CI") == "true":
+                pytest.fail(cure)
+            pytest.skip(cure)
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def community(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Community]:
+    """A demonstration community that runs for the whole session."""
+    running = Community(tmp_path_factory.mktemp("community") / "demo")
+    running.make()
+    yield running
+    running.stop()

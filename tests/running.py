@@ -1,0 +1,197 @@
+"""A real community in a directory: made by ``cjsm demo``, run by twistd, spoken to by Python's own clients."""
+
+import json
+import os
+import poplib
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_BIN = Path(sys.executable).parent
+_WAIT = 60.0
+
+
+def free_port_base() -> int:
+    """Return a port base of which no door's port is taken."""
+    for base in range(30_000, 60_000, 1_100):
+        if all(_is_free(base + door) for door in (465, 587, 636, 995)):
+            return base
+    raise RuntimeError("no ports are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+class Community:
+    """The demonstration community in *directory*."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port_base = free_port_base()
+        self.told: dict[str, Any] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make it, and run it."""
+        done = subprocess.run(
+            [_BIN / "cjsm", "demo", "--directory", self.directory, "--port-base", str(self.port_base), "--detach"],
+            capture_output=True,
+            text=True,
+            timeout=_WAIT,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.told = json.loads((self.directory / "demo.json").read_text())
+
+    @property
+    def config(self) -> str:
+        """The settings file."""
+        return str(self.told["config_file"])
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.told["data_directory"])
+
+    @property
+    def pid(self) -> int:
+        """The service's process id."""
+        return int(Path(self.told["pid_file"]).read_text())
+
+    def hosted(self) -> list[dict[str, Any]]:
+        """Return the people whose mail is kept here."""
+        return [account for account in self.told["accounts"] if account["kind"] == "hosted"]
+
+    def person(self, user_id: str) -> dict[str, Any]:
+        """Return one account of ``demo.json``."""
+        found: dict[str, Any] = next(each for each in self.told["accounts"] if each["user_id"] == user_id)
+        return found
+
+    def port(self, door: str) -> int:
+        """Return a door's port."""
+        return int(self.told["ports"][door])
+
+    def command(self, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run ``cjsm`` beside the service."""
+        environment = os.environ | {"CJSM_CONFIG": self.config}
+        return subprocess.run(
+            [_BIN / "cjsm", *arguments], input=typed, capture_output=True, text=True, timeout=_WAIT, env=environment
+        )
+
+    # The process
+
+    def start(self) -> None:
+        """Run the service again, after :meth:`kill` or :meth:`stop`."""
+        command = [_BIN / "twistd", "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", "cjsm", "-c", self.config]
+        with (self.directory / "service.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        ends = time.monotonic() + _WAIT
+        while time.monotonic() < ends and self._process.poll() is None:
+            if not _is_free(self.port("ldaps")):
+                return
+            time.sleep(0.02)
+        raise RuntimeError(self.log()[-2000:])
+
+    def kill(self) -> None:
+        """End the service as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the service in order."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        pid = self.pid
+        os.kill(pid, how)
+        if self._process is not None:
+            self._process.wait(_WAIT)
+            self._process = None
+            return
+        ends = time.monotonic() + _WAIT
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < ends:
+            time.sleep(0.02)
+
+    def log(self) -> str:
+        """Return what the service has logged."""
+        return (self.directory / "service.log").read_text(errors="replace")
+
+    # Clients
+
+    def tls(self) -> ssl.SSLContext:
+        """Return what trusts the community's authority, and nobody else."""
+        return ssl.create_default_context(cafile=self.told["ca_file"])
+
+    def smtp(self, account: dict[str, Any], timeout: float = 30) -> smtplib.SMTP_SSL:
+        """Return a session that is signed in."""
+        session = smtplib.SMTP_SSL("localhost", self.port("submissions"), context=self.tls(), timeout=timeout)
+        try:
+            session.login(account["user_id"], account["password"])
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def pop3(self, account: dict[str, Any], timeout: float = 30) -> poplib.POP3_SSL:
+        """Return a session that is signed in."""
+        session = poplib.POP3_SSL("localhost", self.port("pop3s"), context=self.tls(), timeout=timeout)
+        try:
+            session.user(account["user_id"])
+            session.pass_(account["password"])
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def send(self, sender: dict[str, Any], recipient: dict[str, Any], message: bytes) -> None:
+        """Send *message* over a session of its own."""
+        session = self.smtp(sender)
+        session.sendmail(sender["address"], [recipient["address"]], message)
+        session.quit()
+
+    def messages(self, account: dict[str, Any], at_least: int = 0) -> dict[str, bytes]:
+        """Return what is in a mailbox by unique-id, as soon as there are so many messages."""
+        ends = time.monotonic() + 30
+        while True:
+            session = self.pop3(account)
+            listed = [line.decode().split() for line in session.uidl()[1]]
+            if len(listed) >= at_least:
+                found = {unique: content(session, int(number)) for number, unique in listed}
+                session.quit()
+                return found
+            session.quit()
+            assert time.monotonic() < ends, f"{len(listed)} of {at_least} messages came"
+            time.sleep(0.05)
+
+    def empty(self, account: dict[str, Any]) -> None:
+        """Delete what is in a mailbox."""
+        session = self.pop3(account)
+        for number in range(1, session.stat()[0] + 1):
+            session.dele(number)
+        session.quit()
+
+
+def content(session: poplib.POP3, number: int) -> bytes:
+    """Return a message octet for octet."""
+    return b"".join(line + b"\r\n" for line in session.retr(number)[1])
+
+
+def without_trace(message: bytes) -> bytes:
+    """Return *message* without what the service put in front: Return-Path, then Received with its folded lines."""
+    path, rest = message.split(b"\r\n", 1)
+    assert path.startswith(b"Return-Path: <"), path
+    assert rest.startswith(b"Received: by "), rest[:60]
+    lines = rest.split(b"\r\n")
+    end = next(place for place, line in enumerate(lines[1:], 1) if not line.startswith(b"\t"))
+    return b"\r\n".join(lines[end:])
