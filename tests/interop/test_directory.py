@@ -66,8 +66,17 @@ def test_curl(community: Community, program: Program) -> None:
     account = community.person("jane.smith@avon")
     url = f"ldaps://localhost:{community.port('ldaps')}/{community.told['base_dn']}?cn,mail?sub?(sn=smi*)"
     done = subprocess.run(
-        [program("curl"), "-sS", "--max-time", "20", "--cacert", community.told["ca_file"]]
-        + ["-u", f"{account['user_id']}:{account['password']}", url],
+        [
+            program("curl"),
+            "-sS",
+            "--max-time",
+            "20",
+            "--cacert",
+            community.told["ca_file"],
+            "-u",
+            f"{account['user_id']}:{account['password']}",
+            url,
+        ],
         capture_output=True,
         text=True,
         timeout=30,

@@ -14,8 +14,16 @@ Program = Callable[[str], str]
 
 def _handshake(community: Community, openssl: str, door: str, *options: str) -> str:
     done = subprocess.run(
-        [openssl, "s_client", "-connect", f"localhost:{community.port(door)}"]
-        + ["-CAfile", community.told["ca_file"], "-verify_return_error", *options],
+        [
+            openssl,
+            "s_client",
+            "-connect",
+            f"localhost:{community.port(door)}",
+            "-CAfile",
+            community.told["ca_file"],
+            "-verify_return_error",
+            *options,
+        ],
         input="",
         capture_output=True,
         text=True,
