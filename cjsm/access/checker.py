@@ -1,8 +1,8 @@
 """The one credential checker behind every door.
 
 A password's way: the name is looked up, the secret's own shape picks the path (system-made: one HMAC; chosen by a
-person: cache, else bcrypt in the KDF pool), then states are asked. Unknown, wrong, locked and suspended take the same
-time and get the same words (community §7). Nothing here keeps a secret after it answered.
+person: cache, else bcrypt in the KDF pool), then states are asked again. Unknown, wrong, locked and suspended take the
+same time and get the same words (community §7). Nothing here keeps a secret after it answered.
 """
 
 from collections.abc import Callable
@@ -152,9 +152,12 @@ class Checker:
             login = LoginName.parse(name)
         except BadAddress:
             return _Candidate(unknown, None)
-        account = self._community.read_now(lambda view: find_account(view, login))
+        account, admitted = self._community.read_now(lambda view: _find(view, login))
         if account is None:
             return _Candidate(unknown, login.shared)
+        if not admitted:
+            # Takes the way of an unknown name, which no right password makes shorter or longer.
+            return _Candidate(account.id, login.shared)
         keys = None
         if account.keys:
             keys = keyring.decode(self._keys.get_now(account.id, account.keys), AccountKeys)
@@ -165,9 +168,10 @@ class Checker:
         secret = device.parse(attempt.secret)
         if secret is not None:
             return self._match_system_secret(candidate, secret, attempt)
-        closed = self._is_closed(candidate.subject, source)
-        matched = await self._match_password(candidate, attempt)
-        return None if closed else matched
+        if self._is_closed(candidate.subject, source):
+            # Nothing is verified, so that trying again from here shows nothing of what was tried.
+            candidate = _Candidate(candidate.subject, candidate.shared_name)
+        return await self._match_password(candidate, attempt)
 
     def _match_system_secret(
         self, candidate: _Candidate, secret: device.SystemSecret, attempt: LoginAttempt
@@ -253,8 +257,8 @@ class Checker:
             self._log.warn("source closed for {who} after {count} failures", who=who, count=len(failures.tags))
 
     async def _succeeded(self, account: Account, matched: _Matched, attempt: LoginAttempt, source: str) -> None:
-        """Ask the states, after the secret was verified so that refusals take the same time."""
-        if not self._community.read_now(lambda view: may_sign_in(view, account)):
+        """Ask the states again: they may have changed while the password was stretched."""
+        if not self._community.read_now(lambda view: _still_admitted(view, account.id)):
             raise AccessRefused
         if matched.one_time:
             raise MustChoosePassword
@@ -273,6 +277,17 @@ def find_account(view: View, login: LoginName) -> Account | None:
     if record is None or record.owner_kind is not OwnerKind.ACCOUNT:
         return None
     return view.account(AccountId(record.owner))
+
+
+def _find(view: View, login: LoginName) -> tuple[Account | None, bool]:
+    """Return the account and whether its states let somebody in."""
+    account = find_account(view, login)
+    return account, account is not None and may_sign_in(view, account)
+
+
+def _still_admitted(view: View, identifier: AccountId) -> bool:
+    account = view.account(identifier)
+    return account is not None and may_sign_in(view, account)
 
 
 def open_password_slots(keys: AccountKeys, secret: bytes, secrets: ServiceSecrets) -> dict[int, bytes]:

@@ -1,0 +1,275 @@
+"""A community with real stores on disk, cheap passwords and a clock that a test moves."""
+
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, execute
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from zope.interface import Interface
+
+from cjsm.access.checker import Checker, SignedIn
+from cjsm.access.enrolment import Enrolled, Enrolment
+from cjsm.access.interfaces import ILoginAttempt, IMaildrop, LoginAttempt
+from cjsm.access.keyring import AccountKeys, decode
+from cjsm.access.mailboxkeys import CurrentKeys
+from cjsm.access.maildrop import Maildrop
+from cjsm.access.realm import Realm
+from cjsm.community import acts
+from cjsm.community.identifiers import (
+    AccountId,
+    BodyId,
+    ConnectionId,
+    DeliveryId,
+    MailboxId,
+    OrganisationId,
+)
+from cjsm.community.records import Account, Connection, ConnectionKind, LedgerEntry, Organisation, Profile
+from cjsm.community.view import Change, View
+from cjsm.configuration import AccessSettings
+from cjsm.ledger.entries import decode_entry, encode_entry
+from cjsm.store.interfaces import Delivery
+from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.bodies import FileBodyStore
+from cjsm.store.lmdb.community import LmdbCommunityStore
+from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.keys import LmdbKeyStore
+from cjsm.store.lmdb.leases import Leases
+from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.vault import chain
+from cjsm.vault.message import MessageSealer, Summary, encode_wrap
+from cjsm.vault.secrets import generate
+
+T = TypeVar("T")
+
+MOMENT = 1_767_225_600
+PASSWORD = "violet tractor café lamp".encode()
+OTHER_PASSWORD = b"copper window nineteen oars"
+ORGANISATION = OrganisationId(b"avon police 0001")
+SETTINGS = AccessSettings(bcrypt_cost=4, argon2_memory=8, argon2_iterations=1)
+PROFILE = Profile(first_name="Jo", last_name="Ward")
+SECRETS = generate()
+_MAP = 16 << 20
+
+
+def now(answer: "Deferred[T] | Coroutine[Any, Any, T]") -> T:
+    """Return what *answer* fired with, or raise what it failed with; it must have fired already."""
+    deferred = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)
+    results: list[T] = []
+    failures: list[BaseException] = []
+    deferred.addCallbacks(results.append, lambda failure: failures.append(failure.value))
+    if failures:
+        raise failures[0]
+    (result,) = results
+    return result
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """Collect the texts that are logged meanwhile."""
+    texts: list[str] = []
+
+    def keep(event: LogEvent) -> None:
+        texts.append(f"{event['log_level'].name}: {formatEvent(event)}")
+
+    globalLogPublisher.addObserver(keep)
+    try:
+        yield texts
+    finally:
+        globalLogPublisher.removeObserver(keep)
+
+
+class InlinePool:
+    """A pool that derives at once and remembers for whom.
+
+    :ivar failure: comes instead of the next results.
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[str] = []
+        self.failure: Exception | None = None
+        self.before: Callable[[], object] = lambda: None
+
+    def run(self, source: str, derive: Callable[[], T]) -> "Deferred[T]":
+        self.sources.append(source)
+
+        def work() -> T:
+            if self.failure is not None:
+                raise self.failure
+            self.before()
+            return derive()
+
+        return execute(work)
+
+
+class House:
+    """Avon Police with its stores, checker, realm and enrolment."""
+
+    def __init__(self, directory: Path, settings: AccessSettings = SETTINGS) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.moment = float(MOMENT)
+        self.secrets = SECRETS
+        self.open()
+        self.commit(lambda view, by: acts.add_organisation(view, by, organisation()))
+
+    def clock(self) -> float:
+        return self.moment
+
+    def open(self) -> None:
+        """Open the stores, as a starting process does."""
+        disk = InlineDisk()
+        self.community = LmdbCommunityStore(
+            self.directory, disk, suffix="cjsm.test", map_size=_MAP, encode_entry=encode_entry, clock=self.clock
+        )
+        self.keys = LmdbKeyStore(self.directory, disk, map_size=_MAP)
+        self.activity = LmdbActivity(self.directory, disk, map_size=_MAP)
+        self.bodies = FileBodyStore(self.directory / "spool" / "bodies", disk)
+        self.mail = LmdbMailStore(
+            self.directory,
+            disk,
+            self.bodies,
+            Leases(self.directory / "run" / "leases"),
+            map_size=_MAP,
+            open_mailboxes=8,
+            advance=chain.advance,
+            anchor=self.activity.anchor,
+        )
+        self.pool = InlinePool()
+        stores: dict[str, Any] = {"community": self.community, "keys": self.keys, "secrets": self.secrets}
+        self.enrolment = Enrolment(self.settings, **stores, entropy=os.urandom, clock=self.clock)
+        self.checker = Checker(self.settings, **stores, activity=self.activity, kdf=self.pool, clock=self.clock)  # type: ignore[arg-type]
+        self.realm = Realm(**stores, activity=self.activity, mail=self.mail)
+        self.current = CurrentKeys(self.community, self.keys, self.secrets)
+
+    def close(self) -> None:
+        """Write everything and close the stores."""
+        now(self.activity.close())
+        now(self.keys.close())
+        now(self.community.close())
+        self.mail.close()
+
+    def commit(self, act: "Callable[[View, acts.By], Change]", reason: str = "") -> None:
+        by = self.enrolment.by(reason=reason)
+        now(self.community.commit(by.act_id, lambda view: act(view, by)))
+
+    def account(self, identifier: AccountId) -> Account:
+        found = self.community.read_now(lambda view: view.account(identifier))
+        assert found is not None
+        return found
+
+    def account_keys(self, identifier: AccountId) -> AccountKeys:
+        return decode(self.keys.get_now(identifier, self.account(identifier).keys), AccountKeys)
+
+    def entries(self) -> list[LedgerEntry]:
+        """The ledger."""
+        return [decode_entry(encoded) for _, encoded in now(self.community.entries(0, 1_000))]
+
+    # People
+
+    def add(self, name: str = "jo.ward") -> Enrolled:
+        """Add somebody who has a one-time password yet."""
+        return now(
+            self.enrolment.add_hosted(self.enrolment.by(), ORGANISATION, f"{name}@avon", PROFILE, 1 << 20),
+        )
+
+    def join(self, name: str = "jo.ward", password: bytes = PASSWORD) -> Account:
+        """Add somebody with a password of their own."""
+        enrolled = self.add(name)
+        self.choose(enrolled.account.id, enrolled.one_time_password.encode(), password)
+        return self.account(enrolled.account.id)
+
+    def choose(self, account: AccountId, current: bytes, chosen: bytes) -> None:
+        now(self.enrolment.set_password(self.enrolment.by(account), account, current, chosen))
+
+    def connect(self) -> None:
+        """Approve firm.co.uk for relayed members."""
+        link = Connection(
+            id=ConnectionId(b"connection 00001"),
+            organisation=ORGANISATION,
+            kind=ConnectionKind.SERVER,
+            name="firm",
+        )
+        self.commit(lambda view, by: acts.add_connection(view, by, link))
+        self.commit(lambda view, by: acts.add_domain(view, by, "firm.co.uk", link.id, listed_members_only=False))
+
+    # Signing in
+
+    def sign_in(
+        self,
+        name: str = "jo.ward@avon",
+        secret: bytes = PASSWORD,
+        *,
+        protocol: str = "pop3",
+        source: str = "192.0.2.1",
+    ) -> SignedIn:
+        attempt = LoginAttempt(name, secret, protocol=protocol, source=source)
+        assert ILoginAttempt.providedBy(attempt)
+        return now(self.checker.requestAvatarId(attempt))
+
+    def avatar(self, signed_in: SignedIn, interface: type[Interface]) -> tuple[Any, Callable[[], None]]:
+        found, avatar, logout = now(self.realm.requestAvatar(signed_in, None, interface))
+        assert found is interface
+        assert interface.providedBy(avatar)
+        return avatar, logout
+
+    def maildrop(self, name: str = "jo.ward@avon", secret: bytes = PASSWORD) -> tuple[Maildrop, Callable[[], None]]:
+        return self.avatar(self.sign_in(name, secret), IMaildrop)
+
+    # Mail
+
+    def deliver(self, mailbox: MailboxId, content: bytes, *, prefix: bytes = b"", in_file: bool = False) -> Delivery:
+        """Seal *content* to the mailbox's newest generation and put it there."""
+        generation, public = self.current.current(mailbox)
+        sealer = MessageSealer(BodyId(os.urandom(16)))
+        sealed = sealer.write(content)
+        last, body = sealer.finish()
+        sealed += last
+        wrap = sealer.wrap(
+            mailbox,
+            generation,
+            DeliveryId(os.urandom(16)),
+            to=public,
+            prefix=prefix,
+            acceptance=self.secrets.acceptance,
+            moment=MOMENT,
+        )
+        if in_file:
+            writer = now(self.bodies.create(body.body_id))
+            writer.write(sealed)
+            now(writer.finish())
+        delivery = Delivery(
+            delivery_id=wrap.delivery_id,
+            spool_sequence=1,
+            generation=generation,
+            octets=wrap.octets,
+            body_id=body.body_id,
+            sealed_octets=len(sealed),
+            wrap=encode_wrap(wrap),
+            summary=sealer.seal_summary(Summary(sender="", to="", subject="", date="", octets=wrap.octets)),
+            body=None if in_file else sealed,
+        )
+        now(self.mail.deliver(mailbox, [delivery], 0))
+        return delivery
+
+    def home(self, mailbox: MailboxId) -> Path:
+        """Where a mailbox lies on disk."""
+        return self.directory / "mailboxes" / mailbox.hex()[:2] / mailbox.hex()
+
+
+def organisation() -> Organisation:
+    return Organisation(id=ORGANISATION, parent=None, slug="avon", name="Avon Police", abbreviation="avon")
+
+
+def read(drop: Maildrop, index: int) -> bytes:
+    """Read a whole message."""
+    reader = now(drop.open(index))
+    pieces = []
+    try:
+        while piece := now(reader.read()):
+            pieces.append(piece)
+    finally:
+        reader.close()
+    return b"".join(pieces)
