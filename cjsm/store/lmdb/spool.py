@@ -263,10 +263,15 @@ class LmdbSpool:
 
     def _due(self, transaction: lmdb.Transaction, limit: int, now: int) -> tuple[list[Claimed], int]:
         claimed: list[Claimed] = []
+        for sequence in sorted(sequence for sequence, until in list(self._claims.items()) if until <= now)[:limit]:
+            stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
+            if stored is not None:
+                claimed.append(self._claimed(transaction, sequence, bytes(stored)))
+        waiting = {entry.sequence for entry in claimed}
         while self._deferred and self._deferred[0][0] <= now and len(claimed) < limit:
             _, sequence = heapq.heappop(self._deferred)
             stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
-            if stored is not None and sequence not in self._claims:
+            if stored is not None and sequence not in waiting and sequence not in self._claims:
                 claimed.append(self._claimed(transaction, sequence, bytes(stored)))
         waiting = {sequence for _, sequence in self._deferred} | {entry.sequence for entry in claimed}
         up_to = self._claimed_up_to
@@ -276,7 +281,7 @@ class LmdbSpool:
                 if len(claimed) >= limit:
                     break
                 up_to = int.from_bytes(bytes(key), "big")
-                if up_to not in waiting:
+                if up_to not in waiting and up_to not in self._claims:
                     claimed.append(self._claimed(transaction, up_to, bytes(stored)))
         return claimed, up_to
 
@@ -299,16 +304,19 @@ class LmdbSpool:
     def done(self, progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
         """See :class:`ISpool`."""
 
-        def act(transaction: lmdb.Transaction) -> list[BodyId]:
-            released = []
+        def act(transaction: lmdb.Transaction) -> tuple[list[int], list[BodyId]]:
+            left, released = [], []
             for sequence, deliveries in progress:
                 body = self._done(transaction, sequence, set(deliveries))
                 if body is not None:
                     released.append(body)
-            return released
+                if transaction.get(number(sequence), db=self._table(_ENTRIES)) is None:
+                    left.append(sequence)
+            return left, released
 
-        def written(released: list[BodyId]) -> None:
-            for sequence, _ in progress:
+        def written(ended: tuple[list[int], list[BodyId]]) -> None:
+            left, released = ended
+            for sequence in left:
                 self._claims.pop(sequence, None)
             for body_id in released:
                 self._body_store.release(body_id)
