@@ -174,12 +174,7 @@ class LmdbMailStore:
         batch: Sequence[Delivery],
         low_water: int,
     ) -> Head:
-        delivered = environment.table(_DELIVERED)
-        fresh = [
-            delivery
-            for delivery in batch
-            if transaction.get(number(delivery.spool_sequence) + delivery.delivery_id, db=delivered) is None
-        ]
+        fresh = _fresh(transaction, environment, batch)
         self._keep_bodies(mailbox, fresh)
         state = _state(transaction, environment)
         head, usage = state.head, state.usage
@@ -373,6 +368,18 @@ def _state(transaction: lmdb.Transaction, environment: Environment) -> _State:
     return msgspec.msgpack.decode(stored, type=_State) if stored is not None else _State()
 
 
+def _fresh(transaction: lmdb.Transaction, environment: Environment, batch: Sequence[Delivery]) -> list[Delivery]:
+    """Return each delivery once that is neither here nor was: a repeated acceptance has another spool sequence."""
+    delivered, messages = environment.table(_DELIVERED), environment.table(_MESSAGES)
+    once = {delivery.delivery_id: delivery for delivery in reversed(batch)}
+    return [
+        delivery
+        for delivery in reversed(once.values())
+        if transaction.get(delivery.delivery_id, db=messages) is None
+        and transaction.get(number(delivery.spool_sequence) + delivery.delivery_id, db=delivered) is None
+    ]
+
+
 def _needs_pruning(transaction: lmdb.Transaction, environment: Environment, low_water: int) -> bool:
     cursor = transaction.cursor(db=environment.table(_DELIVERED))
     return cursor.first() and int.from_bytes(bytes(cursor.key()[:8]), "big") < low_water
@@ -421,7 +428,10 @@ def _sweep_orphans(environment: Environment, bodies: Path) -> None:
     def sweep(transaction: lmdb.Transaction) -> None:
         for path in found:
             name = path.name
-            known = len(name) == 32 and transaction.get(bytes.fromhex(name), db=environment.table(_MESSAGES))
+            try:
+                known = transaction.get(bytes.fromhex(name), db=environment.table(_MESSAGES)) is not None
+            except ValueError:
+                known = False
             if not known:
                 path.unlink(missing_ok=True)
 

@@ -1,0 +1,338 @@
+"""Mailboxes: every message once, in order, until it is deleted; an earlier state put back is noticed."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from zope.interface.verify import verifyObject
+
+from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.store.interfaces import (
+    Delivery,
+    Head,
+    IBodyReader,
+    IMailStore,
+    LeaseTaken,
+    Missing,
+    NewerStore,
+    Unavailable,
+    Usage,
+)
+from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.mailboxes import LmdbMailStore, _Message, _State
+from cjsm.store.lmdb.spool import LmdbSpool
+
+from ..support import (
+    MAILBOX,
+    MAP,
+    OTHER,
+    FailingDisk,
+    advance,
+    delivery,
+    entry,
+    identifier,
+    open_mailboxes,
+    open_spool,
+    put_body,
+    result,
+)
+
+STATE = bytes.fromhex("9283a8617070656e64656402a764656c6574656401a5636861696ec420" + "00" * 32)
+STATE += bytes.fromhex("82a86d6573736167657301a66f63746574730a")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LmdbMailStore]:
+    """A mail store that does its work at once."""
+    opened = open_mailboxes(tmp_path)
+    yield opened
+    opened.close()
+
+
+def ids(store: LmdbMailStore, mailbox: MailboxId = MAILBOX) -> list[bytes]:
+    """Delivery ids of the list, which must agree with its own head, chain and usage."""
+    found = result(store.list(mailbox))
+    assert [row.uid for row in found.rows] == sorted({row.uid for row in found.rows})
+    assert found.head.appended - found.head.deleted == len(found.rows)
+    if found.rows and not found.head.deleted:
+        chain = bytes(32)
+        for row in found.rows:
+            chain = advance(chain, row.uid, row.octets, row.delivery_id, row.generation)
+            assert row.chain == chain
+        assert found.head.chain == chain
+    octets = sum(row.octets for row in found.rows)
+    assert result(store.usage(mailbox)) == Usage(messages=len(found.rows), octets=octets)
+    return [row.delivery_id for row in found.rows]
+
+
+def test_interface(store: LmdbMailStore) -> None:
+    """It keeps to the contract."""
+    assert verifyObject(IMailStore, store)
+
+
+def test_kept_state() -> None:
+    """The head and usage are stored as they always were."""
+    state = _State(head=Head(appended=2, deleted=1), usage=Usage(messages=1, octets=10))
+    assert msgspec.msgpack.encode(state) == STATE
+    assert msgspec.msgpack.decode(STATE, type=_State) == state
+
+
+def test_kept_message(store: LmdbMailStore) -> None:
+    """A message's record has the fields, in the order, that it always had."""
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    with store._opened(MAILBOX) as environment, environment.reading() as transaction:
+        stored = transaction.get(delivery(1).delivery_id, db=environment.table("messages"))
+    row = {
+        "uid": 1,
+        "octets": 10,
+        "delivery_id": b"delivery 1......",
+        "generation": 1,
+        "flags": 0,
+        "chain": advance(bytes(32), 1, 10, b"delivery 1......", 1),
+    }
+    assert msgspec.msgpack.decode(stored) == [row, b"body 1..........", 6, True, b"wrap", b"summary"]
+    assert msgspec.msgpack.decode(stored, type=_Message).inline
+
+
+def test_empty(store: LmdbMailStore, tmp_path: Path) -> None:
+    """A mailbox nothing came to has no messages and no place on the disk."""
+    assert ids(store) == []
+    with pytest.raises(Missing):
+        result(store.open(MAILBOX, delivery(1).delivery_id))
+    assert not (tmp_path / "mailboxes").exists()
+
+
+def test_append_and_open(store: LmdbMailStore) -> None:
+    """Messages come in order over several pages, and open."""
+    for start in (1, 31, 61):
+        result(store.deliver(MAILBOX, [delivery(number) for number in range(start, start + 50)], 0))
+    assert ids(store) == [delivery(number).delivery_id for number in range(1, 111)]
+    message = result(store.open(MAILBOX, delivery(7).delivery_id))
+    assert verifyObject(IBodyReader, message.body)
+    assert (message.wrap, message.summary, message.body.octets) == (b"wrap", b"summary", 6)
+    assert result(message.body.read(2, 3)) == b"ale"
+
+
+@pytest.mark.parametrize("sequence", [1, 2])
+def test_exactly_once(store: LmdbMailStore, sequence: int) -> None:
+    """The same delivery again, in one batch or later, under the same spool sequence or another: one row."""
+    result(store.deliver(MAILBOX, [delivery(1), delivery(1, sequence=sequence)], 0))
+    assert ids(store) == [delivery(1).delivery_id]
+    result(store.deliver(MAILBOX, [delivery(1, sequence=sequence)], 0))
+    assert ids(store) == [delivery(1).delivery_id]
+
+
+def test_deleted_does_not_come_back(store: LmdbMailStore) -> None:
+    """A deleted message is not delivered again while the spool may still hand it out."""
+    result(store.deliver(MAILBOX, [delivery(1), delivery(2)], 0))
+    result(store.delete(MAILBOX, [delivery(1).delivery_id, delivery(9).delivery_id]))
+    result(store.deliver(MAILBOX, [delivery(1)], 1))
+    assert ids(store) == [delivery(2).delivery_id]
+    with pytest.raises(Missing):
+        result(store.open(MAILBOX, delivery(1).delivery_id))
+
+
+def test_prune(store: LmdbMailStore) -> None:
+    """Delivered ids below the low-water mark are forgotten, those above it not."""
+    result(store.deliver(MAILBOX, [delivery(number) for number in range(1, 6)], 0))
+    result(store.delete(MAILBOX, [delivery(number).delivery_id for number in range(1, 6)]))
+    assert result(store.prune(4)) == 1
+    with store._opened(MAILBOX) as environment, environment.reading() as transaction:
+        assert transaction.stat(environment.table("delivered"))["entries"] == 2
+    result(store.deliver(MAILBOX, [delivery(4), delivery(5)], 4))
+    assert ids(store) == []
+
+
+def test_large_bodies(store: LmdbMailStore, tmp_path: Path) -> None:
+    """One copy for all mailboxes that keep it; gone with the last."""
+    body_id = put_body(store._bodies, 1)
+    for mailbox in (MAILBOX, OTHER):
+        result(store.deliver(mailbox, [delivery(1, None)], 0))
+    assert store._bodies.path(body_id).stat().st_nlink == 3
+    result(store._bodies.release(body_id))
+    result(store.delete(MAILBOX, [delivery(1).delivery_id]))
+    body = result(store.open(OTHER, delivery(1).delivery_id)).body
+    assert result(body.read(0, 6)) == b"sealed"
+    body.close()
+    result(store.delete(OTHER, [delivery(1).delivery_id]))
+    assert not list((tmp_path / "mailboxes").glob("*/*/bodies/*"))
+
+
+def test_body_missing(store: LmdbMailStore) -> None:
+    """Without its body nothing of the batch is delivered."""
+    with pytest.raises(Missing):
+        result(store.deliver(MAILBOX, [delivery(1), delivery(2, None)], 0))
+    assert ids(store) == []
+
+
+def test_orphans_are_swept(tmp_path: Path) -> None:
+    """What a crash left between link and commit goes when the mailbox is opened; named bodies stay."""
+    store = open_mailboxes(tmp_path)
+    put_body(store._bodies, 1)
+    result(store.deliver(MAILBOX, [delivery(1, None)], 0))
+    store.close()
+    bodies = store._home(MAILBOX) / "bodies"
+    for name in (identifier("delivery", 2).hex(), identifier("delivery", 3).hex() + ".part", "z" * 32):
+        (bodies / name).write_bytes(b"left")
+    store = open_mailboxes(tmp_path)
+    assert ids(store) == [delivery(1).delivery_id]
+    assert [path.name for path in bodies.iterdir()] == [delivery(1).delivery_id.hex()]
+    store.close()
+
+
+def test_least_recently_used_is_closed(tmp_path: Path) -> None:
+    """No more mailboxes stay open than allowed; all can be read."""
+    store = open_mailboxes(tmp_path, most=2)
+    mailboxes = [MailboxId(identifier("box", number)) for number in range(6)]
+    for number, mailbox in enumerate(mailboxes):
+        result(store.deliver(mailbox, [delivery(number)], 0))
+        assert len(store._cache) <= 2
+    assert [ids(store, mailbox) for mailbox in mailboxes] == [[delivery(n).delivery_id] for n in range(6)]
+    assert list(store._cache) == mailboxes[-2:]
+    with store._opened(mailboxes[0]) as used:
+        for mailbox in mailboxes[1:]:
+            ids(store, mailbox)
+        assert used.read(lambda transaction: True)
+    store.close()
+
+
+def test_rollback_is_noticed(tmp_path: Path) -> None:
+    """A mailbox put back to an earlier copy has an older head than the one anchored away from it."""
+    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    store = open_mailboxes(tmp_path, anchor=activity.anchor)
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    home = store._home(MAILBOX)
+    store.close()
+    shutil.copy(home / "mailbox.mdb", tmp_path / "copy")
+    store = open_mailboxes(tmp_path, anchor=activity.anchor)
+    result(store.deliver(MAILBOX, [delivery(2)], 0))
+    result(store.delete(MAILBOX, [delivery(1).delivery_id]))
+    assert result(store.list(MAILBOX)).head == activity.anchored(MAILBOX)
+    store.close()
+    shutil.copy(tmp_path / "copy", home / "mailbox.mdb")
+    result(activity.close())
+    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    store = open_mailboxes(tmp_path)
+    head, anchored = result(store.list(MAILBOX)).head, activity.anchored(MAILBOX)
+    assert (head.appended, head.deleted, anchored.appended, anchored.deleted) == (1, 0, 2, 1)
+    store.close()
+    result(activity.close())
+
+
+def test_destroy(store: LmdbMailStore) -> None:
+    """Nothing stays of a destroyed mailbox."""
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    result(store.destroy(MAILBOX))
+    assert not store._home(MAILBOX).exists()
+    assert ids(store) == []
+
+
+def test_lease(store: LmdbMailStore) -> None:
+    """A maildrop is one session's; another member's is another."""
+    first = result(store.lease(MAILBOX, AccountId(b"a" * 16)))
+    with pytest.raises(LeaseTaken):
+        result(store.lease(MAILBOX, AccountId(b"a" * 16)))
+    result(store.lease(MAILBOX, AccountId(b"b" * 16)))
+    first.release()
+    assert result(store.lease(MAILBOX, AccountId(b"a" * 16))).fence > first.fence
+
+
+def test_newer_store(tmp_path: Path) -> None:
+    """A mailbox of a newer version is refused with what to do about it."""
+    store = open_mailboxes(tmp_path)
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    with store._opened(MAILBOX) as environment:
+        environment.write(lambda transaction: transaction.put(b"schema", b"\0\0\0\x02", db=environment.meta))
+    store.close()
+    store = open_mailboxes(tmp_path)
+    with pytest.raises(NewerStore, match="install that version"):
+        result(store.list(MAILBOX))
+    store.close()
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("failing", range(1, 5))
+def test_every_write_fails_once(tmp_path: Path, failing: int, after: bool) -> None:
+    """Whichever write fails, done or not: repeated, every message is there exactly once."""
+    store = open_mailboxes(tmp_path, FailingDisk(failing, after=after))
+    for number in range(1, 5):
+        try:
+            result(store.deliver(MAILBOX, [delivery(number)], 0))
+        except Unavailable:
+            result(store.deliver(MAILBOX, [delivery(number)], 0))
+    assert ids(store) == [delivery(number).delivery_id for number in range(1, 5)]
+    store.close()
+
+
+def _accept_and_deliver(home: Path, told: int, number: int) -> None:
+    """What the killed child does: accept, tell, deliver, note, for ever."""
+    spool, store = open_spool(home), open_mailboxes(home)
+    spool.own()
+    while True:
+        number += 1
+        body = None if number % 2 else b"sealed"
+        if body is None:
+            put_body(store._bodies, number)
+        result(spool.put(entry(number, body=body)))
+        os.write(told, number.to_bytes(8, "big"))
+        _drain(spool, store)
+
+
+def _drain(spool: LmdbSpool, store: LmdbMailStore) -> None:
+    for claim in result(spool.claim("worker", 100, 5000)):
+        made = claim.entry.deliveries[0]
+        one = Delivery(
+            delivery_id=made.delivery_id,
+            spool_sequence=claim.sequence,
+            generation=1,
+            octets=made.octets,
+            body_id=claim.entry.body_id,
+            sealed_octets=6,
+            wrap=made.wrap,
+            summary=b"",
+            body=claim.entry.body,
+        )
+        result(store.deliver(made.mailbox, [one], spool.low_water()))
+        result(spool.done([(claim.sequence, [made.delivery_id])]))
+
+
+def test_killed_at_any_step(tmp_path: Path) -> None:
+    """A process killed at random, ten times: what it promised is in the mailbox exactly once, with its body."""
+    promised: set[bytes] = set()
+    for turn in range(10):
+        reading, telling = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                _accept_and_deliver(tmp_path, telling, turn * 1000)
+            finally:
+                os._exit(1)
+        os.close(telling)
+        told = os.read(reading, 8)
+        time.sleep(0.005 + 0.007 * turn)
+        os.kill(pid, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        while more := os.read(reading, 65536):
+            told += more
+        os.close(reading)
+        numbers = [int.from_bytes(told[at : at + 8], "big") for at in range(0, len(told), 8)]
+        promised |= {entry(number).deliveries[0].delivery_id for number in numbers}
+    spool, store = open_spool(tmp_path), open_mailboxes(tmp_path)
+    spool.own()
+    _drain(spool, store)
+    found = ids(store)
+    assert len(found) == len(set(found))
+    assert promised <= set(found)
+    for delivery_id in found:
+        body = result(store.open(MAILBOX, delivery_id)).body  # type: ignore[arg-type]  # a delivery id
+        assert result(body.read(0, 6)) == b"sealed"
+        body.close()
+    assert (spool.status().entries, spool.waiting(MAILBOX)) == (0, 0)
+    store.close()
+    result(spool.close())
