@@ -103,6 +103,11 @@ class OpenedMailbox:
             opened = self._opened[generation] = self._open(generation)
         return opened
 
+    def forget(self) -> None:
+        """Forget every key; nothing more opens."""
+        self._opened.clear()
+        self._mail_keys.clear()
+
     def _open(self, generation: int) -> PrivateKey:
         version = self._community.read_now(lambda view: keys_version(view, self._mailbox))
         record = read_mailbox_keys(self._keys, self._mailbox, version)

@@ -78,7 +78,8 @@ class Maildrop:
         return self._mail.delete(self._mailbox, [self._rows[index].delivery_id for index in indexes])
 
     def release(self) -> None:
-        """Give the lease back; the session is over."""
+        """Forget the keys and give the lease back; the session is over."""
+        self._keys.forget()
         self._lease.release()
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred, execute
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface import Interface
@@ -166,6 +167,19 @@ class House:
     def entries(self) -> list[LedgerEntry]:
         """The ledger."""
         return [decode_entry(encoded) for _, encoded in now(self.community.entries(0, 1_000))]
+
+    def name_mailbox_keys(self, account: Account, version: int) -> None:
+        """Let the community name another version of a mailbox's keys."""
+
+        def act(view: View, by: acts.By) -> Change:
+            change = acts.set_locked(view, by, account.id, locked=False)
+            put = tuple(
+                msgspec.structs.replace(record, mailbox_keys=version) if isinstance(record, Account) else record
+                for record in change.put
+            )
+            return msgspec.structs.replace(change, put=put)
+
+        self.commit(act)
 
     # People
 
