@@ -30,7 +30,9 @@ def decode(stored: bytes, kind: type[Kept]) -> Kept:
     :raises NewerStore: when it was written by a newer version.
     :raises Damaged: when it is none.
     """
-    if not stored or stored[0] > VERSION:
+    if not stored:
+        raise Damaged(f"a stored {kind.__name__} is empty")
+    if stored[0] > VERSION:
         raise NewerStore("a record was written by a newer version of this software: install that version")
     decoder = _decoders.get(kind)
     if decoder is None:

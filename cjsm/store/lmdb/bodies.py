@@ -36,8 +36,10 @@ class FileBodyStore:
         path = self.path(body_id)
 
         def make() -> FileBodyWriter:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
+                if not path.parent.exists():
+                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    sync_directory(self._directory)
                 return FileBodyWriter(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path, self._disk)
             except OSError as error:
                 raise _unavailable(error) from error

@@ -41,8 +41,8 @@ class Environment:
             raise _cannot_open(path, error) from error
         try:
             self.meta = self._env.open_db(b"meta")
-            self._tables = {name: self._env.open_db(name.encode()) for name in tables}
             self._check_schema(schema)
+            self._tables = {name: self._env.open_db(name.encode()) for name in tables}
         except lmdb.Error as error:
             self._env.close()
             raise _cannot_open(path, error) from error
