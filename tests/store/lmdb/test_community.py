@@ -1,0 +1,65 @@
+"""The community's store: an act happens once, whole, and followers hear of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from zope.interface.verify import verifyObject
+
+from cjsm.community.identifiers import ActId, OrganisationId
+from cjsm.community.records import Organisation
+from cjsm.community.view import Change, View
+from cjsm.store.interfaces import ICommunityStore
+from cjsm.store.lmdb.community import LmdbCommunityStore
+from cjsm.store.lmdb.disk import InlineDisk
+
+from ..support import MAP, Clock, identifier, result
+
+COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", name="Court")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LmdbCommunityStore]:
+    """An empty community."""
+    opened = LmdbCommunityStore(
+        tmp_path, InlineDisk(), suffix="cjsm.test", map_size=MAP, encode_entry=lambda entry: b"entry", clock=Clock()
+    )
+    yield opened
+    result(opened.close())
+
+
+def act(number: int) -> ActId:
+    """An act's identifier."""
+    return ActId(identifier("act", number))
+
+
+def test_act_happens_once(store: LmdbCommunityStore) -> None:
+    """The same act again changes nothing; followers hear of it once."""
+    assert verifyObject(ICommunityStore, store)
+    for _ in range(2):
+        result(store.commit(act(1), lambda view: Change(put=(COURT,))))
+    assert store.number() == 1
+    assert store.changes(0) == [(1, "organisations", COURT.id)]
+    assert store.changes(1) == []
+    assert store.read_now(lambda view: view.organisation_below(None, "court")) == COURT
+
+
+def test_refused_act(store: LmdbCommunityStore) -> None:
+    """What the decision raises reaches the caller and nothing is written."""
+
+    def refuse(view: View) -> Change:
+        raise PermissionError("no")
+
+    with pytest.raises(PermissionError):
+        result(store.commit(act(1), refuse))
+    assert (store.number(), result(store.entries(0, 10))) == (0, [])
+
+
+def test_indexes_follow(store: LmdbCommunityStore) -> None:
+    """A removed record is found by no index."""
+    result(store.commit(act(1), lambda view: Change(put=(COURT,))))
+    result(store.commit(act(2), lambda view: Change(removed=(COURT,))))
+    assert store.read_now(lambda view: (view.organisation_below(None, "court"), list(view.children(None)))) == (
+        None,
+        [],
+    )
