@@ -32,7 +32,7 @@ from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.slots import open_slot
 
 #: The one door behind which mail is opened; the others need no key.
-_OPENS_MAIL = "pop3"
+OPENS_MAIL = "pop3"
 
 
 class SignedIn:
@@ -189,7 +189,7 @@ class Checker:
         }
         for known in keys.devices:
             if known.id in allowed and self._fits(known, secret, now):
-                opened = open_system_slots(known, secret, self._secrets) if attempt.protocol == _OPENS_MAIL else None
+                opened = open_system_slots(known, secret, self._secrets) if attempt.protocol == OPENS_MAIL else None
                 return _Matched(known.id, opened)
         return None
 
@@ -212,7 +212,7 @@ class Checker:
         cache_key = self._secrets.cache.current
         version = candidate.account.keys if candidate.account is not None else 0
         tag = tags.verification_tag(cache_key, candidate.subject, version, attempt.secret)
-        opens_mail = attempt.protocol == _OPENS_MAIL
+        opens_mail = attempt.protocol == OPENS_MAIL
         remembered = self._cache.recall(tag, self._clock())
         if remembered is not None and not opens_mail:
             return _Matched()

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.access import keyring
-from cjsm.access.checker import open_password_slots, open_system_slots
+from cjsm.access.checker import OPENS_MAIL, open_password_slots, open_system_slots
 from cjsm.access.errors import AccessRefused
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
 from cjsm.community import acts
@@ -181,7 +181,7 @@ class Enrolment:
 
         Mail stays readable: the mail key is wrapped again under the new password.
 
-        :raises AccessRefused: when *current* is not a working secret of the account.
+        :raises AccessRefused: when *current* is not a working secret of the account, or opens no mail.
         :raises BadPassword: when *chosen* is not acceptable.
         """
         found, keys = self._read(account)
@@ -224,7 +224,8 @@ class Enrolment:
             id=identifier, name=name, protocols=protocols, created=int(self._clock()), expires=expires
         )
         self._community.read_now(lambda view: acts.add_device_password(view, by, account, password, keys=0))
-        known, typed = self._new_secret(account, SecretKind.DEVICE, SlotKind.DEVICE, identifier, mail_keys, expires)
+        slots = mail_keys if OPENS_MAIL in protocols else {}
+        known, typed = self._new_secret(account, SecretKind.DEVICE, SlotKind.DEVICE, identifier, slots, expires)
         version = await self._write(account, msgspec.structs.replace(keys, devices=(*keys.devices, known)))
         await self._community.commit(
             by.act_id, lambda view: acts.add_device_password(view, by, account, password, keys=version)
@@ -285,7 +286,8 @@ class Enrolment:
     def _usable(self, account: Account, keys: AccountKeys) -> list[SystemSecretKeys]:
         now = self._clock()
         named = {known.id for known in account.device_passwords}
-        usable = [known for known in keys.devices if known.id in named]
+        # A device password without slots cannot hand the mail key on to another secret.
+        usable = [known for known in keys.devices if known.id in named and (known.slots or not keys.epochs)]
         if keys.one_time is not None:
             usable.append(keys.one_time)
         return [known for known in usable if known.expires is None or known.expires > now]

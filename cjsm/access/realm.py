@@ -40,11 +40,13 @@ class Session:
         self._account = signed_in.account
         self._secret = signed_in.secret
         self._seen = -1
+        used = (known for known in self._account.device_passwords if known.id == self._secret)
+        self._expires = any(known.expires is not None for known in used)
 
     def still_valid(self) -> bool:
-        """Look at the community only when it changed since the last time."""
+        """Look at the community only when it changed since the last time, or time alone may end the session."""
         number = self._community.number()
-        if number == self._seen:
+        if number == self._seen and not self._expires:
             return True
         if not self._community.read_now(self._holds):
             return False
