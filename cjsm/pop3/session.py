@@ -78,7 +78,7 @@ class Session:
     :param line_octets: most octets of a command, CRLF included (RFC 2449 §4).
     :param auth_octets: the same for ``AUTH`` and answers to challenges (RFC 5034 §4).
     :param failed_sign_ins: how many failures end the session.
-    :param bad_commands: how many lines that are no command, or not one of this state, end the session; wrong arguments do not count.
+    :param bad_commands: how many lines that are no command end the session; wrong arguments do not count.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Session:
         if isinstance(command, Malformed):
             return self._no(f"usage: {command.usage}")
         if type(command) not in TABLE[self.state] or (isinstance(command, Stls) and not self._stls):
-            return self._bad("not possible in this state")
+            return self._no("not possible in this state")
         return self._take(command)
 
     def _take(self, command: Command) -> list[Action]:
