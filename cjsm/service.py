@@ -26,7 +26,7 @@ from cjsm.instance import AlreadyRunning, DoorStatus, InstanceStatus
 from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
 from cjsm.smtp.server import SmtpFactory
-from cjsm.store.interfaces import CannotOpen, StoreError
+from cjsm.store.interfaces import StoreError
 from cjsm.suite import RunningSuite, instance
 from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
@@ -93,10 +93,8 @@ class CjsmService(Service):
         super().startService()
         try:
             self._open()
-        except (ConfigurationError, TlsError, MissingSecret, CannotOpen) as error:
+        except (ConfigurationError, TlsError, MissingSecret, StoreError) as error:
             self._give_up(str(error), error.cure)
-        except StoreError as error:
-            self._give_up(str(error), "see `cjsm check`")
         except AlreadyRunning as error:
             self._give_up(str(error), "stop it first, or name another settings file")
 

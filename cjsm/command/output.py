@@ -14,7 +14,7 @@ from cjsm.access.errors import AccessError
 from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
-from cjsm.store.interfaces import CannotOpen, StoreError
+from cjsm.store.interfaces import StoreError
 from cjsm.vault.errors import BadPassword, MissingSecret, VaultError
 from cjsm.wire.tls import TlsError
 
@@ -75,7 +75,7 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
         as_json = bool(options.get("as_json", False))
         try:
             return function(*arguments, **options)
-        except (Refused, CommunityError, ConfigurationError, CannotOpen, MissingSecret, TlsError) as error:
+        except (Refused, CommunityError, ConfigurationError, StoreError, MissingSecret, TlsError) as error:
             fail(str(error), error.cure, as_json=as_json)
         except BadPassword as error:
             fail(str(error), "choose another password", as_json=as_json)
@@ -85,7 +85,7 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
             fail("no service runs on this data directory", "start it: twistd cjsm --config FILE", as_json=as_json)
         except AlreadyRunning as error:
             fail(str(error), "stop it first", as_json=as_json)
-        except (StoreError, VaultError) as error:
+        except VaultError as error:
             fail(str(error), "see `cjsm check`", as_json=as_json)
         except PermissionError as error:
             fail(f"{error.filename}: {error.strerror}", "run this as the service's user, or as root", as_json=as_json)

@@ -33,7 +33,7 @@ def decode(stored: bytes, kind: type[Kept]) -> Kept:
     if not stored:
         raise Damaged(f"a stored {kind.__name__} is empty")
     if stored[0] > VERSION:
-        raise NewerStore("a record was written by a newer version of this software: install that version")
+        raise NewerStore("a record was written by a newer version of this software")
     decoder = _decoders.get(kind)
     if decoder is None:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)

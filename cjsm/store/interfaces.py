@@ -18,7 +18,12 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """Something a store could not do."""
+    """Something a store could not do.
+
+    :ivar cure: what to do about it.
+    """
+
+    cure = "see `cjsm check`"
 
 
 class Unavailable(StoreError):
@@ -35,12 +40,11 @@ class Unavailable(StoreError):
 class NewerStore(StoreError):
     """The store was written by a newer version of this software; nothing was touched."""
 
+    cure = "install that version again"
+
 
 class CannotOpen(StoreError):
-    """A store cannot be opened.
-
-    :ivar cure: what to do about it.
-    """
+    """A store cannot be opened."""
 
     def __init__(self, problem: str, cure: str) -> None:
         super().__init__(problem)

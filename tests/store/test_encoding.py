@@ -24,7 +24,7 @@ def test_kept_sample() -> None:
 
 def test_newer() -> None:
     """A newer version is refused with its cure."""
-    with pytest.raises(NewerStore, match="install that version"):
+    with pytest.raises(NewerStore, match="newer version"):
         decode(b"\x02" + SAMPLE[1:], Organisation)
 
 

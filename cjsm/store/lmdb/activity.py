@@ -6,6 +6,7 @@ from pathlib import Path
 import lmdb
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
 from cjsm.community.identifiers import MailboxId, SecretId
@@ -110,7 +111,10 @@ class LmdbActivity:
 
     def anchor(self, mailbox: MailboxId, head: Head) -> None:
         """See :class:`IActivity`."""
-        self._heads[mailbox] = head
+        known = self._heads.get(mailbox, head)
+        ahead = max(known, head, key=lambda each: each.appended)
+        # Answers of two threads may come in another order than they were committed.
+        self._heads[mailbox] = msgspec.structs.replace(ahead, deleted=max(known.deleted, head.deleted))
 
     def anchored(self, mailbox: MailboxId) -> Head:
         """See :class:`IActivity`."""
@@ -140,7 +144,12 @@ class LmdbActivity:
                 if self._heads.get(mailbox) == head:
                     del self._heads[mailbox]
 
-        return self._serial.run(lambda: self._environment.write(act)).addCallback(written)
+        def not_written(failure: TwistedFailure) -> TwistedFailure:
+            self._uses = uses | self._uses
+            self._networks = networks | self._networks
+            return failure
+
+        return self._serial.run(lambda: self._environment.write(act)).addCallbacks(written, not_written)
 
     def check_readers(self) -> None:
         """Clear what readers that died left."""

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from cjsm.store.lmdb.environment import sync_directory
 
 #: Octets gathered before the disk is troubled.
 _GATHERED = 512 * 1024
+#: Names of bodies; other files are not ours to sweep.
+_BODY = re.compile(r"[0-9a-f]{32}")
 
 
 @implementer(IBodyStore)
@@ -56,6 +59,8 @@ class FileBodyStore:
         def look() -> int:
             gone = 0
             for path in self._directory.glob("??/*"):
+                if not _BODY.fullmatch(path.name):
+                    continue
                 if path.stat().st_mtime < before and not known(BodyId(bytes.fromhex(path.name))):
                     path.unlink(missing_ok=True)
                     gone += 1

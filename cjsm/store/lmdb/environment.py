@@ -60,7 +60,7 @@ class Environment:
         elif int.from_bytes(stored, "big") > schema:
             raise NewerStore(
                 f"{self._path} was written by a newer version of this software (schema "
-                f"{int.from_bytes(stored, 'big')}, this version reads {schema}): install that version again"
+                f"{int.from_bytes(stored, 'big')}, this version reads {schema})"
             )
 
     def table(self, name: str) -> "lmdb._Database":

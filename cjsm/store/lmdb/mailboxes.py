@@ -132,16 +132,15 @@ class LmdbMailStore:
     def _open_environment(self, mailbox: MailboxId) -> Environment:
         home = self._home(mailbox)
         path = home / "mailbox.mdb"
-        if not path.exists():
-            self._make_home(home)
+        fresh = not path.exists()
+        if fresh:
+            (home / "bodies").mkdir(mode=0o700, parents=True, exist_ok=True)
         environment = Environment(path, tables=_TABLES, schema=_SCHEMA, map_size=self._map_size)
+        if fresh:
+            for directory in (home, home.parent, self._directory):
+                sync_directory(directory)
         _sweep_orphans(environment, home / "bodies")
         return environment
-
-    def _make_home(self, home: Path) -> None:
-        (home / "bodies").mkdir(mode=0o700, parents=True, exist_ok=True)
-        for directory in (home, home.parent, self._directory):
-            sync_directory(directory)
 
     def _evict(self) -> None:
         spare = len(self._cache) - self._most

@@ -251,7 +251,7 @@ def test_newer_store(tmp_path: Path) -> None:
         environment.write(lambda transaction: transaction.put(b"schema", b"\0\0\0\x02", db=environment.meta))
     store.close()
     store = open_mailboxes(tmp_path)
-    with pytest.raises(NewerStore, match="install that version"):
+    with pytest.raises(NewerStore, match="newer version"):
         result(store.list(MAILBOX))
     store.close()
 

@@ -1,0 +1,116 @@
+"""A view over a transaction is the same as the view in memory, and remembers nothing too long."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cjsm.community.identifiers import ActId, OrganisationId
+from cjsm.community.memory import MemoryView
+from cjsm.community.records import Organisation
+from cjsm.community.view import Change, View
+from cjsm.store.lmdb.community import LmdbCommunityStore
+from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.view import TABLES, Remembered
+
+from ..support import MAP, Clock, identifier, result
+
+FIRM = Organisation(id=OrganisationId(b"f" * 16), parent=None, slug="firm", name="Firm", abbreviation="firm")
+
+
+def opened(directory: Path) -> LmdbCommunityStore:
+    """The community in *directory*."""
+    return LmdbCommunityStore(
+        directory, InlineDisk(), suffix="cjsm.test", map_size=MAP, encode_entry=lambda entry: b"entry", clock=Clock()
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LmdbCommunityStore]:
+    """An empty community."""
+    made = opened(tmp_path)
+    yield made
+    result(made.close())
+
+
+def put(store: LmdbCommunityStore, number: int, *records: Any) -> None:
+    """Commit an act that writes *records*."""
+    result(store.commit(ActId(identifier("act", number)), lambda view: Change(put=records)))
+
+
+def names(view: View) -> list[str]:
+    """The names of top organisations."""
+    return [organisation.name for organisation in view.children(None)]
+
+
+def test_every_kind_has_a_table() -> None:
+    """Records of all kinds are stored, each in a table of its own."""
+    assert len(set(TABLES.values())) == len(TABLES)
+
+
+def test_changes_are_seen_at_once(store: LmdbCommunityStore) -> None:
+    """What was looked up before a change, even in vain, is looked up anew after it."""
+    assert store.read_now(lambda view: view.organisation(FIRM.id)) is None
+    assert store.read_now(lambda view: view.organisation_of_abbreviation("firm")) is None
+    put(store, 1, FIRM)
+    assert store.read_now(lambda view: view.organisation(FIRM.id)) == FIRM
+    assert store.read_now(lambda view: view.organisation_of_abbreviation("firm")) == FIRM
+    renamed = Organisation(id=FIRM.id, parent=None, slug="firm", name="Firm & Co", abbreviation=None)
+    put(store, 2, renamed)
+    assert store.read_now(names) == ["Firm & Co"]
+    assert store.read_now(lambda view: view.organisation_of_abbreviation("firm")) is None
+
+
+def test_changes_of_another_process_are_seen(tmp_path: Path, store: LmdbCommunityStore) -> None:
+    """What one process remembers ends when another writes."""
+    put(store, 1, FIRM)
+    assert store.read_now(names) == ["Firm"]
+    script = f"""
+from pathlib import Path
+from tests.store.lmdb.test_view import *
+other = opened(Path({str(tmp_path)!r}))
+put(other, 2, Organisation(id=FIRM.id, parent=None, slug="firm", name="Renamed", abbreviation="firm"))
+"""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert store.read_now(names) == ["Renamed"]
+
+
+def test_a_decision_sees_what_is_stored(store: LmdbCommunityStore) -> None:
+    """Inside an act nothing remembered is used, so that two acts in a row see each other."""
+    put(store, 1, FIRM)
+    store.read_now(names)
+    seen = []
+
+    def decide(view: View) -> Change:
+        seen.append(names(view))
+        return Change(removed=(FIRM,))
+
+    result(store.commit(ActId(identifier("act", 2)), decide))
+    assert seen == [["Firm"]]
+    assert store.read_now(names) == []
+
+
+def test_memory_is_bounded() -> None:
+    """Too much is forgotten at once; another state too."""
+    remembered = Remembered(most=2)
+    remembered.at(1).keys.update({b"a": b"1", b"b": b"2"})
+    assert remembered.at(1).keys
+    remembered.at(1).records[Organisation, b"c"] = None
+    assert not remembered.at(1).keys
+    remembered.at(1).keys[b"a"] = b"1"
+    assert not remembered.at(2).keys
+
+
+def test_views_offer_the_same() -> None:
+    """Both views have all that rooms ask of one."""
+    asked = {name for name in vars(View) if not name.startswith("_")} | set(View.__annotations__)
+    from cjsm.store.lmdb.view import LmdbView
+
+    for kind in (LmdbView, MemoryView):
+        lacking = {name for name in asked if not hasattr(kind, name)} - {"suffix", "moment", "number"}
+        assert not lacking, kind
