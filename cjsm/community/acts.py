@@ -270,7 +270,8 @@ def _account(view: View, account: AccountId) -> Account:
 def set_locked(view: View, by: By, account: AccountId, *, locked: bool) -> Change:
     """Lock or unlock; everything else returns to what it was."""
     found = _account(view, account)
-    permission = require(may(view, by.actor, Action.UNLOCK, found.organisation))
+    action = Action.LOCK if locked else Action.UNLOCK
+    permission = require(may(view, by.actor, action, found.organisation, account=account))
     act = "user-lock" if locked else "user-unlock"
     return Change(put=(_changed(found, locked=locked),), entry=_entry(view, by, act, "account", account, permission))
 
@@ -278,7 +279,7 @@ def set_locked(view: View, by: By, account: AccountId, *, locked: bool) -> Chang
 def set_life(view: View, by: By, account: AccountId, life: Life) -> Change:
     """Suspend, resume, delete or undelete; suspending and deleting need a reason."""
     found = _account(view, account)
-    permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation))
+    permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
     if life in (Life.SUSPENDED, Life.DELETED) and not by.reason:
         raise BadValue("suspending and deleting need a reason", "give one with --reason")
     if life in (Life.NEW, Life.ACTIVE):
