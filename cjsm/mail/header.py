@@ -31,7 +31,7 @@ class Field(Struct, frozen=True):
     def value(self) -> str:
         """The value, unfolded; octets that are not UTF-8 show as replacement characters."""
         _, _, value = self.octets.partition(b":")
-        return value.replace(b"\r\n", b"").decode("utf-8", "replace").strip()
+        return value.replace(b"\r\n", b"").decode("utf-8", "replace").strip(" \t")
 
     @property
     def title(self) -> str:
@@ -82,7 +82,8 @@ class HeaderReader:
         if self._octets.startswith(b"\r\n"):
             return self._parse(b""), bytes(self._octets[2:])
         end = self._octets.find(_END, searched)
-        if max(end, len(self._octets) if end < 0 else 0) > self._settings.header_octets:
+        # Where the end is still to come, it may have begun already: so every chunking meets the same limit.
+        if (end if end >= 0 else len(self._octets) - len(_END) + 1) > self._settings.header_octets:
             raise Refused(552, "5.3.4", f"the message's header is over {self._settings.header_octets} octets")
         if end < 0:
             return None
