@@ -1,5 +1,7 @@
 """The header section: read alike however it arrives, within limits, and edited field by field."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,11 +40,9 @@ def read(octets: bytes, cuts: list[int] | None = None, settings: MailSettings = 
     edges = [0, *sorted(cut for cut in set(cuts or []) if cut < len(octets)), len(octets)]
     found: tuple[Header, bytes] | None = None
     try:
-        for start, end in zip(edges, edges[1:], strict=False):
-            if found is not None:
-                found = (found[0], found[1] + octets[start:end])
-            else:
-                found = reader.feed(octets[start:end])
+        for start, end in pairwise(edges):
+            piece = octets[start:end]
+            found = reader.feed(piece) if found is None else (found[0], found[1] + piece)
         return found or (reader.finish(), b"")
     except Refused as refused:
         return str(refused)
@@ -173,9 +173,10 @@ def test_a_header_without_end_holds_no_more_than_its_limit() -> None:
     """It is refused as soon as it is over, not when it ends."""
     reader = HeaderReader(SETTINGS)
     assert reader.feed(FROM) is None
+    while len(reader._octets) <= SETTINGS.header_octets - 10:
+        assert reader.feed(b"X: yyyyyyyyy\r\n") is None
     with pytest.raises(Refused, match=r"552 5\.3\.4"):
-        for _ in range(30):
-            reader.feed(b"X: yyyyyyyyy\r\n")
+        reader.feed(b"X: yyyyyyyyy\r\n")
     assert len(reader._octets) <= SETTINGS.header_octets + 20
 
 
@@ -193,7 +194,7 @@ def test_looking_up_fields() -> None:
     assert got.first(b"cc") == ""
     assert got.has(b"x")
     assert not got.has(b"cc")
-    assert [field.octets for field in got.all(b"x", b"subject")] == [b"Subject: one\r\n two\r\n", b"X: 1\r\n", b"x: 2\r\n"]
+    assert [field.octets for field in got.all(b"x", b"to")] == [b"X: 1\r\n", b"x: 2\r\n", got.fields[-1].octets]
     assert got.all(b"x")[0].title == "X"
     assert Field(b"reply-to", b"").title == "Reply-To"
 
