@@ -1,7 +1,6 @@
 """``cjsm device``: device passwords."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import rich_click as click
 
 from cjsm.command import secrets
 from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, table
+from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
 from cjsm.community import acts
 from cjsm.community.records import DevicePassword
 
@@ -112,19 +111,15 @@ def list_(user: str, config: Path, as_json: bool) -> None:
     if as_json:
         document(found)
     else:
-        rows = [[str(value if value is not None else "never") for value in told.values()] for told in found]
+        rows = [[shown(value) for value in told.values()] for told in found]
         table(rows, "name", "protocols", "made", "ends", "last used")
 
 
 def _told(known: DevicePassword, used: int | None) -> dict[str, Any]:
     return {
         "name": known.name,
-        "protocols": " ".join(known.protocols),
-        "made": _day(known.created),
-        "ends": _day(known.expires),
-        "last_used": _day(used),
+        "protocols": known.protocols,
+        "made": when(known.created),
+        "ends": when(known.expires),
+        "last_used": when(used),
     }
-
-
-def _day(moment: int | None) -> str | None:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment is not None else None

@@ -8,7 +8,7 @@ import rich_click as click
 from rich.tree import Tree
 
 from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.command.output import console, document, json_option, reported, shown, table
 from cjsm.community import acts, states
 from cjsm.community.address import check_slug
 from cjsm.community.identifiers import LENGTH, OrganisationId
@@ -126,5 +126,4 @@ def _report(told: dict[str, Any], as_json: bool) -> None:
     if as_json:
         document(told)
         return
-    shown = {name: ", ".join(value) if isinstance(value, list) else str(value or "") for name, value in told.items()}
-    table([(name.replace("_", " "), value) for name, value in shown.items()], "field", "value")
+    table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -44,6 +45,26 @@ def table(rows: Sequence[Sequence[str]], *columns: str, title: str | None = None
     for row in rows:
         made.add_row(*row)
     console.print(made)
+
+
+def when(moment: int | None) -> str | None:
+    """Return a moment as people and programs both read it (ISO 8601, UTC); None for never."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment else None
+
+
+def shown(value: Any) -> str:
+    """Return a value of a document as people read it: one line for each part."""
+    match value:
+        case None | "":
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return "\n".join(f"{name} {shown(part)}" for name, part in value.items())
+        case list() | tuple():
+            return "\n".join(shown(part) for part in value) or "-"
+        case _:
+            return str(value)
 
 
 def document(value: Any) -> None:

@@ -2,14 +2,13 @@
 
 import os
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from cjsm.command.context import config_option, load, open_suite
-from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.command.output import console, document, json_option, reported, shown, table, when
 from cjsm.configuration import Settings
 from cjsm.instance import NotRunning
 from cjsm.suite import Suite, instance
@@ -39,7 +38,7 @@ def status(config: Path, as_json: bool) -> None:
         "certificate": _certificate(suite.settings),
         "jobs": suite.stores.community.read_now(
             lambda view: [
-                {"kind": job.kind, "due": _when(job.due), "last_run": _when(job.last_run), "result": job.last_result}
+                {"kind": job.kind, "due": when(job.due), "last_run": when(job.last_run), "result": job.last_result}
                 for job in view.jobs()
             ]
         ),
@@ -48,7 +47,7 @@ def status(config: Path, as_json: bool) -> None:
         document(told)
         return
     rows = [
-        (f"{part} {name}".replace("_", " "), _shown(value))
+        (f"{part} {name}".replace("_", " "), shown(value))
         for part, values in told.items()
         if isinstance(values, dict)
         for name, value in values.items()
@@ -59,12 +58,6 @@ def status(config: Path, as_json: bool) -> None:
         table([[str(value or "") for value in job.values()] for job in jobs], "job", "due", "last run", "result")
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return "\n".join(str(item) for item in value)
-    return "" if value is None else str(value)
-
-
 def _service(suite: Suite) -> dict[str, Any]:
     try:
         running = suite.instance.status()
@@ -73,7 +66,7 @@ def _service(suite: Suite) -> dict[str, Any]:
     return {
         "running": True,
         "process": running.pid,
-        "since": _when(running.started),
+        "since": when(running.started),
         "connected": running.connected,
         "signed_in": running.signed_in,
         "doors": [f"{door.name} {door.listening}" for door in running.doors],
@@ -99,13 +92,9 @@ def _certificate(settings: Settings) -> dict[str, Any]:
         return {"problem": str(error)}
     return {
         "names": list(found.names),
-        "ends": _when(found.not_after),
+        "ends": when(found.not_after),
         "days_left": int(found.not_after - time.time()) // _DAY,
     }
-
-
-def _when(moment: int | None) -> str | None:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment else None
 
 
 @click.command()

@@ -8,7 +8,7 @@ import rich_click as click
 from cjsm.access.enrolment import NewDevice
 from cjsm.command import secrets
 from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.command.output import console, document, json_option, reported, shown, table, when
 from cjsm.community import acts, states
 from cjsm.community.address import Address, name_from
 from cjsm.community.identifiers import AccountId, OrganisationId
@@ -140,7 +140,8 @@ def show(name: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     told = suite.stores.community.read_now(lambda view: _told(view, acts.account_of(view, name)))
     account = suite.stores.community.read_now(lambda view: acts.account_of(view, name))
-    told["last_used"] = dict(suite.stores.activity.last_used(account.id))
+    used = dict(suite.stores.activity.last_used(account.id))
+    told["last_used"] = {protocol: when(used.get(protocol)) for protocol in acts.PROTOCOLS}
     if account.mailbox is not None:
         usage = wait(suite.stores.mail.usage(account.mailbox))
         told["messages"], told["octets"] = usage.messages, usage.octets
@@ -148,7 +149,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     if as_json:
         document(told)
     else:
-        table([(key.replace("_", " "), str(value)) for key, value in told.items()], "field", "value")
+        table([(key.replace("_", " "), shown(value)) for key, value in told.items()], "field", "value")
 
 
 @user.command("list")
