@@ -1,55 +1,104 @@
-"""Where a recipient leads."""
+"""Where a forward-path leads."""
 
-import msgspec
 import pytest
 
 from cjsm.community.address import Address
-from cjsm.mail.destinations import destinations
+from cjsm.community.identifiers import AccountId, ListId, MailboxId
+from cjsm.community.memory import MemoryView
+from cjsm.community.records import Life, MailList, OwnerKind
+from cjsm.mail.destinations import Destination, Destinations, destinations
 from cjsm.mail.interfaces import Refused
-from tests.community.communities import CRIME_LIST, community, hosted
-from tests.mail.world import JO, JO_ADDRESS, OLIVE_ADDRESS, SAM, SAM_ADDRESS
+from tests.community.communities import CRIME_LIST, SUFFIX, address, community, hosted, identifier
 
-OWN = Address.parse(JO_ADDRESS)
-
-
-def test_one_mailbox() -> None:
-    """With its owner's quota."""
-    account, _ = hosted("sam.hill", "avon", "avon")
-    view = community(msgspec.structs.replace(account, quota=77))
-    found = destinations(view, JO, OWN, SAM_ADDRESS.upper())
-    assert not found.of_list
-    assert [(each.mailbox, each.address, each.quota) for each in found.every] == [(SAM, SAM_ADDRESS, 77)]
-    shared = destinations(view, JO, OWN, "desk@avon.cjsm.test")
-    assert [each.quota for each in shared.every] == [0]
+from .support import DESK, DESK_ADDRESS, JO, JO_ADDRESS, JO_MAILBOX, LIST_ADDRESS, SAM, SAM_ADDRESS, without_mailbox
 
 
-def test_lists() -> None:
-    """Every member's mailbox; one that cannot be reached yet closes the list to all, saying why."""
-    members = (JO_ADDRESS, SAM_ADDRESS, OLIVE_ADDRESS)
-    found = destinations(community(msgspec.structs.replace(CRIME_LIST, members=members)), JO, OWN, "all@avon.cjsm.test")
-    assert found.of_list
-    assert [each.address for each in found.every] == list(members)
-    with pytest.raises(Refused) as refused:
-        destinations(community(), JO, OWN, "all@avon.cjsm.test")
-    assert refused.value.status == "5.4.4"
-    nobody = msgspec.structs.replace(CRIME_LIST, members=("no.body@avon.cjsm.test",), managers=(JO.account,))
-    with pytest.raises(Refused):
-        destinations(community(nobody), JO, OWN, "all@avon.cjsm.test")
+def found(path: str, view: MemoryView | None = None) -> Destinations:
+    return destinations(view or community(), JO, Address.parse(JO_ADDRESS), path)
+
+
+def refused(path: str, view: MemoryView | None = None) -> str:
+    with pytest.raises(Refused) as caught:
+        found(path, view)
+    return str(caught.value)
+
+
+def listing(*members: str) -> MemoryView:
+    """The community with a list of *members*."""
+    mail_list = MailList(
+        id=ListId(identifier("some")),
+        organisation=CRIME_LIST.organisation,
+        slug="some",
+        name="Some",
+        members=members,
+    )
+    return community(mail_list, address(f"some@avon.{SUFFIX}", mail_list.id, OwnerKind.LIST))
+
+
+@pytest.mark.parametrize("path", [SAM_ADDRESS, SAM_ADDRESS.upper()])
+def test_a_members_mailbox(path: str) -> None:
+    """One, under its canonical address, with the default quota."""
+    (only,) = found(path).every
+    assert only == Destination(mailbox=SAM, address=SAM_ADDRESS, quota=0)
+    assert not found(path).of_list
+
+
+def test_quotas_come_along() -> None:
+    """Of people and of shared mailboxes."""
+    changed, _ = hosted("sam.hill", "avon", "avon", quota=77)
+    assert found(SAM_ADDRESS, community(changed)).every[0].quota == 77
+    assert found(DESK_ADDRESS).every == (Destination(mailbox=DESK, address=DESK_ADDRESS, quota=0),)
+
+
+def test_postmaster_is_a_person() -> None:
+    """The helpdesk's mailbox, under the address that was asked for."""
+    (only,) = found(f"postmaster@{SUFFIX}").every
+    assert (only.mailbox, only.address) == (MailboxId(identifier("m-henry.desk")), f"postmaster@{SUFFIX}")
+
+
+def test_a_list_is_its_members_each_once() -> None:
+    """Members that take no mail are left out."""
+    view = listing(SAM_ADDRESS, JO_ADDRESS, SAM_ADDRESS.upper(), f"nobody@avon.{SUFFIX}", "no address")
+    got = found(f"some@avon.{SUFFIX}", view)
+    assert got.of_list
+    assert [each.mailbox for each in got.every] == [SAM, JO_MAILBOX]
+
+
+def test_lists_that_reach_nobody_or_too_far() -> None:
+    """All or nobody: one member elsewhere stops the whole list until mail can go there."""
+    assert refused(f"some@avon.{SUFFIX}", listing()).startswith("550 5.1.1")
+    assert refused(f"some@avon.{SUFFIX}", listing(f"nobody@avon.{SUFFIX}")).startswith("550 5.1.1")
+    assert refused(LIST_ADDRESS).startswith("550 5.4.4")
 
 
 @pytest.mark.parametrize(
-    ("path", "code", "status"),
+    ("path", "reply"),
     [
-        ("somebody@example.org", 550, "5.7.1"),
-        ("nobody@avon.cjsm.test", 550, "5.1.1"),
-        ('"quoted"@avon.cjsm.test', 553, "5.1.3"),
-        ("", 553, "5.1.3"),
-        ("re.layed@firm.co.uk.cjsm.test", 550, "5.4.4"),
-        ("echo@cjsm.test", 550, "5.3.3"),
+        ("someone@evil.example", "550 5.7.1"),
+        (f"nobody@avon.{SUFFIX}", "550 5.1.1"),
+        ("sam.hill@avon", "553 5.1.3"),
+        ("", "553 5.1.3"),
+        ("postmaster", "553 5.1.3"),
+        (f"@evil.example:{SAM_ADDRESS}", "553 5.1.3"),
+        (f'"sam.hill"@avon.{SUFFIX}', "553 5.1.3"),
+        (f"re.layed@firm.co.uk.{SUFFIX}", "550 5.4.4"),
+        (f"echo@{SUFFIX}", "550 5.3.3"),
     ],
 )
-def test_refused(path: str, code: int, status: str) -> None:
-    """With admission's words, or that the way is not there yet."""
-    with pytest.raises(Refused) as refused:
-        destinations(community(), JO, OWN, path)
-    assert (refused.value.code, refused.value.status) == (code, status)
+def test_refusals_say_what_admission_says(path: str, reply: str) -> None:
+    """With its code, or with what is not built yet."""
+    assert refused(path).startswith(reply)
+
+
+def test_a_mailbox_that_is_being_made() -> None:
+    """Later, not never."""
+    assert refused(SAM_ADDRESS, without_mailbox(community(), "sam.hill")).startswith("450 4.2.1")
+
+
+def test_people_who_left_get_nothing() -> None:
+    """A deleted account is nobody; a suspended one is kept for."""
+    gone, _ = hosted("sam.hill", "avon", "avon", life=Life.DELETED)
+    assert refused(SAM_ADDRESS, community(gone)).startswith("550 5.1.1")
+    resting, _ = hosted("sam.hill", "avon", "avon", life=Life.SUSPENDED)
+    assert found(SAM_ADDRESS, community(resting)).every[0].mailbox == SAM
+    assert resting.id == AccountId(identifier("sam.hill"))

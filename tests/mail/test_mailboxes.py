@@ -182,7 +182,7 @@ def test_the_longest_list() -> None:
         addresses(text + " ")
 
 
-@pytest.mark.parametrize("piece", ["(", ")", "(a", '"', '"\\', "<", ">", ":", ";", "a:", "\\", " (", '"a" ', "=?", "((("])
+@pytest.mark.parametrize("piece", ["(", ")", "(a", '"', '"\\', "<", ">", ":", ";", "a:", "\\", '"a" ', "=?", "((("])
 def test_long_nonsense_ends_soon(piece: str) -> None:
     """No form makes the parser slow or deep."""
     text = (piece * (64 * 1024))[: 64 * 1024]

@@ -18,7 +18,7 @@ from cjsm.mail.words import SHOWN, shown
         ("=?utf-8*de?q?M=C3=BCller?=", "Müller"),
         ("=?utf-8?q?one?= =?utf-8?q?_two?=", "one two"),
         ("=?utf-8?q?one?= \t =?utf-8?q?two?= three", "onetwo three"),
-        ("Re: =?windows-1252?q?=93x=94?= (=?koi8-r?b?xA==?=)", "Re: “x” (д)"),  # noqa: RUF001
+        ("Re: =?windows-1252?q?=93x=94?= (=?koi8-r?b?xA==?=)", "Re: “x” (д)"),
         ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
         ("a\tb\x00c\x1b[31m", "a b c [31m"),
         ("left\u202eright", "left right"),

@@ -1,0 +1,350 @@
+"""Stores in memory: a disk that outlives its processes, and what one process sees of it through its weather."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct, field
+from twisted.internet.defer import Deferred, execute
+from zope.interface import implementer
+
+from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
+from cjsm.store.interfaces import (
+    Claimed,
+    Delivery,
+    IBodyStore,
+    IBodyWriter,
+    IMailStore,
+    ISpool,
+    LeaseTaken,
+    MailboxList,
+    Missing,
+    SpoolEntry,
+    SpoolStatus,
+    Usage,
+)
+
+T = TypeVar("T")
+
+
+class Weather(Protocol):
+    """What becomes of the calls of stores."""
+
+    def run(self, name: str, act: Callable[[], T]) -> "Deferred[T]":
+        """Do *act*, or not, and fire, or not."""
+
+
+class Fate(NamedTuple):
+    """What becomes of one call: whether it happens, what it fails with, and what it waits for."""
+
+    error: Exception | None = None
+    happens: bool = False
+    until: "Deferred[None] | None" = None
+
+
+class Forecast:
+    """Fair weather, but for the fates that a test foretells."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._fates: dict[str, deque[Fate]] = {}
+
+    def foretell(self, name: str, *fates: Fate) -> None:
+        """The next calls of *name* have these fates."""
+        self._fates.setdefault(name, deque()).extend(fates)
+
+    def hold(self, name: str) -> "Deferred[None]":
+        """The next call of *name* waits for what is returned."""
+        until: Deferred[None] = Deferred()
+        self.foretell(name, Fate(until=until))
+        return until
+
+    def run(self, name: str, act: Callable[[], T]) -> "Deferred[T]":
+        """See :class:`Weather`."""
+        self.calls.append(name)
+        waiting = self._fates.get(name)
+        fate = waiting.popleft() if waiting else Fate()
+
+        def happen() -> T:
+            if fate.error is None:
+                return act()
+            if fate.happens:
+                act()
+            raise fate.error
+
+        if fate.until is None:
+            return execute(happen)
+        answer: Deferred[T] = Deferred()
+        fate.until.addCallback(lambda _: execute(happen).chainDeferred(answer))
+        return answer
+
+
+class File(Struct):
+    """A spooled body."""
+
+    made: float
+    octets: bytearray = field(default_factory=bytearray)
+    synced: bool = False
+
+
+class Mailbox(Struct):
+    """One mailbox: what was ever delivered to it, in order, the delivered ids it remembers and the bodies it keeps."""
+
+    history: list[Delivery] = field(default_factory=list)
+    delivered: dict[DeliveryId, int] = field(default_factory=dict)
+    bodies: dict[DeliveryId, bytes] = field(default_factory=dict)
+
+
+class Progress(Struct):
+    """What the spool knows of an entry beside itself."""
+
+    attempts: int = 0
+    due: int = 0
+    reason: str = ""
+    done: set[DeliveryId] = field(default_factory=set)
+
+
+class Platter(Struct):
+    """What is on the disk."""
+
+    sequence: int = 0
+    known: dict[bytes, int] = field(default_factory=dict)
+    entries: dict[int, SpoolEntry] = field(default_factory=dict)
+    progress: dict[int, Progress] = field(default_factory=dict)
+    files: dict[BodyId, File] = field(default_factory=dict)
+    mailboxes: dict[MailboxId, Mailbox] = field(default_factory=dict)
+
+    def mailbox(self, mailbox: MailboxId) -> Mailbox:
+        """One mailbox, made when it is first asked for."""
+        return self.mailboxes.setdefault(mailbox, Mailbox())
+
+
+@implementer(ISpool)
+class MemorySpool:
+    """The spool of one process: claims are its own and end with it."""
+
+    def __init__(self, platter: Platter, weather: Weather, clock: Callable[[], float]) -> None:
+        self.platter = platter
+        self.claims: dict[int, int] = {}
+        self._weather = weather
+        self._clock = clock
+        self._listeners: list[Callable[[], object]] = []
+
+    def put(self, entry: SpoolEntry) -> "Deferred[int]":
+        def act() -> int:
+            platter = self.platter
+            if entry.id not in platter.known:
+                platter.sequence += 1
+                platter.known[entry.id] = platter.sequence
+                platter.entries[platter.sequence] = entry
+                platter.progress[platter.sequence] = Progress()
+            return platter.known[entry.id]
+
+        return self._weather.run("put", act).addCallback(self._arrived)
+
+    def _arrived(self, sequence: int) -> int:
+        for notify in self._listeners:
+            notify()
+        return sequence
+
+    def claim(self, worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
+        now = self._clock()
+
+        def act() -> Sequence[Claimed]:
+            due = [
+                sequence
+                for sequence in sorted(self.platter.entries)
+                if self.claims.get(sequence, 0) <= now and self.platter.progress[sequence].due <= now
+            ][:limit]
+            self.claims.update((sequence, until) for sequence in due)
+            return [self._claimed(sequence) for sequence in due]
+
+        return self._weather.run("claim", act)
+
+    def _claimed(self, sequence: int) -> Claimed:
+        entry, progress = self.platter.entries[sequence], self.platter.progress[sequence]
+        remaining = tuple(each.delivery_id for each in entry.deliveries if each.delivery_id not in progress.done)
+        return Claimed(sequence=sequence, attempts=progress.attempts, entry=entry, remaining=remaining)
+
+    def done(self, progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
+        def act() -> None:
+            for sequence, made in progress:
+                self._done(sequence, made)
+
+        return self._weather.run("done", act)
+
+    def _done(self, sequence: int, made: Sequence[DeliveryId]) -> None:
+        entry = self.platter.entries.get(sequence)
+        if entry is None:
+            return
+        known = self.platter.progress[sequence]
+        known.done.update(made)
+        if all(each.delivery_id in known.done for each in entry.deliveries):
+            del self.platter.entries[sequence], self.platter.progress[sequence]
+            self.claims.pop(sequence, None)
+            self.platter.files.pop(entry.body_id, None)
+
+    def defer(self, sequence: int, until: int, reason: str) -> "Deferred[None]":
+        def act() -> None:
+            self.claims.pop(sequence, None)
+            known = self.platter.progress.get(sequence)
+            if known is not None:
+                known.attempts, known.due, known.reason = known.attempts + 1, until, reason
+
+        return self._weather.run("defer", act)
+
+    def waiting(self, mailbox: MailboxId) -> int:
+        return sum(
+            each.octets
+            for sequence, entry in self.platter.entries.items()
+            for each in entry.deliveries
+            if each.mailbox == mailbox and each.delivery_id not in self.platter.progress[sequence].done
+        )
+
+    def low_water(self) -> int:
+        return min(self.platter.entries, default=self.platter.sequence + 1)
+
+    def named_bodies(self) -> frozenset[BodyId]:
+        return frozenset(entry.body_id for entry in self.platter.entries.values() if entry.body is None)
+
+    def status(self) -> SpoolStatus:
+        entries = self.platter.entries.values()
+        return SpoolStatus(
+            entries=len(entries),
+            octets=sum(entry.sealed_octets for entry in entries),
+            oldest=min((entry.accepted for entry in entries), default=0),
+        )
+
+    def on_arrival(self, notify: Callable[[], object]) -> None:
+        self._listeners.append(notify)
+
+
+@implementer(IBodyWriter)
+class MemoryBodyWriter:
+    """A body being written."""
+
+    def __init__(self, body_id: BodyId, platter: Platter, weather: Weather) -> None:
+        self._body_id = body_id
+        self._platter = platter
+        self._weather = weather
+
+    def write(self, sealed: bytes) -> "Deferred[None] | None":
+        return self._weather.run("write", lambda: self._append(sealed))
+
+    def _append(self, sealed: bytes) -> None:
+        self._platter.files[self._body_id].octets += sealed
+
+    def finish(self) -> "Deferred[None]":
+        return self._weather.run("finish", self._sync)
+
+    def _sync(self) -> None:
+        self._platter.files[self._body_id].synced = True
+
+    def abort(self) -> "Deferred[None]":
+        return self._weather.run("abort", lambda: self._unlink())
+
+    def _unlink(self) -> None:
+        self._platter.files.pop(self._body_id, None)
+
+
+@implementer(IBodyStore)
+class MemoryBodies:
+    """The body store of one process."""
+
+    def __init__(self, platter: Platter, weather: Weather, clock: Callable[[], float]) -> None:
+        self._platter = platter
+        self._weather = weather
+        self._clock = clock
+
+    def create(self, body_id: BodyId) -> "Deferred[MemoryBodyWriter]":
+        def act() -> MemoryBodyWriter:
+            assert body_id not in self._platter.files
+            self._platter.files[body_id] = File(self._clock())
+            return MemoryBodyWriter(body_id, self._platter, self._weather)
+
+        return self._weather.run("create", act)
+
+    def release(self, body_id: BodyId) -> "Deferred[None]":
+        return self._weather.run("release", lambda: self._unlink(body_id))
+
+    def _unlink(self, body_id: BodyId) -> None:
+        self._platter.files.pop(body_id, None)
+
+    def sweep(self, known: Callable[[BodyId], bool], before: int) -> "Deferred[int]":
+        def act() -> int:
+            gone = [body for body, file in self._platter.files.items() if file.made < before and not known(body)]
+            for body in gone:
+                del self._platter.files[body]
+            return len(gone)
+
+        return self._weather.run("sweep", act)
+
+
+@implementer(IMailStore)
+class MemoryMail:
+    """The mailboxes as one process sees them. Nothing reads or deletes here: what came is looked at on the platter.
+
+    :ivar batches: how many messages each write was asked for, with the mailbox.
+    """
+
+    def __init__(self, platter: Platter, weather: Weather) -> None:
+        self.batches: list[tuple[MailboxId, int]] = []
+        self.low_waters: list[int] = []
+        self._platter = platter
+        self._weather = weather
+
+    def deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
+        self.batches.append((mailbox, len(batch)))
+        self.low_waters.append(low_water)
+        return self._weather.run("deliver", lambda: self._deliver(mailbox, batch, low_water))
+
+    def _deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> None:
+        kept = self._platter.mailbox(mailbox)
+        fresh = {each.delivery_id: each for each in batch if each.delivery_id not in kept.delivered}
+        bodies = {each.delivery_id: self._body(each) for each in fresh.values()}
+        kept.bodies.update(bodies)
+        kept.history.extend(fresh.values())
+        kept.delivered.update((each.delivery_id, each.spool_sequence) for each in fresh.values())
+        kept.delivered = {each: sequence for each, sequence in kept.delivered.items() if sequence >= low_water}
+
+    def _body(self, delivery: Delivery) -> bytes:
+        if delivery.body is not None:
+            return delivery.body
+        file = self._platter.files.get(delivery.body_id)
+        if file is None or not file.synced:
+            raise Missing("a spooled body is not there")
+        return bytes(file.octets)
+
+    def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":
+        def act() -> Usage:
+            history = self._platter.mailbox(mailbox).history
+            return Usage(messages=len(history), octets=sum(each.octets for each in history))
+
+        return self._weather.run("usage", act)
+
+    def list(self, mailbox: MailboxId) -> "Deferred[MailboxList]":
+        return _never()
+
+    def open(self, mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[Any]":
+        return _never()
+
+    def delete(self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[None]":
+        return _never()
+
+    def lease(self, mailbox: MailboxId, member: bytes) -> "Deferred[Any]":
+        return _never()
+
+    def prune(self, low_water: int) -> "Deferred[int]":
+        return _never()
+
+    def destroy(self, mailbox: MailboxId) -> "Deferred[None]":
+        return _never()
+
+
+def _never() -> "Deferred[Any]":
+    """Mail on its way asks for none of this."""
+
+    def refuse() -> None:
+        raise LeaseTaken("nobody reads while mail is on its way")
+
+    return execute(refuse)
