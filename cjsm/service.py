@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor
@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from cjsm import configuration
 from cjsm.configuration import ConfigurationError, Settings
 from cjsm.directory import names
-from cjsm.instance import AlreadyRunning, DoorStatus, InstanceStatus
+from cjsm.instance import AlreadyRunning, DoorStatus, Instance, InstanceStatus
 from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
 from cjsm.smtp.server import SmtpFactory
@@ -57,14 +57,22 @@ def settings_file(given: str | None) -> Path:
 def make_service(options: Options, parts: Collection[str]) -> "CjsmService":
     """Return the service for twistd. Nothing is opened before it starts.
 
-    :raises usage.UsageError: when the settings cannot be used.
+    Settings that cannot be used end the process.
     """
     path = settings_file(options["config"])
     try:
         settings = configuration.load(path)
     except ConfigurationError as error:
-        raise usage.UsageError(f"{error}\ncure: {error.cure}") from error
+        _end_process(str(error), error.cure)
     return CjsmService(path, settings, parts)
+
+
+def _end_process(problem: str, cure: str) -> NoReturn:
+    if sys.__stderr__ is not None:
+        # Not sys.stderr, which twistd may have turned into its log.
+        sys.__stderr__.write(f"cjsm: cannot start: {problem}\ncure: {cure}\n")
+        sys.__stderr__.flush()
+    raise SystemExit(1)
 
 
 class CjsmService(Service):
@@ -78,8 +86,7 @@ class CjsmService(Service):
         self._settings = settings
         self._parts = parts
         self._reactor: Any = reactor or global_reactor
-        # Only the process that delivers is the service that `cjsm reload` and `cjsm status` speak of.
-        self._instance = instance(settings) if "delivery" in parts else None
+        self._instance: Instance | None = None
         self._started = int(time.time())
         self._suite: RunningSuite
         self._limits: ConnectionLimits
@@ -100,15 +107,15 @@ class CjsmService(Service):
 
     def _give_up(self, problem: str, cure: str) -> None:
         self._log.critical("cannot start: {problem}; {cure}", problem=problem, cure=cure)
-        if sys.__stderr__ is not None:
-            # Not sys.stderr, which twistd may have turned into its log.
-            sys.__stderr__.write(f"cjsm: cannot start: {problem}\ncure: {cure}\n")
-            sys.__stderr__.flush()
-        raise SystemExit(1)
+        if self._instance is not None:
+            self._instance.give_back()
+        _end_process(problem, cure)
 
     def _open(self) -> None:
         settings = self._settings
-        if self._instance is not None:
+        if "delivery" in self._parts:
+            # Only the process that delivers is the service that `cjsm reload` and `cjsm status` speak of.
+            self._instance = instance(settings)
             self._instance.take()
         self._limits = _connection_limits(settings)
         tls = settings.tls

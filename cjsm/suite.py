@@ -25,6 +25,7 @@ from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
 from cjsm.mail.delivery import DeliveryWorker
+from cjsm.store.interfaces import CannotOpen
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
@@ -116,9 +117,17 @@ class Suite:
 
 
 def instance(settings: Settings) -> Instance:
-    """Return the mark of the service that runs on the settings' data directory."""
+    """Return the mark of the service that runs on the settings' data directory.
+
+    :raises CannotOpen: when there is no place for it.
+    """
     run = Path(settings.store.data_directory) / "run"
-    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotOpen(
+            f"{run} cannot be made: {error.strerror}", "correct store.data_directory, or its owner"
+        ) from error
     return Instance(run)
 
 

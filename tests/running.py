@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ class Community:
 
     def _end(self, how: signal.Signals) -> None:
         pid = self.pid
-        os.kill(pid, how)
+        with suppress(ProcessLookupError):
+            os.kill(pid, how)
         if self._process is not None:
             self._process.wait(_WAIT)
             self._process = None

@@ -1,0 +1,284 @@
+"""The service as a process: how it starts, what it says when it cannot, how it reloads and stops."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import lmdb
+import pytest
+
+from cjsm.vault.certificates import Authority
+from tests.interop.letters import letter
+from tests.running import Community
+
+_TWISTD = Path(sys.executable).parent / "twistd"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Community:
+    """A community that does not run."""
+    community = Community(tmp_path_factory.mktemp("service") / "demo")
+    community.make()
+    community.stop()
+    return community
+
+
+@pytest.fixture
+def stopped(made: Community, tmp_path: Path) -> Iterator[Community]:
+    """A copy of it to spoil."""
+    copy = Community(tmp_path / "demo")
+    copy.port_base, copy.told = made.port_base, dict(made.told)
+    shutil.copytree(made.directory, copy.directory)
+    for name in ("config_file", "data_directory", "pid_file", "ca_file"):
+        copy.told[name] = made.told[name].replace(str(made.directory), str(copy.directory))
+    config = Path(copy.config)
+    config.write_text(config.read_text().replace(str(made.directory), str(copy.directory)))
+    yield copy
+    pid_file = Path(copy.told["pid_file"])
+    if pid_file.is_file() and pid_file.read_text().strip():
+        copy.kill()
+
+
+def refused(community: Community, *, config: str = "", part: str = "cjsm") -> str:
+    """Start it in vain; what it said, and that it ended by itself with 1."""
+    command = [_TWISTD, "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", part]
+    done = subprocess.run(
+        [*command, "--config", config or community.config], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "cure: " in done.stderr
+    return done.stderr
+
+
+def setting(community: Community, section: str, line: str) -> None:
+    """Change one setting."""
+    config = Path(community.config)
+    name = line.partition(" = ")[0]
+    lines, inside = [], False
+    for each in config.read_text().splitlines():
+        inside = each == f"[{section}]" if each.startswith("[") else inside
+        lines.append(line if inside and each.startswith(f"{name} = ") else each)
+    config.write_text("\n".join(lines) + "\n")
+
+
+def test_unknown_setting(stopped: Community) -> None:
+    """Its name and the nearest that exists."""
+    config = Path(stopped.config)
+    config.write_text(config.read_text() + "[pop4]\n")
+    assert "did you mean pop3?" in refused(stopped)
+
+
+def test_port_in_use(stopped: Community) -> None:
+    """Which door, which port."""
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", stopped.port("pop3s")))
+        other.listen()
+        said = refused(stopped)
+    assert "pop3s cannot listen on" in said
+    assert "choose another port" in said
+
+
+def test_bad_endpoint(stopped: Community) -> None:
+    """An address in another form."""
+    setting(stopped, "smtp", 'submissions = "465 please"')
+    assert 'write it like "tcp:465"' in refused(stopped)
+
+
+def test_data_directory_not_writable(stopped: Community) -> None:
+    """A file where a directory should be is what even root cannot write into."""
+    blocked = stopped.directory / "blocked"
+    blocked.write_text("")
+    setting(stopped, "store", f'data_directory = "{blocked}/data"')
+    assert str(blocked) in refused(stopped)
+
+
+def test_missing_secrets(stopped: Community) -> None:
+    """Without them no mail opens: they are never made anew behind somebody's back."""
+    secrets = stopped.directory / "secrets"
+    (secrets / "queue.1").unlink()
+    assert "queue" in refused(stopped)
+    assert not (secrets / "queue.1").exists()
+
+
+def test_open_secrets(stopped: Community) -> None:
+    """Secrets that others may read are not used."""
+    (stopped.directory / "secrets" / "pepper.1").chmod(0o644)
+    assert "pepper.1" in refused(stopped)
+
+
+def test_newer_store(stopped: Community) -> None:
+    """It is not touched."""
+    path = stopped.data / "community.mdb"
+    with closing(lmdb.open(str(path), subdir=False, max_dbs=20)) as store:
+        meta = store.open_db(b"meta")
+        with store.begin(write=True) as transaction:
+            transaction.put(b"schema", (99).to_bytes(4, "big"), db=meta)
+    before = path.read_bytes()
+    said = refused(stopped)
+    assert "newer version" in said
+    assert "install that version again" in said
+    assert path.read_bytes() == before
+
+
+def test_certificate_and_key_of_different_pairs(stopped: Community) -> None:
+    """Are told apart from ones that are missing."""
+    tls = stopped.directory / "tls"
+    other = tls / "other.key"
+    Authority.make("other", int(time.time()), 10).issue(("x",), int(time.time()), 10, tls / "other.pem", other)
+    (tls / "server.key").write_bytes(other.read_bytes())
+    assert "does not belong to the certificate" in refused(stopped)
+    (tls / "server.pem").unlink()
+    assert "does not exist" in refused(stopped)
+
+
+def test_two_services(stopped: Community) -> None:
+    """The second says who is first, and the first goes on."""
+    stopped.start()
+    try:
+        assert f"process {stopped.pid}" in refused(stopped)
+        assert stopped.command("status", "--json").returncode == 0
+    finally:
+        stopped.stop()
+
+
+def test_expired_certificate(stopped: Community) -> None:
+    """The service starts, since members may still choose to read; everybody who looks is told."""
+    tls = stopped.directory / "tls"
+    authority = Authority.load(tls / "authority.pem", tls / "authority.key")
+    authority.issue(("localhost",), int(time.time()) - 20 * 86_400, 10, tls / "server.pem", tls / "server.key")
+    stopped.start()
+    try:
+        assert "#critical] the certificate" in stopped.log() or "expired" in stopped.log()
+        checked = stopped.command("check", "--json")
+        assert checked.returncode == 1
+        assert "expired" in checked.stdout
+        with pytest.raises(ssl.SSLCertVerificationError):
+            stopped.pop3(stopped.hosted()[0])
+    finally:
+        stopped.stop()
+
+
+def test_reload(stopped: Community) -> None:
+    """New connections see the new certificate and limits; old ones go on; mistakes change nothing."""
+    tls = stopped.directory / "tls"
+    stopped.start()
+    try:
+        sender = stopped.person("jane.smith@avon")
+        with closing(stopped.smtp(sender)) as session:
+            first = _serial(stopped)
+            authority = Authority.load(tls / "authority.pem", tls / "authority.key")
+            authority.issue(("localhost",), int(time.time()), 10, tls / "server.pem", tls / "server.key")
+            setting(stopped, "mail", "message_octets = 5000")
+            assert stopped.command("reload").returncode == 0
+            _until(lambda: _serial(stopped) != first)
+            assert session.noop()[0] == 250
+        with closing(stopped.smtp(sender)) as session:
+            assert session.docmd("MAIL", f"FROM:<{sender['address']}> SIZE=6000")[0] == 552
+        (tls / "server.pem").write_text("nonsense")
+        second = _serial(stopped)
+        assert stopped.command("reload").returncode == 0
+        _until(lambda: "not reloaded" in stopped.log())
+        assert _serial(stopped) == second
+    finally:
+        stopped.stop()
+
+
+def _serial(community: Community) -> bytes:
+    with socket.create_connection(("localhost", community.port("pop3s")), timeout=10) as plain:
+        context = community.tls()
+        with context.wrap_socket(plain, server_hostname="localhost") as connection:
+            return connection.getpeercert(binary_form=True) or b""
+
+
+def _until(holds: "object") -> None:
+    ends = time.monotonic() + 20
+    while not holds():  # type: ignore[operator]  # a function
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_stop_delivers_first(stopped: Community) -> None:
+    """SIGTERM ends it in order: what was accepted is in the mailbox after the next start."""
+    sender, reader = stopped.person("jane.smith@avon"), stopped.person("tom.harding@avon")
+    stopped.start()
+    for number in range(5):
+        stopped.send(sender, reader, letter(sender, reader, 20_000, f"stop {number}"))
+    stopped.stop()
+    assert "Main loop terminated" in stopped.log() or "Server Shut Down" in stopped.log()
+    stopped.start()
+    try:
+        assert len(stopped.messages(reader, at_least=5)) == 5
+    finally:
+        stopped.stop()
+
+
+def test_disk_floor(stopped: Community) -> None:
+    """Below the floor no mail comes in, reading goes on, and nothing is lost."""
+    sender, reader = stopped.person("jane.smith@avon"), stopped.person("tom.harding@avon")
+    stopped.start()
+    stopped.send(sender, reader, letter(sender, reader, 5_000, "before"))
+    stopped.stop()
+    setting(stopped, "store", f"disk_floor = {2**60}")
+    stopped.start()
+    try:
+        with closing(stopped.smtp(sender)) as session:
+            session.mail(sender["address"])
+            session.rcpt(reader["address"])
+            code, text = session.data(letter(sender, reader, 5_000, "after"))
+            assert (code, text[:5]) == (452, b"4.3.1")
+        assert len(stopped.messages(reader, at_least=1)) == 1
+        checked = stopped.command("check", "--json")
+        assert "new mail is refused" in checked.stdout
+    finally:
+        stopped.stop()
+
+
+def test_parts_in_processes_of_their_own(stopped: Community) -> None:
+    """Doors and delivery apart: mail goes in through one process and out through another."""
+    config = stopped.config
+    processes = []
+    try:
+        with (stopped.directory / "parts.log").open("ab") as log:
+            for part in ("cjsm-delivery", "cjsm-smtp", "cjsm-pop3", "cjsm-ldap"):
+                command = [_TWISTD, "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", part, "--config", config]
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+        for door in ("submissions", "pop3s", "ldaps"):
+            _until(lambda door=door: _listens(stopped.port(door)))
+        sender, reader = stopped.person("jane.smith@avon"), stopped.person("tom.harding@avon")
+        stopped.send(sender, reader, letter(sender, reader, 5_000, "apart"))
+        stopped.send(sender, reader, letter(sender, reader, 1_000_000, "large and apart"))
+        assert len(stopped.messages(reader, at_least=2)) == 2
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.wait(30)
+    assert "Traceback" not in (stopped.directory / "parts.log").read_text()
+
+
+def _listens(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_nothing_readable_by_others(stopped: Community) -> None:
+    """Neither data nor secrets nor the demonstration's passwords."""
+    for path in (*stopped.data.rglob("*"), *(stopped.directory / "secrets").iterdir(), stopped.directory / "demo.json"):
+        if path.is_file() and path.suffix not in (".pid", ".public"):
+            assert path.stat().st_mode & 0o077 == 0 or not os.access(stopped.data, os.R_OK) or _shut(path, stopped), (
+                path
+            )
+
+
+def _shut(path: Path, community: Community) -> bool:
+    """Whether a directory above, within the data, is closed to others."""
+    return any(above.stat().st_mode & 0o077 == 0 for above in path.parents if community.directory in above.parents)
