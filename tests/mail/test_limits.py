@@ -1,67 +1,69 @@
-"""Room in mailboxes."""
+"""Whether a mailbox takes another message."""
 
 import pytest
-from twisted.internet.defer import Deferred
 
-from cjsm.community.identifiers import MailboxId
 from cjsm.configuration import MailSettings
 from cjsm.mail.interfaces import Refused
 from cjsm.mail.limits import Capacity, too_large, too_many
-from tests.mail.world import SAM, MemoryMail, MemorySpool, result
+from cjsm.store.interfaces import Unavailable
 
-SETTINGS = MailSettings(quota=1_000, over_quota_grace=100)
+from .memory import Fate
+from .support import OLIVE, SAM, SAM_ADDRESS, House, refusal, result
 
-
-class Room:
-    """One mailbox's capacity."""
-
-    def __init__(self) -> None:
-        self.mail, self.spool = MemoryMail(), MemorySpool()
-        self.capacity = Capacity(self.mail, self.spool)
-
-    def check(self, size: int = 0, now: float = 0.0, quota: int = 0, mailbox: MailboxId = SAM) -> int:
-        """The code it is refused with, or 0."""
-        try:
-            result(Deferred.fromCoroutine(self.capacity.check(SETTINGS, mailbox, quota, size, now)))
-        except Refused as refused:
-            return refused.code
-        return 0
+SETTINGS = MailSettings(quota=1_000, over_quota_grace=60)
+FULL_NOW = (452, "4.2.2")
+FULL = (552, "5.2.2")
 
 
-def test_later_then_full() -> None:
-    """A full mailbox is first asked for again, then refused; when there is room all is forgotten."""
-    room = Room()
-    room.mail.usages[SAM] = 990
-    assert [room.check(10), room.check(11, now=50), room.check(11, now=149), room.check(11, now=150)] == [
-        0,
-        452,
-        452,
-        552,
-    ]
-    room.mail.usages[SAM] = 0
-    assert room.check(11, now=151) == 0
-    room.mail.usages[SAM] = 1_000
-    assert room.check(1, now=1_000) == 452
+def house_with(octets: int) -> House:
+    """A house in whose spool about *octets* wait for Sam, exactly as many as :meth:`waiting` tells."""
+    house = House()
+    house.send(b"From: jo.ward@avon.cjsm.test\r\n\r\n" + b"x" * octets, SAM_ADDRESS)
+    return house
 
 
-def test_what_waits_counts() -> None:
-    """A mailbox cannot be overfilled by sending faster than delivery."""
-    room = Room()
-    room.spool.octets = 995
-    assert room.check(5) == 0
-    assert room.check(6) == 452
+def test_room_is_what_is_held_what_waits_and_what_comes() -> None:
+    """To the octet."""
+    house = house_with(10)
+    waiting = house.spool.waiting(SAM)
+    capacity = Capacity(house.mail, house.spool)
+    result(capacity.check(SETTINGS, SAM, 0, 1_000 - waiting, 0))
+    assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001 - waiting, 0)) == FULL_NOW
+    result(capacity.check(SETTINGS, OLIVE, 0, 1_000, 0))
 
 
-def test_own_quota() -> None:
-    """Somebody may have more than others."""
-    room = Room()
-    room.mail.usages[SAM] = 1_500
-    assert room.check(100) == 452
-    assert room.check(100, quota=2_000) == 0
+def test_a_quota_of_ones_own_counts() -> None:
+    """Instead of the default, larger or smaller."""
+    house = House()
+    capacity = Capacity(house.mail, house.spool)
+    result(capacity.check(SETTINGS, SAM, 2_000, 2_000, 0))
+    assert refusal(capacity.check(SETTINGS, SAM, 10, 11, 0)) == FULL_NOW
 
 
-@pytest.mark.parametrize(("refused", "code"), [(too_large(5), 552), (too_many(5), 452)])
-def test_words(refused: Refused, code: int) -> None:
-    """They name the limit."""
-    assert refused.code == code
-    assert "5" in refused.text
+def test_a_full_mailbox_is_first_full_at_the_moment_and_then_full() -> None:
+    """The grace begins at the first refusal, and anew once there was room."""
+    house = House()
+    capacity = Capacity(house.mail, house.spool)
+    assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 100)) == FULL_NOW
+    assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 159)) == FULL_NOW
+    assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 160)) == FULL
+    assert refusal(capacity.check(SETTINGS, OLIVE, 0, 1_001, 160)) == FULL_NOW
+    result(capacity.check(SETTINGS, SAM, 0, 1_000, 161))
+    assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 162)) == FULL_NOW
+
+
+def test_a_store_that_cannot_tell_is_no_refusal() -> None:
+    """The door answers that it is not known."""
+    house = House()
+    house.forecast.foretell("usage", Fate(Unavailable("away")))
+    with pytest.raises(Unavailable):
+        result(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1, 0))
+
+
+@pytest.mark.parametrize(("made", "start"), [(too_large(7), "552 5.3.4"), (too_many(7), "452 4.5.3")])
+def test_refusals_name_the_limit(made: Refused, start: str) -> None:
+    """So that people know how much less to send."""
+    assert str(made).startswith(start)
+    assert "7" in made.text
+
+
