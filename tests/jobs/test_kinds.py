@@ -1,0 +1,63 @@
+"""The first jobs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cjsm.community.identifiers import JobId
+from cjsm.community.records import Job
+from cjsm.jobs import kinds
+from cjsm.store.interfaces import Failure, Missing
+from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.bodies import FileBodyStore
+from cjsm.store.lmdb.disk import InlineDisk
+from tests.access.support import House, now
+from tests.store.support import MAP, entry, open_mailboxes, open_spool, put_body, result
+
+JOB = Job(id=JobId(b"j" * 16), kind="x", due=0)
+
+
+def test_orphans(tmp_path: Path) -> None:
+    """Bodies that no entry names go when they are old; those that are named or still written stay."""
+    bodies = FileBodyStore(tmp_path / "spool" / "bodies", InlineDisk())
+    spool = open_spool(tmp_path)
+    named, orphan, fresh = (put_body(bodies, number) for number in (1, 2, 3))
+    result(spool.put(entry(1, body=None)))
+    for body in (named, orphan):
+        os.utime(bodies.path(body), (1_000, 1_000))
+    os.utime(bodies.path(fresh), (9_000, 9_000))
+    assert result(kinds.Orphans(spool, bodies, lambda: 10_000).run(JOB)) == "1 bodies removed"
+    assert [bodies.path(body).exists() for body in (named, orphan, fresh)] == [True, False, True]
+
+
+def test_activity(tmp_path: Path) -> None:
+    """Failures older than the settings say are forgotten."""
+    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    for moment in (100, 5_000):
+        result(activity.failed(b"a" * 16, f"net {moment}", 1, moment))
+    assert result(kinds.Activity(activity, lambda: 6_000, 2_000).run(JOB)) == "1 failures forgotten"
+    assert activity.failures(b"a" * 16, "net 100") == Failure()
+    assert activity.failures(b"a" * 16, "net 5000").tags == (1,)
+
+
+def test_delivered(tmp_path: Path) -> None:
+    """Mailboxes are asked to forget what the spool cannot hand out again."""
+    mail, spool = open_mailboxes(tmp_path), open_spool(tmp_path)
+    assert result(kinds.Delivered(mail, spool).run(JOB)) == "0 mailboxes pruned"
+
+
+def test_unnamed_keys(tmp_path: Path) -> None:
+    """Versions that no account names any more go; the one in use, and one that may be being committed, stay."""
+    house = House(tmp_path / "data")
+    account = house.join()
+    assert account.keys >= 2
+    later = account.keys + 1
+    now(house.keys.put(account.id, later, b"being committed"))
+    said = now(kinds.UnnamedKeys(house.community, house.keys).run(JOB))
+    assert said == f"{account.keys - 1} versions removed"
+    assert house.keys.get_now(account.id, account.keys)
+    assert house.keys.latest(account.id) == later
+    with pytest.raises(Missing):
+        house.keys.get_now(account.id, 1)
+    house.close()
