@@ -37,7 +37,6 @@ from cjsm.store.interfaces import (
     ISpool,
     SpoolEntry,
     StoreError,
-    Unavailable,
 )
 from cjsm.vault.errors import VaultError
 from cjsm.vault.secrets import ServiceSecrets
@@ -135,6 +134,7 @@ class IncomingMessage:
         self._octets = 0
         self._refusal: Refused | None = None
         self._ended = False
+        self._in_doubt = False
 
     @property
     def queue_id(self) -> str:
@@ -191,7 +191,10 @@ class IncomingMessage:
             return self._begin_content(*found) if found is not None else None
         except Refused as refusal:
             self._refuse(refusal)
-            return None
+        except StoreError as error:
+            self._log.error("a message could not be checked: {error}", error=error)
+            self._refuse(_unavailable(error))
+        return None
 
     def _refuse(self, refusal: Refused) -> None:
         """Remember why, and hold nothing of the message any more."""
@@ -249,25 +252,25 @@ class IncomingMessage:
             await self._put(entry)
         except (StoreError, VaultError) as error:
             self._log.error("a message could not be accepted: {error}", error=error)
-            if not getattr(error, "maybe_committed", False):
-                await self._discard()
+            await self._discard()
             raise _unavailable(error) from error
-        except BaseException:
+        except Exception:
             await self._discard()
             raise
         return self.queue_id
 
     async def _put(self, entry: SpoolEntry) -> None:
         """Ask the spool until it knows: the entry's id makes that safe."""
-        for pause in _ASK_AGAIN:
+        for pause in (*_ASK_AGAIN, None):
+            doubted, self._in_doubt = self._in_doubt, True
             try:
                 await self._house.spool.put(entry)
                 return
-            except Unavailable as error:
-                if not error.maybe_committed:
+            except StoreError as error:
+                self._in_doubt = doubted or getattr(error, "maybe_committed", False)
+                if pause is None or not self._in_doubt:
                     raise
             await deferLater(self._house.reactor, pause)
-        await self._house.spool.put(entry)
 
     async def _entry(self) -> SpoolEntry:
         """Return what the spool keeps of the whole message.
@@ -302,6 +305,9 @@ class IncomingMessage:
         return Deferred.fromCoroutine(self._discard())
 
     async def _discard(self) -> None:
+        """Take away what is on the disk, unless an entry that may be in the spool names it: then a job sweeps it."""
+        if self._in_doubt:
+            return
         if self._writing is not None and not self._writing.called:
             waiting: Deferred[None] = Deferred()
             self._writing.addBoth(waiting.callback)

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from cjsm.community.admission import AccountOrigin
-from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
+from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.view import View
 from cjsm.configuration import MailSettings, Settings, SmtpSettings, StoreSettings
@@ -44,6 +44,7 @@ SAM = MailboxId(identifier("m-sam.hill"))
 OLIVE = MailboxId(identifier("m-olive.marsh"))
 JO_MAILBOX = MailboxId(identifier("m-jo.ward"))
 DESK = MailboxId(identifier("desk"))
+BODY = BodyId(b"body one 0000001")
 LETTER = f"From: Jo Ward <{JO_ADDRESS}>\r\nTo: {SAM_ADDRESS}\r\nSubject: Bail\r\n\r\nAt ten.\r\n".encode()
 #: The same with what submission adds otherwise, so that nothing but the trace line comes to it.
 DATED = b"Date: Thu, 1 Jan 2026 10:00:00 +0000\r\nMessage-ID: <one@avon>\r\n"
@@ -194,7 +195,8 @@ class House:
     @property
     def empty(self) -> bool:
         """Whether nothing at all is on the disk."""
-        return not (self.platter.entries or self.platter.files or self.platter.mailboxes)
+        delivered = any(mailbox.history for mailbox in self.platter.mailboxes.values())
+        return not (self.platter.entries or self.platter.files or delivered)
 
 
 def opened(

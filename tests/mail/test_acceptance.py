@@ -1,276 +1,543 @@
-"""The one way a message comes in."""
+"""The one way a message comes in: what is refused and when, and that nothing stays of what was not accepted."""
 
-import gc
-from typing import Any
+from collections.abc import Callable
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from zope.interface.verify import verifyObject
 
-from cjsm.community.records import Life
-from cjsm.mail.envelope import decode_envelope
-from cjsm.mail.interfaces import IAcceptance, IIncomingMessage, Refused
-from cjsm.store.interfaces import DiskFull, Unavailable
-from cjsm.vault.queue import open_envelope
-from tests.community.communities import community, hosted
-from tests.mail.world import (
+from cjsm.community.admission import AccountOrigin, ConnectionOrigin, Service, ServiceOrigin
+from cjsm.community.identifiers import AccountId, ConnectionId
+from cjsm.community.records import Life, MailList, OwnerKind
+from cjsm.mail.acceptance import IncomingMessage
+from cjsm.mail.interfaces import Refused
+from cjsm.store.interfaces import Damaged, DiskFull, Unavailable
+from cjsm.vault.errors import NotAuthentic
+from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, SUFFIX, address, community, hosted, identifier
+
+from .memory import Fate, File
+from .support import (
+    DATED,
+    DESK,
+    DESK_ADDRESS,
     HOP,
     JO,
     JO_ADDRESS,
+    JO_MAILBOX,
+    LETTER,
+    LIST_ADDRESS,
     OLIVE,
     OLIVE_ADDRESS,
     SAM,
     SAM_ADDRESS,
-    SECRETS,
-    TEXT,
-    World,
+    House,
+    envelope,
+    logged,
+    missing,
+    refusal,
     result,
+    small,
+    spooled,
 )
 
-
-def refusal(act: Any) -> Refused:
-    """How it is refused."""
-    with pytest.raises(Refused) as refused:
-        result(act)
-    return refused.value
+LARGE = DATED + LETTER + b"0123456789abcdef" * 20_000
+MAYBE = Unavailable("the commit did not answer", maybe_committed=True)
+AWAY = Unavailable("the disk is away")
 
 
-def test_a_message() -> None:
-    """One entry, sealed for each mailbox, with its envelope for delivery alone."""
-    world = World()
-    verifyObject(IAcceptance, world.acceptance)
-    message = world.begin(SAM_ADDRESS, OLIVE_ADDRESS, SAM_ADDRESS.upper())
-    verifyObject(IIncomingMessage, message)
-    assert message.recipients == 3
-    message.write(TEXT)
-    queue_id = result(message.commit())
-    ((entry, left),) = world.spool.entries.values()
-    assert queue_id == entry.id[:8].hex()
-    assert {delivery.mailbox for delivery in entry.deliveries} == {SAM, OLIVE}
-    assert len(left) == 2
-    envelope = decode_envelope(open_envelope(SECRETS.queue, entry.id, entry.envelope))
-    assert (envelope.reverse_path, [name for name, _ in envelope.recipients]) == (
-        JO_ADDRESS,
-        [SAM_ADDRESS, OLIVE_ADDRESS],
+# Senders
+
+
+@pytest.mark.parametrize("path", [JO_ADDRESS, JO_ADDRESS.upper(), DESK_ADDRESS])
+def test_mail_is_sent_under_an_address_of_ones_own(path: str) -> None:
+    """Canonical from here on."""
+    house = House()
+    message = house.begun(SAM_ADDRESS, reverse_path=path)
+    message.write(LETTER)
+    result(message.commit())
+    assert envelope(house.entry()).reverse_path == path.lower()
+
+
+@pytest.mark.parametrize("path", ["", SAM_ADDRESS, "jo@evil.example", "jo.ward@avon", "jo ward", f"<{JO_ADDRESS}>"])
+def test_other_reverse_paths_are_refused(path: str) -> None:
+    """The null sender too: an account answers for its mail."""
+    code, status = refusal(House().acceptance.begin(JO, path, HOP, None))
+    assert (code, status) in ((550, "5.7.1"), (553, "5.1.3"))
+
+
+def test_an_account_that_may_not_send_begins_nothing() -> None:
+    """Its state is asked anew for every message."""
+    house = House()
+    resting, _ = hosted("jo.ward", "crime", "avon", life=Life.SUSPENDED)
+    house.community.view = community(resting)
+    assert refusal(house.acceptance.begin(JO, JO_ADDRESS, HOP, None)) == (550, "5.7.1")
+    nobody = AccountOrigin(account=AccountId(identifier("nobody")))
+    assert refusal(house.acceptance.begin(nobody, JO_ADDRESS, HOP, None)) == (550, "5.7.1")
+
+
+def test_connections_and_the_service_come_the_same_way() -> None:
+    """A connection writes its own domain without suffix; the service may be the null sender."""
+    house = House()
+    firm = ConnectionOrigin(connection=ConnectionId(FIRM_CONNECTION.id))
+    message = result(house.acceptance.begin(firm, "re.layed@firm.co.uk", HOP, None))
+    result(message.recipient(SAM_ADDRESS))
+    message.write(b"From: re.layed@firm.co.uk\r\n\r\n")
+    result(message.commit())
+    assert envelope(house.entry()).reverse_path == f"re.layed@firm.co.uk.{SUFFIX}"
+    house = House()
+    notice = result(house.acceptance.begin(ServiceOrigin(service=Service.NOTICE), "", HOP, None))
+    result(notice.recipient(SAM_ADDRESS))
+    notice.write(f"From: postmaster@{SUFFIX}\r\n\r\n".encode())
+    result(notice.commit())
+    assert spooled(house)[0].startswith(b"Return-Path: <>\r\n")
+
+
+@pytest.mark.parametrize(("size", "fits"), [(None, True), (0, True), (400_000, True), (400_001, False)])
+def test_a_message_announced_too_large_is_refused_at_once(size: int | None, fits: bool) -> None:
+    """RFC 1870 §6.1."""
+    answer = House().acceptance.begin(JO, JO_ADDRESS, HOP, size)
+    if fits:
+        result(answer)
+    else:
+        assert refusal(answer) == (552, "5.3.4")
+
+
+# Recipients
+
+
+def test_recipients_are_counted_and_delivered_once() -> None:
+    """However often one is named, and by whichever address."""
+    house = House(view=community(address(f"sam@avon.{SUFFIX}", identifier("sam.hill"), alias=True)))
+    message = house.begun(SAM_ADDRESS, SAM_ADDRESS.upper(), f"sam@avon.{SUFFIX}", OLIVE_ADDRESS)
+    assert message.recipients == 4
+    message.write(LETTER)
+    result(message.commit())
+    assert [each.mailbox for each in house.entry().deliveries] == [SAM, OLIVE]
+
+
+def test_a_refused_recipient_costs_the_others_nothing() -> None:
+    """It is not counted either."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    for path in ("x@evil.example", f"nobody@avon.{SUFFIX}", "", LIST_ADDRESS):
+        refusal(message.recipient(path))
+    assert message.recipients == 1
+    message.write(LETTER)
+    result(message.commit())
+    assert [each.mailbox for each in house.entry().deliveries] == [SAM]
+
+
+def test_as_many_recipients_as_settings_say() -> None:
+    """The next is for another message."""
+    house = House(small(recipients=2))
+    message = house.begun(SAM_ADDRESS, OLIVE_ADDRESS)
+    assert refusal(message.recipient(DESK_ADDRESS)) == (452, "4.5.3")
+    assert message.recipients == 2
+
+
+def test_a_list_reaches_its_members_once_and_counts_as_one() -> None:
+    """Whoever is named beside it gets it once too; a full member does not close it."""
+    mail_list = MailList(
+        id=CRIME_LIST.id,
+        organisation=CRIME_LIST.organisation,
+        slug="all",
+        name="All",
+        members=(JO_ADDRESS, SAM_ADDRESS, OLIVE_ADDRESS),
     )
-    for readable in (b"Good morning", b"Hello", JO_ADDRESS.encode(), SAM_ADDRESS.encode()):
-        assert readable not in msgspec.msgpack.encode(entry)
-
-
-@given(st.lists(st.integers(1, 5_000), max_size=12), st.sampled_from([10, 3_000, 70_000, 200_000]))
-def test_any_chunking(cuts: list[int], octets: int) -> None:
-    """What is delivered is what was sent, behind the trace, however it came."""
-    world = World()
-    body = bytes(range(32, 127)) * (octets // 95 + 1)
-    text = TEXT + body[:octets] + b"\r\n"
-    message = world.begin()
-    left = text
-    for cut in cuts:
-        waiting = message.write(left[:cut])
-        left = left[cut:]
-        if waiting is not None:
-            result(waiting)
-    waiting = message.write(left)
-    if waiting is not None:
-        result(waiting)
-    result(message.commit())
-    world.worker.start()
-    world.clock.advance(1)
-    (read,) = world.delivered(SAM)
-    assert read.startswith(f"Return-Path: <{JO_ADDRESS}>\r\nReceived: by ".encode())
-    head, _, rest = text.partition(b"\r\n\r\n")
-    assert read.endswith(b"\r\n\r\n" + rest)
-    assert head in read
-
-
-def test_senders() -> None:
-    """One's own address only; the null sender is the service's."""
-    world = World()
-    for sender, status in ((SAM_ADDRESS, "5.7.1"), ("", "5.7.1"), ("jo@example.org", "5.7.1"), ("no address", "5.1.3")):
-        assert refusal(world.acceptance.begin(JO, sender, HOP, None)).status == status
-    world.view.view = community(*hosted("jo.ward", "crime", "avon", life=Life.SUSPENDED))
-    assert refusal(world.acceptance.begin(JO, JO_ADDRESS, HOP, None)).status == "5.7.1"
-
-
-def test_sizes() -> None:
-    """Too large is refused when it is announced, and at the end when it was not; nothing is left of it."""
-    world = World(message_octets=10_000)
-    assert refusal(world.acceptance.begin(JO, JO_ADDRESS, HOP, 10_001)).code == 552
-    message = world.begin(size=5)
-    message.write(TEXT)
-    for _ in range(20):
-        assert message.write(b"x" * 1_000) is None
-    assert refusal(message.commit()).code == 552
-    assert (world.spool.entries, world.bodies.kept, world.bodies.open) == ({}, {}, 0)
-
-
-def test_recipients() -> None:
-    """So many and no more; refused ones do not cost the others anything."""
-    world = World(recipients=2)
-    message = world.begin(SAM_ADDRESS)
-    assert refusal(message.recipient("nobody@avon.cjsm.test")).status == "5.1.1"
+    full, _ = hosted("sam.hill", "avon", "avon", quota=1)
+    house = House(
+        small(recipients=2),
+        view=community(mail_list, full, address(LIST_ADDRESS, mail_list.id, OwnerKind.LIST)),
+    )
+    message = result(house.acceptance.begin(JO, JO_ADDRESS, HOP, 5_000))
     result(message.recipient(OLIVE_ADDRESS))
-    assert refusal(message.recipient(JO_ADDRESS)).code == 452
-    message.write(TEXT)
+    assert refusal(message.recipient(SAM_ADDRESS)) == (452, "4.2.2")
+    result(message.recipient(LIST_ADDRESS))
+    assert message.recipients == 2
+    message.write(LETTER)
     result(message.commit())
-    empty = result(world.acceptance.begin(JO, JO_ADDRESS, HOP, None))
-    empty.write(TEXT)
-    assert refusal(empty.commit()).code == 554
+    assert sorted(each.mailbox for each in house.entry().deliveries) == sorted([JO_MAILBOX, SAM, OLIVE])
 
 
-def test_full_mailboxes_and_lost_keys() -> None:
-    """A mailbox that cannot take mail now is refused for now, at RCPT."""
-    world = World(quota=1_000)
-    world.mail.usages[SAM] = 1_000
-    world.keys.lost.add(OLIVE)
-    message = result(world.acceptance.begin(JO, JO_ADDRESS, HOP, 10))
-    assert refusal(message.recipient(SAM_ADDRESS)).code == 452
-    assert refusal(message.recipient(OLIVE_ADDRESS)).code == 450
-    result(message.recipient(JO_ADDRESS))
+def test_a_full_mailbox_takes_no_more() -> None:
+    """The announced size counts, and what waits in the spool."""
+    house = House(small(quota=2_000))
+    message = result(house.acceptance.begin(JO, JO_ADDRESS, HOP, 2_001))
+    assert refusal(message.recipient(SAM_ADDRESS)) == (452, "4.2.2")
+    house.send(LETTER + b"x" * 2_000)
+    assert house.spool.waiting(SAM) > 2_000
+    assert refusal(house.begun().recipient(SAM_ADDRESS)) == (452, "4.2.2")
+    result(house.begun().recipient(OLIVE_ADDRESS))
+    house.clock.advance(86_400)
+    assert refusal(house.begun().recipient(SAM_ADDRESS)) == (552, "5.2.2")
+
+
+def test_a_mailbox_that_nothing_can_be_sealed_to() -> None:
+    """It is refused for now, logged, and the others stay."""
+    for error in (missing(), NotAuthentic("forged")):
+        house = House()
+        house.keys.lost[SAM] = error
+        message = house.begun(OLIVE_ADDRESS)
+        with logged() as texts:
+            assert refusal(message.recipient(SAM_ADDRESS)) == (450, "4.2.1")
+        assert any("no key for" in text for text in texts)
+        message.write(LETTER)
+        result(message.commit())
+        assert [each.mailbox for each in house.entry().deliveries] == [OLIVE]
+
+
+def test_without_recipients_there_is_nothing_to_commit() -> None:
+    """Refused, and nothing stays."""
+    house = House()
+    message = house.begun()
+    message.write(LARGE)
+    assert refusal(message.commit()) == (554, "5.5.1")
+    assert house.empty
+
+
+# Content
+
+
+@given(st.lists(st.integers(0, 700), max_size=10))
+def test_a_message_is_the_same_however_it_arrives(cuts: list[int]) -> None:
+    """Trace, return path and all, to the octet."""
+    octets = b"Bcc: olive@x.y,\r\n z@x.y\r\nReturn-Path: <x@y.z>\r\n" + DATED + LETTER + b".\r\n\r\n" + b"y" * 400
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    edges = [0, *sorted(set(cuts)), len(octets)]
+    for place in range(len(edges) - 1):
+        message.write(octets[edges[place] : edges[place + 1]])
+    queue_id = result(message.commit())
+    text, _ = spooled(house)
+    received = (
+        f"Return-Path: <{JO_ADDRESS}>\r\nReceived: by mail.cjsm.test with ESMTPSA (TLS1.3 X25519MLKEM768)\r\n"
+        f"\tid {queue_id};\r\n\tMon, 12 Jan 1970 13:46:40 +0000\r\n"
+    )
+    assert text == received.encode() + DATED + LETTER + b".\r\n\r\n" + b"y" * 400
+
+
+@pytest.mark.parametrize("octets", [DATED + LETTER.partition(b"\r\n\r\n")[0] + b"\r\n", DATED + LETTER[:48] + b"\r\n"])
+def test_a_message_that_is_header_only(octets: bytes) -> None:
+    """The blank line is put there."""
+    house = House()
+    octets = f"From: {JO_ADDRESS}\r\n".encode() + DATED
+    house.send(octets)
+    assert spooled(house)[0].endswith(octets + b"\r\n")
 
 
 @pytest.mark.parametrize(
-    "text",
-    [b"no header at all", b"Subject: x\r\n\r\n", TEXT.replace(JO_ADDRESS.encode(), SAM_ADDRESS.encode(), 1), b""],
+    ("octets", "reply"),
+    [
+        (b"", (550, "5.7.1")),
+        (b"\r\n" + LETTER, (550, "5.7.1")),
+        (b"no header at all\r\n", (550, "5.6.0")),
+        (LETTER.replace(b"jo.ward", b"sam.hill"), (550, "5.7.1")),
+        (b"Sender: sam.hill@avon.cjsm.test\r\n" + LETTER, (550, "5.7.1")),
+        (b"Reply-To: x@evil.example\r\n" + LETTER, (550, "5.7.1")),
+        (b"From: x@evil.example\r\n" + LETTER, (550, "5.7.1")),
+        (f"Reply-To: {SAM_ADDRESS},{OLIVE_ADDRESS},{DESK_ADDRESS},{JO_ADDRESS}\r\n".encode() + LETTER, (550, "5.7.1")),
+        (b"Received: x\r\n" * 51 + LETTER, (554, "5.4.6")),
+        (b"X: y\r\n" * 58 + LETTER, (552, "5.3.4")),
+        (b"X: " + b"y" * 5_000 + b"\r\n" + LETTER, (552, "5.3.4")),
+        (LETTER + b"x" * 400_000, (552, "5.3.4")),
+        (LETTER.replace(b"\r\n\r\n", b"\r\n") + b"x" * 400_000, (552, "5.3.4")),
+    ],
+    ids=range(13),
 )
-def test_bad_headers(text: bytes) -> None:
-    """Refused at the end; what comes after the header costs no memory."""
-    world = World()
-    message = world.begin()
-    message.write(text)
-    for _ in range(100):
-        message.write(b"x" * 10_000)
-    assert refusal(message.commit()).code in (550, 552)
-    assert world.spool.entries == {}
+@pytest.mark.parametrize("piece", [1_000_000, 1_000])
+def test_a_message_once_refused_is_refused_until_the_end(octets: bytes, reply: tuple[int, str], piece: int) -> None:
+    """Writing never fails; commit gives the first verdict; nothing is held meanwhile and nothing stays."""
+    house = House(small(header_fields=60))
+    message = house.begun(SAM_ADDRESS)
+    for at in range(0, len(octets), piece):
+        message.write(octets[at : at + piece])
+    if message._refusal is not None:
+        for _ in range(50):
+            assert message.write(b"\r\n\r\n" + LETTER + b"x" * 10_000) is None
+            assert message._begun is None or message._begun.content._gathered == []
+        assert message.write(b"x" * 400_000) is None
+        assert len(message._reading._octets) == 0
+    assert refusal(message.commit()) == reply
+    assert house.empty
+    assert "put" not in house.forecast.calls
 
 
-def test_refused_once_refused_for_good() -> None:
-    """Nothing that follows makes it good again."""
-    world = World()
-    message = world.begin()
-    message.write(b"bad line\r\n\r\n")
-    message.write(TEXT)
-    assert refusal(message.commit()).status == "5.6.0"
-    assert refusal(message.commit()).code == 451
+def test_the_size_limit_is_to_the_octet() -> None:
+    """Of what the client sent; what is added does not count."""
+    house = House()
+    octets = LETTER + b"x" * (400_000 - len(LETTER))
+    house.send(octets)
+    assert refusal_of(house, octets + b"x") == (552, "5.3.4")
 
 
-@pytest.mark.parametrize("octets", [0, 100, 200_000])
-def test_given_up(octets: int) -> None:
-    """In any phase nothing is left, and it can be said twice."""
-    world = World()
-    message = world.begin()
-    if octets:
-        message.write(TEXT + b"x" * octets)
+def refusal_of(house: House, octets: bytes) -> tuple[int, str]:
+    message = house.begun(SAM_ADDRESS)
+    for at in range(0, len(octets), 30_000):
+        message.write(octets[at : at + 30_000])
+    return refusal(message.commit())
+
+
+def test_settings_that_change_meanwhile_are_for_the_next_message() -> None:
+    """Each keeps those it began with."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    house.acceptance.settings = small(message_octets=10)
+    message.write(LETTER)
+    result(message.commit())
+    assert refusal_of(house, LETTER) == (552, "5.3.4")
+
+
+# Where the body goes
+
+
+@pytest.mark.parametrize(("octets", "recipients", "inline"), [(60_000, 1, True), (90_000, 1, False)])
+def test_small_bodies_are_in_the_entry_and_large_ones_in_a_file(octets: int, recipients: int, inline: bool) -> None:
+    """Either reads the same; a file is synced before the entry names it."""
+    house = House()
+    house.send(LETTER + b"x" * octets)
+    entry = house.entry()
+    assert (entry.body is not None) == inline
+    assert spooled(house)[0].endswith(b"At ten.\r\n" + b"x" * octets)
+    assert len(house.platter.files) == (0 if inline else 1)
+    if not inline:
+        assert house.platter.files[entry.body_id].synced
+        calls = house.forecast.calls
+        assert calls.index("finish") < calls.index("put")
+        assert len(house.platter.files[entry.body_id].octets) == entry.sealed_octets
+
+
+def test_a_body_for_many_goes_to_a_file_sooner() -> None:
+    """So that its copies do not take much more than it."""
+    members = [hosted(f"p{number}.x", "avon", "avon") for number in range(8)]
+    view = community(*(record for pair in members for record in pair))
+    for count, inline in ((4, True), (8, False)):
+        house = House(small(recipients=10), view=view)
+        house.send(LETTER + b"x" * 60_000, *(f"p{number}.x@avon.{SUFFIX}" for number in range(count)))
+        assert (house.entry().body is not None) == inline
+
+
+def test_the_door_waits_for_the_disk() -> None:
+    """Where a write returns a Deferred it fires when the disk is ready for more."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    held = house.forecast.hold("create")
+    waiting = message.write(LARGE)
+    assert waiting is not None
+    assert not waiting.called
+    held.callback(None)
+    assert waiting.called
+    result(message.commit())
+    assert spooled(house)[0].endswith(LARGE)
+
+
+# What fails
+
+
+@pytest.mark.parametrize(
+    ("error", "reply"), [(DiskFull("full"), (452, "4.3.1")), (AWAY, (451, "4.3.0")), (Damaged("odd"), (451, "4.3.0"))]
+)
+@pytest.mark.parametrize("call", ["create", "write", "finish", "put"])
+def test_a_store_that_fails_is_told_at_commit(call: str, error: Exception, reply: tuple[int, str]) -> None:
+    """Writing waits and never fails; nothing stays."""
+    house = House()
+    house.forecast.foretell(call, Fate(error))
+    message = house.begun(SAM_ADDRESS)
+    with logged() as texts:
+        for at in range(0, len(LARGE), 70_000):
+            written = message.write(LARGE[at : at + 70_000])
+            if written is not None:
+                assert result(written) is None
+        assert refusal(message.commit()) == reply
+    assert house.empty
+    assert any(str(error) in text for text in texts)
+    assert not any("Bail" in text or "jo.ward" in text for text in texts)
+
+
+def test_a_store_that_cannot_be_asked_about_identity_is_no_verdict() -> None:
+    """The message may come again, and the door is not failed in the middle of a text."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    house.community.failure = AWAY
+    assert message.write(LETTER) is None
+    house.community.failure = None
+    assert refusal(message.commit()) == (451, "4.3.0")
+    assert house.empty
+
+
+def test_below_the_disk_floor_mail_is_refused_and_comes_in_again_later() -> None:
+    """A small message meets the floor at the spool."""
+    house = House()
+    house.forecast.foretell("put", Fate(DiskFull("below the floor")))
+    assert refusal_of(house, LETTER) == (452, "4.3.1")
+    assert house.empty
+    house.send(LETTER)
+
+
+@pytest.mark.parametrize("happens", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_spool_that_does_not_know_is_asked_again(times: int, happens: bool) -> None:
+    """Until it does; the message is there once."""
+    house = House()
+    house.forecast.foretell("put", *[Fate(MAYBE, happens=happens)] * times)
+    message = house.begun(SAM_ADDRESS)
+    message.write(LARGE)
+    answer = message.commit()
+    assert not answer.called
+    house.clock.pump([0.1, 1.0])
+    assert result(answer) == message.queue_id
+    assert house.forecast.calls.count("put") == times + 1
+    assert spooled(house)[0].endswith(LARGE)
+
+
+@pytest.mark.parametrize("second", [DiskFull("full"), AWAY])
+def test_one_that_did_not_know_and_then_cannot_is_asked_again_too(second: Exception) -> None:
+    """What was not taken the second time may be there since the first."""
+    house = House()
+    house.forecast.foretell("put", Fate(MAYBE, happens=True), Fate(second))
+    message = house.begun(SAM_ADDRESS)
+    message.write(LARGE)
+    answer = message.commit()
+    house.clock.pump([0.1, 1.0])
+    assert result(answer) == message.queue_id
+    assert spooled(house)[0].endswith(LARGE)
+
+
+@pytest.mark.parametrize("last", [MAYBE, DiskFull("full"), AWAY, ValueError("odd")])
+@pytest.mark.parametrize("happened", [False, True])
+def test_a_body_is_kept_while_the_spool_may_name_it(last: Exception, happened: bool) -> None:
+    """Where it stays unknown whether the entry is there, the client hears "later" and the body waits for a sweep."""
+    house = House()
+    house.forecast.foretell("put", Fate(MAYBE, happens=happened), Fate(MAYBE), Fate(last))
+    message = house.begun(SAM_ADDRESS)
+    message.write(LARGE)
+    answer = message.commit()
+    house.clock.pump([0.1, 1.0])
+    if isinstance(last, ValueError):
+        with pytest.raises(ValueError, match="odd"):
+            result(answer)
+    else:
+        assert refusal(answer)[0] in (451, 452)
+    result(message.abort())
+    if happened:
+        assert spooled(house)[0].endswith(LARGE)
+    assert len(house.platter.files) == 1
+    house.clock.advance(10)
+    named = house.spool.named_bodies()
+    result(house.bodies.sweep(named.__contains__, int(house.clock.seconds())))
+    assert set(house.platter.files) == named
+
+
+def test_an_error_nobody_thought_of_leaves_nothing() -> None:
+    """It reaches the door, which answers for it."""
+    house = House()
+    house.forecast.foretell("finish", Fate(ValueError("odd")))
+    message = house.begun(SAM_ADDRESS)
+    message.write(LARGE)
+    with pytest.raises(ValueError, match="odd"):
+        result(message.commit())
+    assert house.empty
+
+
+def test_a_body_that_cannot_be_taken_away_is_logged() -> None:
+    """A job sweeps it."""
+    house = House()
+    house.forecast.foretell("abort", Fate(AWAY))
+    message = house.begun(SAM_ADDRESS)
+    message.write(LARGE)
+    with logged() as texts:
+        result(message.abort())
+    assert any("a job will" in text for text in texts)
+
+
+# Giving up
+
+PHASES: list[Callable[[IncomingMessage], object]] = [
+    lambda message: None,
+    lambda message: message.write(b"From: jo"),
+    lambda message: message.write(LETTER),
+    lambda message: message.write(LARGE),
+    lambda message: message.write(b"bad\r\n"),
+    lambda message: message.write(LARGE + b"x" * 400_000),
+]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_an_aborted_message_leaves_nothing(phase: Callable[[IncomingMessage], object]) -> None:
+    """In every phase, said once or twice; afterwards nothing comes of it."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    phase(message)
     result(message.abort())
     result(message.abort())
-    assert refusal(message.commit()).code == 451
-    assert (world.spool.entries, world.bodies.kept, world.bodies.open) == ({}, {}, 0)
+    assert house.empty
+    assert message.write(LARGE) is None
+    assert refusal(message.commit()) == (451, "4.3.0")
+    assert house.empty
 
 
-def test_given_up_while_the_disk_writes() -> None:
-    """The file goes when the write is over."""
-    world = World()
-    held: Deferred[None] = Deferred()
-    message = world.begin()
-    world.bodies.trouble = lambda step: held if step == "create" else None
-    message.write(TEXT + b"x" * 70_000)
+@pytest.mark.parametrize("call", ["create", "write"])
+@pytest.mark.parametrize("error", [None, AWAY])
+def test_giving_up_while_the_disk_is_busy(call: str, error: Exception | None) -> None:
+    """What is under way ends first, then everything goes."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    until: Deferred[None] = Deferred()
+    house.forecast.foretell(call, Fate(error, until=until))
+    waiting = message.write(LARGE)
+    assert waiting is not None
     gone = message.abort()
     assert not gone.called
-    held.callback(None)
+    until.callback(None)
     result(gone)
-    assert (world.bodies.kept, world.bodies.open) == ({}, 0)
+    assert waiting.called
+    assert house.empty
 
 
-def test_client_gone_while_it_is_committed() -> None:
-    """Giving up comes too late: the message is accepted, as the client may have been told."""
-    world = World()
-    held: Deferred[None] = Deferred()
-    world.spool.trouble = lambda step: held
-    message = world.begin()
-    message.write(TEXT)
-    done = message.commit()
+def test_a_client_that_leaves_during_commit_takes_nothing_apart() -> None:
+    """From commit on the message is the commit's own."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    message.write(LARGE)
+    held = house.forecast.hold("put")
+    answer = message.commit()
     result(message.abort())
     held.callback(None)
-    result(done)
-    assert len(world.spool.entries) == 1
+    assert result(answer) == message.queue_id
+    assert spooled(house)[0].endswith(LARGE)
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(DiskFull("full"), 452), (Unavailable("gone"), 451), (Unavailable("?", maybe_committed=True), 451)],
-)
-def test_store_troubles(error: Exception, code: int) -> None:
-    """The client is asked to come back; a body in a file is taken away unless it may be needed."""
-    world = World()
-
-    def trouble(step: str) -> None:
-        raise error
-
-    message = world.begin()
-    waiting = message.write(TEXT + b"x" * 200_000)
-    if waiting is not None:
-        result(waiting)
-    world.spool.trouble = trouble
-    done = message.commit()
-    world.clock.pump([0.1, 1.0, 1.0])
-    assert refusal(done).code == code
-    assert bool(world.bodies.kept) is getattr(error, "maybe_committed", False)
+def test_a_message_is_committed_once() -> None:
+    """Whatever a door does."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    message.write(LETTER)
+    result(message.commit())
+    assert refusal(message.commit()) == (451, "4.3.0")
+    result(message.abort())
+    assert len(house.platter.entries) == 1
 
 
-def test_a_spool_that_did_not_know() -> None:
-    """Is asked again until it does: the message is there once, and the client is told so."""
-    world = World()
-    answers = iter([Unavailable("?", maybe_committed=True), None])
-
-    def trouble(step: str) -> None:
-        error = next(answers)
-        if error is not None:
-            raise error
-
-    message = world.begin()
-    message.write(TEXT)
-    world.spool.trouble = trouble
-    done = message.commit()
-    world.clock.advance(0.1)
-    assert result(done)
-    assert len(world.spool.entries) == 1
+def test_messages_do_not_mix() -> None:
+    """Two at a time, piece by piece."""
+    house = House()
+    one, other = house.begun(SAM_ADDRESS), house.begun(DESK_ADDRESS)
+    for octets in (LETTER, b"x" * 70_000, b"y" * 70_000):
+        one.write(octets)
+        other.write(octets.swapcase() if octets is not LETTER else octets)
+    result(other.commit())
+    assert spooled(house, DESK)[0].endswith(b"X" * 70_000 + b"Y" * 70_000)
+    result(one.abort())
+    assert len(house.platter.files) == 1
+    assert one.queue_id != other.queue_id
+    assert isinstance(house.platter.files[house.entry().body_id], File)
 
 
-def test_nothing_proportional_to_a_message_is_held() -> None:
-    """Ten megabytes pass, a segment at a time."""
-    import tracemalloc
-
-    world = World()
-    message = world.begin()
-    message.write(TEXT)
-    world.bodies.trouble = lambda step: None
-    chunk = b"x" * 60_000
-    kept = world.bodies
-
-    class Thrown:
-        """A writer that keeps nothing."""
-
-        def write(self, sealed: bytes) -> None:
-            return None
-
-        def finish(self) -> "Deferred[None]":
-            done: Deferred[None] = Deferred()
-            done.callback(None)
-            return done
-
-    def create(body_id: object) -> "Deferred[Any]":
-        made: Deferred[Any] = Deferred()
-        made.callback(Thrown())
-        return made
-
-    kept.create = create  # type: ignore[method-assign,assignment]  # a disk that takes everything
-    gc.collect()
-    tracemalloc.start()
-    for _ in range(170):
-        message.write(chunk)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 1_500_000
+def test_a_refusal_before_commit_says_the_first_thing_wrong() -> None:
+    """What follows changes nothing."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    message.write(b"bad line\r\n\r\n")
+    message.write(b"x" * 500_000)
+    with pytest.raises(Refused, match=r"550 5\.6\.0"):
+        result(message.commit())

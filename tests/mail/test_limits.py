@@ -65,5 +65,3 @@ def test_refusals_name_the_limit(made: Refused, start: str) -> None:
     """So that people know how much less to send."""
     assert str(made).startswith(start)
     assert "7" in made.text
-
-

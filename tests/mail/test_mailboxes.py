@@ -19,7 +19,7 @@ quoted = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_si
     lambda text: '"' + "".join(f"\\{each}" if each in '"\\' else each for each in text) + '"'
 )
 phrases = st.one_of(st.just(""), quoted, st.text("ABc. äß", min_size=1, max_size=8), st.just("=?utf-8?q?J=C3=B6?="))
-MIXED = " \t\r\n()<>@,;:\\\".[]abc=?%!\xe4\x00"
+MIXED = ' \t\r\n()<>@,;:\\".[]abc=?%!\xe4\x00'
 
 
 @st.composite
