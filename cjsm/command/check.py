@@ -11,7 +11,7 @@ import rich_click as click
 from msgspec import Struct
 
 from cjsm import configuration
-from cjsm.command.context import become_owner, config_option
+from cjsm.command.context import become_owner, config_option, wait
 from cjsm.command.output import console, document, json_option, reported
 from cjsm.community import invariants
 from cjsm.configuration import ConfigurationError, Settings
@@ -192,8 +192,11 @@ def _port(name: str, where: str, *, running: bool) -> Finding:
 
 def _stores(settings: Settings) -> Finding:
     def look() -> list[str]:
-        found = Suite(settings).stores.community.read_now(invariants.problems)
-        return [str(problem) for problem in found]
+        stores = Suite(settings).stores
+        try:
+            return stores.community.read_now(invariants.problems)
+        finally:
+            wait(stores.close())
 
     return _stores_finding(look, Path(settings.store.data_directory))
 

@@ -55,7 +55,7 @@ def become_owner(directory: Path) -> None:
 
 
 def open_suite(config: Path) -> Suite:
-    """Return the suite without doors; it works beside a running service.
+    """Return the suite without doors, open until the command ends; it works beside a running service.
 
     :raises ConfigurationError: for bad settings; stores and secrets raise their own errors.
     """
@@ -63,7 +63,9 @@ def open_suite(config: Path) -> Suite:
     directory = Path(settings.store.data_directory)
     if not (directory / "community.mdb").exists():
         raise Refused(f"there is no community in {directory}", f"run `cjsm init --config {config}` first")
-    return Suite(settings)
+    suite = Suite(settings)
+    click.get_current_context().call_on_close(lambda: wait(suite.stores.close()))
+    return suite
 
 
 def wait(work: "Coroutine[Deferred[Any], Any, T] | Deferred[T]") -> T:

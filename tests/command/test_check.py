@@ -1,0 +1,97 @@
+"""``cjsm check``."""
+
+import json
+import socket
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cjsm.vault.certificates import Authority
+from tests.command.conftest import Run
+
+
+def found(cjsm: Run, config: Path) -> dict[str, dict[str, str]]:
+    """Findings by what was looked at; doors on ports that nobody has."""
+    for number, (door, port) in enumerate(
+        (("submissions", 465), ("submission", 587), ("pop3s", 995), ("ldaps", 636)), 47_100
+    ):
+        config.write_text(
+            config.read_text().replace(f'{door} = "tcp:{port}"', f'{door} = "tcp:{number}:interface=127.0.0.1"')
+        )
+    result = cjsm("check", "--json")
+    findings = {each["what"]: each for each in json.loads(result.stdout)}
+    problems = [each for each in findings.values() if each["problem"]]
+    assert all(each["cure"] for each in problems)
+    assert result.exit_code == (1 if problems else 0)
+    return findings
+
+
+def problem(cjsm: Run, config: Path, what: str) -> str:
+    """What is wrong with one thing; nothing else is, but that the test keeps all on one file system."""
+    findings = found(cjsm, config)
+    assert {name for name, each in findings.items() if each["problem"]} - {"apart"} == {what}
+    return findings[what]["problem"]
+
+
+def test_all_is_well(cjsm: Run, config: Path) -> None:
+    """Everything is looked at and named."""
+    findings = found(cjsm, config)
+    assert {name for name, each in findings.items() if each["problem"]} <= {"apart"}
+    assert set(findings) >= {"settings", "permissions", "disk", "secrets", "certificate", "pop3s", "ldaps", "stores"}
+    said = cjsm("check")
+    assert "ok" in said.stdout
+
+
+def test_settings(cjsm: Run, config: Path) -> None:
+    """Nothing else can be looked at."""
+    config.write_text("[nonsense]\n")
+    result = cjsm("check", "--json")
+    (only,) = json.loads(result.stdout)
+    assert (result.exit_code, only["what"]) == (1, "settings")
+    assert "did you mean" in only["cure"]
+
+
+def test_permissions(cjsm: Run, config: Path) -> None:
+    """A data directory that others may read."""
+    (config.parent / "data").chmod(0o755)
+    assert problem(cjsm, config, "permissions")
+
+
+def test_secrets(cjsm: Run, config: Path) -> None:
+    """One that is missing."""
+    (config.parent / "secrets" / "pepper.1").unlink()
+    findings = found(cjsm, config)
+    assert "pepper" in findings["secrets"]["problem"]
+
+
+@pytest.mark.parametrize("days", [10, -5])
+def test_certificate(cjsm: Run, config: Path, days: int) -> None:
+    """One that ends soon, or has ended."""
+    tls, now = config.parent / "tls", int(time.time())
+    authority = Authority.load(tls / "authority.pem", tls / "authority.key")
+    authority.issue(("localhost",), now - 86_400 * (30 - days), 30, tls / "server.pem", tls / "server.key")
+    assert problem(cjsm, config, "certificate")
+
+
+def test_port(cjsm: Run, config: Path) -> None:
+    """Somebody else listens there."""
+    found(cjsm, config)
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 47_102))
+        other.listen()
+        assert "47102" in problem(cjsm, config, "pop3s")
+
+
+def test_stores(cjsm: Run, config: Path) -> None:
+    """A damaged one."""
+    (config.parent / "data" / "community.mdb").write_bytes(b"nonsense" * 1_000)
+    findings = found(cjsm, config)
+    assert findings["stores"]["problem"]
+
+
+def test_disk(cjsm: Run, config: Path) -> None:
+    """Less room than the floor."""
+    config.write_text(config.read_text().replace("disk_floor = 268435456", f"disk_floor = {2**60}"))
+    assert "refused" in problem(cjsm, config, "disk")

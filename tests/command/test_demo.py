@@ -1,0 +1,100 @@
+"""``cjsm demo``."""
+
+import json
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.running import Community, free_port_base
+
+_CJSM = Path(sys.executable).parent / "cjsm"
+
+
+def test_demo_json(community: Community) -> None:
+    """The file that scripts are built on: its shape does not change."""
+    path = community.directory / "demo.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    told = community.told
+    assert list(told) == [
+        *("host", "suffix", "ca_file", "base_dn", "data_directory", "config_file", "pid_file", "unknown_address"),
+        *("ports", "accounts"),
+    ]
+    assert list(told["ports"]) == ["submissions", "submission", "relay", "pop3s", "ldaps", "ldap"]
+    assert [name for name, port in told["ports"].items() if port is None] == ["relay", "ldap"]
+    assert (told["host"], told["suffix"], told["base_dn"]) == ("localhost", "cjsm.test", "dc=cjsm,dc=test")
+    assert not path.is_relative_to(told["data_directory"])
+    for account in told["accounts"]:
+        assert list(account) == [
+            *("user_id", "address", "name", "kind", "organisation", "roles", "password", "device_password")
+        ]
+        assert all(list(role) == ["role", "organisation"] for role in account["roles"])
+
+
+def test_people(community: Community) -> None:
+    """At least twelve hosted ones, first; every role; some relayed; all active."""
+    kinds = [account["kind"] for account in community.told["accounts"]]
+    assert kinds == sorted(kinds)
+    assert kinds.count("hosted") >= 12
+    assert "relayed" in kinds
+    roles = {role["role"] for account in community.told["accounts"] for role in account["roles"]}
+    assert roles == {
+        *("community-administrator", "organisation-administrator", "helpdesk", "engineer", "mailbox-user"),
+    }
+    listed = json.loads(community.command("user", "list", "--json").stdout)
+    assert {each["status"] for each in listed if each["user_id"] != "late.comer@avon"} == {"Active"}
+
+
+def test_organisations(community: Community) -> None:
+    """Three at the top, one of them with two levels below."""
+    paths = [each["path"] for each in json.loads(community.command("organisation", "list", "--json").stdout)]
+    assert len([path for path in paths if "/" not in path]) == 3
+    assert max(path.count("/") for path in paths) == 2
+
+
+def test_both_passwords_everywhere(community: Community) -> None:
+    """Of hosted people, over SMTP and POP3."""
+    for account in community.hosted()[:3]:
+        for kind in ("password", "device_password"):
+            person = account | {"password": account[kind]}
+            community.smtp(person).quit()
+            community.pop3(person).quit()
+
+
+def test_runs_until_ctrl_c_and_starts_again(tmp_path: Path) -> None:
+    """In the foreground; the second start has the same people and passwords."""
+    home, base = tmp_path / "demo", str(free_port_base())
+    command = [_CJSM, "demo", "--directory", home, "--port-base", base]
+    documents = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+            assert running.stdout is not None
+            said = ""
+            while "Running. Stop it with Ctrl-C." not in said:
+                line = running.stdout.readline()
+                assert line, said
+                said += line
+            for word in ("curl", "swaks", "openssl s_client", "ldapsearch", "jane.smith@avon"):
+                assert word in said
+            again = subprocess.run([*command, "--detach"], capture_output=True, text=True, timeout=60)
+            assert again.returncode == 0, again.stdout + again.stderr
+            running.send_signal(2)
+            rest = running.communicate(timeout=30)[0]
+            assert "stopped" in rest
+        documents.append(json.loads((home / "demo.json").read_text()))
+        time.sleep(0.2)
+    assert documents[0] == documents[1]
+
+
+def test_port_in_use(tmp_path: Path, community: Community) -> None:
+    """Said with the cure, after everything was made."""
+    done = subprocess.run(
+        [_CJSM, "demo", "--directory", tmp_path / "demo", "--port-base", str(community.port_base), "--detach"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "cannot listen" in done.stderr
+    assert "cure:" in done.stderr

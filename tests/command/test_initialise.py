@@ -1,0 +1,61 @@
+"""``cjsm init``."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cjsm.command.initialise import with_values
+from cjsm.command.output import Refused
+from tests.command.conftest import ran, refused, told
+
+
+def arguments(home: Path) -> list[str]:
+    """All in one directory."""
+    return [
+        *("init", "--suffix", "mail.example", "--host-name", "mail.example", "--config", str(home / "cjsm.toml")),
+        *("--data-directory", str(home / "data"), "--secrets-directory", str(home / "secrets")),
+    ]
+
+
+def test_a_new_community(tmp_path: Path) -> None:
+    """Settings with every comment, data, secrets, certificates; nothing that others may read."""
+    document = told(ran(*arguments(tmp_path), "--json"))
+    assert document["suffix"] == "mail.example"
+    config = (tmp_path / "cjsm.toml").read_text()
+    assert tomllib.loads(config)["smtp"]["host_name"] == "mail.example"
+    assert config.count("\n#") > 50
+    for path in ("data", "secrets"):
+        assert (tmp_path / path).stat().st_mode & 0o077 == 0
+    for path in (
+        (tmp_path / "secrets").iterdir(),
+        [tmp_path / "tls" / "server.key", tmp_path / "tls" / "authority.key"],
+    ):
+        assert all(each.stat().st_mode & 0o077 == 0 for each in path if each.suffix != ".public")
+
+
+def test_again(tmp_path: Path) -> None:
+    """Changes nothing: neither secrets nor certificates nor settings are lost by a second run."""
+    ran(*arguments(tmp_path))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".mdb-lock"}
+    assert ran(*arguments(tmp_path)).exit_code == 0
+    for path, octets in before.items():
+        if not path.name.endswith("-lock"):
+            assert path.read_bytes() == octets, path
+
+
+def test_bad_values(tmp_path: Path) -> None:
+    """A suffix that is no domain, a place that is a file."""
+    assert refused(ran("init", "--suffix", "no domain", "--json", "--config", str(tmp_path / "c.toml")))["error"]
+    (tmp_path / "file").write_text("")
+    document = refused(
+        ran("init", "--json", "--config", str(tmp_path / "c.toml"), "--data-directory", str(tmp_path / "file" / "data"))
+    )
+    assert "file" in document["error"]
+
+
+def test_replaced_values() -> None:
+    """Only values change; a setting that does not exist is refused."""
+    assert with_values('# why\n[a]\nb = "x" \nc = 1\n', {"a.c": "y"}) == '# why\n[a]\nb = "x" \nc = "y"\n'
+    with pytest.raises(Refused):
+        with_values("[a]\nb = 1\n", {"a.c": "y"})

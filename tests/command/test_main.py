@@ -1,0 +1,65 @@
+"""What all commands share."""
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from cjsm.command.main import main
+from tests.command.conftest import Run, ran
+
+
+def commands(
+    group: click.Command = main, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that call it."""
+    if isinstance(group, click.Group):
+        for name, command in group.commands.items():
+            yield from commands(command, (*path, name))
+    else:
+        yield path, group
+
+
+EVERY = dict(commands())
+
+
+def test_what_there_is() -> None:
+    """The verbs of the foundation."""
+    assert {" ".join(path) for path in EVERY} == {
+        *("init", "demo", "status", "check", "reload"),
+        *("organisation add", "organisation list", "organisation show"),
+        *("user add", "user list", "user show", "user set-password"),
+        *("device add", "device list", "device revoke"),
+        *("role grant", "role list", "role revoke"),
+    }
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_help_has_examples(path: tuple[str, ...]) -> None:
+    """Each command shows itself in use."""
+    assert ran(*path, "--help").exit_code == 0
+    assert f"cjsm {' '.join(path)}" in (EVERY[path].help or "")
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY if path != ("demo",)], ids=" ".join)
+def test_conventions(path: tuple[str, ...]) -> None:
+    """--config and --json are everywhere; no password is an argument."""
+    names = {name for parameter in EVERY[path].params for name in parameter.opts}
+    assert {"--config", "--json"} <= names
+    assert not {name for name in names if "password" in name and name != "--password-stdin"}
+
+
+def test_wrong_usage(cjsm: Run) -> None:
+    """Ends with 2."""
+    for arguments in (
+        ("nonsense",),
+        ("user", "list", "--nonsense"),
+        ("organisation", "add"),
+        ("role", "grant", "a", "b"),
+    ):
+        assert cjsm(*arguments).exit_code == 2
+
+
+def test_version() -> None:
+    """It says which."""
+    assert "0.1.0" in ran("--version").output

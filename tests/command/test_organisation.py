@@ -1,0 +1,40 @@
+"""``cjsm organisation``."""
+
+from tests.command.conftest import Run, refused, told
+
+
+def test_added_and_shown(cjsm: Run) -> None:
+    """By its path, in any case of letters."""
+    made = told(cjsm("organisation", "add", "Avon/Traffic", "--name", "Traffic", "--area", "West", "--json"))
+    assert (made["path"], made["name"], made["area"]) == ("avon/traffic", "Traffic", "West")
+    assert told(cjsm("organisation", "show", "avon/traffic", "--json")) == made
+    assert [each["path"] for each in told(cjsm("organisation", "list", "--json"))] == [
+        "avon",
+        "avon/crime",
+        "avon/traffic",
+    ]
+    assert "Traffic" in cjsm("organisation", "list").stdout
+    assert "Traffic" in cjsm("organisation", "show", "avon/traffic").stdout
+
+
+def test_options(cjsm: Run) -> None:
+    """Recovery, protection, business type."""
+    made = told(
+        cjsm(
+            *("organisation", "add", "refuge", "--name", "Refuge", "--abbreviation", "ref", "--recovery", "none"),
+            *("--protected", "--business-type", "Support", "--json"),
+        )
+    )
+    assert (made["recovery"], made["protected"], made["abbreviation"]) == ("none", True, "ref")
+
+
+def test_refused(cjsm: Run) -> None:
+    """Unknown, taken, misspelt: each with the cure."""
+    assert "organisation list" in refused(cjsm("organisation", "show", "avon/none", "--json"))["cure"]
+    assert refused(cjsm("organisation", "add", "avon/crime", "--name", "Again", "--json"))["cure"]
+    assert refused(cjsm("organisation", "add", "other", "--name", "O", "--abbreviation", "avon", "--json"))["error"]
+    assert refused(cjsm("organisation", "add", "no/such/path", "--name", "X", "--json"))["error"]
+    assert refused(cjsm("organisation", "add", "avon/b_d", "--name", "X", "--json"))["cure"]
+    said = cjsm("organisation", "show", "none")
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "cure:" in said.stderr

@@ -1,0 +1,75 @@
+"""What commands say."""
+
+import json
+
+import pytest
+
+from cjsm.access.errors import AccessRefused
+from cjsm.command import output
+from cjsm.community.errors import BadValue
+from cjsm.configuration import ConfigurationError
+from cjsm.instance import AlreadyRunning, NotRunning
+from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore
+from cjsm.vault.errors import BadPassword, MissingSecret, NotAuthentic
+from cjsm.wire.tls import TlsError
+
+FAILURES = [
+    output.Refused("no", "do this"),
+    BadValue("no", "do this"),
+    ConfigurationError("no", "do this"),
+    CannotOpen("no", "do this"),
+    NewerStore("no"),
+    Damaged("no"),
+    MissingSecret("no", "do this"),
+    TlsError("no", "do this"),
+    BadPassword("no"),
+    AccessRefused(),
+    NotRunning(),
+    AlreadyRunning(5),
+    NotAuthentic("no"),
+    PermissionError(13, "Permission denied", "/some/file"),
+    OSError(28, "No space left on device", "/some/file"),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_every_error_has_a_cure(error: Exception, as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line of what is wrong, one of what to do; or one document. The exit code is 1."""
+
+    @output.reported
+    def act(*, as_json: bool) -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        act(as_json=as_json)
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    if as_json:
+        document = json.loads(said.out)
+        assert document["error"]
+        assert document["cure"]
+    else:
+        assert said.out == ""
+        assert said.err.startswith("cjsm: ")
+        assert "\ncure: " in said.err
+
+
+def test_bugs_are_not_hidden() -> None:
+    """What nobody expected keeps its traceback."""
+
+    @output.reported
+    def act() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        act()
+
+
+def test_values() -> None:
+    """As people read them."""
+    assert output.shown(None) == output.shown("") == output.shown([]) == "-"
+    assert (output.shown(True), output.shown(5)) == ("yes", "5")
+    assert output.shown(["a", "b"]) == "a\nb"
+    assert output.shown({"smtp": None, "pop3": 3}) == "smtp -\npop3 3"
+    assert (output.when(0), output.when(1_767_225_600)) == (None, "2026-01-01T00:00:00+00:00")

@@ -1,0 +1,33 @@
+"""``cjsm role``."""
+
+from tests.command.conftest import Run, refused, told
+from tests.command.test_user import add
+
+
+def test_given_listed_taken(cjsm: Run) -> None:
+    """Over an organisation or the whole community; the last community administrator stays."""
+    add(cjsm)
+    add(cjsm, first="Ada")
+    given = told(cjsm("role", "grant", "ada.smith@avon", "community-administrator", "--json"))
+    assert {"user_id": "ada.smith@avon", "role": "community-administrator", "organisation": None} in given
+    told(cjsm("role", "grant", "jane.smith@avon", "organisation-administrator", "--organisation", "avon", "--json"))
+    assert len(told(cjsm("role", "list", "--json"))) == 2
+    assert "organisation-administrator" in cjsm("role", "list").stdout
+    assert (
+        "another administrator"
+        in refused(cjsm("role", "revoke", "ada.smith@avon", "community-administrator", "--json"))["cure"]
+    )
+    told(cjsm("role", "grant", "jane.smith@avon", "community-administrator", "--json"))
+    told(cjsm("role", "revoke", "ada.smith@avon", "community-administrator", "--json"))
+    assert {each["user_id"] for each in told(cjsm("role", "list", "--json"))} == {"jane.smith@avon"}
+
+
+def test_refused(cjsm: Run) -> None:
+    """Roles that do not exist are wrong usage; those that are there, or not there, are refused."""
+    add(cjsm)
+    assert cjsm("role", "grant", "jane.smith@avon", "king").exit_code == 2
+    assert refused(cjsm("role", "grant", "nobody@avon", "helpdesk", "--json"))["cure"]
+    assert refused(cjsm("role", "grant", "jane.smith@avon", "organisation-administrator", "--json"))["cure"]
+    assert refused(cjsm("role", "revoke", "jane.smith@avon", "helpdesk", "--json"))["error"]
+    told(cjsm("role", "grant", "jane.smith@avon", "helpdesk", "--json"))
+    assert refused(cjsm("role", "grant", "jane.smith@avon", "helpdesk", "--json"))["error"]

@@ -1,0 +1,74 @@
+"""``cjsm user``."""
+
+from typing import Any
+
+from tests.command.conftest import Run, refused, told
+
+PASSWORD = "violet tractor lamp nineteen"
+
+
+def add(cjsm: Run, *more: str, first: str = "Jane", last: str = "Smith") -> Any:
+    """Add somebody to crime."""
+    return told(cjsm("user", "add", "avon/crime", "--first", first, "--last", last, "--json", *more))
+
+
+def test_added(cjsm: Run) -> None:
+    """User ID and address follow from the name; the one-time password is shown once."""
+    made = add(cjsm)
+    assert (made["user_id"], made["address"]) == ("jane.smith@avon", "jane.smith@avon.cjsm.test")
+    shown = told(cjsm("user", "show", "Jane.Smith@avon.cjsm.test", "--json"))
+    assert (shown["status"], shown["organisation"], shown["messages"]) == ("New User", "avon/crime", 0)
+    assert made["one_time_password"] not in str(shown)
+    assert add(cjsm)["user_id"] == "jane.smith-2@avon"
+    assert [each["user_id"] for each in told(cjsm("user", "list", "--json"))] == [
+        "jane.smith-2@avon",
+        "jane.smith@avon",
+    ]
+    assert told(cjsm("user", "list", "--organisation", "avon/crime", "--json"))
+    assert "jane.smith@avon" in cjsm("user", "list").stdout
+    assert "New User" in cjsm("user", "show", "jane.smith@avon").stdout
+
+
+def test_with_everything(cjsm: Run) -> None:
+    """Profile, quota, a device password at once."""
+    made = add(
+        cjsm, "--user-id", "js@avon", "--device", "laptop", "--quota", "1000", "--telephone", "1", "--type", "Officer"
+    )
+    assert made["device_password"].startswith("d-")
+    assert told(cjsm("user", "show", "js@avon", "--json"))["quota"] == 1000
+    assert [each["name"] for each in told(cjsm("device", "list", "js@avon", "--json"))] == ["laptop"]
+
+
+def test_set_password(cjsm: Run) -> None:
+    """With the one-time password, then with the old one; bad ones are refused and change nothing."""
+    one_time = add(cjsm)["one_time_password"]
+    change = ("user", "set-password", "jane.smith@avon", "--password-stdin", "--json")
+    assert refused(cjsm(*change, typed=f"{one_time}\nshort\n"))["cure"]
+    assert refused(cjsm(*change, typed=f"{one_time}\njanesmithjanesmith\n"))["cure"]
+    assert refused(cjsm(*change, typed=f"wrong\n{PASSWORD}\n"))["cure"]
+    told(cjsm(*change, typed=f"{one_time}\n{PASSWORD}\n"))
+    assert told(cjsm("user", "show", "jane.smith@avon", "--json"))["status"] == "Active"
+    assert refused(cjsm(*change, typed=f"{one_time}\n{PASSWORD} again\n"))["error"]
+    told(cjsm(*change, typed=f"{PASSWORD}\n{PASSWORD} again\n"))
+
+
+def test_prompts(cjsm: Run) -> None:
+    """Without --password-stdin it asks, the new one twice, and shows none of them."""
+    one_time = add(cjsm)["one_time_password"]
+    asked = cjsm("user", "set-password", "jane.smith@avon", typed=f"{one_time}\n{PASSWORD}\n{PASSWORD}\n")
+    assert asked.exit_code == 0, asked.output
+    assert PASSWORD not in asked.output
+    assert one_time not in asked.output
+
+
+def test_refused(cjsm: Run) -> None:
+    """Unknown people, places, names of which no user ID can be made, taken ones, addresses of other domains."""
+    add(cjsm)
+    assert "user list" in refused(cjsm("user", "show", "nobody@avon", "--json"))["cure"]
+    base = ("user", "add", "avon/crime", "--json", "--last", "Smith")
+    assert refused(cjsm("user", "add", "no/where", "--first", "A", "--last", "B", "--json"))["error"]
+    assert "--user-id" in refused(cjsm(*base[:4], "--first", "明", "--last", "王"))["cure"]
+    assert refused(cjsm(*base, "--first", "Jane", "--user-id", "jane.smith@avon"))["error"]
+    assert refused(cjsm(*base, "--first", "Jane", "--user-id", "jane.smith@firm"))["error"]
+    assert refused(cjsm(*base, "--first", "Jane", "--address", "jane@firm.co.uk.cjsm.test"))["cure"]
+    assert refused(cjsm("user", "list", "--organisation", "none", "--json"))["error"]
