@@ -105,10 +105,11 @@ class Progress(Struct):
 
 
 class Platter(Struct):
-    """What is on the disk."""
+    """What is on the disk; *archive* has every entry that ever was."""
 
     sequence: int = 0
     known: dict[bytes, int] = field(default_factory=dict)
+    archive: dict[bytes, SpoolEntry] = field(default_factory=dict)
     entries: dict[int, SpoolEntry] = field(default_factory=dict)
     progress: dict[int, Progress] = field(default_factory=dict)
     files: dict[BodyId, File] = field(default_factory=dict)
@@ -136,7 +137,7 @@ class MemorySpool:
             if entry.id not in platter.known:
                 platter.sequence += 1
                 platter.known[entry.id] = platter.sequence
-                platter.entries[platter.sequence] = entry
+                platter.entries[platter.sequence] = platter.archive[entry.id] = entry
                 platter.progress[platter.sequence] = Progress()
             return platter.known[entry.id]
 

@@ -274,7 +274,7 @@ def test_the_mailbox_hears_how_far_the_spool_is(post: Post) -> None:
 @pytest.mark.parametrize("error", [AWAY, ValueError("nobody thought of it")])
 @pytest.mark.parametrize("happens", [False, True])
 def test_a_spool_that_fails_is_asked_again(post: Post, call: str, error: Exception, happens: bool) -> None:
-    """Soon, or where nobody knows any more what it said when the claim ends; in the end everybody has the message once."""
+    """Soon, or where its answer is lost when the claim ends; in the end everybody has the message once."""
     if call == "defer":
         post.forecast.foretell("deliver", Fate(AWAY))
     post.forecast.foretell(call, Fate(error, happens=happens))
