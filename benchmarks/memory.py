@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import load, ours
 from benchmarks.load import Target, Work
-from benchmarks.processes import reset_resident_peak, resident_peak
+from benchmarks.processes import anonymous_memory, memory_peak
 
 _FORK = multiprocessing.get_context("fork")
 _OCTETS = 25_000_000
@@ -20,7 +20,7 @@ _PAUSE = 0.002
 
 @dataclass(frozen=True)
 class Cost:
-    """Most memory beyond what was resident before, in octets, and the longest waits of a neighbour, in seconds."""
+    """Most memory beyond what the service had before, in octets, and the longest waits of a neighbour, in seconds."""
 
     what: str
     memory: int
@@ -38,13 +38,13 @@ class Cost:
 def measure(home: Path, say: Callable[[str], None]) -> list[Cost]:
     """Send one message of 25 MB and read it, three times, after small ones have warmed the service up.
 
-    Memory is counted from before the first large message: what it left resident is not forgotten.
+    Memory is counted from before the first large message: what it left behind is not forgotten.
     """
     with ours.service(home / "ours", 50) as (target, process):
         for person in target.people:
             load.count(target, person)
         load.run(target, Work(5, 20, 5_000))
-        before = reset_resident_peak(process)
+        before = anonymous_memory(process)
         costs = []
         for _ in range(3):
             for what, act in (("25 MB in, over SMTP", _send), ("25 MB out, over POP3", _read)):
@@ -59,9 +59,9 @@ def _cost(what: str, target: Target, process: int, before: int, act: Callable[[T
     neighbour = _FORK.Process(target=_ask_often, args=(target, theirs_end))
     neighbour.start()
     ours_end.recv()
-    reset_resident_peak(process)
-    act(target)
-    memory = resident_peak(process) - before
+    with memory_peak(process) as peak:
+        act(target)
+    memory = peak[0] - before
     ours_end.send("stop")
     waits = tuple(sorted(ours_end.recv()))
     neighbour.join()

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,15 +69,28 @@ def processor_seconds(*roots: int) -> float:
     return total
 
 
-def resident_peak(process: int) -> int:
-    """Return the most memory that *process* has had resident, in octets."""
+def anonymous_memory(process: int) -> int:
+    """Return the memory that *process* has to itself, in octets: not pages of files, which the system takes back."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(process)
 
 
-def reset_resident_peak(process: int) -> int:
-    """Begin to look for the peak anew; return what is resident now, in octets."""
-    Path(f"/proc/{process}/clear_refs").write_text("5")
-    return resident_peak(process)
+@contextmanager
+def memory_peak(process: int) -> Iterator[list[int]]:
+    """Look at the memory of *process* all the time until the block ends; yield a list whose one item is the most."""
+    peak = [anonymous_memory(process)]
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.002):
+            peak[0] = max(peak[0], anonymous_memory(process))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        looking.join()

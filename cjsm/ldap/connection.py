@@ -66,6 +66,13 @@ class MessageConnection(Protocol):
         self._session_timer = Timer(clock, lambda: self._time_over("session too long"))
         self._farewell_timer = Timer(clock, self._cut)
         self._turn = Timer(clock, self._drain)
+        self._timers = (
+            self._handshake_timer,
+            self._idle_timer,
+            self._session_timer,
+            self._farewell_timer,
+            self._turn,
+        )
 
     # What a door says.
 
@@ -159,9 +166,10 @@ class MessageConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See :class:`Protocol`."""
         self._end()
-        self._farewell_timer.stop()
         if self.admission is not None:
             self.admission.release()
+        for timer in self._timers:
+            timer.retire()
 
     def pauseProducing(self) -> None:
         """The client does not take its answers as fast as they come."""

@@ -154,6 +154,7 @@ class LdapDoor(MessageConnection):
         for message_id in list(self._tasks):
             self._stop(message_id)
         self._sign_out()
+        self._revalidation.retire()
 
     def _next(self) -> Message | None:
         octets = self.framer.next_message()

@@ -128,7 +128,7 @@ class Pop3Door(LineDoor):
 
     def finished(self, why: str) -> None:
         """Write the one line about a session that was signed in, and give the maildrop back."""
-        self._revalidation.stop()
+        self._revalidation.retire()
         if self._maildrop is not None:
             self._log_session(why)
         if not self._removing:

@@ -153,7 +153,7 @@ class SmtpDoor(LineDoor):
 
     def finished(self, why: str) -> None:
         """Give up the message that was not finished, and write the one line about a session that was signed in."""
-        self._revalidation.stop()
+        self._revalidation.retire()
         self._forget()
         if self._submitter is not None:
             self._log.info(

@@ -88,6 +88,13 @@ class LineDoor(Protocol):
         self._handshake_timer = Timer(clock, lambda: self.abort("no TLS handshake in time"))
         self._farewell_timer = Timer(clock, self._cut)
         self._turn = Timer(clock, self._drain)
+        self._timers = (
+            self._command_timer,
+            self._session_timer,
+            self._handshake_timer,
+            self._farewell_timer,
+            self._turn,
+        )
 
     # What a door says.
 
@@ -208,13 +215,14 @@ class LineDoor(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See :class:`Protocol`."""
         self._end(_ending(reason))
-        self._farewell_timer.stop()
         if self._admitted:
             self._admitted = False
             self.admission.release()
         if self._is_open:
             self._is_open = False
             self.finished(self._why)
+        for timer in self._timers:
+            timer.retire()
 
     # How it works.
 

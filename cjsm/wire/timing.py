@@ -29,6 +29,14 @@ class Timer:
             self._call.cancel()
             self._call = None
 
+    def retire(self) -> None:
+        """Count nothing any more and forget whom to call.
+
+        A connection and its timers hold each other; so it goes, with all it holds, as soon as it has ended.
+        """
+        self.stop()
+        self._expired = _nothing
+
     @property
     def running(self) -> bool:
         """True while it counts."""
@@ -37,6 +45,10 @@ class Timer:
     def _over(self) -> None:
         self._call = None
         self._expired()
+
+
+def _nothing() -> None:
+    """Whom a retired timer calls."""
 
 
 class MinimumRate:

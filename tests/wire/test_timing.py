@@ -33,3 +33,22 @@ def test_minimum_rate_after_grace() -> None:
     rate.received(10_000)
     assert not rate.too_slow(1_031)
     assert not MinimumRate(0, grace=0, since=0).too_slow(10_000)
+
+
+def test_retired() -> None:
+    """It counts no more and lets go of whom it would have called."""
+    import weakref
+
+    class Owner:
+        def over(self) -> None:
+            raise AssertionError("a retired timer calls nobody")
+
+    clock, owner = Clock(), Owner()
+    timer = Timer(clock, owner.over)
+    timer.start(5)
+    gone = weakref.ref(owner)
+    timer.retire()
+    del owner
+    assert gone() is None
+    clock.advance(10)
+    assert not timer.running
