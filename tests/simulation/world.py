@@ -7,6 +7,7 @@ nothing of what was on its way.
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec import Struct, field
 from twisted.internet.defer import Deferred
@@ -153,8 +154,9 @@ class Process:
             if luck.random() < 0.1:
                 await deferLater(self.clock, luck.uniform(0, 5))
         if each.gives_up:
-            await message.abort()
             each.fate = "given up"
+            with suppress(ValueError):
+                await message.abort()
         else:
             await self._commit(message, each)
         each.ended = True
