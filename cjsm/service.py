@@ -31,6 +31,7 @@ from cjsm.suite import RunningSuite, instance
 from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits
+from cjsm.wire.factory import DoorFactory
 from cjsm.wire.tls import ServerTls, TlsError, over_tls
 
 _STATUS_EVERY = 5.0
@@ -91,7 +92,7 @@ class CjsmService(Service):
         self._suite: RunningSuite
         self._limits: ConnectionLimits
         self._tls: ServerTls
-        self._factories: dict[str, Any] = {}
+        self._factories: list[DoorFactory] = []
         self._ports: list[tuple[str, IListeningPort]] = []
         self._loops: list[LoopingCall] = []
 
@@ -182,10 +183,12 @@ class CjsmService(Service):
             directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
             self._door("ldaps", settings.ldap.ldaps, directory, implicit=True, record_per_write=True)
 
-    def _door(self, name: str, where: str, factory: Any, *, implicit: bool, record_per_write: bool = False) -> None:
+    def _door(
+        self, name: str, where: str, factory: DoorFactory, *, implicit: bool, record_per_write: bool = False
+    ) -> None:
         if not where:
             return
-        self._factories[name] = factory
+        self._factories.append(factory)
         listening: IProtocolFactory = factory
         if implicit:
             listening = over_tls(factory, self._tls, self._reactor, record_per_write=record_per_write)
@@ -203,16 +206,15 @@ class CjsmService(Service):
         """Read certificates and settings again. What cannot be used is reported, and what was goes on."""
         try:
             settings = configuration.load(self._path)
+            fresh = _connection_limits(settings)
             self._tls.reload()
         except (ConfigurationError, TlsError) as error:
             self._log.critical("not reloaded: {problem}; {cure}", problem=str(error), cure=error.cure)
             return
         self._warn_of_dates()
         self._settings = settings
-        for name, factory in self._factories.items():
-            factory.settings = _door_settings(settings, name)
-            factory.revalidate = settings.access.revalidate
-        fresh = _connection_limits(settings)
+        for factory in self._factories:
+            _renew(factory, settings)
         for limit in ("per_source", "per_account", "in_all", "per_listed"):
             setattr(self._limits, limit, getattr(fresh, limit))
         self._suite.acceptance.settings = settings
@@ -279,13 +281,16 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         ) from error
 
 
-def _door_settings(settings: Settings, name: str) -> Any:
-    return {
-        "submissions": settings.smtp,
-        "submission": settings.smtp,
-        "pop3s": settings.pop3,
-        "ldaps": settings.ldap,
-    }[name]
+def _renew(factory: DoorFactory, settings: Settings) -> None:
+    """Give a door the settings for connections that come from now on."""
+    factory.revalidate = settings.access.revalidate
+    match factory:
+        case SmtpFactory():
+            factory.settings, factory.max_octets = settings.smtp, settings.mail.message_octets
+        case Pop3Factory():
+            factory.settings = settings.pop3
+        case LdapFactory():
+            factory.settings = settings.ldap
 
 
 def _now(listening: "Deferred[IListeningPort]", name: str, where: str) -> IListeningPort:

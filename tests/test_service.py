@@ -182,6 +182,7 @@ def test_reload(stopped: Community) -> None:
             _until(lambda: _serial(stopped) != first)
             assert session.noop()[0] == 250
         with closing(stopped.smtp(sender)) as session:
+            assert session.esmtp_features["size"] == "5000"
             assert session.docmd("MAIL", f"FROM:<{sender['address']}> SIZE=6000")[0] == 552
         (tls / "server.pem").write_text("nonsense")
         second = _serial(stopped)

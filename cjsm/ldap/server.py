@@ -6,10 +6,8 @@ Long searches share the reactor: all doors' searches go on in small steps, one a
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, ClassVar
 
-from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import CooperativeTask, Cooperator, TaskStopped
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,65 +26,56 @@ from cjsm.ldap.grammar.requests import DecodingLimits, Malformed, Message, Unacc
 from cjsm.ldap.lookups import Lookup
 from cjsm.ldap.service import ServiceEntries
 from cjsm.ldap.session import Action, Examine, Find, HangUp, LdapSession, Say, SignIn, SignOut, Stop
-from cjsm.wire.connections import ConnectionLimits, Refusal
+from cjsm.wire.connections import Refusal
+from cjsm.wire.factory import DoorFactory
 from cjsm.wire.timing import Timer
 
 _CHANGED = "your account or password has changed, sign in again"
 
 
-class LdapFactory(Factory):
-    """Makes the door's connections, which are inside TLS from the first octet.
+class LdapFactory(DoorFactory):
+    """Makes the door's connections; the portal gives :class:`~cjsm.access.interfaces.IDirectoryReader`.
 
     :param base: the distinguished name of the community's own tree
         (:func:`cjsm.directory.names.of_suffix`).
-    :param portal: signs people in; :class:`~cjsm.access.interfaces.LoginAttempt` for
-        :class:`~cjsm.access.interfaces.IDirectoryReader`.
-    :param limits: the places, shared by all doors.
-    :param revalidate: seconds after which an account's validity is looked at again.
     """
 
-    noisy = False
+    settings: LdapSettings
 
-    def __init__(
-        self,
-        settings: LdapSettings,
-        *,
-        base: str,
-        portal: Portal,
-        directory: Directory,
-        limits: ConnectionLimits,
-        clock: IReactorTime,
-        revalidate: float = 5,
-    ) -> None:
-        self.settings = settings
-        self.portal = portal
+    def __init__(self, settings: LdapSettings, *, base: str, directory: Directory, **common: Any) -> None:
+        super().__init__(settings, **common)
         self.directory = directory
-        self.limits = limits
-        self.clock = clock
-        self.revalidate = revalidate
         self.entries = ServiceEntries(directory.schema, base)
         self.encoded = EncodedEntries()
         self.cooperator = Cooperator(scheduler=self._soon)
-        self.query_limits = Limits(
+
+    @property
+    def query_limits(self) -> Limits:
+        """What a search may ask for."""
+        settings = self.settings
+        return Limits(
             entries=settings.entries,
             administrator_entries=settings.administrator_entries,
             term_characters=settings.term_characters,
         )
-        self.decoding_limits = DecodingLimits(
+
+    @property
+    def decoding_limits(self) -> DecodingLimits:
+        """What a request may be made of."""
+        settings = self.settings
+        return DecodingLimits(
             depth=settings.depth,
             filter_elements=settings.filter_elements,
             attributes=settings.attributes,
             controls=settings.controls,
         )
 
-    def buildProtocol(self, addr: IAddress | None) -> "LdapDoor":
-        """See :class:`Factory`."""
-        door = LdapDoor(self)
-        door.factory = self
-        return door
-
     def _soon(self, call: Callable[[], None]) -> IDelayedCall:
         return self.clock.callLater(0, call)
+
+    def connection(self) -> "LdapDoor":
+        """See :class:`DoorFactory`."""
+        return LdapDoor(self)
 
 
 class LdapDoor(MessageConnection):

@@ -4,11 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
-from twisted.cred.portal import Portal
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,8 +17,9 @@ from cjsm.pop3.actions import Action, Close, Remove, Reply, Rows, SendMessage, S
 from cjsm.pop3.grammar import Code
 from cjsm.pop3.retrieval import Retrieval
 from cjsm.pop3.session import Session
-from cjsm.wire.connections import ConnectionLimits, Refusal
+from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes, LineDoor
+from cjsm.wire.factory import DoorFactory
 from cjsm.wire.flow import Outflow
 from cjsm.wire.lines import Line, LineReader
 from cjsm.wire.timing import Timer
@@ -31,40 +29,21 @@ ROWS_IN_A_WRITE = 500
 """Rows of LIST and UIDL that are made and sent at once."""
 
 
-class Pop3Factory(Factory):
-    """Makes the door's connections.
+class Pop3Factory(DoorFactory):
+    """Makes the door's connections; the portal gives :class:`~cjsm.access.interfaces.IMaildrop`.
 
-    :param portal: signs people in; :class:`~cjsm.access.interfaces.LoginAttempt` for
-        :class:`~cjsm.access.interfaces.IMaildrop`.
-    :param limits: the places, shared by all doors.
-    :param revalidate: seconds after which an account's validity is looked at again.
     :param stls: the TLS that STLS begins, where this door listens without TLS; None behind implicit TLS.
     """
 
-    noisy = False
+    settings: Pop3Settings
 
-    def __init__(
-        self,
-        settings: Pop3Settings,
-        *,
-        portal: Portal,
-        limits: ConnectionLimits,
-        clock: IReactorTime,
-        revalidate: float = 5,
-        stls: ServerTls | None = None,
-    ) -> None:
-        self.settings = settings
-        self.portal = portal
-        self.limits = limits
-        self.clock = clock
-        self.revalidate = revalidate
+    def __init__(self, settings: Pop3Settings, *, stls: ServerTls | None = None, **common: Any) -> None:
+        super().__init__(settings, **common)
         self.stls = stls
 
-    def buildProtocol(self, addr: IAddress | None) -> "Pop3Door":
-        """See :class:`Factory`."""
-        door = Pop3Door(self)
-        door.factory = self
-        return door
+    def connection(self) -> "Pop3Door":
+        """See :class:`DoorFactory`."""
+        return Pop3Door(self)
 
 
 class Pop3Door(LineDoor):

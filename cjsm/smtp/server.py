@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -29,9 +26,10 @@ from cjsm.smtp.actions import (
 )
 from cjsm.smtp.grammar import Limits, Reply, reply
 from cjsm.smtp.session import Session, stray
-from cjsm.wire.connections import ConnectionLimits, Refusal
+from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes, LineDoor
 from cjsm.wire.dots import TextFault, Unstuffer
+from cjsm.wire.factory import DoorFactory
 from cjsm.wire.lines import Line, LineReader
 from cjsm.wire.timing import MinimumRate, Timer
 from cjsm.wire.tls import ServerTls, negotiated
@@ -41,45 +39,32 @@ _TOO_LONG = reply(552, "5.5.2", "a line of the message is too long")
 _TOO_SLOW = reply(421, "4.4.2", "the message came too slowly")
 
 
-class SmtpFactory(Factory):
-    """Makes the door's connections.
+class SmtpFactory(DoorFactory):
+    """Makes the door's connections; the portal gives :class:`~cjsm.access.interfaces.ISubmitter`.
 
-    :param portal: signs people in; :class:`~cjsm.access.interfaces.LoginAttempt` for
-        :class:`~cjsm.access.interfaces.ISubmitter`.
     :param max_octets: largest message, announced with SIZE.
-    :param limits: the places, shared by all doors.
-    :param revalidate: seconds after which an account's validity is looked at again.
     :param starttls: the TLS that STARTTLS begins, where this door listens without TLS; None behind implicit TLS.
     """
 
-    noisy = False
+    settings: SmtpSettings
 
     def __init__(
         self,
         settings: SmtpSettings,
         *,
-        portal: Portal,
         acceptance: IAcceptance,
         max_octets: int,
-        limits: ConnectionLimits,
-        clock: IReactorTime,
-        revalidate: float = 5,
         starttls: ServerTls | None = None,
+        **common: Any,
     ) -> None:
-        self.settings = settings
-        self.portal = portal
+        super().__init__(settings, **common)
         self.acceptance = acceptance
         self.max_octets = max_octets
-        self.limits = limits
-        self.clock = clock
-        self.revalidate = revalidate
         self.starttls = starttls
 
-    def buildProtocol(self, addr: IAddress | None) -> "SmtpDoor":
-        """See :class:`Factory`."""
-        door = SmtpDoor(self)
-        door.factory = self
-        return door
+    def connection(self) -> "SmtpDoor":
+        """See :class:`DoorFactory`."""
+        return SmtpDoor(self)
 
 
 class SmtpDoor(LineDoor):
