@@ -221,6 +221,8 @@ class ISpool(Interface):
     def put(entry: SpoolEntry) -> "Deferred[int]":
         """Fires with the entry's sequence when it is on stable storage; commits gather (group commit).
 
+        After ``maybe_committed`` the same entry may be put again: it is there once, as its ``id`` tells.
+
         :raises DiskFull: below the floor of free space.
         """
 

@@ -34,6 +34,9 @@ _PROGRESS = "progress"
 _WAITING = "waiting"
 _SEQUENCE = b"sequence"
 
+_MOST_ATTEMPTED = 10_000
+"""Entries in doubt that are remembered; nobody asks for one again after a few seconds."""
+
 _decode_entry = msgspec.msgpack.Decoder(SpoolEntry).decode
 
 
@@ -89,6 +92,7 @@ class LmdbSpool:
         self._floor = disk_floor
         self._clock = clock
         self._gathered: list[_Work] = []
+        self._attempted: dict[bytes, int] = {}
         self._committing = False
         self._idle: list[Deferred[None]] = []
         self._listeners: list[Callable[[], object]] = []
@@ -110,7 +114,11 @@ class LmdbSpool:
         stored = msgspec.msgpack.encode(msgspec.structs.replace(entry, body=None))
 
         def act(transaction: lmdb.Transaction) -> int:
+            earlier = self._attempted.get(entry.id)
+            if earlier is not None and self._is_at(transaction, earlier, entry.id):
+                return earlier
             sequence = int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
+            self._attempted[entry.id] = sequence
             transaction.put(_SEQUENCE, number(sequence), db=self._environment.meta)
             transaction.put(number(sequence), stored, db=self._table(_ENTRIES), append=True)
             if body is not None:
@@ -120,7 +128,20 @@ class LmdbSpool:
             return sequence
 
         done = self._gather(act, len(stored) + len(body or b""))
+        done.addBoth(self._attempt_ended, entry.id)
         return done.addCallback(self._arrived)
+
+    def _is_at(self, transaction: lmdb.Transaction, sequence: int, entry_id: bytes) -> bool:
+        stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
+        return stored is not None and _decode_entry(stored).id == entry_id
+
+    def _attempt_ended(self, result: Any, entry_id: bytes) -> Any:
+        """Only where a commit may have happened is it remembered which sequence it would have given."""
+        if not (isinstance(result, Failure) and getattr(result.value, "maybe_committed", False)):
+            self._attempted.pop(entry_id, None)
+        elif len(self._attempted) > _MOST_ATTEMPTED:
+            del self._attempted[next(iter(self._attempted))]
+        return result
 
     def _arrived(self, sequence: int) -> int:
         for notify in self._listeners:

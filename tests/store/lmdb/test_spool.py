@@ -1,9 +1,11 @@
 """The spool: what was accepted is there, handed out once at a time, and gone when delivered."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import lmdb
 import msgspec
 import pytest
 from zope.interface.verify import verifyObject
@@ -216,6 +218,35 @@ def test_every_write_fails_once(tmp_path: Path, failing: int, after: bool) -> No
     found = [one.entry for one in result(again.claim("worker", 10, 1100))]
     assert found == [entry(number) for number in range(1, 7) if number in promised or after]
     result(again.close())
+
+
+@pytest.mark.parametrize("together", [1, 5])
+def test_put_again_in_doubt(tmp_path: Path, together: int) -> None:
+    """A commit that happened and was reported as failed gives nobody a second entry, alone or in a batch."""
+    disk = HeldDisk()
+    spool = open_spool(tmp_path, disk)
+    write = spool._environment.write
+
+    def doubtful(act: Callable[[lmdb.Transaction], Any]) -> None:
+        write(act)
+        spool._environment.write = write  # type: ignore[method-assign]  # once
+        raise Unavailable("no answer", maybe_committed=True)
+
+    first = spool.put(entry(1))
+    waiting = [spool.put(entry(number)) for number in range(2, 2 + together)]
+    disk.held.pop(0)()
+    spool._environment.write = doubtful  # type: ignore[method-assign,assignment]  # the fault
+    disk.release()
+    assert result(first) == 1
+    if together == 1:
+        with pytest.raises(Unavailable):
+            result(waiting[0])
+        waiting = [spool.put(entry(2))]
+        disk.release()
+    assert [result(one) for one in waiting] == list(range(2, 2 + together))
+    assert spool.status().entries == 1 + together
+    assert spool._attempted == {}
+    result(spool.close())
 
 
 def test_floor(tmp_path: Path, clock: Clock) -> None:
