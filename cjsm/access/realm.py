@@ -19,6 +19,7 @@ from cjsm.community.records import AccountKind, MailboxRight
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
+    Damaged,
     Head,
     IActivity,
     ICommunityStore,
@@ -146,6 +147,10 @@ class Realm:
         try:
             listing = await self._mail.list(mailbox)
             self._check_head(mailbox, listing)
+        except Damaged as error:
+            lease.release()
+            self._log.critical("mailbox {mailbox} is not what it was: {error}", mailbox=mailbox.hex(), error=error)
+            raise AccessUnavailable from error
         except StoreError as error:
             lease.release()
             self._log.error("mailbox {mailbox} cannot be listed: {error}", mailbox=mailbox.hex(), error=error)
@@ -174,14 +179,16 @@ class Realm:
         return IMaildrop, drop, drop.release
 
     def _check_head(self, mailbox: MailboxId, listing: MailboxList) -> None:
-        """A list that is behind what was remembered elsewhere was put back to an earlier state."""
+        """Compare with what was remembered elsewhere.
+
+        :raises Damaged: when the list is behind it, so was put back, or has fewer rows than it says.
+        """
         anchored: Head = self._activity.anchored(mailbox)
         head = listing.head
         behind = head.appended < anchored.appended or head.deleted < anchored.deleted
         forked = head.appended == anchored.appended and anchored.appended and head.chain != anchored.chain
         if behind or forked or len(listing.rows) != head.appended - head.deleted:
-            self._log.critical("mailbox {mailbox} is not what it was: rolled back or thinned", mailbox=mailbox.hex())
-            raise AccessUnavailable
+            raise Damaged("it was rolled back or thinned")
 
 
 def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:

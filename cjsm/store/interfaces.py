@@ -360,7 +360,10 @@ class IMailStore(Interface):
         """
 
     def list(mailbox: MailboxId) -> "Deferred[MailboxList]":
-        """The rows; a mailbox nothing was delivered to has none."""
+        """The rows; a mailbox nothing was delivered to has none.
+
+        :raises Damaged: when a row was put in, exchanged or moved.
+        """
 
     def open(mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":
         """:raises Missing: when the message is not there (any more)."""

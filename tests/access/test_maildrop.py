@@ -268,12 +268,16 @@ def test_row_removed(house: House, mailbox: MailboxId) -> None:
     ],
 )
 def test_row_changed(house: House, mailbox: MailboxId, change: dict[str, object], kind: type[Exception]) -> None:
-    """A row that says something else than was delivered does not open its message."""
+    """A row that says something else than was delivered does not open its message, even with no row before it."""
     house.deliver(mailbox, LETTER)
+    house.deliver(mailbox, LONG)
+    drop, logout = house.maildrop()
+    now(drop.delete([0]))
+    logout()
 
     def act(transaction: lmdb.Transaction, tables: dict[str, object]) -> None:
         (row,) = rows.read(transaction, tables["rows"])
-        rows.remove(transaction, tables["rows"], [1])
+        rows.remove(transaction, tables["rows"], [2])
         rows.append(transaction, tables["rows"], [msgspec.structs.replace(row, **change)])
 
     disk(house, mailbox, act)

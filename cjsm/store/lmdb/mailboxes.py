@@ -40,8 +40,8 @@ _DELIVERED = "delivered"
 _HEAD = b"head"
 _TABLES = (_ROWS, _MESSAGES, _BODIES, _DELIVERED)
 
-#: Returns the running hash after one more row: (previous, uid, octets, delivery id, generation).
-Advance = Callable[[bytes, int, int, bytes, int], bytes]
+#: Rows of a list that are read and checked on the reactor thread; more go to the disk's.
+_ROWS_AT_ONCE = 500
 
 
 class _Message(Struct, frozen=True, kw_only=True, array_like=True):
@@ -93,7 +93,7 @@ class LmdbMailStore:
         *,
         map_size: int,
         open_mailboxes: int,
-        advance: Advance,
+        advance: rows.Advance,
         anchor: Callable[[MailboxId, Head], None],
     ) -> None:
         self._directory = directory / "mailboxes"
@@ -234,9 +234,14 @@ class LmdbMailStore:
                 return MailboxList(rows=(), head=Head())
             with self._opened(mailbox) as environment, environment.reading() as transaction:
                 found = rows.read(transaction, environment.table(_ROWS))
-                return MailboxList(rows=found, head=_state(transaction, environment).head)
+                head = _state(transaction, environment).head
+            rows.check(found, head, self._advance)
+            return MailboxList(rows=found, head=head)
 
-        return execute(read)
+        def by_size(usage: Usage) -> "MailboxList | Deferred[MailboxList]":
+            return self._disk.run(read) if usage.messages > _ROWS_AT_ONCE else read()
+
+        return self.usage(mailbox).addCallback(by_size)
 
     def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":
         """See :class:`IMailStore`."""

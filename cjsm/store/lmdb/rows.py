@@ -1,13 +1,16 @@
 """List rows packed in pages of 64: one key for many rows, so that a login reads few of them."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import lmdb
 
 from cjsm.community.identifiers import DeliveryId
-from cjsm.store.interfaces import Damaged, Row
+from cjsm.store.interfaces import Damaged, Head, Row
 from cjsm.store.lmdb.environment import number, prefixed
+
+#: Returns the running hash after one more row: (previous, uid, octets, delivery id, generation).
+Advance = Callable[[bytes, int, int, bytes, int], bytes]
 
 ROWS_PER_PAGE = 64
 #: uid, octets, delivery id, generation, flags, running hash.
@@ -35,6 +38,22 @@ def _unpack(page: bytes) -> Iterator[Row]:
 def read(transaction: lmdb.Transaction, table: "lmdb._Database") -> tuple[Row, ...]:
     """Return every row, in order of uid."""
     return tuple(row for _, page in prefixed(transaction, table, b"") for row in _unpack(page))
+
+
+def check(rows: Iterable[Row], head: Head, advance: Advance) -> None:
+    """Check that *rows* stand as they were appended: in order, and bound to the row before where that is still there.
+
+    :raises Damaged: when one was put in, exchanged or moved.
+    """
+    uid, chain = 0, Head().chain
+    for row in rows:
+        follows = row.uid == uid + 1
+        bound = advance(chain, row.uid, row.octets, row.delivery_id, row.generation) if follows else row.chain
+        if row.uid <= uid or row.chain != bound:
+            raise Damaged(f"row {row.uid} of the list is not the one that was appended")
+        uid, chain = row.uid, row.chain
+    if uid > head.appended or (uid == head.appended and chain != head.chain):
+        raise Damaged("the end of the list is not the one that was appended")
 
 
 def append(transaction: lmdb.Transaction, table: "lmdb._Database", rows: Iterable[Row]) -> None:

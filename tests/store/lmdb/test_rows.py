@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import lmdb
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cjsm.community.identifiers import DeliveryId
-from cjsm.store.interfaces import Damaged, Row
+from cjsm.store.interfaces import Damaged, Head, Row
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.environment import Environment, number
+from cjsm.vault.chain import advance
 
 from ..support import MAP, identifier
 
@@ -73,3 +75,50 @@ def test_damage(tmp_path: Path) -> None:
     store.write(cut)
     with store.reading() as transaction, pytest.raises(Damaged):
         rows.read(transaction, table)
+
+
+def appended(count: int) -> tuple[list[Row], Head]:
+    """A list as deliveries make it."""
+    made, chain = [], Head().chain
+    for uid in range(1, count + 1):
+        plain = row(uid)
+        chain = advance(chain, uid, plain.octets, plain.delivery_id, plain.generation)
+        made.append(msgspec.structs.replace(plain, chain=chain))
+    return made, Head(appended=count, chain=chain)
+
+
+@given(st.integers(0, 20), st.sets(st.integers(1, 20)))
+def test_whole_list(count: int, gone: set[int]) -> None:
+    """What deliveries appended and people deleted passes."""
+    made, head = appended(count)
+    rows.check([each for each in made if each.uid not in gone], head, advance)
+
+
+@given(st.integers(2, 20), st.data())
+def test_meddled_list(count: int, data: st.DataObject) -> None:
+    """A row that is exchanged, moved, put in twice or changed is noticed."""
+    made, head = appended(count)
+    one, other = data.draw(st.lists(st.integers(0, count - 1), min_size=2, max_size=2, unique=True))
+    first, second = made[one], made[other]
+    meddled = data.draw(
+        st.sampled_from(
+            (
+                {one: second, other: first},
+                {one: msgspec.structs.replace(second, uid=first.uid, chain=first.chain)},
+                {one: second},
+                {one: msgspec.structs.replace(first, octets=first.octets + 1)},
+                {one: msgspec.structs.replace(first, uid=first.uid + count)},
+            )
+        )
+    )
+    with pytest.raises(Damaged):
+        rows.check([meddled.get(place, each) for place, each in enumerate(made)], head, advance)
+
+
+def test_another_end() -> None:
+    """A list that ends otherwise than its head says is noticed, also where the row before the last is gone."""
+    made, head = appended(3)
+    with pytest.raises(Damaged):
+        rows.check([msgspec.structs.replace(made[2], chain=b"d" * 32)], head, advance)
+    with pytest.raises(Damaged):
+        rows.check(made, Head(appended=2, chain=made[1].chain), advance)
