@@ -1,10 +1,13 @@
 """The first jobs: what a crash leaves behind, and what nobody needs any more."""
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
+from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import Job
+from cjsm.community.view import View
 from cjsm.store.interfaces import IActivity, IBodyStore, ICommunityStore, IKeyStore, IMailStore, ISpool
 
 #: Seconds that a spooled body may be without its entry: it is being written.
@@ -26,9 +29,12 @@ class Orphans:
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
-        known = self._spool.named_bodies()
-        swept = self._bodies.sweep(known.__contains__, int(self._clock()) - _BEING_WRITTEN)
-        return swept.addCallback(lambda gone: f"{gone} bodies removed")
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> str:
+        named = await self._spool.named_bodies()
+        gone = await self._bodies.sweep(named.__contains__, int(self._clock()) - _BEING_WRITTEN)
+        return f"{gone} bodies removed"
 
 
 class Activity:
@@ -63,21 +69,25 @@ class UnnamedKeys:
         return Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> str:
-        named = await self._community.read(
-            lambda view: [
-                (owner, version)
-                for account in view.accounts()
-                for owner, version in ((account.id, account.keys), (account.mailbox, account.mailbox_keys))
-                if owner is not None and version
-            ]
-        )
         gone = 0
-        for owner, version in named:
-            if self._keys.latest(owner) == version and version == 1:
-                continue
-            # A version above the named one may belong to an act that is being committed at this moment.
-            gone += await self._keys.sweep(owner, (version, version + 1))
+        organisations = await self._community.read(lambda view: [found.id for found in view.organisations()])
+        for organisation in organisations:
+            # One organisation is read in one slice, the next after others had their turn.
+            for owner, version in await self._community.read(partial(_named_in, organisation=organisation)):
+                if self._keys.latest(owner) == version and version == 1:
+                    continue
+                # A version above the named one may belong to an act that is being committed at this moment.
+                gone += await self._keys.sweep(owner, (version, version + 1))
         return f"{gone} versions removed"
+
+
+def _named_in(view: View, organisation: OrganisationId) -> list[tuple[bytes, int]]:
+    """Return the owners of keys in *organisation*, each with the version that its record names."""
+    accounts = list(view.accounts_in(organisation))
+    named: list[tuple[bytes | None, int]] = [(account.id, account.keys) for account in accounts]
+    named += [(account.mailbox, account.mailbox_keys) for account in accounts]
+    named += [(shared.id, shared.keys) for shared in view.shared_mailboxes_in(organisation)]
+    return [(owner, version) for owner, version in named if owner is not None and version]
 
 
 class Delivered:

@@ -244,8 +244,8 @@ class ISpool(Interface):
     def low_water() -> int:
         """Every sequence below this one has left the spool."""
 
-    def named_bodies() -> "frozenset[BodyId]":
-        """The bodies in the body store that entries name."""
+    def named_bodies() -> "Deferred[frozenset[BodyId]]":
+        """The bodies in the body store that entries name, as they were when this was asked."""
 
     def status() -> SpoolStatus:
         """What waits now."""

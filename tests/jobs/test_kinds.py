@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cjsm.community.identifiers import JobId
-from cjsm.community.records import Job
+from cjsm.community.identifiers import ActId, JobId, MailboxId
+from cjsm.community.records import Job, SharedMailbox
+from cjsm.community.view import Change
 from cjsm.jobs import kinds
 from cjsm.store.interfaces import Failure, Missing
 from cjsm.store.lmdb.activity import LmdbActivity
@@ -60,4 +61,21 @@ def test_unnamed_keys(tmp_path: Path) -> None:
     assert house.keys.latest(account.id) == later
     with pytest.raises(Missing):
         house.keys.get_now(account.id, 1)
+    house.close()
+
+
+def test_unnamed_keys_of_a_shared_mailbox(tmp_path: Path) -> None:
+    """A shared mailbox's record names its keys as an account does."""
+    house = House(tmp_path / "data")
+    organisation = house.join().organisation
+    shared = SharedMailbox(
+        id=MailboxId(b"s" * 16), organisation=organisation, slug="desk", name="Front desk", keys=2, version=1
+    )
+    for version in (1, 2):
+        now(house.keys.put(shared.id, version, b"seed"))
+    now(house.community.commit(ActId(b"shared mailbox.."), lambda view: Change(put=(shared,))))
+    now(kinds.UnnamedKeys(house.community, house.keys).run(JOB))
+    assert house.keys.get_now(shared.id, 2) == b"seed"
+    with pytest.raises(Missing):
+        house.keys.get_now(shared.id, 1)
     house.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, field
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, succeed
 from zope.interface import implementer
 
 from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
@@ -205,8 +205,8 @@ class MemorySpool:
     def low_water(self) -> int:
         return min(self.platter.entries, default=self.platter.sequence + 1)
 
-    def named_bodies(self) -> frozenset[BodyId]:
-        return frozenset(entry.body_id for entry in self.platter.entries.values() if entry.body is None)
+    def named_bodies(self) -> "Deferred[frozenset[BodyId]]":
+        return succeed(frozenset(entry.body_id for entry in self.platter.entries.values() if entry.body is None))
 
     def status(self) -> SpoolStatus:
         entries = self.platter.entries.values()

@@ -423,7 +423,7 @@ def test_a_body_is_kept_while_the_spool_may_name_it(last: Exception, happened: b
         assert spooled(house)[0].endswith(LARGE)
     assert len(house.platter.files) == 1
     house.clock.advance(10)
-    named = house.spool.named_bodies()
+    named = result(house.spool.named_bodies())
     result(house.bodies.sweep(named.__contains__, int(house.clock.seconds())))
     assert set(house.platter.files) == named
 

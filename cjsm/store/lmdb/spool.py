@@ -396,15 +396,19 @@ class LmdbSpool:
                 return int.from_bytes(bytes(cursor.key()), "big")
             return int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
 
-    def named_bodies(self) -> frozenset[BodyId]:
+    def named_bodies(self) -> "Deferred[frozenset[BodyId]]":
         """See :class:`ISpool`."""
-        inline = self._table(_BODIES)
-        with self._environment.reading() as transaction:
-            return frozenset(
-                _decode_entry(stored).body_id
-                for key, stored in transaction.cursor(db=self._table(_ENTRIES))
-                if transaction.get(key, db=inline) is None
-            )
+
+        def look() -> frozenset[BodyId]:
+            inline = self._table(_BODIES)
+            with self._environment.reading() as transaction:
+                return frozenset(
+                    _decode_entry(stored).body_id
+                    for key, stored in transaction.cursor(db=self._table(_ENTRIES))
+                    if transaction.get(key, db=inline) is None
+                )
+
+        return self._disk.run(look)
 
     def status(self) -> SpoolStatus:
         """See :class:`ISpool`."""

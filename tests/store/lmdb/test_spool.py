@@ -267,9 +267,9 @@ def test_bodies_named_and_released(spool: LmdbSpool, tmp_path: Path) -> None:
     path.write_bytes(b"sealed")
     result(spool.put(entry(1)))
     result(spool.put(entry(2, body=None)))
-    assert spool.named_bodies() == {BodyId(identifier("body", 2))}
+    assert result(spool.named_bodies()) == {BodyId(identifier("body", 2))}
     result(spool.done([(2, [entry(2).deliveries[0].delivery_id])]))
-    assert spool.named_bodies() == frozenset()
+    assert result(spool.named_bodies()) == frozenset()
     assert not path.exists()
 
 
