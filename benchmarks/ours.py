@@ -11,7 +11,7 @@ from benchmarks.load import Person, Target
 from benchmarks.processes import running
 from cjsm.command.context import wait
 from cjsm.command.initialise import initialise
-from cjsm.community import acts
+from cjsm.community.acts import organisations
 from cjsm.community.identifiers import LENGTH, OrganisationId
 from cjsm.community.records import Organisation, Profile
 from cjsm.community.view import Change, View
@@ -86,7 +86,7 @@ def _organisation(suite: Suite) -> OrganisationId:
 
     def decide(view: View) -> Change:
         made = Organisation(id=identifier, parent=None, slug="bench", name="Bench", abbreviation="bench")
-        return acts.add_organisation(view, by, made)
+        return organisations.add(view, by, made)
 
     wait(suite.stores.community.commit(by.act_id, decide))
     return identifier

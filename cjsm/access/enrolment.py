@@ -13,8 +13,9 @@ from cjsm.access import keyring
 from cjsm.access.checker import OPENS_MAIL, open_password_slots, open_system_slots
 from cjsm.access.errors import AccessRefused
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
-from cjsm.community import acts
-from cjsm.community.acts import By
+from cjsm.community import finding
+from cjsm.community.acts import accounts, credentials
+from cjsm.community.acts.acting import By
 from cjsm.community.address import Address
 from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import (
@@ -99,9 +100,9 @@ class Enrolment:
         """
         identifier = AccountId(self._entropy(LENGTH))
         mailbox = MailboxId(self._entropy(LENGTH))
-        account = acts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
+        account = accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
         # Asked before keys are made, and again inside the commit.
-        self._community.read_now(lambda view: acts.add_hosted_account(view, by, account))
+        self._community.read_now(lambda view: accounts.add_hosted(view, by, account))
         seed, public = new_account_key(identifier, 1)
         one_time, typed = self._new_one_time(identifier, seed)
         mail_seed, generation = new_generation(mailbox, 1, self._secrets.community)
@@ -110,7 +111,7 @@ class Enrolment:
         mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,))
         await self._keys.put(identifier, 1, keyring.encode(account_keys))
         await self._keys.put(mailbox, 1, keyring.encode(mailbox_keys))
-        await self._community.commit(by.act_id, lambda view: acts.add_hosted_account(view, by, account))
+        await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
         return self._enrolled(identifier, typed)
 
     async def add_relayed(
@@ -126,10 +127,10 @@ class Enrolment:
             profile=profile,
             keys=1,
         )
-        self._community.read_now(lambda view: acts.add_relayed_account(view, by, account, address))
+        self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
         one_time, typed = self._new_one_time(identifier, None)
         await self._keys.put(identifier, 1, keyring.encode(AccountKeys(account=identifier, one_time=one_time)))
-        await self._community.commit(by.act_id, lambda view: acts.add_relayed_account(view, by, account, address))
+        await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
         return self._enrolled(identifier, typed)
 
     def _enrolled(self, identifier: AccountId, typed: str) -> Enrolled:
@@ -137,7 +138,7 @@ class Enrolment:
             account = view.account(identifier)
             if account is None:
                 raise NotFound("the user was not made")
-            address = acts.primary_address(view, identifier)
+            address = finding.primary_address(view, identifier)
             return Enrolled(account=account, address=address, one_time_password=typed)
 
         return self._community.read_now(look)
@@ -201,7 +202,7 @@ class Enrolment:
             one_time=None,
         )
         version = await self._write(account, following)
-        await self._community.commit(by.act_id, lambda view: acts.choose_password(view, by, account, version))
+        await self._community.commit(by.act_id, lambda view: credentials.choose_password(view, by, account, version))
 
     async def add_device(
         self,
@@ -223,24 +224,24 @@ class Enrolment:
         password = DevicePassword(
             id=identifier, name=name, protocols=protocols, created=int(self._clock()), expires=expires
         )
-        self._community.read_now(lambda view: acts.add_device_password(view, by, account, password, keys=0))
+        self._community.read_now(lambda view: credentials.add_device_password(view, by, account, password, keys=0))
         slots = mail_keys if OPENS_MAIL in protocols else {}
         known, typed = self._new_secret(account, SecretKind.DEVICE, SlotKind.DEVICE, identifier, slots, expires)
         version = await self._write(account, msgspec.structs.replace(keys, devices=(*keys.devices, known)))
         await self._community.commit(
-            by.act_id, lambda view: acts.add_device_password(view, by, account, password, keys=version)
+            by.act_id, lambda view: credentials.add_device_password(view, by, account, password, keys=version)
         )
         return NewDevice(password=password, secret=typed)
 
     async def revoke_device(self, by: By, account: AccountId, secret: SecretId) -> None:
         """Take a device password away; sessions that use it end within seconds."""
         _, keys = self._read(account)
-        self._community.read_now(lambda view: acts.revoke_device_password(view, by, account, secret, keys=0))
+        self._community.read_now(lambda view: credentials.revoke_device_password(view, by, account, secret, keys=0))
         kept = tuple(known for known in keys.devices if known.id != secret)
         version = await self._write(account, msgspec.structs.replace(keys, devices=kept))
 
         def decide(view: View) -> Change:
-            return acts.revoke_device_password(view, by, account, secret, keys=version)
+            return credentials.revoke_device_password(view, by, account, secret, keys=version)
 
         await self._community.commit(by.act_id, decide)
 

@@ -12,8 +12,10 @@ from cjsm import resources
 from cjsm.access.enrolment import Enrolled
 from cjsm.command.context import wait
 from cjsm.command.output import errors
-from cjsm.community import acts
-from cjsm.community.acts import By
+from cjsm.community import finding
+from cjsm.community.acts import connections, organisations, roles
+from cjsm.community.acts.acting import By
+from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import Address, name_from
 from cjsm.community.identifiers import LENGTH, ConnectionId, OrganisationId, RoleAssignmentId
 from cjsm.community.records import (
@@ -73,14 +75,14 @@ def _organisation(suite: Suite, told: dict[str, Any]) -> None:
     def decide(view: View) -> Change:
         made = Organisation(
             id=identifier,
-            parent=acts.organisation_of(view, above).id if above else None,
+            parent=finding.organisation_of(view, above).id if above else None,
             slug=slug,
             name=told["name"],
             abbreviation=told.get("abbreviation"),
             business_type=told.get("business_type", ""),
             area=told.get("area", ""),
         )
-        return acts.add_organisation(view, by, made)
+        return organisations.add(view, by, made)
 
     wait(suite.stores.community.commit(by.act_id, decide))
 
@@ -92,13 +94,13 @@ def _connection(suite: Suite, told: dict[str, Any]) -> None:
     def decide(view: View) -> Change:
         made = Connection(
             id=identifier,
-            organisation=acts.organisation_of(view, told["organisation"]).id,
+            organisation=finding.organisation_of(view, told["organisation"]).id,
             kind=ConnectionKind(told["kind"]),
             name=told["name"],
             state=ConnectionState.LIVE,
             next_hops=(NextHop(host=told["next_hop"], port=25),),
         )
-        return acts.add_connection(view, by, made)
+        return connections.add(view, by, made)
 
     wait(suite.stores.community.commit(by.act_id, decide))
     for name in told["domains"]:
@@ -108,7 +110,7 @@ def _connection(suite: Suite, told: dict[str, Any]) -> None:
 def _domain(suite: Suite, by: By, name: str, connection: ConnectionId) -> None:
     wait(
         suite.stores.community.commit(
-            by.act_id, lambda view: acts.add_domain(view, by, name, connection, listed_members_only=False)
+            by.act_id, lambda view: connections.add_domain(view, by, name, connection, listed_members_only=False)
         )
     )
 
@@ -120,7 +122,7 @@ def _person(suite: Suite, told: dict[str, Any]) -> DemoAccount:
     password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(3))
     enrolment = suite.enrolment
     one_time = enrolled.one_time_password.encode()
-    device = wait(enrolment.add_device(enrolment.by(), account.id, one_time, name="demo", protocols=acts.PROTOCOLS))
+    device = wait(enrolment.add_device(enrolment.by(), account.id, one_time, name="demo", protocols=PROTOCOLS))
     wait(enrolment.set_password(enrolment.by(account.id), account.id, one_time, password.encode()))
     return DemoAccount(
         user_id=account.user_id,
@@ -146,9 +148,9 @@ def _enrol(suite: Suite, told: dict[str, Any]) -> Enrolled:
     )
 
     def place(view: View) -> tuple[OrganisationId, str]:
-        found = acts.organisation_of(view, told["organisation"]).id
+        found = finding.organisation_of(view, told["organisation"]).id
         name = name_from(profile.first_name, profile.last_name)
-        return found, acts.free_user_id(view, name, acts.abbreviation_for(view, found))
+        return found, finding.free_user_id(view, name, finding.abbreviation_for(view, found))
 
     organisation, user_id = community.read_now(place)
     if "address" in told:
@@ -164,10 +166,10 @@ def _grant(suite: Suite, enrolled: Enrolled, told: dict[str, Any]) -> DemoRole:
     where = told.get("organisation")
 
     def decide(view: View) -> Change:
-        organisation = acts.organisation_of(view, where).id if where else None
+        organisation = finding.organisation_of(view, where).id if where else None
         role = Role(told["role"])
         assignment = RoleAssignment(id=identifier, account=enrolled.account.id, role=role, organisation=organisation)
-        return acts.grant_role(view, by, assignment)
+        return roles.grant(view, by, assignment)
 
     wait(suite.stores.community.commit(by.act_id, decide))
     return DemoRole(told["role"], where)

@@ -9,7 +9,8 @@ import rich_click as click
 from cjsm.command import secrets
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
-from cjsm.community import acts
+from cjsm.community import finding
+from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.records import DevicePassword
 
 _DAY = 86_400
@@ -26,9 +27,9 @@ def device() -> None:
 @click.option(
     "--protocol",
     "protocols",
-    type=click.Choice(acts.PROTOCOLS),
+    type=click.Choice(PROTOCOLS),
     multiple=True,
-    default=acts.PROTOCOLS,
+    default=PROTOCOLS,
     help="What it is good for; may be repeated. Everything, when it is not given.",
 )
 @click.option("--days", type=click.IntRange(min=1), help="End after so many days.")
@@ -51,7 +52,7 @@ def add(
     cjsm device add jane.smith@avon phone --protocol pop3 --protocol smtp
     """
     suite = open_suite(config)
-    account = suite.stores.community.read_now(lambda view: acts.account_of(view, user))
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
     (current,) = secrets.ask("Password", from_stdin=password_stdin)
     made = wait(
         suite.enrolment.add_device(
@@ -82,7 +83,7 @@ def revoke(user: str, name: str, config: Path, as_json: bool) -> None:
     cjsm device revoke jane.smith@avon phone
     """
     suite = open_suite(config)
-    account = suite.stores.community.read_now(lambda view: acts.account_of(view, user))
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
     known = next((known for known in account.device_passwords if known.name == name), None)
     if known is None:
         raise Refused(f"{account.user_id} has no device password {name!r}", f"see `cjsm device list {user}`")
@@ -105,7 +106,7 @@ def list_(user: str, config: Path, as_json: bool) -> None:
     cjsm device list jane.smith@avon
     """
     suite = open_suite(config)
-    account = suite.stores.community.read_now(lambda view: acts.account_of(view, user))
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
     used = dict(suite.stores.activity.last_used(account.id))
     found = [_told(known, used.get(known.id.hex())) for known in account.device_passwords]
     if as_json:

@@ -9,7 +9,8 @@ from rich.tree import Tree
 
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table
-from cjsm.community import acts, states
+from cjsm.community import finding, states
+from cjsm.community.acts import organisations
 from cjsm.community.address import check_slug
 from cjsm.community.identifiers import LENGTH, OrganisationId
 from cjsm.community.records import Organisation, Recovery
@@ -42,7 +43,7 @@ def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
     suite = open_suite(config)
     above, _, slug = path.strip("/").lower().rpartition("/")
     check_slug(slug)
-    parent = suite.stores.community.read_now(lambda view: acts.organisation_of(view, above).id) if above else None
+    parent = suite.stores.community.read_now(lambda view: finding.organisation_of(view, above).id) if above else None
     made = Organisation(
         id=OrganisationId(os.urandom(LENGTH)),
         parent=parent,
@@ -56,7 +57,7 @@ def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
         ex_directory=values["protected"],
     )
     by = suite.enrolment.by()
-    wait(suite.stores.community.commit(by.act_id, lambda view: acts.add_organisation(view, by, made)))
+    wait(suite.stores.community.commit(by.act_id, lambda view: organisations.add(view, by, made)))
     _report(suite.stores.community.read_now(lambda view: _told(view, made.id)), as_json)
 
 
@@ -72,7 +73,7 @@ def show(path: str, config: Path, as_json: bool) -> None:
     cjsm organisation show avon-police/crime
     """
     suite = open_suite(config)
-    _report(suite.stores.community.read_now(lambda view: _told(view, acts.organisation_of(view, path).id)), as_json)
+    _report(suite.stores.community.read_now(lambda view: _told(view, finding.organisation_of(view, path).id)), as_json)
 
 
 @organisation.command("list")
@@ -108,7 +109,7 @@ def _grow(view: View, tree: Tree, parent: OrganisationId | None) -> None:
 def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
     found = next(states.chain(view, identifier))
     return {
-        "path": acts.path_of(view, identifier),
+        "path": finding.path_of(view, identifier),
         "name": found.name,
         "abbreviation": found.abbreviation,
         "state": found.state,

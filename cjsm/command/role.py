@@ -8,7 +8,8 @@ import rich_click as click
 
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import Refused, console, document, json_option, reported, table
-from cjsm.community import acts
+from cjsm.community import finding
+from cjsm.community.acts import roles
 from cjsm.community.identifiers import LENGTH, RoleAssignmentId
 from cjsm.community.records import Account, Role, RoleAssignment
 from cjsm.community.view import View
@@ -41,12 +42,12 @@ def grant(user: str, role_name: str, organisation: str | None, config: Path, as_
     identifier = RoleAssignmentId(os.urandom(LENGTH))
 
     def assignment(view: View) -> RoleAssignment:
-        where = acts.organisation_of(view, organisation).id if organisation else None
-        account = acts.account_of(view, user)
+        where = finding.organisation_of(view, organisation).id if organisation else None
+        account = finding.account_of(view, user)
         return RoleAssignment(id=identifier, account=account.id, role=Role(role_name), organisation=where)
 
-    wait(suite.stores.community.commit(by.act_id, lambda view: acts.grant_role(view, by, assignment(view))))
-    _report(suite.stores.community.read_now(lambda view: _roles(view, acts.account_of(view, user))), as_json)
+    wait(suite.stores.community.commit(by.act_id, lambda view: roles.grant(view, by, assignment(view))))
+    _report(suite.stores.community.read_now(lambda view: _roles(view, finding.account_of(view, user))), as_json)
 
 
 @role.command("revoke")
@@ -66,16 +67,16 @@ def revoke(user: str, role_name: str, organisation: str | None, config: Path, as
     by = suite.enrolment.by()
 
     def held(view: View) -> RoleAssignment:
-        where = acts.organisation_of(view, organisation).id if organisation else None
-        account = acts.account_of(view, user)
+        where = finding.organisation_of(view, organisation).id if organisation else None
+        account = finding.account_of(view, user)
         for found in view.roles_of(account.id):
             if (found.role, found.organisation) == (Role(role_name), where):
                 return found
         raise Refused(f"{account.user_id} does not have that role there", f"see `cjsm role list --user {user}`")
 
     found = suite.stores.community.read_now(held)
-    wait(suite.stores.community.commit(by.act_id, lambda view: acts.revoke_role(view, by, found.account, found.id)))
-    _report(suite.stores.community.read_now(lambda view: _roles(view, acts.account_of(view, user))), as_json)
+    wait(suite.stores.community.commit(by.act_id, lambda view: roles.revoke(view, by, found.account, found.id)))
+    _report(suite.stores.community.read_now(lambda view: _roles(view, finding.account_of(view, user))), as_json)
 
 
 @role.command("list")
@@ -93,7 +94,7 @@ def list_(user: str | None, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
 
     def look(view: View) -> list[dict[str, Any]]:
-        accounts = [acts.account_of(view, user)] if user else view.accounts()
+        accounts = [finding.account_of(view, user)] if user else view.accounts()
         return [told for account in accounts for told in _roles(view, account)]
 
     _report(suite.stores.community.read_now(look), as_json)
@@ -104,7 +105,7 @@ def _roles(view: View, account: Account) -> list[dict[str, Any]]:
         {
             "user_id": account.user_id,
             "role": held.role,
-            "organisation": acts.path_of(view, held.organisation) or None,
+            "organisation": finding.path_of(view, held.organisation) or None,
         }
         for held in view.roles_of(account.id)
     ]

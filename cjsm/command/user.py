@@ -9,7 +9,8 @@ from cjsm.access.enrolment import NewDevice
 from cjsm.command import secrets
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, when
-from cjsm.community import acts, states
+from cjsm.community import finding, states
+from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import Address, name_from
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Profile
@@ -55,10 +56,10 @@ def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
     )
 
     def place(view: View) -> tuple[OrganisationId, str]:
-        found = acts.organisation_of(view, organisation)
+        found = finding.organisation_of(view, organisation)
         name = name_from(profile.first_name, profile.last_name)
         given = values["user_id"]
-        made = given or acts.free_user_id(view, name, acts.abbreviation_for(view, found.id))
+        made = given or finding.free_user_id(view, name, finding.abbreviation_for(view, found.id))
         return found.id, made.lower()
 
     identifier, user_id = suite.stores.community.read_now(place)
@@ -77,9 +78,7 @@ def _device(suite: Suite, account: AccountId, one_time: str, name: str | None) -
     if not name:
         return None
     return wait(
-        suite.enrolment.add_device(
-            suite.enrolment.by(), account, one_time.encode(), name=name, protocols=acts.PROTOCOLS
-        )
+        suite.enrolment.add_device(suite.enrolment.by(), account, one_time.encode(), name=name, protocols=PROTOCOLS)
     )
 
 
@@ -116,7 +115,7 @@ def set_password(name: str, password_stdin: bool, config: Path, as_json: bool) -
     cjsm user set-password jane.smith@avon
     """
     suite = open_suite(config)
-    account = suite.stores.community.read_now(lambda view: acts.account_of(view, name))
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     current, chosen = secrets.ask("Current or one-time password", "New password", from_stdin=password_stdin)
     wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, current, chosen))
     if as_json:
@@ -138,10 +137,10 @@ def show(name: str, config: Path, as_json: bool) -> None:
     cjsm user show jane.smith@avon.cjsm.test --json
     """
     suite = open_suite(config)
-    told = suite.stores.community.read_now(lambda view: _told(view, acts.account_of(view, name)))
-    account = suite.stores.community.read_now(lambda view: acts.account_of(view, name))
+    told = suite.stores.community.read_now(lambda view: _told(view, finding.account_of(view, name)))
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     used = dict(suite.stores.activity.last_used(account.id))
-    told["last_used"] = {protocol: when(used.get(protocol)) for protocol in acts.PROTOCOLS}
+    told["last_used"] = {protocol: when(used.get(protocol)) for protocol in PROTOCOLS}
     if account.mailbox is not None:
         usage = wait(suite.stores.mail.usage(account.mailbox))
         told["messages"], told["octets"] = usage.messages, usage.octets
@@ -169,7 +168,7 @@ def list_(organisation: str | None, config: Path, as_json: bool) -> None:
     def look(view: View) -> list[dict[str, Any]]:
         if organisation is None:
             return [_told(view, account) for account in view.accounts()]
-        top = acts.organisation_of(view, organisation)
+        top = finding.organisation_of(view, organisation)
         return [_told(view, account) for below in _below(view, top.id) for account in view.accounts_in(below)]
 
     found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["user_id"]))
@@ -187,13 +186,13 @@ def _below(view: View, organisation: OrganisationId) -> list[OrganisationId]:
 def _told(view: View, account: Account) -> dict[str, Any]:
     return {
         "user_id": account.user_id,
-        "address": acts.primary_address(view, account.id),
+        "address": finding.primary_address(view, account.id),
         "name": f"{account.profile.first_name} {account.profile.last_name}",
-        "organisation": acts.path_of(view, account.organisation),
+        "organisation": finding.path_of(view, account.organisation),
         "kind": account.kind,
         "status": states.display_name(account),
         "roles": [
-            f"{held.role} of {acts.path_of(view, held.organisation) or 'the community'}"
+            f"{held.role} of {finding.path_of(view, held.organisation) or 'the community'}"
             for held in view.roles_of(account.id)
         ],
         "device_passwords": [known.name for known in account.device_passwords],

@@ -18,7 +18,8 @@ from cjsm.access.keyring import AccountKeys, decode
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.maildrop import Maildrop
 from cjsm.access.realm import Realm
-from cjsm.community import acts
+from cjsm.community.acts import accounts, connections, organisations
+from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import (
     AccountId,
     BodyId,
@@ -114,7 +115,7 @@ class House:
         self.moment = float(MOMENT)
         self.secrets = SECRETS
         self.open()
-        self.commit(lambda view, by: acts.add_organisation(view, by, organisation()))
+        self.commit(lambda view, by: organisations.add(view, by, organisation()))
 
     def clock(self) -> float:
         return self.moment
@@ -152,7 +153,7 @@ class House:
         now(self.community.close())
         self.mail.close()
 
-    def commit(self, act: "Callable[[View, acts.By], Change]", reason: str = "") -> None:
+    def commit(self, act: "Callable[[View, By], Change]", reason: str = "") -> None:
         by = self.enrolment.by(reason=reason)
         now(self.community.commit(by.act_id, lambda view: act(view, by)))
 
@@ -171,8 +172,8 @@ class House:
     def name_mailbox_keys(self, account: Account, version: int) -> None:
         """Let the community name another version of a mailbox's keys."""
 
-        def act(view: View, by: acts.By) -> Change:
-            change = acts.set_locked(view, by, account.id, locked=False)
+        def act(view: View, by: By) -> Change:
+            change = accounts.set_locked(view, by, account.id, locked=False)
             put = tuple(
                 msgspec.structs.replace(record, mailbox_keys=version) if isinstance(record, Account) else record
                 for record in change.put
@@ -206,8 +207,8 @@ class House:
             kind=ConnectionKind.SERVER,
             name="firm",
         )
-        self.commit(lambda view, by: acts.add_connection(view, by, link))
-        self.commit(lambda view, by: acts.add_domain(view, by, "firm.co.uk", link.id, listed_members_only=False))
+        self.commit(lambda view, by: connections.add(view, by, link))
+        self.commit(lambda view, by: connections.add_domain(view, by, "firm.co.uk", link.id, listed_members_only=False))
 
     # Signing in
 

@@ -7,7 +7,7 @@ import pytest
 
 from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, MustChoosePassword, TryLater
 from cjsm.access.interfaces import LoginAttempt
-from cjsm.community import acts
+from cjsm.community.acts import accounts, organisations
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Life, OrganisationState
 from cjsm.store.interfaces import Unavailable
@@ -97,20 +97,21 @@ def test_shared_name(house: House) -> None:
 
 
 def _suspend(house: House, account: AccountId) -> None:
-    house.commit(lambda view, by: acts.set_life(view, by, account, Life.SUSPENDED), "left")
+    house.commit(lambda view, by: accounts.set_life(view, by, account, Life.SUSPENDED), "left")
 
 
 def _delete(house: House, account: AccountId) -> None:
-    house.commit(lambda view, by: acts.set_life(view, by, account, Life.DELETED), "left")
+    house.commit(lambda view, by: accounts.set_life(view, by, account, Life.DELETED), "left")
 
 
 def _lock(house: House, account: AccountId) -> None:
-    house.commit(lambda view, by: acts.set_locked(view, by, account, locked=True))
+    house.commit(lambda view, by: accounts.set_locked(view, by, account, locked=True))
 
 
 def _suspend_organisation(house: House, account: AccountId) -> None:
     house.commit(
-        lambda view, by: acts.set_organisation_state(view, by, ORGANISATION, OrganisationState.SUSPENDED), "terms"
+        lambda view, by: organisations.set_state(view, by, ORGANISATION, OrganisationState.SUSPENDED),
+        "terms",
     )
 
 

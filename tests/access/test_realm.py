@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 
 from cjsm.access.errors import AccessRefused, AccessUnavailable, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
-from cjsm.community import acts
+from cjsm.community.acts import accounts, organisations
 from cjsm.community.address import Address
 from cjsm.community.admission import AccountOrigin
 from cjsm.community.records import Life, OrganisationState
@@ -138,12 +138,13 @@ def test_states_end_sessions(house: House) -> None:
     house.join("al.other")
     assert avatar.still_valid()
     for locked in (True, False):
-        house.commit(lambda view, by, locked=locked: acts.set_locked(view, by, account.id, locked=locked))
+        house.commit(lambda view, by, locked=locked: accounts.set_locked(view, by, account.id, locked=locked))
         assert avatar.still_valid() != locked
     for life in (Life.SUSPENDED, Life.ACTIVE, Life.DELETED, Life.ACTIVE):
-        house.commit(lambda view, by, life=life: acts.set_life(view, by, account.id, life), "left")
+        house.commit(lambda view, by, life=life: accounts.set_life(view, by, account.id, life), "left")
         assert avatar.still_valid() == (life is Life.ACTIVE)
     house.commit(
-        lambda view, by: acts.set_organisation_state(view, by, ORGANISATION, OrganisationState.SUSPENDED), "terms"
+        lambda view, by: organisations.set_state(view, by, ORGANISATION, OrganisationState.SUSPENDED),
+        "terms",
     )
     assert not avatar.still_valid()

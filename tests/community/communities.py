@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from cjsm.community.acts import By
+from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import (
     AccountId,
     ActId,

@@ -1,0 +1,58 @@
+"""What people sign in with: the password they chose and their device passwords."""
+
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing
+from cjsm.community.authority import Action, may, require
+from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.identifiers import AccountId, SecretId
+from cjsm.community.records import Credential, DevicePassword, Life
+from cjsm.community.view import Change, View
+
+_DEVICES = 20
+PROTOCOLS = ("smtp", "pop3", "ldap")
+
+
+def choose_password(view: View, by: By, account: AccountId, keys: int) -> Change:
+    """The person chose a password: key version *keys* holds it. A new user is active from now on."""
+    found = existing(view, account)
+    permission = require(may(view, by.actor, Action.CHOOSE_PASSWORD, found.organisation, account=account))
+    if found.life is Life.DELETED:
+        raise Conflict("this user is deleted", "undelete the user first")
+    life = Life.ACTIVE if found.life is Life.NEW else found.life
+    made = changed(
+        found,
+        keys=keys,
+        credential=Credential.CHOSEN,
+        life=life,
+        password_version=found.password_version + 1,
+    )
+    return Change(put=(made,), entry=entry_of(view, by, "password-chosen", "account", account, permission))
+
+
+def add_device_password(view: View, by: By, account: AccountId, password: DevicePassword, keys: int) -> Change:
+    """Add a named device password; key version *keys* holds its verifier and slot."""
+    found = existing(view, account)
+    permission = require(may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account))
+    check_text(password.name, "a device's name")
+    if not password.protocols or not set(password.protocols) <= set(PROTOCOLS):
+        raise BadValue(f"a device password is for some of {', '.join(PROTOCOLS)}")
+    if any(known.name == password.name for known in found.device_passwords):
+        raise Exists(f"there is a device password {password.name!r} already", "revoke it or choose another name")
+    if len(found.device_passwords) >= _DEVICES:
+        raise Conflict(f"a user has at most {_DEVICES} device passwords", "revoke one that is not used any more")
+    made = changed(found, keys=keys, device_passwords=(*found.device_passwords, password))
+    entry = entry_of(view, by, "device-add", "account", account, permission, device=password.id.hex())
+    return Change(put=(made,), entry=entry)
+
+
+def revoke_device_password(view: View, by: By, account: AccountId, secret: SecretId, keys: int) -> Change:
+    """Take a device password away; key version *keys* no longer has it."""
+    found = existing(view, account)
+    permission = may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account)
+    if not permission.allowed:
+        permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation))
+    kept = tuple(known for known in found.device_passwords if known.id != secret)
+    if len(kept) == len(found.device_passwords):
+        raise NotFound("there is no such device password", "see `cjsm device list`")
+    made = changed(found, keys=keys, device_passwords=kept)
+    entry = entry_of(view, by, "device-revoke", "account", account, permission, device=secret.hex())
+    return Change(put=(made,), entry=entry)

@@ -1,0 +1,47 @@
+"""Roles: granted and revoked."""
+
+import msgspec
+
+from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.authority import may_grant, require
+from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.identifiers import AccountId, RoleAssignmentId
+from cjsm.community.records import Role, RoleAssignment
+from cjsm.community.view import Change, View
+
+
+def grant(view: View, by: By, assignment: RoleAssignment) -> Change:
+    """Give an account a role over an organisation and all below."""
+    account = existing(view, assignment.account)
+    permission = require(may_grant(view, by.actor, assignment.role, assignment.organisation))
+    if assignment.organisation is not None and view.organisation(assignment.organisation) is None:
+        raise NotFound("there is no such organisation")
+    if assignment.organisation is None and assignment.role in (
+        Role.ORGANISATION_ADMINISTRATOR,
+        Role.MAILBOX_USER,
+    ):
+        raise BadValue(f"{assignment.role} is a role over an organisation", "name one")
+    same = (assignment.role, assignment.organisation)
+    if any((found.role, found.organisation) == same for found in view.roles_of(account.id)):
+        raise Exists("this user has that role there already")
+    made = msgspec.structs.replace(assignment, created=view.moment)
+    entry = entry_of(view, by, "role-grant", "account", account.id, permission, role=made.role.value)
+    return Change(put=(made, changed(account)), entry=entry)
+
+
+def revoke(view: View, by: By, account: AccountId, identifier: RoleAssignmentId) -> Change:
+    """Take a role away; an organisation that has an administrator keeps at least one, and so does the community."""
+    found = next((held for held in view.roles_of(account) if held.id == identifier), None)
+    if found is None:
+        raise NotFound("this user does not have that role", "see `cjsm role list`")
+    permission = require(may_grant(view, by.actor, found.role, found.organisation))
+    if found.role in (Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR):
+        others = [
+            held
+            for held in view.roles_over(found.organisation)
+            if held.role is found.role and held.id != found.id and held.account != account
+        ]
+        if not others:
+            raise Conflict("nobody would be left to administer it", "appoint another administrator first")
+    entry = entry_of(view, by, "role-revoke", "account", account, permission, role=found.role.value)
+    return Change(put=(changed(existing(view, account)),), removed=(found,), entry=entry)

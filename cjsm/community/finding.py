@@ -1,0 +1,71 @@
+"""Finding records by the names that people give them, and names for new ones."""
+
+from cjsm.community import states
+from cjsm.community.address import UserId
+from cjsm.community.errors import Conflict, Exists, NotFound
+from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.records import Account, Organisation, OwnerKind
+from cjsm.community.view import View
+
+
+def organisation_of(view: View, path: str) -> Organisation:
+    """Return the organisation at a slug path such as ``avon-police/crime``.
+
+    :raises NotFound: naming the part that does not exist.
+    """
+    found: Organisation | None = None
+    for slug in path.strip("/").lower().split("/"):
+        below = view.organisation_below(found.id if found else None, slug)
+        if below is None:
+            raise NotFound(f"there is no organisation {path!r}", "see `cjsm organisation list`")
+        found = below
+    assert found is not None, "splitting gives at least one part"
+    return found
+
+
+def path_of(view: View, organisation: OrganisationId | None) -> str:
+    """Return the slug path of *organisation*; empty for the whole community."""
+    return "/".join(found.slug for found in reversed(tuple(states.chain(view, organisation))))
+
+
+def account_of(view: View, name: str) -> Account:
+    """Return the account with a user ID or address.
+
+    :raises NotFound: when there is none.
+    """
+    account = view.account_of_user_id(name.lower())
+    if account is None:
+        record = view.reserved_address(name.lower())
+        if record is not None and record.owner_kind is OwnerKind.ACCOUNT:
+            account = view.account(AccountId(record.owner))
+    if account is None:
+        raise NotFound(f"there is no user {name!r}", "see `cjsm user list`")
+    return account
+
+
+def primary_address(view: View, account: AccountId) -> str:
+    """Return the account's one primary address."""
+    return next((record.address for record in view.addresses_of(account) if not record.alias), "")
+
+
+def abbreviation_for(view: View, organisation: OrganisationId) -> str:
+    """Return the abbreviation in force: the organisation's own or the nearest above it.
+
+    :raises Conflict: when no organisation on the way up has one.
+    """
+    for found in states.chain(view, organisation):
+        if found.abbreviation is not None:
+            return found.abbreviation
+    raise Conflict("the organisation has no abbreviation", "give its top organisation one with --abbreviation")
+
+
+def free_user_id(view: View, name: str, abbreviation: str) -> str:
+    """Return ``name@abbreviation``, with ``-2``, ``-3`` … behind the last name while it is taken."""
+    for number in range(1, 10_000):
+        told = name if number == 1 else f"{name}-{number}"
+        candidate = UserId(told, abbreviation)
+        if view.account_of_user_id(str(candidate)) is None and not view.reserved_address(
+            str(candidate.address(view.suffix))
+        ):
+            return str(candidate)
+    raise Exists(f"every form of {name} is taken", "give one with --user-id")

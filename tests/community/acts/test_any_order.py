@@ -1,0 +1,119 @@
+"""A community stays whole whatever is done to it, in any order."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from cjsm.community import finding
+from cjsm.community.acts import accounts, credentials, organisations, roles
+from cjsm.community.acts.acting import By
+from cjsm.community.errors import CommunityError
+from cjsm.community.identifiers import (
+    AccountId,
+    OrganisationId,
+    RoleAssignmentId,
+)
+from cjsm.community.invariants import problems
+from cjsm.community.records import (
+    Life,
+    Organisation,
+    OrganisationState,
+    Role,
+)
+from cjsm.community.view import Change
+from tests.community.communities import (
+    by,
+    community,
+    identifier,
+    organisation,
+    role,
+)
+
+from .support import new_account
+
+
+class AnyActs(RuleBasedStateMachine):
+    """Acts in any order by anybody: refused ones change nothing, allowed ones leave a whole community."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = community()
+        self.count = 0
+
+    def try_(self, act: Callable[..., Change], *arguments: object, **options: object) -> None:
+        with suppress(CommunityError):
+            self.done(act(self.view, *arguments, **options))
+
+    def done(self, change: Change) -> None:
+        assert change.entry is not None
+        self.view = self.view.apply(change, moment=self.view.moment + 1)
+
+    def fresh(self) -> str:
+        self.count += 1
+        return f"n{self.count}"
+
+    actors = st.sampled_from([None, "ada.central", "olive.marsh", "henry.desk", "jo.ward", "n1.x"]).map(by)
+    people = st.sampled_from(["jo.ward", "sam.hill", "ada.central", "n1.x", "n2.x", "nobody"]).map(
+        lambda name: AccountId(identifier(name))
+    )
+    places = st.sampled_from(["avon", "crime", "firm", "office", "n1", "nowhere"])
+
+    @rule(who=actors, above=st.none() | places)
+    def organisation(self, who: By, above: str | None) -> None:
+        self.try_(organisations.add, who, organisation(self.fresh(), above))
+
+    @rule(who=actors, where=places)
+    def person(self, who: By, where: str) -> None:
+        abbreviation = "firm" if where == "firm" else "avon"
+        self.try_(accounts.add_hosted, who, new_account(f"{self.fresh()}.x", where, abbreviation))
+
+    @rule(who=actors, whom=people, locked=st.booleans())
+    def lock(self, who: By, whom: AccountId, locked: bool) -> None:
+        self.try_(accounts.set_locked, who, whom, locked=locked)
+
+    @rule(who=actors, whom=people, life=st.sampled_from(Life))
+    def life(self, who: By, whom: AccountId, life: Life) -> None:
+        self.try_(accounts.set_life, who, whom, life)
+
+    @rule(who=actors, where=places, state=st.sampled_from(OrganisationState))
+    def state(self, who: By, where: str, state: OrganisationState) -> None:
+        self.try_(organisations.set_state, who, OrganisationId(identifier(where)), state)
+
+    @rule(who=actors, whom=people, kind=st.sampled_from(Role), where=st.none() | places)
+    def grant(self, who: By, whom: AccountId, kind: Role, where: str | None) -> None:
+        assignment = role("x", kind, where)
+        identifier_ = RoleAssignmentId(identifier(self.fresh()))
+        self.try_(roles.grant, who, msgspec.structs.replace(assignment, account=whom, id=identifier_))
+
+    @rule(who=actors, whom=people)
+    def revoke(self, who: By, whom: AccountId) -> None:
+        held = next(iter(self.view.roles_of(whom)), None)
+        if held is not None:
+            self.try_(roles.revoke, who, whom, held.id)
+
+    @rule(who=actors, whom=people)
+    def password(self, who: By, whom: AccountId) -> None:
+        self.try_(credentials.choose_password, who, whom, 5)
+
+    @invariant()
+    def whole(self) -> None:
+        assert problems(self.view) == []
+
+    @invariant()
+    def somebody_administers(self) -> None:
+        held = [found for found in self.view.roles_over(None) if found.role is Role.COMMUNITY_ADMINISTRATOR]
+        assert held
+
+    @invariant()
+    def names_are_whole(self) -> None:
+        for found in self.view.organisations():
+            assert isinstance(found, Organisation)
+            assert finding.organisation_of(self.view, finding.path_of(self.view, found.id)).id == found.id
+
+
+TestAnyActs = AnyActs.TestCase
+TestAnyActs.settings = settings(deadline=None, max_examples=40, stateful_step_count=30)

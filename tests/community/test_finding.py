@@ -1,0 +1,60 @@
+"""Finding by the names that people give: paths, user IDs, addresses."""
+
+import pytest
+
+from cjsm.community import finding
+from cjsm.community.errors import Conflict, NotFound
+from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.view import Change
+from tests.community.communities import SUFFIX, community, identifier, organisation
+
+VIEW = community()
+CRIME = OrganisationId(identifier("crime"))
+
+
+@pytest.mark.parametrize("way", ["{}", "/{}/", "{upper}"])
+def test_paths(way: str) -> None:
+    """A path leads to its organisation and back, in either case, with or without outer slashes."""
+    path = finding.path_of(VIEW, CRIME)
+    found = finding.organisation_of(VIEW, way.format(path, upper=path.upper()))
+    assert found.id == CRIME
+    assert path.count("/") == 1
+    assert finding.path_of(VIEW, None) == ""
+
+
+@pytest.mark.parametrize("path", ["", "/", "nowhere", "avon/nowhere", "avon//crime"])
+def test_paths_that_lead_nowhere(path: str) -> None:
+    """The cure names the command that lists what there is."""
+    with pytest.raises(NotFound) as refused:
+        finding.organisation_of(VIEW, path)
+    assert "organisation list" in refused.value.cure
+
+
+def test_accounts() -> None:
+    """A user is found by user ID or by any address, in either case, and by nothing else."""
+    account = AccountId(identifier("jo.ward"))
+    address = finding.primary_address(VIEW, account)
+    found = VIEW.account(account)
+    assert found is not None
+    assert address.endswith(SUFFIX)
+    for name in (found.user_id, address, found.user_id.upper(), address.upper()):
+        assert finding.account_of(VIEW, name).id == account
+    for name in ("", "jo.ward", "nobody@avon", f"nobody@avon.{SUFFIX}"):
+        with pytest.raises(NotFound):
+            finding.account_of(VIEW, name)
+
+
+def test_abbreviations() -> None:
+    """The nearest abbreviation on the way up is in force; where there is none, that is said."""
+    assert finding.abbreviation_for(VIEW, CRIME) == "avon"
+    bare = organisation("bare")
+    with pytest.raises(Conflict):
+        finding.abbreviation_for(VIEW.apply(Change(put=(bare,))), bare.id)
+
+
+def test_free_user_ids() -> None:
+    """A name that is taken gets a number."""
+    user_id = "jo.ward@avon"
+    assert VIEW.account_of_user_id(user_id)
+    assert finding.free_user_id(VIEW, "jo.ward", "avon") == "jo.ward-2@avon"
+    assert finding.free_user_id(VIEW, "new.comer", "avon") == "new.comer@avon"
