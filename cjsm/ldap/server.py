@@ -18,7 +18,7 @@ from cjsm.configuration import LdapSettings
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.query import Limits
 from cjsm.ldap import lookups, refusals
-from cjsm.ldap.connection import ConnectionTimes, MessageConnection
+from cjsm.ldap.connection import MessageConnection
 from cjsm.ldap.encoded import EncodedEntries
 from cjsm.ldap.grammar.codes import ResultCode
 from cjsm.ldap.grammar.framing import Framer, FramingError
@@ -27,6 +27,7 @@ from cjsm.ldap.lookups import Lookup
 from cjsm.ldap.service import ServiceEntries
 from cjsm.ldap.session import Action, Examine, Find, HangUp, LdapSession, Say, SignIn, SignOut, Stop
 from cjsm.wire.connections import Refusal
+from cjsm.wire.door import DoorTimes
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.timing import Timer
 
@@ -89,7 +90,7 @@ class LdapDoor(MessageConnection):
             clock=house.clock,
             limits=house.limits,
             framer=Framer(settings.anonymous_pdu_octets),
-            times=ConnectionTimes(settings.handshake, settings.idle, settings.session),
+            times=DoorTimes(settings.handshake, settings.idle, settings.session),
         )
         self._house = house
         self._session = LdapSession(house.entries, outstanding=settings.outstanding, failures=settings.failed_sign_ins)
@@ -112,7 +113,7 @@ class LdapDoor(MessageConnection):
         """Whether anything is at work."""
         return not self._session.idle
 
-    def take(self) -> bool:
+    def message(self) -> bool:
         """Take the next message, if there is one and it need not wait."""
         try:
             message = self._held or self._next()
@@ -137,8 +138,9 @@ class LdapDoor(MessageConnection):
         """End with a notice."""
         self._act(self._session.disconnect(ResultCode.UNAVAILABLE, why))
 
-    def finished(self) -> None:
+    def stopped(self) -> None:
         """Stop what is at work and give the avatar back."""
+        super().stopped()
         self._held = None
         for message_id in list(self._tasks):
             self._stop(message_id)
@@ -174,17 +176,17 @@ class LdapDoor(MessageConnection):
                 case Stop(message_id):
                     self._stop(message_id)
                 case HangUp():
-                    self.close()
+                    self.close("said goodbye")
 
     def _done(self, message_id: int, answer: bytes) -> None:
         self._act(self._session.done(message_id, answer))
-        self.go_on()
+        self.something_ended()
 
     def _broken(self, message_id: int, failure: Failure) -> None:
         self._log.failure("unexpected failure in an operation", failure=failure)
         if not self.ended:
             self._act(self._session.broken(message_id))
-            self.go_on()
+            self.something_ended()
 
     # Signing in and out.
 
@@ -217,7 +219,7 @@ class LdapDoor(MessageConnection):
         self._act(self._session.accepted(action.message_id, authorization))
 
     def _count(self, account: Hashable) -> Refusal | None:
-        if self._counted or self.admission is None:
+        if self._counted:
             return None
         full = self.admission.sign_in(account)
         self._counted = full is None
@@ -230,7 +232,7 @@ class LdapDoor(MessageConnection):
     def _signed_in(self, _result: object) -> None:
         if not self.ended:
             self.expect()
-            self.go_on()
+            self.something_ended()
 
     def _sign_out(self) -> None:
         logout, self._logout = self._logout, _nothing

@@ -18,9 +18,10 @@ from cjsm.pop3.grammar import Code
 from cjsm.pop3.retrieval import Retrieval
 from cjsm.pop3.session import Session
 from cjsm.wire.connections import Refusal
-from cjsm.wire.door import DoorTimes, LineDoor
+from cjsm.wire.door import DoorTimes
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.flow import Outflow
+from cjsm.wire.linedoor import LineDoor
 from cjsm.wire.lines import Line, LineReader
 from cjsm.wire.timing import Timer
 from cjsm.wire.tls import ServerTls
@@ -80,8 +81,8 @@ class Pop3Door(LineDoor):
 
     # What the line door calls.
 
-    def opened(self) -> None:
-        """Greet."""
+    def greet(self) -> None:
+        """See :class:`LineDoor`."""
         self._since = self.clock.seconds()
         self._act(self._session.greeting())
 
@@ -186,7 +187,7 @@ class Pop3Door(LineDoor):
         try:
             await outflow.write(head)
             while following:
-                self.expect(self.times.command)
+                self.expect()
                 await outflow.write(following)
                 following = b"".join(islice(pieces, ROWS_IN_A_WRITE))
         finally:
@@ -221,7 +222,7 @@ class Pop3Door(LineDoor):
             return
         outflow = Outflow(self._transport)
         try:
-            await retrieval.send(outflow, first, lambda: self.expect(self.times.command))
+            await retrieval.send(outflow, first, lambda: self.expect())
         except ConnectionLost:
             raise
         except Exception:

@@ -27,9 +27,10 @@ from cjsm.smtp.actions import (
 from cjsm.smtp.grammar import Limits, Reply, reply
 from cjsm.smtp.session import Session, stray
 from cjsm.wire.connections import Refusal
-from cjsm.wire.door import DoorTimes, LineDoor
+from cjsm.wire.door import DoorTimes
 from cjsm.wire.dots import TextFault, Unstuffer
 from cjsm.wire.factory import DoorFactory
+from cjsm.wire.linedoor import LineDoor
 from cjsm.wire.lines import Line, LineReader
 from cjsm.wire.timing import MinimumRate, Timer
 from cjsm.wire.tls import ServerTls, negotiated
@@ -104,8 +105,8 @@ class SmtpDoor(LineDoor):
 
     # What the line door calls.
 
-    def opened(self) -> None:
-        """Greet."""
+    def greet(self) -> None:
+        """See :class:`LineDoor`."""
         self._since = self.clock.seconds()
         self._act(self._session.greeting())
 
