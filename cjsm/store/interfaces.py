@@ -384,7 +384,10 @@ class IMailStore(Interface):
         """Forget delivered ids with a spool sequence below *low_water*; returns how many mailboxes were looked at."""
 
     def destroy(mailbox: MailboxId) -> "Deferred[None]":
-        """Remove everything of *mailbox*."""
+        """Remove everything of *mailbox*.
+
+        :raises Unavailable: while it is read or written; ask again.
+        """
 
 
 class ILease(Interface):

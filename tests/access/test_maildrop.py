@@ -15,7 +15,7 @@ from cjsm.access.maildrop import Maildrop
 from cjsm.community.identifiers import MailboxId
 from cjsm.store.interfaces import Damaged, Delivery, Missing
 from cjsm.store.lmdb import rows
-from cjsm.store.lmdb.mailboxes import _decode_message, _State
+from cjsm.store.lmdb.mailbox import State, decode_message
 from cjsm.vault.body import SEALED_SEGMENT
 from cjsm.vault.errors import NotAuthentic, VaultError
 from cjsm.vault.hybrid import PublicKey
@@ -329,9 +329,9 @@ def test_replayed(house: House, mailbox: MailboxId) -> None:
     def put_back(transaction: lmdb.Transaction, tables: dict[str, object]) -> None:
         for name in names:
             transaction.put(other.delivery_id, kept[name], db=tables[name])
-        row = _decode_message(kept["messages"]).row
+        row = decode_message(kept["messages"]).row
         rows.append(transaction, tables["rows"], [row])
-        state = msgspec.msgpack.decode(transaction.get(b"head", db=tables["meta"]), type=_State)
+        state = msgspec.msgpack.decode(transaction.get(b"head", db=tables["meta"]), type=State)
         head = msgspec.structs.replace(state.head, deleted=0)
         state = msgspec.structs.replace(state, head=head)
         transaction.put(b"head", msgspec.msgpack.encode(state), db=tables["meta"])
@@ -381,7 +381,7 @@ def change_wrap(house: House, mailbox: MailboxId, delivery: Delivery, wrap: byte
     identifier = delivery.delivery_id
 
     def act(transaction: lmdb.Transaction, tables: dict[str, object]) -> None:
-        stored = _decode_message(bytes(transaction.get(identifier, db=tables["messages"])))
+        stored = decode_message(bytes(transaction.get(identifier, db=tables["messages"])))
         following = msgspec.msgpack.encode(msgspec.structs.replace(stored, wrap=wrap))
         transaction.put(identifier, following, db=tables["messages"])
 

@@ -1,4 +1,4 @@
-"""``spool.mdb``: accepted, not yet delivered. The writer never waits: it commits what gathered meanwhile."""
+"""``spool.mdb``: accepted, not yet delivered."""
 
 import fcntl
 import heapq
@@ -26,6 +26,7 @@ from cjsm.store.interfaces import (
 )
 from cjsm.store.lmdb.disk import Disk
 from cjsm.store.lmdb.environment import Environment, number
+from cjsm.store.lmdb.groupcommit import GroupCommit
 
 _SCHEMA = 1
 _ENTRIES = "entries"
@@ -47,15 +48,6 @@ class _Progress(Struct, frozen=True, kw_only=True):
     due: int = 0
     reason: str = ""
     done: tuple[DeliveryId, ...] = ()
-
-
-class _Work(Struct):
-    """One thing for the next commit."""
-
-    act: Callable[[lmdb.Transaction], Any]
-    octets: int
-    done: "Deferred[Any]"
-    result: Any = None
 
 
 @implementer(ISpool)
@@ -88,13 +80,10 @@ class LmdbSpool:
         self._directory = directory
         self._disk = disk
         self._body_store = bodies
-        self._batch = (batch_entries, batch_octets)
         self._floor = disk_floor
         self._clock = clock
-        self._gathered: list[_Work] = []
         self._attempted: dict[bytes, int] = {}
-        self._committing = False
-        self._idle: list[Deferred[None]] = []
+        self._commits = GroupCommit(self._environment, disk, acts=batch_entries, octets=batch_octets)
         self._listeners: list[Callable[[], object]] = []
         self._claimed_up_to = 0
         self._claims: dict[int, int] = {}
@@ -127,7 +116,7 @@ class LmdbSpool:
                 self._add_waiting(transaction, delivery.mailbox, delivery.octets)
             return sequence
 
-        done = self._gather(act, len(stored) + len(body or b""))
+        done = self._commits.write(act, len(stored) + len(body or b""))
         done.addBoth(self._attempt_ended, entry.id)
         return done.addCallback(self._arrived)
 
@@ -168,82 +157,6 @@ class LmdbSpool:
             transaction.put(mailbox, number(waiting), db=table)
         else:
             transaction.delete(mailbox, db=table)
-
-    # Group commit
-
-    def _gather(self, act: Callable[[lmdb.Transaction], Any], octets: int) -> "Deferred[Any]":
-        work = _Work(act, octets, Deferred())
-        self._gathered.append(work)
-        if not self._committing:
-            self._commit()
-        return work.done
-
-    def _commit(self) -> None:
-        batch = self._next_batch()
-        self._committing = True
-
-        def write() -> None:
-            def all_of_them(transaction: lmdb.Transaction) -> None:
-                for work in batch:
-                    work.result = work.act(transaction)
-
-            self._environment.write(all_of_them)
-
-        self._end_of(self._disk.run(write), batch)
-
-    def _end_of(self, committing: "Deferred[None]", batch: list[_Work]) -> None:
-        committing.addCallbacks(lambda _: self._committed(batch), lambda failure: self._singly(failure, batch))
-
-    def _next_batch(self) -> list[_Work]:
-        most, octets = self._batch
-        count = 0
-        for work in self._gathered:
-            if count and (count >= most or octets < work.octets):
-                break
-            count += 1
-            octets -= work.octets
-        batch, self._gathered = self._gathered[:count], self._gathered[count:]
-        return batch
-
-    def _committed(self, batch: list[_Work]) -> None:
-        self._go_on()
-        for work in batch:
-            work.done.callback(work.result)
-
-    def _singly(self, failure: Failure, batch: list[_Work]) -> None:
-        """A batch failed: try each alone, so that one bad entry costs nobody else."""
-        if len(batch) == 1:
-            self._go_on()
-            batch[0].done.errback(failure)
-            return
-        work, rest = batch[0], batch[1:]
-
-        def write() -> None:
-            work.result = self._environment.write(work.act)
-
-        def next_one(result: Any) -> None:
-            if isinstance(result, Failure):
-                work.done.errback(result)
-            else:
-                work.done.callback(work.result)
-            if len(rest) == 1:
-                self._end_of(self._disk.run(lambda: self._one(rest[0])), rest)
-            else:
-                self._singly(failure, rest)
-
-        self._disk.run(write).addBoth(next_one)
-
-    def _one(self, work: _Work) -> None:
-        work.result = self._environment.write(work.act)
-
-    def _go_on(self) -> None:
-        self._committing = False
-        if self._gathered:
-            self._commit()
-            return
-        idle, self._idle = self._idle, []
-        for waiter in idle:
-            waiter.callback(None)
 
     # Delivering
 
@@ -342,7 +255,7 @@ class LmdbSpool:
             for body_id in released:
                 self._body_store.release(body_id)
 
-        return self._gather(act, 0).addCallback(written)
+        return self._commits.write(act, 0).addCallback(written)
 
     def _done(self, transaction: lmdb.Transaction, sequence: int, made: set[DeliveryId]) -> BodyId | None:
         """Note deliveries; return the body to release when the entry left."""
@@ -379,7 +292,7 @@ class LmdbSpool:
             heapq.heappush(self._deferred, (until, sequence))
 
         # Even where the note cannot be written, the entry comes round again.
-        return self._gather(act, 0).addBoth(written)
+        return self._commits.write(act, 0).addBoth(written)
 
     # Looking
 
@@ -427,12 +340,7 @@ class LmdbSpool:
 
     def close(self) -> "Deferred[None]":
         """Close when what was gathered is written."""
-        drained: Deferred[None] = Deferred()
-        if self._committing:
-            self._idle.append(drained)
-        else:
-            drained.callback(None)
-        return drained.addCallback(lambda _: self._end())
+        return self._commits.drained().addCallback(lambda _: self._end())
 
     def _end(self) -> None:
         self._environment.close()

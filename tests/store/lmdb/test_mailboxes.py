@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,7 +27,8 @@ from cjsm.store.interfaces import (
 )
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.disk import InlineDisk
-from cjsm.store.lmdb.mailboxes import LmdbMailStore, _Message, _State
+from cjsm.store.lmdb.mailbox import Mailbox, Message, State
+from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.spool import LmdbSpool
 
 from ..support import (
@@ -78,16 +81,16 @@ def test_interface(store: LmdbMailStore) -> None:
 
 def test_kept_state() -> None:
     """The head and usage are stored as they always were."""
-    state = _State(head=Head(appended=2, deleted=1), usage=Usage(messages=1, octets=10))
+    state = State(head=Head(appended=2, deleted=1), usage=Usage(messages=1, octets=10))
     assert msgspec.msgpack.encode(state) == STATE
-    assert msgspec.msgpack.decode(STATE, type=_State) == state
+    assert msgspec.msgpack.decode(STATE, type=State) == state
 
 
 def test_kept_message(store: LmdbMailStore) -> None:
     """A message's record has the fields, in the order, that it always had."""
     result(store.deliver(MAILBOX, [delivery(1)], 0))
-    with store._opened(MAILBOX) as environment, environment.reading() as transaction:
-        stored = transaction.get(delivery(1).delivery_id, db=environment.table("messages"))
+    with store._opened(MAILBOX) as opened, opened._environment.reading() as transaction:
+        stored = transaction.get(delivery(1).delivery_id, db=opened._table("messages"))
     row = {
         "uid": 1,
         "octets": 10,
@@ -97,7 +100,7 @@ def test_kept_message(store: LmdbMailStore) -> None:
         "chain": advance(bytes(32), 1, 10, b"delivery 1......", 1),
     }
     assert msgspec.msgpack.decode(stored) == [row, b"body 1..........", 6, True, b"wrap", b"summary"]
-    assert msgspec.msgpack.decode(stored, type=_Message).inline
+    assert msgspec.msgpack.decode(stored, type=Message).inline
 
 
 def test_empty(store: LmdbMailStore, tmp_path: Path) -> None:
@@ -143,8 +146,8 @@ def test_prune(store: LmdbMailStore) -> None:
     result(store.deliver(MAILBOX, [delivery(number) for number in range(1, 6)], 0))
     result(store.delete(MAILBOX, [delivery(number).delivery_id for number in range(1, 6)]))
     assert result(store.prune(4)) == 1
-    with store._opened(MAILBOX) as environment, environment.reading() as transaction:
-        assert transaction.stat(environment.table("delivered"))["entries"] == 2
+    with store._opened(MAILBOX) as opened, opened._environment.reading() as transaction:
+        assert transaction.stat(opened._table("delivered"))["entries"] == 2
     result(store.deliver(MAILBOX, [delivery(4), delivery(5)], 4))
     assert ids(store) == []
 
@@ -198,7 +201,7 @@ def test_least_recently_used_is_closed(tmp_path: Path) -> None:
     with store._opened(mailboxes[0]) as used:
         for mailbox in mailboxes[1:]:
             ids(store, mailbox)
-        assert used.read(lambda transaction: True)
+        assert used.usage().messages == 1
     store.close()
 
 
@@ -233,6 +236,40 @@ def test_destroy(store: LmdbMailStore) -> None:
     assert ids(store) == []
 
 
+def test_not_destroyed_while_it_is_used(store: LmdbMailStore) -> None:
+    """Who reads or writes it is not pulled the ground from under; asked again, it goes."""
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    with store._opened(MAILBOX) as opened:
+        with pytest.raises(Unavailable):
+            result(store.destroy(MAILBOX))
+        assert opened.usage().messages == 1
+    result(store.destroy(MAILBOX))
+    assert not store._home(MAILBOX).exists()
+
+
+def test_opening_one_keeps_nobody_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes its time with a new mailbox costs those only who want that one."""
+    store = open_mailboxes(tmp_path)
+    result(store.deliver(OTHER, [delivery(2)], 0))
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Mailbox):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            begun.set()
+            assert go_on.wait(10)
+            super().__init__(*arguments, **more)
+
+    monkeypatch.setattr("cjsm.store.lmdb.mailboxes.Mailbox", Slow)
+    first = threading.Thread(target=lambda: result(store.deliver(MAILBOX, [delivery(1)], 0)))
+    first.start()
+    assert begun.wait(10)
+    assert ids(store, OTHER) == [delivery(2).delivery_id]
+    go_on.set()
+    first.join()
+    assert ids(store) == [delivery(1).delivery_id]
+    store.close()
+
+
 def test_lease(store: LmdbMailStore) -> None:
     """A maildrop is one session's; another member's is another."""
     first = result(store.lease(MAILBOX, AccountId(b"a" * 16)))
@@ -247,7 +284,8 @@ def test_newer_store(tmp_path: Path) -> None:
     """A mailbox of a newer version is refused with what to do about it."""
     store = open_mailboxes(tmp_path)
     result(store.deliver(MAILBOX, [delivery(1)], 0))
-    with store._opened(MAILBOX) as environment:
+    with store._opened(MAILBOX) as opened:
+        environment = opened._environment
         environment.write(lambda transaction: transaction.put(b"schema", b"\0\0\0\x02", db=environment.meta))
     store.close()
     store = open_mailboxes(tmp_path)

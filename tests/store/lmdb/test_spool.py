@@ -178,28 +178,6 @@ def test_one_bad_entry(tmp_path: Path) -> None:
     result(spool.close())
 
 
-def test_whole_batch_fails(tmp_path: Path) -> None:
-    """Where nothing can be written, everyone of the batch is told and the spool goes on."""
-    disk = HeldDisk()
-    spool = open_spool(tmp_path, disk)
-    write = spool._environment.write
-
-    def broken(act: object) -> None:
-        raise Unavailable("no commit", maybe_committed=True)
-
-    spool._environment.write = broken  # type: ignore[assignment,method-assign]  # the fault
-    waiting = [spool.put(entry(number)) for number in range(1, 6)]
-    disk.release()
-    for one in waiting:
-        with pytest.raises(Unavailable):
-            result(one)
-    spool._environment.write = write  # type: ignore[method-assign]  # mended
-    last = spool.put(entry(6))
-    disk.release()
-    assert result(last) == 1
-    result(spool.close())
-
-
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("failing", range(1, 7))
 def test_every_write_fails_once(tmp_path: Path, failing: int, after: bool) -> None:
