@@ -4,7 +4,8 @@ Every function asks ``may`` through its act before anything is committed. A key 
 named by nobody and is swept later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,8 +17,9 @@ from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials
 from cjsm.community.acts.acting import By
+from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.address import Address
-from cjsm.community.errors import NotFound
+from cjsm.community.errors import NotFound, Overtaken
 from cjsm.community.identifiers import (
     LENGTH,
     AccountId,
@@ -30,7 +32,7 @@ from cjsm.community.identifiers import (
 from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
-from cjsm.store.interfaces import ICommunityStore, IKeyStore
+from cjsm.store.interfaces import ICommunityStore, IKeyStore, VersionTaken
 from cjsm.vault import device, passwords
 from cjsm.vault.device import SecretKind
 from cjsm.vault.errors import WrongSecret
@@ -41,6 +43,12 @@ from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.slots import Slot, SlotKind, new_account_key, wrap_slot
 
 _ADMINISTRATORS = frozenset({Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR})
+
+
+T = TypeVar("T")
+
+#: Times that an act is made anew, when others change the same account's secrets at that moment.
+_ATTEMPTS = 5
 
 
 class Enrolled(Struct, frozen=True, kw_only=True):
@@ -185,6 +193,9 @@ class Enrolment:
         :raises AccessRefused: when *current* is not a working secret of the account, or opens no mail.
         :raises BadPassword: when *chosen* is not acceptable.
         """
+        await self._anew(lambda: self._set_password(by, account, current, chosen))
+
+    async def _set_password(self, by: By, account: AccountId, current: bytes, chosen: bytes) -> None:
         found, keys = self._read(account)
         self._check(found, chosen)
         mail_keys = self._open(found, keys, current)
@@ -201,8 +212,8 @@ class Enrolment:
             password_slots=self._slots(account, mail_keys, key, SlotKind.PASSWORD),
             one_time=None,
         )
-        version = await self._write(account, following)
-        await self._community.commit(by.act_id, lambda view: credentials.choose_password(view, by, account, version))
+        step = await self._write(found, following)
+        await self._community.commit(by.act_id, lambda view: credentials.choose_password(view, by, account, step))
 
     async def add_device(
         self,
@@ -218,32 +229,50 @@ class Enrolment:
 
         :raises AccessRefused: when it is not.
         """
-        found, keys = self._read(account)
-        mail_keys = self._open(found, keys, current)
         identifier = SecretId(self._entropy(LENGTH))
         password = DevicePassword(
             id=identifier, name=name, protocols=protocols, created=int(self._clock()), expires=expires
         )
-        self._community.read_now(lambda view: credentials.add_device_password(view, by, account, password, keys=0))
+        return await self._anew(lambda: self._add_device(by, account, current, password))
+
+    async def _add_device(self, by: By, account: AccountId, current: bytes, password: DevicePassword) -> NewDevice:
+        found, keys = self._read(account)
+        mail_keys = self._open(found, keys, current)
+        same = KeyStep(found.keys, found.keys)
+        self._community.read_now(lambda view: credentials.add_device_password(view, by, account, password, same))
+        protocols, identifier, expires = password.protocols, password.id, password.expires
         slots = mail_keys if OPENS_MAIL in protocols else {}
         known, typed = self._new_secret(account, SecretKind.DEVICE, SlotKind.DEVICE, identifier, slots, expires)
-        version = await self._write(account, msgspec.structs.replace(keys, devices=(*keys.devices, known)))
+        step = await self._write(found, msgspec.structs.replace(keys, devices=(*keys.devices, known)))
         await self._community.commit(
-            by.act_id, lambda view: credentials.add_device_password(view, by, account, password, keys=version)
+            by.act_id, lambda view: credentials.add_device_password(view, by, account, password, step)
         )
         return NewDevice(password=password, secret=typed)
 
     async def revoke_device(self, by: By, account: AccountId, secret: SecretId) -> None:
         """Take a device password away; sessions that use it end within seconds."""
-        _, keys = self._read(account)
-        self._community.read_now(lambda view: credentials.revoke_device_password(view, by, account, secret, keys=0))
+        await self._anew(lambda: self._revoke_device(by, account, secret))
+
+    async def _revoke_device(self, by: By, account: AccountId, secret: SecretId) -> None:
+        found, keys = self._read(account)
+        same = KeyStep(found.keys, found.keys)
+        self._community.read_now(lambda view: credentials.revoke_device_password(view, by, account, secret, same))
         kept = tuple(known for known in keys.devices if known.id != secret)
-        version = await self._write(account, msgspec.structs.replace(keys, devices=kept))
+        step = await self._write(found, msgspec.structs.replace(keys, devices=kept))
 
         def decide(view: View) -> Change:
-            return credentials.revoke_device_password(view, by, account, secret, keys=version)
+            return credentials.revoke_device_password(view, by, account, secret, step)
 
         await self._community.commit(by.act_id, decide)
+
+    async def _anew(self, act: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Make *act*, from the beginning when another act on the same secrets came first: none may be lost."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await act()
+            except (Overtaken, VersionTaken):
+                continue
+        return await act()
 
     def _read(self, account: AccountId) -> tuple[Account, AccountKeys]:
         found = self._community.read_now(lambda view: view.account(account))
@@ -251,10 +280,10 @@ class Enrolment:
             raise NotFound("there is no such user")
         return found, keyring.decode(self._keys.get_now(account, found.keys), AccountKeys)
 
-    async def _write(self, account: AccountId, keys: AccountKeys) -> int:
-        version = self._keys.latest(account) + 1
-        await self._keys.put(account, version, keyring.encode(keys))
-        return version
+    async def _write(self, account: Account, keys: AccountKeys) -> KeyStep:
+        version = self._keys.latest(account.id) + 1
+        await self._keys.put(account.id, version, keyring.encode(keys))
+        return KeyStep(account.keys, version)
 
     def _check(self, account: Account, chosen: bytes) -> None:
         administrator = self._community.read_now(

@@ -30,3 +30,7 @@ class NotAllowed(CommunityError):
 
 class Conflict(CommunityError):
     """The act would leave the community without something it must have."""
+
+
+class Overtaken(Conflict):
+    """Somebody else changed meanwhile what the act was made from; made again from what is there now, it may succeed."""

@@ -55,7 +55,7 @@ class Activity:
 
 
 class UnnamedKeys:
-    """Sweeps versions of key records that no account names: an act did not happen, or a newer one did."""
+    """Sweeps versions of key records below the one that is named: a newer one took their place."""
 
     name = "unnamed-keys"
     every = _DAY
@@ -74,10 +74,8 @@ class UnnamedKeys:
         for organisation in organisations:
             # One organisation is read in one slice, the next after others had their turn.
             for owner, version in await self._community.read(partial(_named_in, organisation=organisation)):
-                if self._keys.latest(owner) == version and version == 1:
-                    continue
-                # A version above the named one may belong to an act that is being committed at this moment.
-                gone += await self._keys.sweep(owner, (version, version + 1))
+                # Versions only rise: what is below one that was named is never named again, whatever happens meanwhile.
+                gone += await self._keys.sweep(owner, version)
         return f"{gone} versions removed"
 
 

@@ -26,6 +26,10 @@ class StoreError(Exception):
     cure = "see `cjsm check`"
 
 
+class VersionTaken(StoreError):
+    """Somebody else has written that version of a record."""
+
+
 class Unavailable(StoreError):
     """The store cannot answer now; nothing is known to be wrong with the request.
 
@@ -103,7 +107,10 @@ class IKeyStore(Interface):
     """
 
     def put(owner: bytes, version: int, value: bytes) -> "Deferred[None]":
-        """Keep *value*, synced, as *version* of *owner*. Writing the same again changes nothing."""
+        """Keep *value*, synced, as *version* of *owner*. Writing the same again changes nothing.
+
+        :raises VersionTaken: when something else is kept as that version.
+        """
 
     def get(owner: bytes, version: int) -> "Deferred[bytes]":
         """:raises Missing: when there is no such version."""
@@ -114,8 +121,8 @@ class IKeyStore(Interface):
     def latest(owner: bytes) -> int:
         """The highest version written for *owner*, named or not; 0 when none."""
 
-    def sweep(owner: bytes, keep: Sequence[int]) -> "Deferred[int]":
-        """Remove the versions of *owner* that are not in *keep*; returns how many went."""
+    def sweep(owner: bytes, below: int) -> "Deferred[int]":
+        """Remove the versions of *owner* below the version *below*; returns how many went."""
 
     def destroy(owner: bytes) -> "Deferred[None]":
         """Remove everything of *owner*."""

@@ -1,7 +1,11 @@
 """Making people and their secrets: what they open, what is recorded, and who may."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from cjsm.access.enrolment import NewDevice
 from cjsm.access.errors import AccessRefused
 from cjsm.community.address import Address
 from cjsm.community.errors import CommunityError
@@ -167,3 +171,72 @@ def test_device_refused(house: House) -> None:
         with pytest.raises(CommunityError):
             add(PASSWORD, name, protocols)
     assert len(house.account(account.id).device_passwords) == 1
+
+
+def between(house: House, monkeypatch: pytest.MonkeyPatch, other: Callable[[], None], where: str) -> None:
+    """Let *other* happen once, just before the next write to the store of keys or of the community."""
+    store = house.keys if where == "put" else house.community
+    genuine = getattr(store, where)
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        other()
+        return genuine(*arguments)
+
+    monkeypatch.setattr(store, where, overtaken)
+
+
+@pytest.mark.parametrize("where", ["put", "commit"])
+def test_two_at_once_lose_nothing(house: House, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """A device password that is made while the password changes: both hold afterwards, the old password does not."""
+    account = house.join()
+    made: list[bytes] = []
+
+    def add() -> None:
+        by = house.enrolment.by(account.id)
+        device = now(house.enrolment.add_device(by, account.id, PASSWORD, name="laptop", protocols=("pop3",)))
+        made.append(device.secret.encode())
+
+    between(house, monkeypatch, add, where)
+    house.choose(account.id, PASSWORD, OTHER_PASSWORD)
+    assert house.sign_in(secret=OTHER_PASSWORD).mail_keys
+    assert house.sign_in(secret=made[0]).mail_keys
+    with pytest.raises(AccessRefused):
+        house.sign_in(secret=PASSWORD)
+    assert sorted(acts_of(house)[2:]) == ["device-add", "password-chosen"]
+
+
+@pytest.mark.parametrize("where", ["put", "commit"])
+def test_a_password_changed_meanwhile_is_not_brought_back(
+    house: House, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """What was allowed by the old password is asked again, and refused, when that is the old one now."""
+    account = house.join()
+    between(house, monkeypatch, lambda: house.choose(account.id, PASSWORD, OTHER_PASSWORD), where)
+    by = house.enrolment.by(account.id)
+    with pytest.raises(AccessRefused):
+        now(house.enrolment.add_device(by, account.id, PASSWORD, name="laptop", protocols=("pop3",)))
+    assert house.account(account.id).device_passwords == ()
+    assert house.sign_in(secret=OTHER_PASSWORD).mail_keys
+
+
+def test_devices_revoked_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two device passwords taken away at the same moment are both away."""
+    account = house.join()
+    names = ("one", "two")
+    first, second = (
+        now(
+            house.enrolment.add_device(
+                house.enrolment.by(account.id), account.id, PASSWORD, name=name, protocols=("pop3",)
+            )
+        )
+        for name in names
+    )
+
+    def revoke(device: NewDevice) -> None:
+        now(house.enrolment.revoke_device(house.enrolment.by(account.id), account.id, device.password.id))
+
+    between(house, monkeypatch, lambda: revoke(second), "commit")
+    revoke(first)
+    assert house.account(account.id).device_passwords == ()
+    assert house.account_keys(account.id).devices == ()

@@ -59,6 +59,7 @@ def test_public_key_swapped(house: House) -> None:
     mailbox = mailbox_of(jo)
     record = read_mailbox_keys(house.keys, mailbox, 1)
     _, forged = new_generation(mailbox, 1, generate().community)
+    now(house.keys.destroy(mailbox))
     now(house.keys.put(mailbox, 1, keyring.encode(msgspec.structs.replace(record, generations=(forged,)))))
     with pytest.raises(NotAuthentic):
         house.current.current(mailbox)
@@ -69,10 +70,12 @@ def test_public_key_swapped(house: House) -> None:
 def test_record_of_another_mailbox(house: House) -> None:
     """Another mailbox's record in this one's place is noticed; so is one without generations."""
     jo, al = house.join(), house.join("al.other")
+    now(house.keys.destroy(mailbox_of(jo)))
     now(house.keys.put(mailbox_of(jo), 1, house.keys.get_now(mailbox_of(al), 1)))
     with pytest.raises(UnreadableKeys):
         house.current.current(mailbox_of(jo))
     empty = MailboxKeys(mailbox=mailbox_of(jo), generations=(), grants=())
+    now(house.keys.destroy(mailbox_of(jo)))
     now(house.keys.put(mailbox_of(jo), 1, keyring.encode(empty)))
     with pytest.raises(UnreadableKeys):
         house.current.current(mailbox_of(jo))

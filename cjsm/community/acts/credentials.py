@@ -1,26 +1,46 @@
 """What people sign in with: the password they chose and their device passwords."""
 
+from msgspec import Struct
+
 from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.errors import BadValue, Conflict, Exists, NotFound, Overtaken
 from cjsm.community.identifiers import AccountId, SecretId
-from cjsm.community.records import Credential, DevicePassword, Life
+from cjsm.community.records import Account, Credential, DevicePassword, Life
 from cjsm.community.view import Change, View
 
 _DEVICES = 20
 PROTOCOLS = ("smtp", "pop3", "ldap")
 
 
-def choose_password(view: View, by: By, account: AccountId, keys: int) -> Change:
-    """The person chose a password: key version *keys* holds it. A new user is active from now on."""
+class KeyStep(Struct, frozen=True):
+    """A new version of an account's keys: ``written``, made from the version ``read``."""
+
+    read: int
+    written: int
+
+
+def _current(view: View, account: AccountId, keys: KeyStep) -> Account:
+    """Return the account.
+
+    :raises Overtaken: when its keys are not those that *keys* was made from: the change in between would be lost.
+    """
     found = existing(view, account)
+    if found.keys != keys.read:
+        raise Overtaken("this user's passwords were changed at the same moment", "try again")
+    return found
+
+
+def choose_password(view: View, by: By, account: AccountId, keys: KeyStep) -> Change:
+    """The person chose a password, which the new keys hold. A new user is active from now on."""
+    found = _current(view, account, keys)
     permission = require(may(view, by.actor, Action.CHOOSE_PASSWORD, found.organisation, account=account))
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
     life = Life.ACTIVE if found.life is Life.NEW else found.life
     made = changed(
         found,
-        keys=keys,
+        keys=keys.written,
         credential=Credential.CHOSEN,
         life=life,
         password_version=found.password_version + 1,
@@ -28,9 +48,9 @@ def choose_password(view: View, by: By, account: AccountId, keys: int) -> Change
     return Change(put=(made,), entry=entry_of(view, by, "password-chosen", "account", account, permission))
 
 
-def add_device_password(view: View, by: By, account: AccountId, password: DevicePassword, keys: int) -> Change:
-    """Add a named device password; key version *keys* holds its verifier and slot."""
-    found = existing(view, account)
+def add_device_password(view: View, by: By, account: AccountId, password: DevicePassword, keys: KeyStep) -> Change:
+    """Add a named device password; the new keys hold its verifier and slot."""
+    found = _current(view, account, keys)
     permission = require(may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account))
     check_text(password.name, "a device's name")
     if not password.protocols or not set(password.protocols) <= set(PROTOCOLS):
@@ -39,20 +59,20 @@ def add_device_password(view: View, by: By, account: AccountId, password: Device
         raise Exists(f"there is a device password {password.name!r} already", "revoke it or choose another name")
     if len(found.device_passwords) >= _DEVICES:
         raise Conflict(f"a user has at most {_DEVICES} device passwords", "revoke one that is not used any more")
-    made = changed(found, keys=keys, device_passwords=(*found.device_passwords, password))
+    made = changed(found, keys=keys.written, device_passwords=(*found.device_passwords, password))
     entry = entry_of(view, by, "device-add", "account", account, permission, device=password.id.hex())
     return Change(put=(made,), entry=entry)
 
 
-def revoke_device_password(view: View, by: By, account: AccountId, secret: SecretId, keys: int) -> Change:
-    """Take a device password away; key version *keys* no longer has it."""
-    found = existing(view, account)
+def revoke_device_password(view: View, by: By, account: AccountId, secret: SecretId, keys: KeyStep) -> Change:
+    """Take a device password away; the new keys no longer have it."""
+    found = _current(view, account, keys)
     permission = may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account)
     if not permission.allowed:
         permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation))
     kept = tuple(known for known in found.device_passwords if known.id != secret)
     if len(kept) == len(found.device_passwords):
         raise NotFound("there is no such device password", "see `cjsm device list`")
-    made = changed(found, keys=keys, device_passwords=kept)
+    made = changed(found, keys=keys.written, device_passwords=kept)
     entry = entry_of(view, by, "device-revoke", "account", account, permission, device=secret.hex())
     return Change(put=(made,), entry=entry)

@@ -1,13 +1,12 @@
 """``keys.mdb``: versions of the vault's records, by owner."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import lmdb
 from twisted.internet.defer import Deferred, execute
 from zope.interface import implementer
 
-from cjsm.store.interfaces import IKeyStore, Missing
+from cjsm.store.interfaces import IKeyStore, Missing, VersionTaken
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, prefixed
 
@@ -32,7 +31,10 @@ class LmdbKeyStore:
         """See :class:`IKeyStore`."""
 
         def act(transaction: lmdb.Transaction) -> None:
-            transaction.put(_key(owner, version), value, db=self._table)
+            key = _key(owner, version)
+            fresh = transaction.put(key, value, db=self._table, overwrite=False)
+            if not fresh and transaction.get(key, db=self._table) != value:
+                raise VersionTaken(f"version {version} is written already")
 
         return self._serial.run(lambda: self._environment.write(act))
 
@@ -54,21 +56,28 @@ class LmdbKeyStore:
             found = [key for key, _ in prefixed(transaction, self._table, owner)]
         return int.from_bytes(found[-1][len(owner) :], "big") if found else 0
 
-    def sweep(self, owner: bytes, keep: Sequence[int]) -> "Deferred[int]":
+    def sweep(self, owner: bytes, below: int) -> "Deferred[int]":
         """See :class:`IKeyStore`."""
+        return self._remove(owner, _key(owner, below))
+
+    def destroy(self, owner: bytes) -> "Deferred[None]":
+        """See :class:`IKeyStore`."""
+        return self._remove(owner, None).addCallback(lambda _: None)
+
+    def _remove(self, owner: bytes, below: bytes | None) -> "Deferred[int]":
+        def look(transaction: lmdb.Transaction) -> list[bytes]:
+            return [key for key, _ in prefixed(transaction, self._table, owner) if below is None or key < below]
 
         def act(transaction: lmdb.Transaction) -> int:
-            kept = {_key(owner, version) for version in keep}
-            gone = [key for key, _ in prefixed(transaction, self._table, owner) if key not in kept]
+            gone = look(transaction)
             for key in gone:
                 transaction.delete(key, db=self._table)
             return len(gone)
 
-        return self._serial.run(lambda: self._environment.write(act))
+        def write() -> int:
+            return self._environment.write(act) if self._environment.read(look) else 0
 
-    def destroy(self, owner: bytes) -> "Deferred[None]":
-        """See :class:`IKeyStore`."""
-        return self.sweep(owner, ()).addCallback(lambda _: None)
+        return self._serial.run(write)
 
     def check_readers(self) -> None:
         """Clear what readers that died left."""

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials, organisations, roles
 from cjsm.community.acts.acting import By
+from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import (
     AccountId,
@@ -97,7 +98,9 @@ class AnyActs(RuleBasedStateMachine):
 
     @rule(who=actors, whom=people)
     def password(self, who: By, whom: AccountId) -> None:
-        self.try_(credentials.choose_password, who, whom, 5)
+        found = self.view.account(whom)
+        read = found.keys if found is not None else 0
+        self.try_(credentials.choose_password, who, whom, KeyStep(read, read + 1))
 
     @invariant()
     def whole(self) -> None:
