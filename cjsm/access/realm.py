@@ -145,8 +145,10 @@ class Realm:
         except StoreError as error:
             raise AccessUnavailable from error
         try:
+            # Remembered before it is listed: mail that comes meanwhile moves what is remembered on.
+            anchored = self._activity.anchored(mailbox)
             listing = await self._mail.list(mailbox)
-            self._check_head(mailbox, listing)
+            _check_head(listing, anchored)
         except Damaged as error:
             lease.release()
             self._log.critical("mailbox {mailbox} is not what it was: {error}", mailbox=mailbox.hex(), error=error)
@@ -178,17 +180,17 @@ class Realm:
         )
         return IMaildrop, drop, drop.release
 
-    def _check_head(self, mailbox: MailboxId, listing: MailboxList) -> None:
-        """Compare with what was remembered elsewhere.
 
-        :raises Damaged: when the list is behind it, so was put back, or has fewer rows than it says.
-        """
-        anchored: Head = self._activity.anchored(mailbox)
-        head = listing.head
-        behind = head.appended < anchored.appended or head.deleted < anchored.deleted
-        forked = head.appended == anchored.appended and anchored.appended and head.chain != anchored.chain
-        if behind or forked or len(listing.rows) != head.appended - head.deleted:
-            raise Damaged("it was rolled back or thinned")
+def _check_head(listing: MailboxList, anchored: Head) -> None:
+    """Compare with what was remembered elsewhere.
+
+    :raises Damaged: when the list is behind it, so was put back, or has fewer rows than it says.
+    """
+    head = listing.head
+    behind = head.appended < anchored.appended or head.deleted < anchored.deleted
+    forked = head.appended == anchored.appended and anchored.appended and head.chain != anchored.chain
+    if behind or forked or len(listing.rows) != head.appended - head.deleted:
+        raise Damaged("it was rolled back or thinned")
 
 
 def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:

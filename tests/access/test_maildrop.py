@@ -6,6 +6,7 @@ from collections.abc import Callable
 import lmdb
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred
 
 from cjsm.access import keyring
 from cjsm.access.errors import AccessUnavailable
@@ -13,7 +14,7 @@ from cjsm.access.interfaces import IMaildrop
 from cjsm.access.keyring import MailboxKeys
 from cjsm.access.maildrop import Maildrop
 from cjsm.community.identifiers import MailboxId
-from cjsm.store.interfaces import Damaged, Delivery, Missing
+from cjsm.store.interfaces import Damaged, Delivery, MailboxList, Missing
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.mailbox import State, decode_message
 from cjsm.vault.body import SEALED_SEGMENT
@@ -300,6 +301,26 @@ def test_rolled_back(house: House, mailbox: MailboxId) -> None:
     shutil.copytree(earlier, house.home(mailbox))
     house.open()
     not_opened(house)
+
+
+def test_mail_that_comes_while_somebody_signs_in(
+    house: House, mailbox: MailboxId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is as it was a moment ago, which is not what a mailbox that was put back looks like."""
+    house.deliver(mailbox, LETTER)
+    genuine = house.mail.list
+
+    def overtaken(asked: MailboxId) -> "Deferred[MailboxList]":
+        listed = genuine(asked)
+        house.deliver(mailbox, LONG)
+        return listed
+
+    monkeypatch.setattr(house.mail, "list", overtaken)
+    drop, logout = house.maildrop()
+    assert len(drop.messages) == 1
+    logout()
+    monkeypatch.undo()
+    assert len(house.maildrop()[0].messages) == 2
 
 
 def test_removed(house: House, mailbox: MailboxId) -> None:
