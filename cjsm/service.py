@@ -5,7 +5,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,6 @@ from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
@@ -25,6 +24,7 @@ from cjsm.directory import names
 from cjsm.instance import AlreadyRunning, DoorStatus, Instance, InstanceStatus
 from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
+from cjsm.regular import RegularTasks
 from cjsm.smtp.server import SmtpFactory
 from cjsm.store.interfaces import StoreError
 from cjsm.suite import RunningSuite, instance
@@ -94,7 +94,7 @@ class CjsmService(Service):
         self._tls: ServerTls
         self._factories: list[DoorFactory] = []
         self._ports: list[tuple[str, IListeningPort]] = []
-        self._loops: list[LoopingCall] = []
+        self._tasks = RegularTasks(self._reactor)
 
     def startService(self) -> None:
         """Open everything and listen; where that cannot be, say why and end the process."""
@@ -114,6 +114,8 @@ class CjsmService(Service):
 
     def _open(self) -> None:
         settings = self._settings
+        # What crashed held opened mail.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if "delivery" in self._parts:
             # Only the process that delivers is the service that `cjsm reload` and `cjsm status` speak of.
             self._instance = instance(settings)
@@ -131,7 +133,7 @@ class CjsmService(Service):
             self._suite.stop_threads()
             raise
         if self._instance is not None:
-            self._every(_STATUS_EVERY, self._write_status, now=True)
+            self._tasks.every(_STATUS_EVERY, self._write_status, now=True)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._log.info("started: {doors}", doors=", ".join(f"{name} on {_place(port)}" for name, port in self._ports))
 
@@ -143,22 +145,14 @@ class CjsmService(Service):
         if "ldap" in self._parts:
             self._suite.directory.start()
         self._listen()
-        self._every(_FLUSH_EVERY, lambda: self._suite.stores.activity.flush())
-        self._every(_READERS_EVERY, lambda: self._suite.stores.check_readers())
+        self._tasks.every(_FLUSH_EVERY, lambda: self._suite.stores.activity.flush())
+        self._tasks.every(_READERS_EVERY, lambda: self._suite.stores.check_readers())
 
     def _warn_of_dates(self) -> None:
         try:
             certificates.check_dates(Path(self._settings.tls.certificate), time.time())
         except MissingSecret as error:
             self._log.critical("{problem}; {cure}", problem=str(error), cure=error.cure)
-
-    def _every(self, seconds: float, act: Callable[[], object], *, now: bool = False) -> None:
-        loop = LoopingCall(act)
-        loop.clock = self._reactor
-        self._loops.append(loop)
-        loop.start(seconds, now=now).addErrback(
-            lambda failure: self._log.failure("a regular task stopped", failure=failure)
-        )
 
     # Doors
 
@@ -241,9 +235,7 @@ class CjsmService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
+        self._tasks.stop()
         await gatherResults([_stopped(port) for _, port in self._ports])
         if "ldap" in self._parts:
             self._suite.directory.stop()

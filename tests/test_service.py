@@ -167,6 +167,14 @@ def test_expired_certificate(stopped: Community) -> None:
         stopped.stop()
 
 
+def test_no_core_dumps(stopped: Community) -> None:
+    """A crash writes nothing of what was in memory, whatever the shell or unit allows."""
+    stopped.start()
+    limits = Path(f"/proc/{stopped.pid}/limits").read_text()
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+
+
 def test_reload(stopped: Community) -> None:
     """New connections see the new certificate and limits; old ones go on; mistakes change nothing."""
     tls = stopped.directory / "tls"
