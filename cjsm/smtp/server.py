@@ -97,7 +97,10 @@ class SmtpDoor(LineDoor):
         self._submitter: Any = None
         self._message: Any = None
         self._text: Unstuffer | None = None
+        self._text_octets = 0
         self._rate: MinimumRate | None = None
+        self._committing = False
+        self._goodbye: tuple[Reply, str] | None = None
         self._revalidation = Timer(house.clock, self._revalidate)
         self._since = 0.0
         self._accepted = 0
@@ -121,7 +124,7 @@ class SmtpDoor(LineDoor):
     def line_received(self, line: Line) -> None:
         """Take a line, if the account is still what it was at sign-in."""
         if self._submitter is not None and not self._submitter.still_valid():
-            self._act(self._session.leaving(_CHANGED, "account changed"))
+            self._leave(_CHANGED, "account changed")
         else:
             self._act(self._session.line(line))
 
@@ -129,13 +132,13 @@ class SmtpDoor(LineDoor):
         """An unexpected failure costs this command; in the middle of a text, the connection."""
         if self._text is not None:
             self._text = None
-            self._act(self._session.leaving(reply(421, "4.3.0", "something went wrong here"), "unexpected failure"))
+            self._leave(reply(421, "4.3.0", "something went wrong here"), "unexpected failure")
             return
         self._act(self._session.broken())
 
     def time_over(self, why: str) -> None:
         """Say goodbye where the client can hear it."""
-        self._act(self._session.leaving(reply(421, "4.4.2", why), why))
+        self._leave(reply(421, "4.4.2", why), why)
 
     def finished(self, why: str) -> None:
         """Give up the message that was not finished, and write the one line about a session that was signed in."""
@@ -157,6 +160,16 @@ class SmtpDoor(LineDoor):
         for action in actions:
             self._do(action)
         self.reader.limit = self._session.line_limit
+        goodbye, self._goodbye = self._goodbye, None
+        if goodbye is not None:
+            self._leave(*goodbye)
+
+    def _leave(self, why: Reply, ended: str) -> None:
+        """Say goodbye; where a message is being committed, when its sender was told what became of it."""
+        if self._committing:
+            self._goodbye = (why, ended)
+        else:
+            self._act(self._session.leaving(why, ended))
 
     def _do(self, action: Action) -> None:
         match action:
@@ -233,21 +246,20 @@ class SmtpDoor(LineDoor):
         settings = self._house.settings
         self._text = Unstuffer(settings.text_line)
         self._rate = MinimumRate(settings.data_rate, grace=settings.data_block, since=self.clock.seconds())
-        self.expect(settings.data_block)
-        self.read_raw(self._text_received)
+        self._text_octets = 0
+        self.read_raw(self._text_received, settings.data_block)
 
     def _text_received(self, data: bytes) -> bytes | None:
         text, rate = self._text, self._rate
         if text is None or rate is None:
             return data
-        self.expect(self._house.settings.data_block)
         rate.received(len(data))
         if rate.too_slow(self.clock.seconds()):
             self._text = None
-            self._act(self._session.leaving(_TOO_SLOW, "text too slow"))
+            self._leave(_TOO_SLOW, "text too slow")
             return None
         plain, ended, rest = text.feed(data)
-        self._octets += len(plain)
+        self._text_octets += len(plain)
         written = self._message.write(plain) if plain and text.fault is None else None
         if ended:
             self._text = None
@@ -266,13 +278,18 @@ class SmtpDoor(LineDoor):
             return
         # Whatever becomes of the connection now, the message is the commit's own.
         message, self._message = self._message, None
+        self._committing = True
         try:
             queue_id = await message.commit()
         except Refused as refused:
-            self._act(self._session.not_accepted(refusals.of_message(refused)))
-            return
-        self._accepted += 1
-        self._act(self._session.accepted(queue_id))
+            answer = self._session.not_accepted(refusals.of_message(refused))
+        else:
+            self._accepted += 1
+            self._octets += self._text_octets
+            answer = self._session.accepted(queue_id)
+        finally:
+            self._committing = False
+        self._act(answer)
 
     def _refusal(self, fault: TextFault) -> list[Action]:
         if fault is TextFault.LINE_TOO_LONG:
@@ -293,7 +310,7 @@ class SmtpDoor(LineDoor):
         if self._submitter.still_valid():
             self._revalidation.start(self._house.revalidate)
         else:
-            self._act(self._session.leaving(_CHANGED, "account changed"))
+            self._leave(_CHANGED, "account changed")
 
 
 async def _wait(written: "Deferred[None]") -> None:

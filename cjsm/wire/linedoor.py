@@ -36,6 +36,7 @@ class LineDoor(Door):
         self.reader = reader
         self._busy = 0
         self._raw: Callable[[bytes], bytes | None] | None = None
+        self._raw_seconds = 0.0
 
     # What a door says.
 
@@ -63,12 +64,14 @@ class LineDoor(Door):
         self.expect_nothing()
         Deferred.fromCoroutine(work).addErrback(self._unexpected).addBoth(self._performed)
 
-    def read_raw(self, receiver: Callable[[bytes], bytes | None]) -> None:
+    def read_raw(self, receiver: Callable[[bytes], bytes | None], seconds: float) -> None:
         """Give all that comes to *receiver* until it returns what it did not want: then lines go on from there.
 
-        Silence is still timed: *receiver* calls :meth:`expect` for each block. :meth:`perform` holds it back too.
+        The peer has *seconds* for each block. :meth:`perform` holds *receiver* back too.
         """
         self._raw = receiver
+        self._raw_seconds = seconds
+        self._expect_next()
 
     def start_tls(self, tls: ServerTls) -> None:
         """Begin TLS (RFC 3207, RFC 2595). Anything already received after the command is an injection: it ends here."""
@@ -105,7 +108,7 @@ class LineDoor(Door):
         line = self.reader.next_line()
         if line is None:
             return False
-        self.expect()
+        self._expect_next()
         self._guarded(self.line_received, line)
         return True
 
@@ -132,11 +135,15 @@ class LineDoor(Door):
         data = self.reader.take()
         if not data:
             return False
+        self._expect_next()
         rest = self._guarded(receiver, data)
         if rest is not None:
             self._raw = None
             self.reader.feed(rest)
         return True
+
+    def _expect_next(self) -> None:
+        self.expect(self._raw_seconds if self._raw is not None else None)
 
     def _guarded(self, call: Callable[..., Any], *arguments: object) -> Any:
         try:
@@ -159,5 +166,5 @@ class LineDoor(Door):
     def _performed(self, _result: object) -> None:
         self._busy -= 1
         if not self.ended:
-            self.expect()
+            self._expect_next()
             self.go_on()

@@ -76,7 +76,7 @@ class MemoryAcceptance:
         if self.waiting is None:
             return succeed(answer)
         done: Deferred[Any] = Deferred()
-        self.waiting.addCallback(lambda _: done.callback(answer))
+        self.waiting.addCallbacks(lambda _: done.callback(answer), done.errback)
         return done
 
 

@@ -342,6 +342,46 @@ def test_account_closed_meanwhile() -> None:
         assert bench.closed
 
 
+@pytest.mark.parametrize("why", ["421 4.7.0", "421 4.4.2"])
+@pytest.mark.parametrize("outcome", ["250 2.0.0", "452 4.3.1", "451 4.3.0"])
+def test_goodbye_waits_for_a_commit(why: str, outcome: str) -> None:
+    """Who is told 421 sends the message again: first it is said what became of the one on its way to the disk."""
+    bench = Bench(session=100, command=1_000).ready()
+    bench.acceptance.waiting = waiting = Deferred()
+    bench.send(stuffed(TEXT))
+    if why == "421 4.7.0":
+        bench.access.submitter.valid = False
+        bench.clock.advance(6)
+    else:
+        bench.clock.advance(101)
+    assert bench.take() == b""
+    assert not bench.closed
+    with capturedLogs():
+        match outcome:
+            case "250 2.0.0":
+                waiting.callback(None)
+            case "452 4.3.1":
+                waiting.errback(Refused(452, "4.3.1", "no room"))
+            case _:
+                waiting.errback(ZeroDivisionError())
+    assert [line[:9].decode() for line in bench.take().splitlines()] == [outcome, why]
+    assert bench.closed
+    assert bench.message.aborted == 0
+
+
+def test_silence_after_waiting_for_the_disk() -> None:
+    """The client has as long for the next block as it has without a disk that is busy."""
+    bench = Bench(data_rate=0).ready()
+    bench.acceptance.writing = writing = Deferred()
+    bench.send(b"From: alex@firm\r\n\r\n")
+    bench.acceptance.writing = None
+    writing.callback(None)
+    bench.clock.advance(179)
+    assert not bench.closed
+    bench.clock.advance(1)
+    assert bench.closed
+
+
 def test_still_valid_sessions_go_on() -> None:
     """Looking again does not end them."""
     bench = Bench().sign_in()
@@ -403,10 +443,13 @@ def test_log_of_a_session() -> None:
     """One line, with a pseudonym and counts, no address and no content."""
     bench = Bench().ready()
     bench.send(TEXT + b".\r\n")
+    bench.acceptance.refusal = Refused(550, "5.7.1", "no")
+    bench.ask(*ENVELOPE, b"DATA")
+    bench.send(TEXT + b".\r\n")
     with capturedLogs() as logged:
         bench.lose()
     (event,) = [event for event in logged if "messages" in event]
-    assert (event["account"], event["messages"]) == ("a-1", 1)
+    assert (event["account"], event["messages"], event["octets"]) == ("a-1", 1, len(TEXT))
     assert "alex@firm" not in str(event)
 
 

@@ -48,7 +48,7 @@ class Echo(LineDoor):
             self.say(b"bye\r\n")
             self.close("quit")
         elif line == b"raw":
-            self.read_raw(self.raw)
+            self.read_raw(self.raw, 20)
         else:
             self.say(b"got %r\r\n" % (line,))
 
