@@ -33,6 +33,7 @@ from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
 from cjsm.vault import chain, secrets
 
@@ -58,7 +59,8 @@ class Stores:
         )
         self.keys = LmdbKeyStore(directory, disk, map_size=store.map)
         self.activity = LmdbActivity(directory, disk, map_size=store.map)
-        self.bodies = FileBodyStore(directory / "spool" / "bodies", disk)
+        space = Space(directory, store.disk_floor)
+        self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
         self.spool = LmdbSpool(
             directory / "spool",
             disk,
@@ -66,7 +68,7 @@ class Stores:
             map_size=store.map,
             batch_entries=store.batch_entries,
             batch_octets=store.batch_octets,
-            disk_floor=store.disk_floor,
+            space=space,
             clock=time.time,
         )
         self.mail = LmdbMailStore(

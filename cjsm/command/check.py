@@ -194,7 +194,9 @@ def _stores(settings: Settings) -> Finding:
     def look() -> list[str]:
         stores = Suite(settings).stores
         try:
-            return stores.community.read_now(invariants.problems)
+            problems = stores.community.read_now(invariants.problems)
+            damaged = stores.spool.status().damaged
+            return [*problems, *([f"{damaged} messages in the spool cannot be read"] if damaged else [])]
         finally:
             wait(stores.close())
 

@@ -76,7 +76,12 @@ def _service(suite: Suite) -> dict[str, Any]:
 def _queue(suite: Suite) -> dict[str, Any]:
     waiting = suite.stores.spool.status()
     age = int(time.time()) - waiting.oldest if waiting.oldest else 0
-    return {"messages": waiting.entries, "octets": waiting.octets, "oldest_seconds": age}
+    return {
+        "messages": waiting.entries,
+        "octets": waiting.octets,
+        "oldest_seconds": age,
+        "damaged": waiting.damaged,
+    }
 
 
 def _disk(settings: Settings) -> dict[str, Any]:

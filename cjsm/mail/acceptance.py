@@ -89,6 +89,10 @@ class Acceptance:
         most = self.settings.mail.message_octets
         if size is not None and size > most:
             raise too_large(most)
+        try:
+            self.spool.check_room(size or 0)
+        except DiskFull as error:
+            raise _unavailable(error) from error
 
         def decide(view: View) -> Address | Refuse | None:
             read = read_address(view, reverse_path) if reverse_path else None

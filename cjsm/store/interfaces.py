@@ -215,15 +215,25 @@ class Claimed(Struct, frozen=True, kw_only=True):
 
 
 class SpoolStatus(Struct, frozen=True, kw_only=True):
-    """What waits: number of entries, their sealed octets and when the oldest was accepted (0: none)."""
+    """What waits: number of entries, their sealed octets and when the oldest was accepted (0: none).
+
+    ``damaged`` entries cannot be read: they stay, and are not handed out.
+    """
 
     entries: int
     octets: int
     oldest: int
+    damaged: int = 0
 
 
 class ISpool(Interface):
     """Accepted, not yet delivered."""
+
+    def check_room(octets: int) -> None:
+        """Check that there is room for a message of *octets*.
+
+        :raises DiskFull: below the floor of free space, or where *octets* would lead below it.
+        """
 
     def put(entry: SpoolEntry) -> "Deferred[int]":
         """Fires with the entry's sequence when it is on stable storage; commits gather (group commit).
@@ -293,7 +303,9 @@ class IBodyStore(Interface):
     """Sealed bodies too large for a record. One copy per machine, however many mailboxes keep it."""
 
     def create(body_id: BodyId) -> "Deferred[Any]":
-        """Begin a body in the spool; fires with an :class:`IBodyWriter`."""
+        """Begin a body in the spool; fires with an :class:`IBodyWriter`, which fails with :class:`DiskFull`
+        below the floor of free space.
+        """
 
     def release(body_id: BodyId) -> "Deferred[None]":
         """The spool no longer needs *body_id*; mailboxes that keep it still have it."""

@@ -40,6 +40,7 @@ from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.space import Space
 from cjsm.vault import chain
 from cjsm.vault.message import MessageSealer, Summary, encode_wrap
 from cjsm.vault.secrets import generate
@@ -128,7 +129,7 @@ class House:
         )
         self.keys = LmdbKeyStore(self.directory, disk, map_size=_MAP)
         self.activity = LmdbActivity(self.directory, disk, map_size=_MAP)
-        self.bodies = FileBodyStore(self.directory / "spool" / "bodies", disk)
+        self.bodies = FileBodyStore(self.directory / "spool" / "bodies", disk, Space(self.directory, 0))
         self.mail = LmdbMailStore(
             self.directory,
             disk,

@@ -13,6 +13,7 @@ from cjsm.store.interfaces import Failure, Missing
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.space import Space
 from tests.access.support import House, now
 from tests.store.support import MAP, entry, open_mailboxes, open_spool, put_body, result
 
@@ -21,7 +22,7 @@ JOB = Job(id=JobId(b"j" * 16), kind="x", due=0)
 
 def test_orphans(tmp_path: Path) -> None:
     """Bodies that no entry names go when they are old; those that are named or still written stay."""
-    bodies = FileBodyStore(tmp_path / "spool" / "bodies", InlineDisk())
+    bodies = FileBodyStore(tmp_path / "spool" / "bodies", InlineDisk(), Space(tmp_path, 0))
     spool = open_spool(tmp_path)
     named, orphan, fresh = (put_body(bodies, number) for number in (1, 2, 3))
     result(spool.put(entry(1, body=None)))

@@ -12,6 +12,7 @@ from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
     Claimed,
     Delivery,
+    DiskFull,
     IBodyStore,
     IBodyWriter,
     IMailStore,
@@ -127,6 +128,7 @@ class MemorySpool:
     def __init__(self, platter: Platter, weather: Weather, clock: Callable[[], float]) -> None:
         self.platter = platter
         self.claims: dict[int, int] = {}
+        self.room = 1 << 60
         self._weather = weather
         self._clock = clock
         self._listeners: list[Callable[[], object]] = []
@@ -201,6 +203,10 @@ class MemorySpool:
             for each in entry.deliveries
             if each.mailbox == mailbox and each.delivery_id not in self.platter.progress[sequence].done
         )
+
+    def check_room(self, octets: int) -> None:
+        if octets > self.room:
+            raise DiskFull("below the floor")
 
     def low_water(self) -> int:
         return min(self.platter.entries, default=self.platter.sequence + 1)

@@ -374,6 +374,16 @@ def test_below_the_disk_floor_mail_is_refused_and_comes_in_again_later() -> None
     house.send(LETTER)
 
 
+def test_what_there_is_no_room_for_is_refused_before_it_is_sent() -> None:
+    """At MAIL, with the size that was announced; what announces none meets the floor on its way."""
+    house = House()
+    house.spool.room = 1_000
+    answer = house.acceptance.begin(JO, JO_ADDRESS, HOP, 1_001)
+    assert refusal(answer) == (452, "4.3.1")
+    result(house.acceptance.begin(JO, JO_ADDRESS, HOP, 1_000))
+    result(house.acceptance.begin(JO, JO_ADDRESS, HOP, None))
+
+
 @pytest.mark.parametrize("happens", [False, True])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_spool_that_does_not_know_is_asked_again(times: int, happens: bool) -> None:

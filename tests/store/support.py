@@ -14,6 +14,7 @@ from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
 
 MAP = 1 << 26
@@ -139,10 +140,10 @@ def open_spool(directory: Path, disk: Disk | None = None, **changes: Any) -> Lmd
         "map_size": MAP,
         "batch_entries": 512,
         "batch_octets": 1 << 24,
-        "disk_floor": 0,
+        "space": Space(directory, 0),
         "clock": Clock(),
     }
-    bodies = FileBodyStore(directory / "spool" / "bodies", disk)
+    bodies = FileBodyStore(directory / "spool" / "bodies", disk, Space(directory, 0))
     return LmdbSpool(directory, disk, bodies, **(settings | changes))
 
 
@@ -157,7 +158,7 @@ def open_mailboxes(
     return LmdbMailStore(
         directory,
         disk,
-        FileBodyStore(directory / "spool" / "bodies", disk),
+        FileBodyStore(directory / "spool" / "bodies", disk, Space(directory, 0)),
         Leases(directory / "run"),
         map_size=MAP,
         open_mailboxes=most,

@@ -14,6 +14,7 @@ from cjsm.community.identifiers import BodyId
 from cjsm.store.interfaces import Damaged, DiskFull, IBodyReader, IBodyStore, IBodyWriter, Missing
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import sync_directory
+from cjsm.store.lmdb.space import Space
 
 #: Octets gathered before the disk is troubled.
 _GATHERED = 512 * 1024
@@ -23,11 +24,15 @@ _BODY = re.compile(r"[0-9a-f]{32}")
 
 @implementer(IBodyStore)
 class FileBodyStore:
-    """Bodies in *directory*, one file each: ``ab/<body id>``."""
+    """Bodies in *directory*, one file each: ``ab/<body id>``.
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
+    :param space: room on the disk, below whose floor no body goes on.
+    """
+
+    def __init__(self, directory: Path, disk: Disk, space: Space) -> None:
         self._directory = directory
         self._disk = disk
+        self._space = space
 
     def path(self, body_id: BodyId) -> Path:
         """Return where the spool has *body_id*."""
@@ -43,7 +48,8 @@ class FileBodyStore:
                 if not path.parent.exists():
                     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     sync_directory(self._directory)
-                return FileBodyWriter(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path, self._disk)
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                return FileBodyWriter(descriptor, path, self._disk, self._space)
             except OSError as error:
                 raise _unavailable(error) from error
 
@@ -77,9 +83,10 @@ def _unavailable(error: OSError) -> DiskFull:
 class FileBodyWriter:
     """One file being written."""
 
-    def __init__(self, descriptor: int, path: Path, disk: Disk) -> None:
+    def __init__(self, descriptor: int, path: Path, disk: Disk, space: Space) -> None:
         self._descriptor = descriptor
         self._path = path
+        self._space = space
         self._serial = Serial(disk)
         self._gathered: list[bytes] = []
         self._octets = 0
@@ -125,6 +132,7 @@ class FileBodyWriter:
 
         def write() -> None:
             remaining = memoryview(b"".join(gathered))
+            self._space.check(len(remaining))
             try:
                 while remaining:
                     remaining = remaining[os.write(self._descriptor, remaining) :]

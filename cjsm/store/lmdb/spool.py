@@ -4,13 +4,15 @@ import fcntl
 import heapq
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import lmdb
 import msgspec
 from msgspec import Struct
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -18,6 +20,7 @@ from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
     CannotOpen,
     Claimed,
+    Damaged,
     DiskFull,
     IBodyStore,
     ISpool,
@@ -27,6 +30,7 @@ from cjsm.store.interfaces import (
 from cjsm.store.lmdb.disk import Disk
 from cjsm.store.lmdb.environment import Environment, number
 from cjsm.store.lmdb.groupcommit import GroupCommit
+from cjsm.store.lmdb.space import Space
 
 _SCHEMA = 1
 _ENTRIES = "entries"
@@ -38,8 +42,6 @@ _SEQUENCE = b"sequence"
 _MOST_ATTEMPTED = 10_000
 """Entries in doubt that are remembered; nobody asks for one again after a few seconds."""
 
-_decode_entry = msgspec.msgpack.Decoder(SpoolEntry).decode
-
 
 class _Progress(Struct, frozen=True, kw_only=True):
     """What is known of an entry beside itself; ``due`` in seconds."""
@@ -50,14 +52,34 @@ class _Progress(Struct, frozen=True, kw_only=True):
     done: tuple[DeliveryId, ...] = ()
 
 
+_entries = msgspec.msgpack.Decoder(SpoolEntry)
+_progresses = msgspec.msgpack.Decoder(_Progress)
+
+
+def _decode_entry(stored: bytes | memoryview) -> SpoolEntry:
+    try:
+        return _entries.decode(stored)
+    except msgspec.MsgspecError as error:
+        raise Damaged("an entry of the spool cannot be read") from error
+
+
+def _decode_progress(stored: bytes | memoryview) -> _Progress:
+    try:
+        return _progresses.decode(stored)
+    except msgspec.MsgspecError as error:
+        raise Damaged("the progress of an entry of the spool cannot be read") from error
+
+
 @implementer(ISpool)
 class LmdbSpool:
     """See :class:`ISpool`.
 
     :param batch_entries: acts in one commit at most.
     :param batch_octets: octets in one commit at most.
-    :param disk_floor: free octets below which nothing is taken.
+    :param space: room on the disk, below whose floor nothing is taken.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -68,7 +90,7 @@ class LmdbSpool:
         map_size: int,
         batch_entries: int,
         batch_octets: int,
-        disk_floor: int,
+        space: Space,
         clock: Callable[[], float],
     ) -> None:
         self._environment = Environment(
@@ -80,7 +102,7 @@ class LmdbSpool:
         self._directory = directory
         self._disk = disk
         self._body_store = bodies
-        self._floor = disk_floor
+        self._space = space
         self._clock = clock
         self._attempted: dict[bytes, int] = {}
         self._commits = GroupCommit(self._environment, disk, acts=batch_entries, octets=batch_octets)
@@ -89,16 +111,19 @@ class LmdbSpool:
         self._claims: dict[int, int] = {}
         self._deferred: list[tuple[int, int]] = []
         self._owner: int | None = None
-        self._free_checked = (-1.0, 0)
 
     # Accepting
 
+    def check_room(self, octets: int) -> None:
+        """See :class:`ISpool`."""
+        self._space.check(octets)
+
     def put(self, entry: SpoolEntry) -> "Deferred[int]":
         """See :class:`ISpool`."""
-        if self._free() < self._floor:
-            failed: Deferred[int] = Deferred()
-            failed.errback(DiskFull("the disk is nearly full"))
-            return failed
+        try:
+            self._space.check()
+        except DiskFull as error:
+            return fail(error)
         body = entry.body
         stored = msgspec.msgpack.encode(msgspec.structs.replace(entry, body=None))
 
@@ -141,15 +166,6 @@ class LmdbSpool:
         """See :class:`ISpool`."""
         self._listeners.append(notify)
 
-    def _free(self) -> int:
-        now = self._clock()
-        checked, free = self._free_checked
-        if not 0 <= now - checked < 1:
-            told = os.statvfs(self._directory)
-            free = told.f_bavail * told.f_frsize
-            self._free_checked = (now, free)
-        return free
-
     def _add_waiting(self, transaction: lmdb.Transaction, mailbox: MailboxId, octets: int) -> None:
         table = self._table(_WAITING)
         waiting = int.from_bytes(transaction.get(mailbox, db=table) or b"", "big") + octets
@@ -176,8 +192,10 @@ class LmdbSpool:
         self._owner = descriptor
         with self._environment.reading() as transaction:
             for key, value in transaction.cursor(db=self._table(_PROGRESS)):
-                progress = msgspec.msgpack.decode(value, type=_Progress)
-                heapq.heappush(self._deferred, (progress.due, int.from_bytes(bytes(key), "big")))
+                # One that cannot be read is due, and told of, at once.
+                with suppress(Damaged):
+                    due = _decode_progress(value).due
+                    heapq.heappush(self._deferred, (due, int.from_bytes(bytes(key), "big")))
 
     def claim(self, worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
         """See :class:`ISpool`. One process delivers, so claims are kept in memory: a crash frees them."""
@@ -196,28 +214,34 @@ class LmdbSpool:
         return self._disk.run(look).addCallback(handed_out)
 
     def _due(self, transaction: lmdb.Transaction, limit: int, now: int) -> tuple[list[Claimed], int]:
-        claimed: list[Claimed] = []
+        claimed: dict[int, Claimed] = {}
         for sequence in sorted(sequence for sequence, until in list(self._claims.items()) if until <= now)[:limit]:
-            stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
-            if stored is not None:
-                claimed.append(self._claimed(transaction, sequence, bytes(stored)))
-        waiting = {entry.sequence for entry in claimed}
+            self._hand_out(transaction, sequence, claimed)
         while self._deferred and self._deferred[0][0] <= now and len(claimed) < limit:
             _, sequence = heapq.heappop(self._deferred)
-            stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
-            if stored is not None and sequence not in waiting and sequence not in self._claims:
-                claimed.append(self._claimed(transaction, sequence, bytes(stored)))
-        waiting = {sequence for _, sequence in self._deferred} | {entry.sequence for entry in claimed}
+            if sequence not in self._claims:
+                self._hand_out(transaction, sequence, claimed)
+        waiting = {sequence for _, sequence in self._deferred} | claimed.keys()
         up_to = self._claimed_up_to
         cursor = transaction.cursor(db=self._table(_ENTRIES))
         if cursor.set_range(number(up_to + 1)):
-            for key, stored in cursor:
+            for key in cursor.iternext(values=False):
                 if len(claimed) >= limit:
                     break
                 up_to = int.from_bytes(bytes(key), "big")
                 if up_to not in waiting and up_to not in self._claims:
-                    claimed.append(self._claimed(transaction, up_to, bytes(stored)))
-        return claimed, up_to
+                    self._hand_out(transaction, up_to, claimed)
+        return list(claimed.values()), up_to
+
+    def _hand_out(self, transaction: lmdb.Transaction, sequence: int, claimed: dict[int, Claimed]) -> None:
+        """Add an entry to *claimed*, if it is still there. One that cannot be read keeps nobody else's mail."""
+        stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
+        if stored is None:
+            return
+        try:
+            claimed[sequence] = self._claimed(transaction, sequence, bytes(stored))
+        except Damaged as error:
+            self._log.critical("entry {sequence} is not delivered: {error}", sequence=sequence, error=error)
 
     def _claimed(self, transaction: lmdb.Transaction, sequence: int, stored: bytes) -> Claimed:
         entry = _decode_entry(stored)
@@ -233,7 +257,7 @@ class LmdbSpool:
 
     def _progress(self, transaction: lmdb.Transaction, sequence: int) -> _Progress:
         stored = transaction.get(number(sequence), db=self._table(_PROGRESS))
-        return msgspec.msgpack.decode(stored, type=_Progress) if stored is not None else _Progress()
+        return _decode_progress(stored) if stored is not None else _Progress()
 
     def done(self, progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
         """See :class:`ISpool`."""
@@ -325,14 +349,18 @@ class LmdbSpool:
 
     def status(self) -> SpoolStatus:
         """See :class:`ISpool`."""
-        entries = octets = oldest = 0
+        entries = octets = oldest = damaged = 0
         with self._environment.reading() as transaction:
             for _, stored in transaction.cursor(db=self._table(_ENTRIES)):
-                entry = _decode_entry(stored)
                 entries += 1
+                try:
+                    entry = _decode_entry(stored)
+                except Damaged:
+                    damaged += 1
+                    continue
                 octets += entry.sealed_octets
                 oldest = min(oldest or entry.accepted, entry.accepted)
-        return SpoolStatus(entries=entries, octets=octets, oldest=oldest)
+        return SpoolStatus(entries=entries, octets=octets, oldest=oldest, damaged=damaged)
 
     def check_readers(self) -> None:
         """Clear what readers that died left."""

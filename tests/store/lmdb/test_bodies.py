@@ -12,6 +12,7 @@ from cjsm.store.interfaces import Damaged, DiskFull, IBodyReader, IBodyStore, IB
 from cjsm.store.lmdb import bodies as module
 from cjsm.store.lmdb.bodies import FileBodyReader, FileBodyStore, link
 from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.space import Space
 
 from ..support import identifier, put_body, result
 
@@ -19,7 +20,7 @@ from ..support import identifier, put_body, result
 @pytest.fixture
 def bodies(tmp_path: Path) -> FileBodyStore:
     """An empty store."""
-    return FileBodyStore(tmp_path / "bodies", InlineDisk())
+    return FileBodyStore(tmp_path / "bodies", InlineDisk(), Space(tmp_path, 0))
 
 
 def test_write_and_read(bodies: FileBodyStore) -> None:
@@ -50,6 +51,25 @@ def test_abort(bodies: FileBodyStore) -> None:
             result(writer.finish())
         result(writer.abort())
         assert not bodies.path(BodyId(identifier("body", 1))).exists()
+
+
+def test_no_body_goes_on_below_the_floor(tmp_path: Path) -> None:
+    """However much is sent: the file stops where the disk is nearly full, and goes when it is given up."""
+    space = Space(tmp_path, 0)
+    bodies = FileBodyStore(tmp_path / "bodies", InlineDisk(), space)
+    writer = result(bodies.create(BodyId(identifier("body", 1))))
+    half = os.urandom(600_000)
+    result(writer.write(half))
+    space.floor = 1 << 62
+    with pytest.raises(DiskFull):
+        result(writer.write(half))
+    writer.write(b"the rest")
+    with pytest.raises(DiskFull):
+        result(writer.finish())
+    path = bodies.path(BodyId(identifier("body", 1)))
+    assert path.stat().st_size == len(half)
+    result(writer.abort())
+    assert not path.exists()
 
 
 def test_new_directories_are_synced(bodies: FileBodyStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import lmdb
 import msgspec
 import pytest
+from twisted.logger import LogLevel, capturedLogs
 from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import BodyId, MailboxId
 from cjsm.store.interfaces import CannotOpen, DiskFull, ISpool, SpoolEntry, SpoolStatus, Unavailable
+from cjsm.store.lmdb.environment import number as key_of
 from cjsm.store.lmdb.spool import LmdbSpool
 
 from ..support import MAILBOX, OTHER, Clock, FailingDisk, HeldDisk, entry, identifier, open_spool, result
@@ -227,11 +229,34 @@ def test_put_again_in_doubt(tmp_path: Path, together: int) -> None:
     result(spool.close())
 
 
+@pytest.mark.parametrize("table", ["entries", "progress"])
+def test_a_damaged_entry_keeps_nobody_elses_mail(tmp_path: Path, clock: Clock, table: str) -> None:
+    """It is told of and stays; the entries before and behind it are delivered, now and after a restart."""
+    spool = open_spool(tmp_path, clock=clock)
+    for which in (1, 2, 3):
+        result(spool.put(entry(which)))
+    spool._environment.write(lambda transaction: transaction.put(key_of(2), b"\xc1", db=spool._table(table)))
+    with capturedLogs() as logged:
+        assert claimed(spool) == [1, 3]
+    assert [event["log_level"] for event in logged] == [LogLevel.critical]
+    assert spool.status().entries == 3
+    assert spool.status().damaged == (1 if table == "entries" else 0)
+    result(spool.done([(which, [entry(which).deliveries[0].delivery_id]) for which in (1, 3)]))
+    assert spool.low_water() == 2
+    result(spool.close())
+    spool = open_spool(tmp_path, clock=clock)
+    spool.own()
+    result(spool.put(entry(4)))
+    with capturedLogs():
+        assert claimed(spool) == [4]
+    result(spool.close())
+
+
 def test_floor(tmp_path: Path, clock: Clock) -> None:
     """Below the floor of free space nothing is taken; reading goes on."""
     spool = open_spool(tmp_path, clock=clock)
     result(spool.put(entry(1)))
-    spool._floor = 1 << 62
+    spool._space.floor = 1 << 62
     with pytest.raises(DiskFull):
         result(spool.put(entry(2)))
     assert claimed(spool) == [1]
