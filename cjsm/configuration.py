@@ -89,6 +89,7 @@ class AccessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failures_to_close: Count = 10
     failures_forgotten: Seconds = 86_400
     source_failing_accounts: Count = 50
+    shared_source_failing_accounts: Count = 1_000
     source_window: Seconds = 3_600
     one_time_password_life: Seconds = 86_400
     revalidate: Seconds = 5

@@ -26,6 +26,7 @@ from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
 from cjsm.regular import RegularTasks
 from cjsm.smtp.server import SmtpFactory
+from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import StoreError
 from cjsm.suite import RunningSuite, instance
 from cjsm.vault import certificates
@@ -209,9 +210,9 @@ class CjsmService(Service):
         self._settings = settings
         for factory in self._factories:
             _renew(factory, settings)
-        for limit in ("per_source", "per_account", "in_all", "per_listed"):
+        for limit in ("per_source", "per_account", "in_all", "shared", "per_shared"):
             setattr(self._limits, limit, getattr(fresh, limit))
-        self._suite.acceptance.settings = settings
+        self._suite.renew(settings)
         self._log.info("certificates and settings reloaded")
 
     def _write_status(self) -> None:
@@ -264,8 +265,8 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
             per_source=connections.anonymous_per_source,
             per_account=connections.per_account,
             in_all=max(1, spare * connections.descriptors_percent // 100),
-            listed=connections.listed_networks,
-            per_listed=connections.anonymous_per_listed_network,
+            shared=SharedNetworks(connections.listed_networks),
+            per_shared=connections.anonymous_per_listed_network,
         )
     except ValueError as error:
         raise ConfigurationError(

@@ -25,6 +25,7 @@ from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
 from cjsm.mail.delivery import DeliveryWorker
+from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
@@ -143,7 +144,7 @@ class RunningSuite(Suite):
         super().__init__(settings, self.disk)
         stores, access = self.stores, settings.access
         self.kdf = KdfPool(threads, threads=access.kdf_threads or os.cpu_count() or 1, queue=access.kdf_queue)
-        checker = Checker(
+        self._checker = Checker(
             access,
             community=stores.community,
             keys=stores.keys,
@@ -151,6 +152,7 @@ class RunningSuite(Suite):
             secrets=self.secrets,
             kdf=self.kdf,
             clock=time.time,
+            shared=SharedNetworks(settings.connections.listed_networks),
         )
         realm = Realm(
             community=stores.community,
@@ -159,7 +161,7 @@ class RunningSuite(Suite):
             mail=stores.mail,
             secrets=self.secrets,
         )
-        self.portal = Portal(realm, [checker])
+        self.portal = Portal(realm, [self._checker])
         self.acceptance = Acceptance(
             settings,
             community=stores.community,
@@ -182,6 +184,11 @@ class RunningSuite(Suite):
             kinds.Delivered(stores.mail, stores.spool),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
+
+    def renew(self, settings: Settings) -> None:
+        """Take new settings, as far as they need no restart."""
+        self._checker.renew(settings.access, SharedNetworks(settings.connections.listed_networks))
+        self.acceptance.settings = settings
 
     def start(self) -> None:
         """Start the threads."""

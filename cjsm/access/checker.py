@@ -18,13 +18,14 @@ from cjsm.access.errors import AccessRefused, AccessUnavailable, MustChoosePassw
 from cjsm.access.interfaces import ILoginAttempt, LoginAttempt
 from cjsm.access.kdf import KdfPool
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
-from cjsm.access.throttle import Throttle, network
+from cjsm.access.throttle import Throttle
 from cjsm.community.address import BadAddress, LoginName
 from cjsm.community.identifiers import AccountId, SecretId
 from cjsm.community.records import Account, OwnerKind
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.configuration import AccessSettings
+from cjsm.sources import SharedNetworks, network_of
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import device, passwords, tags, unlock
 from cjsm.vault.errors import VaultError, WrongSecret
@@ -90,6 +91,7 @@ class Checker:
     """Says who somebody is, or :class:`~cjsm.access.errors.AccessRefused`.
 
     :param clock: seconds since the epoch.
+    :param shared: networks from which many people come through one address.
     """
 
     credentialInterfaces = (ILoginAttempt,)
@@ -105,8 +107,8 @@ class Checker:
         secrets: ServiceSecrets,
         kdf: KdfPool,
         clock: Callable[[], float],
+        shared: SharedNetworks | None = None,
     ) -> None:
-        self._settings = settings
         self._community = community
         self._keys = keys
         self._activity = activity
@@ -114,8 +116,17 @@ class Checker:
         self._kdf = kdf
         self._clock = clock
         self._cache = VerificationCache(settings.verification_cache, settings.verification_cache_entries)
-        self._throttle = Throttle(settings.source_failing_accounts, settings.source_window)
+        self._throttle = Throttle()
+        self.renew(settings, shared or SharedNetworks())
         self._dummy = passwords.dummy_verifier(secrets.peppers, cost=settings.bcrypt_cost)
+
+    def renew(self, settings: AccessSettings, shared: SharedNetworks) -> None:
+        """Take new settings for attempts from now on; threads, caches and the cost of new passwords stay."""
+        self._settings = settings
+        self._throttle.accounts = settings.source_failing_accounts
+        self._throttle.shared_accounts = settings.shared_source_failing_accounts
+        self._throttle.window = settings.source_window
+        self._throttle.shared = shared
 
     def requestAvatarId(  # type: ignore[override]  # the realm takes more than bytes as avatar id
         self, credentials: LoginAttempt
@@ -130,21 +141,34 @@ class Checker:
         return Deferred.fromCoroutine(self._sign_in(credentials))
 
     async def _sign_in(self, attempt: LoginAttempt) -> SignedIn:
-        source = network(attempt.source)
-        wait = self._throttle.wait(source, self._clock())
-        if wait:
-            raise TryLater(wait)
+        source = network_of(attempt.source)
         try:
             candidate = self._look_up(attempt.name)
+            wait = self._wait(candidate, attempt, source)
             matched = await self._match(candidate, attempt, source)
             if matched is None or candidate.account is None:
                 await self._failed(candidate, attempt, source)
-                raise AccessRefused
+                raise TryLater(wait) if wait else AccessRefused
             await self._succeeded(candidate.account, matched, attempt, source)
         except (StoreError, VaultError, keyring.UnreadableKeys) as error:
             self._log.error("sign-in unavailable: {error}", error=error)
             raise AccessUnavailable from error
         return SignedIn(candidate.account, matched.secret, matched.mail_keys, candidate.shared_name)
+
+    def _wait(self, candidate: _Candidate, attempt: LoginAttempt, source: str) -> int:
+        """Return the seconds that this source has to wait, though not this attempt.
+
+        Guessing passwords over many accounts closes a source for accounts that never were there. Those that were,
+        and system-made secrets, which nobody guesses, go on: no neighbour can shut them out.
+
+        :raises TryLater: where this attempt has to wait too.
+        """
+        wait = self._throttle.wait(attempt.source, self._clock())
+        if device.parse(attempt.secret) is not None:
+            return 0
+        if wait and not self._activity.known_network(candidate.subject, source):
+            raise TryLater(wait)
+        return wait
 
     def _look_up(self, name: str) -> _Candidate:
         unknown = tags.unknown_subject(self._secrets.cache.current, name)
@@ -245,11 +269,11 @@ class Checker:
         return stretch
 
     async def _failed(self, candidate: _Candidate, attempt: LoginAttempt, source: str) -> None:
-        now = self._clock()
-        self._throttle.failed(source, candidate.subject, now)
         if device.parse(attempt.secret) is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
             return
+        now = self._clock()
+        self._throttle.failed(attempt.source, candidate.subject, now)
         tag = tags.failure_tag(self._secrets.cache.current, candidate.subject, attempt.secret)
         failures = await self._activity.failed(candidate.subject, source, tag, int(now))
         if len(failures.tags) == self._settings.failures_to_close:
@@ -263,7 +287,7 @@ class Checker:
         if matched.one_time:
             raise MustChoosePassword
         now = self._clock()
-        self._throttle.succeeded(source, account.id)
+        self._throttle.succeeded(attempt.source, account.id)
         if self._activity.failures(account.id, source).tags:
             await self._activity.forget(account.id, source)
         self._activity.used(account.id, source, attempt.protocol, matched.secret, int(now))

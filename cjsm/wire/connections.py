@@ -1,10 +1,11 @@
 """How many clients may be connected: by source while unknown, by account once signed in, and in all."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from enum import Enum
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
+
+from cjsm.sources import SharedNetworks, source_of
 
 
 class Refusal(Enum):
@@ -57,21 +58,26 @@ class ConnectionLimits:
     :param per_source: connections of one source that has not signed in. An IPv6 source is its /64.
     :param per_account: connections signed in as one account.
     :param in_all: connections of any kind.
-    :param listed: networks from which many people come through one address, in CIDR form.
-    :param per_listed: connections not signed in of one address in a listed network.
+    :param shared: networks from which many people come through one address.
+    :param per_shared: connections not signed in of one address in a shared network.
     :ivar connected: how many are connected now.
-    :raises ValueError: for a network that is none.
     """
 
     def __init__(
-        self, *, per_source: int, per_account: int, in_all: int, listed: Iterable[str] = (), per_listed: int = 500
+        self,
+        *,
+        per_source: int,
+        per_account: int,
+        in_all: int,
+        shared: SharedNetworks | None = None,
+        per_shared: int = 500,
     ) -> None:
         self.per_source = per_source
         self.per_account = per_account
         self.in_all = in_all
-        self.per_listed = per_listed
+        self.shared = shared or SharedNetworks()
+        self.per_shared = per_shared
         self.connected = 0
-        self._listed = tuple(ip_network(network) for network in listed)
         self._by_source: Counter[Hashable] = Counter()
         self._by_account: Counter[Hashable] = Counter()
 
@@ -84,24 +90,13 @@ class ConnectionLimits:
         """Count a new connection from *source*, an IP address, or refuse it."""
         if self.connected >= self.in_all:
             return Refusal.ALL
-        key, most = self._place(source)
+        key = source_of(source)
+        most = self.per_shared if source in self.shared else self.per_source
         if self._by_source[key] >= most:
             return Refusal.SOURCE
         self._by_source[key] += 1
         self.connected += 1
         return Admission(self, key)
-
-    def _place(self, source: str) -> tuple[str, int]:
-        try:
-            address = ip_address(source.partition("%")[0])
-        except ValueError:
-            return source, self.per_source
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        most = self.per_listed if any(address in network for network in self._listed) else self.per_source
-        if isinstance(address, IPv6Address):
-            return str(ip_network((address, 64), strict=False)), most
-        return str(address), most
 
 
 def _decrease(counts: Counter[Hashable], key: Hashable) -> None:

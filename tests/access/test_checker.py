@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, MustChoosePassword, TryLater
@@ -10,6 +11,7 @@ from cjsm.access.interfaces import LoginAttempt
 from cjsm.community.acts import accounts, organisations
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Life, OrganisationState
+from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import Unavailable
 
 from .support import MOMENT, ORGANISATION, OTHER_PASSWORD, PASSWORD, House, logged, now
@@ -289,16 +291,67 @@ def test_guessing_system_secrets_closes_nothing(house: House) -> None:
     assert house.activity.failures(account.id, "192.0.2.0/24").tags == ()
 
 
-def test_spraying(house: House) -> None:
-    """One password over many users makes the source wait, and nobody else; later it may again."""
-    house.join()
+def spray(house: House, source: str) -> None:
+    """Try one password on as many accounts as make a source wait."""
     for number in range(house.settings.source_failing_accounts):
-        assert refusal(house, f"user.n{number}@avon", PASSWORD, source="203.0.113.9") == REFUSED
-    kind, _, work = refusal(house, secret=PASSWORD, source="203.0.113.10")
+        assert refusal(house, f"user.n{number}@avon", PASSWORD, source=source) == REFUSED
+
+
+def test_spraying(house: House) -> None:
+    """One password over many users makes the address wait, and nobody else; later it may again."""
+    house.join()
+    spray(house, "203.0.113.9")
+    kind, _, work = refusal(house, secret=PASSWORD, source="203.0.113.9")
     assert (kind, work) == (TryLater, 0)
-    house.sign_in(source="192.0.2.1")
-    house.moment += house.settings.source_window
     house.sign_in(source="203.0.113.10")
+    house.moment += house.settings.source_window
+    house.sign_in(source="203.0.113.9")
+
+
+def test_spraying_shuts_out_nobody_who_belongs_there(house: House) -> None:
+    """Who signed in from that network before may again, and so may devices; all others get the same words."""
+    account = house.join()
+    house.join("al.other")
+    device = now(
+        house.enrolment.add_device(
+            house.enrolment.by(account.id), account.id, PASSWORD, name="laptop", protocols=("pop3",)
+        )
+    )
+    house.sign_in(source="203.0.113.10")
+    spray(house, "203.0.113.9")
+    house.sign_in(source="203.0.113.9")
+    house.sign_in(secret=device.secret.encode(), source="203.0.113.9")
+    told = {
+        refusal(house, name, secret, source="203.0.113.9")[:2]
+        for name, secret in (
+            ("jo.ward@avon", b"a wrong password"),
+            ("al.other@avon", PASSWORD),
+            ("al.other@avon", b"a wrong password"),
+            ("nobody.here@avon", PASSWORD),
+        )
+    }
+    assert [kind for kind, _ in told] == [TryLater]
+
+
+def test_inventing_devices_makes_nobody_wait(house: House) -> None:
+    """Secrets that nobody can guess cost nothing to try: trying them must not cost anybody else."""
+    house.join()
+    wrong = house.add("al.other").one_time_password.encode()
+    for number in range(2 * house.settings.source_failing_accounts):
+        assert refusal(house, f"user.n{number}@avon", wrong, source="203.0.113.9")[0] is AccessRefused
+    house.sign_in(source="203.0.113.9")
+
+
+def test_new_settings(house: House) -> None:
+    """Are in force from the next attempt on."""
+    house.join()
+    house.checker.renew(
+        msgspec.structs.replace(house.settings, source_failing_accounts=1), SharedNetworks(["198.51.100.0/24"])
+    )
+    for source in ("203.0.113.9", "198.51.100.9"):
+        assert refusal(house, "nobody.here@avon", PASSWORD, source=source) == REFUSED
+    assert refusal(house, secret=PASSWORD, source="203.0.113.9")[0] is TryLater
+    house.sign_in(source="198.51.100.9")
 
 
 def test_suspended_while_deriving(house: House) -> None:

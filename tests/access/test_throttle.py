@@ -1,32 +1,10 @@
 """Sources wait when many different accounts fail from them."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cjsm.access import throttle
-from cjsm.access.throttle import Throttle, network
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("192.0.2.7", "192.0.2.0/24"),
-        ("::ffff:192.0.2.7", "192.0.2.0/24"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("unix", "unix"),
-        ("", ""),
-    ],
-)
-def test_network(source: str, expected: str) -> None:
-    """Neighbours are one source; what is no address is its own."""
-    assert network(source) == expected
-
-
-@given(st.text())
-def test_network_of_anything(source: str) -> None:
-    """Whatever the transport calls its peer has a network."""
-    assert isinstance(network(source), str)
+from cjsm.access.throttle import Throttle
+from cjsm.sources import SharedNetworks
 
 
 def test_waits_and_goes_on() -> None:
@@ -68,3 +46,23 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1_000):
         one.failed("a", number.to_bytes(2, "big"), 0)
     assert len(one._failed["a"]) == 1
+
+
+def test_a_source_is_one_address() -> None:
+    """Neighbours do not wait with an attacker; one who has a whole /64 is one source."""
+    one = Throttle(accounts=1, window=100)
+    one.failed("192.0.2.7", b"a", 0)
+    one.failed("2001:db8::1", b"a", 0)
+    assert one.wait("::ffff:192.0.2.7", 1) == 99
+    assert one.wait("192.0.2.8", 1) == 0
+    assert one.wait("2001:db8::2", 1) == 99
+
+
+def test_shared_networks_have_their_own_figure() -> None:
+    """A force behind one address has more people who mistype."""
+    one = Throttle(accounts=1, window=100)
+    one.shared, one.shared_accounts = SharedNetworks(["192.0.2.0/24"]), 2
+    one.failed("192.0.2.7", b"a", 0)
+    assert one.wait("192.0.2.7", 1) == 0
+    one.failed("192.0.2.7", b"b", 0)
+    assert one.wait("192.0.2.7", 1) == 99

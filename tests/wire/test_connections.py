@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjsm.sources import SharedNetworks
 from cjsm.wire.connections import Admission, ConnectionLimits, Refusal
 
 
 def limits(in_all: int = 100) -> ConnectionLimits:
-    return ConnectionLimits(per_source=2, per_account=1, in_all=in_all, listed=["10.0.0.0/8"], per_listed=4)
+    shared = SharedNetworks(["10.0.0.0/8"])
+    return ConnectionLimits(per_source=2, per_account=1, in_all=in_all, shared=shared, per_shared=4)
 
 
 def admitted(counts: ConnectionLimits, source: str) -> Admission:
