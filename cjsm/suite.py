@@ -143,7 +143,8 @@ class RunningSuite(Suite):
         self.disk = Disk(threads, settings.store.disk_threads)
         super().__init__(settings, self.disk)
         stores, access = self.stores, settings.access
-        self.kdf = KdfPool(threads, threads=access.kdf_threads or os.cpu_count() or 1, queue=access.kdf_queue)
+        threads_wanted = access.kdf_threads or os.cpu_count() or 1
+        self.kdf = KdfPool(threads, threads=threads_wanted, queue=access.kdf_queue)
         self._checker = Checker(
             access,
             community=stores.community,

@@ -243,7 +243,9 @@ class Checker:
         if remembered is not None and remembered.sealed_keys is not None:
             opened = unlock.open_keys(cache_key, candidate.subject, attempt.secret, remembered.sealed_keys)
             return _Matched(mail_keys=opened)
-        mail_keys = await self._kdf.run(attempt.source, self._stretching(keys, attempt.secret, opens_mail))
+        mail_keys = await self._kdf.run(
+            attempt.source, self._stretching(keys, attempt.secret, opens_mail), attempt.wanted
+        )
         if mail_keys is None:
             return None
         sealed = None

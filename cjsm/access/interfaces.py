@@ -1,6 +1,6 @@
 """What a door receives after signing somebody in: one account, seen as the avatar that the door needs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -21,15 +21,19 @@ class LoginAttempt:
     :ivar secret: what was sent as password, never decoded by the door.
     :ivar protocol: ``smtp``, ``pop3``, ``ldap`` or ``command``.
     :ivar source: the client's IP address.
+    :ivar wanted: whether the client still waits: what it asked for is not begun when it has gone.
     """
 
-    __slots__ = ("name", "protocol", "secret", "source")
+    __slots__ = ("name", "protocol", "secret", "source", "wanted")
 
-    def __init__(self, name: str, secret: bytes, *, protocol: str, source: str) -> None:
+    def __init__(
+        self, name: str, secret: bytes, *, protocol: str, source: str, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         self.name = name
         self.secret = secret
         self.protocol = protocol
         self.source = source
+        self.wanted = wanted
 
     def __repr__(self) -> str:
         return f"<LoginAttempt {self.protocol} from {self.source}>"

@@ -198,7 +198,7 @@ class LdapDoor(MessageConnection):
     async def _signing_in(self, action: SignIn) -> None:
         try:
             name = lookups.login_name(action.name, self._house.directory)
-            attempt = LoginAttempt(name, action.secret, protocol="ldap", source=self.source)
+            attempt = LoginAttempt(name, action.secret, protocol="ldap", source=self.source, wanted=self.is_wanted)
             login: Any = await self._house.portal.login(attempt, None, IDirectoryReader)
         except (AccessError, NotReady) as refusal:
             self._refused(action.message_id, refusals.code(refusal), str(refusal))

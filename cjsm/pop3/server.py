@@ -154,7 +154,7 @@ class Pop3Door(LineDoor):
                 self.close(why)
 
     async def _sign_in(self, claim: SignIn) -> None:
-        attempt = LoginAttempt(claim.name, claim.secret, protocol="pop3", source=self.source)
+        attempt = LoginAttempt(claim.name, claim.secret, protocol="pop3", source=self.source, wanted=self.is_wanted)
         try:
             _, maildrop, logout = await self._house.portal.login(attempt, None, IMaildrop)
         except AccessError as error:

@@ -193,7 +193,7 @@ class SmtpDoor(LineDoor):
                 self.close(why)
 
     async def _sign_in(self, name: str, secret: bytes) -> None:
-        attempt = LoginAttempt(name, secret, protocol="smtp", source=self.source)
+        attempt = LoginAttempt(name, secret, protocol="smtp", source=self.source, wanted=self.is_wanted)
         submitter: Any
         try:
             _, submitter, _ = await self._house.portal.login(attempt, None, ISubmitter)

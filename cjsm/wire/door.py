@@ -112,6 +112,10 @@ class Door(Protocol):
 
     # What a door does.
 
+    def is_wanted(self) -> bool:
+        """Whether the client is still there to hear answers."""
+        return not self.ended
+
     def say(self, data: bytes) -> None:
         """Send *data*, unless the connection has ended."""
         if not self.ended:

@@ -95,7 +95,7 @@ class InlinePool:
         self.failure: Exception | None = None
         self.before: Callable[[], object] = lambda: None
 
-    def run(self, source: str, derive: Callable[[], T]) -> "Deferred[T]":
+    def run(self, source: str, derive: Callable[[], T], wanted: Callable[[], bool] = lambda: True) -> "Deferred[T]":
         self.sources.append(source)
 
         def work() -> T:

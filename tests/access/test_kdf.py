@@ -91,12 +91,59 @@ def test_full(pool: KdfPool) -> None:
     """One more than the queue holds is told to try later; with room again it is taken."""
     taken = [pool.run("a", lambda: 1) for _ in range(8)]
     with pytest.raises(TryLater):
-        now(pool.run("b", lambda: 1))
+        now(pool.run("a", lambda: 1))
     threads(pool).finish()
-    taken.append(pool.run("b", lambda: 1))
+    taken.append(pool.run("a", lambda: 1))
     while threads(pool).running:
         threads(pool).finish()
     assert [now(one) for one in taken] == [1] * 9
+
+
+def test_one_source_shuts_out_nobody(pool: KdfPool) -> None:
+    """Whoever fills the queue gives way to others, until everybody has the same share."""
+    greedy = [pool.run("192.0.2.1", lambda: 1) for _ in range(8)]
+    others = [pool.run(f"192.0.2.{number}", lambda: 2) for number in range(2, 7)]
+    for late in greedy[3:]:
+        with pytest.raises(TryLater):
+            now(late)
+    with pytest.raises(TryLater):
+        now(pool.run("192.0.2.7", lambda: 3))
+    while threads(pool).running:
+        threads(pool).finish()
+    assert [now(one) for one in greedy[:3] + others] == [1] * 3 + [2] * 5
+
+
+def test_a_source_with_a_whole_network_is_one(pool: KdfPool) -> None:
+    """Addresses are cheap where IPv6 is."""
+    for number in range(8):
+        pool.run(f"2001:db8::{number}", lambda: 1).addErrback(lambda _: None)
+    other = pool.run("2001:db8:1::1", lambda: 2)
+    while threads(pool).running:
+        threads(pool).finish()
+    assert now(other) == 2
+
+
+def test_who_has_gone_is_not_worked_for(pool: KdfPool) -> None:
+    """What waits for a closed connection is dropped: at its turn, and when its place is needed."""
+    begun: list[int] = []
+    present = dict.fromkeys(range(10), True)
+
+    def come(number: int) -> "Deferred[None]":
+        return pool.run("a", lambda: begun.append(number), lambda: present[number])
+
+    gone = [come(number) for number in range(8)]
+    for number in (2, 3, 4):
+        present[number] = False
+    gone.append(come(8))
+    for late in gone[2:5]:
+        with pytest.raises(TryLater):
+            now(late)
+    present[5] = False
+    while threads(pool).running:
+        threads(pool).finish()
+    with pytest.raises(TryLater):
+        now(gone[5])
+    assert begun == [0, 1, 6, 7, 8]
 
 
 def test_cancelled(pool: KdfPool) -> None:

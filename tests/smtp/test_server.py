@@ -299,7 +299,10 @@ def test_client_gone_while_signing_in() -> None:
     bench = Bench()
     bench.access.hold = True
     bench.ask(b"EHLO a", PLAIN)
+    (attempt,) = bench.access.attempts
+    assert attempt.wanted()
     bench.lose()
+    assert not attempt.wanted()
     bench.access.waiting[0].callback(None)
     assert bench.limits.connected == 0
 
