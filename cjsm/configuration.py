@@ -154,6 +154,7 @@ class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pdu_octets: Octets = 1 * MIB
     depth: Count = 32
     filter_elements: Count = 100
+    term_octets: Octets = 4 * KIB
     attributes: Count = 500
     controls: Count = 20
     outstanding: Count = 4

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from msgspec import Struct
 from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface, implementer
@@ -55,17 +54,10 @@ class ISubmitter(IAvatar):
     origin = Attribute("The cjsm.community.admission.Origin that admission is asked with.")
 
 
-class MaildropMessage(Struct, frozen=True):
-    """One message of a maildrop: octets as POP3 counts them and its unique-id."""
-
-    octets: int
-    unique_id: str
-
-
 class IMaildrop(IAvatar):
     """A maildrop, leased for this session and fixed as it was at login."""
 
-    messages: Sequence[MaildropMessage] = Attribute("The messages, oldest first.")
+    messages: Sequence[Any] = Attribute("The messages, oldest first: each with ``octets`` and ``unique_id``.")
 
     def open(index: int) -> "Deferred[Any]":
         """Fires with an :class:`IMessageReader` of the message at *index*, counted from 0."""

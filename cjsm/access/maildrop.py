@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from cjsm.access.interfaces import IMaildrop, IMessageReader, MaildropMessage
+from cjsm.access.interfaces import IMaildrop, IMessageReader
 from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.store.interfaces import IBodyReader, ILease, IMailStore, MailboxList, StoredMessage
+from cjsm.store.interfaces import IBodyReader, ILease, IMailStore, MailboxList, Row, StoredMessage
 from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.message import BodyOpener, decode_wrap, open_wrap
 from cjsm.vault.secrets import Versions
@@ -39,18 +39,15 @@ class Maildrop:
         self.pseudonym = pseudonym
         self.still_valid = valid
         self._mailbox = mailbox
-        self._rows = listing.rows
         self._lease = lease
         self._mail = mail
         self._keys = keys
         self._acceptance = acceptance
-        self.messages: Sequence[MaildropMessage] = tuple(
-            MaildropMessage(row.octets, row.delivery_id.hex()) for row in listing.rows
-        )
+        self.messages: Sequence[Row] = listing.rows
 
     def open(self, index: int) -> "Deferred[MessageReader]":
         """See :class:`IMaildrop`."""
-        row = self._rows[index]
+        row = self.messages[index]
 
         def opened(stored: StoredMessage) -> MessageReader:
             try:
@@ -62,7 +59,7 @@ class Maildrop:
         return self._mail.open(self._mailbox, row.delivery_id).addCallback(opened)
 
     def _reader(self, index: int, stored: StoredMessage) -> "MessageReader":
-        row = self._rows[index]
+        row = self.messages[index]
         wrap = decode_wrap(stored.wrap)
         key = self._keys.private_key(row.generation)
         place = (self._mailbox, row.generation, row.delivery_id)
@@ -75,7 +72,7 @@ class Maildrop:
 
     def delete(self, indexes: Sequence[int]) -> "Deferred[None]":
         """See :class:`IMaildrop`."""
-        return self._mail.delete(self._mailbox, [self._rows[index].delivery_id for index in indexes])
+        return self._mail.delete(self._mailbox, [self.messages[index].delivery_id for index in indexes])
 
     def release(self) -> None:
         """Forget the keys and give the lease back; the session is over."""

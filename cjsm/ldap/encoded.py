@@ -7,61 +7,79 @@ from cjsm.directory.reading import Reading
 from cjsm.directory.selection import Selection, attributes, selected
 from cjsm.ldap.grammar import responses
 
-
-class _Shelf:
-    """The entries encoded for one attribute list, by (attribute classes, position)."""
-
-    __slots__ = ("entries", "selection")
-
-    def __init__(self, selection: Selection) -> None:
-        self.selection = selection
-        self.entries: dict[tuple[int, int], bytes] = {}
+#: What a list of attributes costs beside its entries.
+_SHELF_OCTETS = 4_096
 
 
 class EncodedEntries:
-    """Encodes entries and remembers them.
+    """Remembers encoded entries.
 
-    :param most: entries remembered at most; beyond it all are forgotten.
+    :param most: octets remembered at most; beyond them all are forgotten.
     """
 
-    def __init__(self, most: int = 50_000) -> None:
+    def __init__(self, most: int = 64 * 1024 * 1024) -> None:
         self._most = most
-        self._held = 0
+        self._octets = 0
         self._catalogue: Catalogue | None = None
-        self._shelves: dict[tuple[Sequence[str], bool], _Shelf] = {}
+        self._shelves: dict[tuple[tuple[str, ...], bool], dict[tuple[int, int], bytes]] = {}
 
-    def encode(self, reading: Reading, position: int, requested: tuple[str, ...], *, types_only: bool) -> bytes:
-        """Return the entry at *position* as *reading* may see it, without a message number."""
-        shelf = self._shelf(reading, requested, types_only)
-        if shelf is None or shelf.selection.counted:
-            selection = shelf.selection if shelf else selected(reading.schema, requested)
-            return _encode(reading, position, selection, types_only)
-        key = (reading.grants[reading.entry(position).organisation], position)
-        found = shelf.entries.get(key)
-        if found is None:
-            found = shelf.entries[key] = _encode(reading, position, shelf.selection, types_only)
-            self._held += 1
-        return found
+    def encoder(self, reading: Reading, requested: Sequence[str], *, types_only: bool) -> "Encoder":
+        """Return what encodes entries for one search."""
+        selection = selected(reading.schema, requested)
+        # What the client asked for may be anything; of that, what it gets is attributes of the schema.
+        key = (tuple(name for name, _ in selection.attributes), types_only)
+        shelf = None if selection.counted else self._shelf(reading.catalogue, key)
+        return Encoder(self, reading, selection, types_only=types_only, shelf=shelf)
 
-    def _shelf(self, reading: Reading, requested: tuple[str, ...], types_only: bool) -> _Shelf | None:
-        if reading.catalogue is not self._catalogue:
-            if self._catalogue is not None and reading.catalogue.number < self._catalogue.number:
-                return None
-            self._forget(reading.catalogue)
-        if self._held >= self._most:
-            self._forget(reading.catalogue)
-        key = (requested, types_only)
+    def remembered(self, octets: int) -> None:
+        """So much more is on a shelf."""
+        self._octets += octets
+
+    def _shelf(self, catalogue: Catalogue, key: tuple[tuple[str, ...], bool]) -> dict[tuple[int, int], bytes] | None:
+        """Return what is remembered, by (attribute classes, position); None where *catalogue* is not the newest."""
+        newest = self._catalogue
+        if newest is not None and catalogue.number < newest.number:
+            return None
+        if catalogue is not newest or self._octets >= self._most:
+            self._catalogue, self._shelves, self._octets = catalogue, {}, 0
         shelf = self._shelves.get(key)
         if shelf is None:
-            shelf = self._shelves[key] = _Shelf(selected(reading.schema, requested))
-            self._held += 1
+            shelf = self._shelves[key] = {}
+            self.remembered(_SHELF_OCTETS)
         return shelf
 
-    def _forget(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._shelves = {}
-        self._held = 0
 
+class Encoder:
+    """Encodes the entries that one search finds."""
 
-def _encode(reading: Reading, position: int, selection: Selection, types_only: bool) -> bytes:
-    return responses.entry(reading.dn(position), attributes(reading, position, selection), types_only=types_only)
+    def __init__(
+        self,
+        house: EncodedEntries,
+        reading: Reading,
+        selection: Selection,
+        *,
+        types_only: bool,
+        shelf: dict[tuple[int, int], bytes] | None,
+    ) -> None:
+        self._house = house
+        self._reading = reading
+        self._selection = selection
+        self._types_only = types_only
+        self._shelf = shelf
+
+    def encode(self, position: int) -> bytes:
+        """Return the entry at *position* as its reader may see it, without a message number."""
+        reading, shelf = self._reading, self._shelf
+        if shelf is None:
+            return self._encoded(position)
+        key = (reading.grants[reading.entry(position).organisation], position)
+        found = shelf.get(key)
+        if found is None:
+            found = shelf[key] = self._encoded(position)
+            self._house.remembered(len(found))
+        return found
+
+    def _encoded(self, position: int) -> bytes:
+        reading = self._reading
+        values = attributes(reading, position, self._selection)
+        return responses.entry(reading.dn(position), values, types_only=self._types_only)

@@ -51,7 +51,7 @@ class Lookup:
         self._request = request
         self._message_id = message_id
         self._reading = reading
-        self._encoded = encoded
+        self._encoder = encoded.encoder(reading, request.attributes, types_only=request.types_only)
         self._who = who
         self._clock = clock
         self._until = until
@@ -81,9 +81,7 @@ class Lookup:
         return b"".join(self._message(position) for position in found)
 
     def _message(self, position: int) -> bytes:
-        request = self._request
-        entry = self._encoded.encode(self._reading, position, request.attributes, types_only=request.types_only)
-        return responses.message(self._message_id, entry)
+        return responses.message(self._message_id, self._encoder.encode(position))
 
     def _end(self, code: ResultCode, text: str = "", matched: str = "") -> None:
         self.result = responses.result(Answer.DONE, code, text or _TEXTS.get(code, ""), matched=matched)

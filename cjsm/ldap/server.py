@@ -67,6 +67,7 @@ class LdapFactory(DoorFactory):
         return DecodingLimits(
             depth=settings.depth,
             filter_elements=settings.filter_elements,
+            term_octets=settings.term_octets,
             attributes=settings.attributes,
             controls=settings.controls,
         )

@@ -93,6 +93,7 @@ class Session:
     ) -> None:
         self.state = State.AUTHORIZATION if secure else State.CLEAR
         self.deleted: set[int] = set()
+        self._octets = self._octets_deleted = 0
         self._stls = stls
         self._line_octets = line_octets
         self._auth_octets = auth_octets
@@ -133,6 +134,7 @@ class Session:
     def signed_in(self, messages: Sequence[Message]) -> list[Action]:
         """The client is who it says; these are its messages."""
         self._messages = messages
+        self._octets = sum(message.octets for message in messages)
         self.state = State.TRANSACTION
         count, octets = self._totals()
         return [Reply(grammar.ok(f"maildrop has {count} messages ({octets} octets)"))]
@@ -210,6 +212,7 @@ class Session:
                 return [Reply(grammar.ok("{} {}".format(*self._totals())))]
             case Rset():
                 self.deleted.clear()
+                self._octets_deleted = 0
                 return [Reply(grammar.ok("no message is marked"))]
             case List(None):
                 return [Rows(grammar.listing("sizes follow", self._rows(sizes=True)))]
@@ -233,6 +236,7 @@ class Session:
                 return [Reply(grammar.ok(f"{index + 1} {message.unique_id}"))]
             case Dele():
                 self.deleted.add(index)
+                self._octets_deleted += message.octets
                 return [Reply(grammar.ok(f"message {index + 1} is marked as deleted"))]
         self.state = State.SENDING
         if isinstance(command, Top):
@@ -288,8 +292,7 @@ class Session:
             yield "STLS"
 
     def _totals(self) -> tuple[int, int]:
-        kept = [message.octets for index, message in enumerate(self._messages) if index not in self.deleted]
-        return len(kept), sum(kept)
+        return len(self._messages) - len(self.deleted), self._octets - self._octets_deleted
 
     def _rows(self, *, sizes: bool) -> Iterator[str]:
         deleted = frozenset(self.deleted)

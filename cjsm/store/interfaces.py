@@ -327,6 +327,11 @@ class Row(Struct, frozen=True, kw_only=True):
     flags: int
     chain: bytes
 
+    @property
+    def unique_id(self) -> str:
+        """What POP3's UIDL says of it."""
+        return self.delivery_id.hex()
+
 
 class MailboxList(Struct, frozen=True, kw_only=True):
     """A mailbox's rows, oldest first, and the head of its list."""

@@ -23,6 +23,9 @@ from cjsm.wire.timing import Timer
 
 LOST = "closed by the client"
 
+_TURN = 0.005
+"""Seconds of one client's steps before the reactor turns to others."""
+
 FAREWELL = 5.0
 """Seconds that a peer has to take the last words and close."""
 
@@ -247,9 +250,12 @@ class Door(Protocol):
             self.abort("session too long")
 
     def _take_turn(self) -> None:
+        until = self.clock.seconds() + _TURN
         for _ in range(self.steps_in_a_turn):
             if self.ended or not self.step():
                 return
+            if self.clock.seconds() >= until:
+                break
         if not self.ended and not self._turn.running:
             self._turn.start(0)
 

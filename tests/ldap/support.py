@@ -102,7 +102,7 @@ def search(
 
 def compare(message_id: int, dn: str, attribute: str, value: str | bytes) -> bytes:
     """A Compare."""
-    content = element(OCTETS, dn.encode()) + element(SEQUENCE, equal(attribute, value)[2:])
+    content = element(OCTETS, dn.encode()) + element(SEQUENCE, Reader(equal(attribute, value)).octets(0xA3))
     return request(message_id, element(Operation.COMPARE, content))
 
 

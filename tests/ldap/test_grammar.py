@@ -44,7 +44,7 @@ LIMITS = DecodingLimits()
 
 def filter_of(octets: bytes) -> object:
     """Decode one filter under the usual limits."""
-    return filters.decode(Reader(octets), depth=32, most=100)
+    return filters.decode(Reader(octets), depth=32, most=100, octets=4_096)
 
 
 @given(st.integers(-(2**62), 2**62))
@@ -239,6 +239,9 @@ def _nested(depth: int) -> bytes:
         element(0xA1, present("cn") * 20_000),
         element(0xA1, present("cn") * 100),
         _substrings(*[(0x81, b"a")] * 20_000),
+        _substrings(*[(0x81, b"a")] * 200),
+        equal("cn", "x" * 4_100),
+        present("x" * 4_100),
     ],
 )
 def test_filters_too_large_are_answered(filter_: bytes) -> None:
@@ -252,6 +255,7 @@ def test_filters_as_large_as_allowed() -> None:
     """The last depth and the last element are taken."""
     assert decode(support.search(9, _nested(31)), LIMITS)
     assert decode(support.search(9, element(0xA1, present("cn") * 99)), LIMITS)
+    assert decode(support.search(9, equal("cn", "x" * 4_080)), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -261,6 +265,9 @@ def test_filters_as_large_as_allowed() -> None:
         (support.search(9, present("cn"), size=-1), ResultCode.PROTOCOL_ERROR),
         (support.search(9, present("cn"), time=2**31), ResultCode.PROTOCOL_ERROR),
         (support.search(9, present("cn"), attributes=["cn"] * 501), ResultCode.ADMIN_LIMIT_EXCEEDED),
+        (support.search(9, present("cn"), base="cn=" + "x" * 4_096), ResultCode.ADMIN_LIMIT_EXCEEDED),
+        (support.compare(9, "cn=" + "x" * 4_096, "cn", "x"), ResultCode.ADMIN_LIMIT_EXCEEDED),
+        (support.compare(9, "cn=x", "cn", "x" * 4_097), ResultCode.ADMIN_LIMIT_EXCEEDED),
     ],
 )
 def test_searches_that_are_answered_with_an_error(octets: bytes, code: ResultCode) -> None:

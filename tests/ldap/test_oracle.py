@@ -35,7 +35,7 @@ from tests.ldap.support import equal, present
 def test_filters(text: str, expected: object) -> None:
     """What it encodes from text, we decode to what the text means."""
     octets = ldapfilter.parseFilter(text).toWire()
-    assert filters.decode(Reader(octets), depth=32, most=100) == expected
+    assert filters.decode(Reader(octets), depth=32, most=100, octets=4_096) == expected
 
 
 _VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="#"), min_size=1, max_size=10)

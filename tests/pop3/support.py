@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
 from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import Interface, implementer
 
 from cjsm.access.errors import AccessError, AccessRefused
-from cjsm.access.interfaces import ILoginAttempt, IMaildrop, IMessageReader, LoginAttempt, MaildropMessage
+from cjsm.access.interfaces import ILoginAttempt, IMaildrop, IMessageReader, LoginAttempt
 
 
 @implementer(IMessageReader)
@@ -32,6 +33,13 @@ class MemoryReader:
         self.closed = True
 
 
+class Listed(Struct, frozen=True):
+    """A message as it is listed."""
+
+    octets: int
+    unique_id: str
+
+
 @implementer(IMaildrop)
 class MemoryMaildrop:
     """A maildrop of *contents*."""
@@ -41,8 +49,8 @@ class MemoryMaildrop:
 
     def __init__(self, *contents: bytes, size: int = 16_384) -> None:
         self.contents = list(contents)
-        self.messages: Sequence[MaildropMessage] = [
-            MaildropMessage(len(content), f"uid-{number}") for number, content in enumerate(contents, 1)
+        self.messages: Sequence[Listed] = [
+            Listed(len(content), f"uid-{number}") for number, content in enumerate(contents, 1)
         ]
         self.valid = True
         self.deleted: list[int] = []

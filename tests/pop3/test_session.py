@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjsm.access.interfaces import MaildropMessage
 from cjsm.pop3.actions import Action, Close, Remove, Reply, Rows, SendMessage, SignIn, StartTls
 from cjsm.pop3.grammar import Code
 from cjsm.pop3.session import TABLE, Session, State
 from cjsm.wire.lines import BadLine, LineTooLong
 
-MESSAGES = [MaildropMessage(120, "a"), MaildropMessage(200, "b"), MaildropMessage(7, "c")]
+from .support import Listed
+
+MESSAGES = [Listed(120, "a"), Listed(200, "b"), Listed(7, "c")]
 
 
 def session(*, secure: bool = True, stls: bool = False) -> Session:

@@ -83,6 +83,23 @@ def test_time(implicit: bool, seconds: int, why: str) -> None:
     assert not clock.getDelayedCalls()
 
 
+def test_a_turn_ends_after_some_time() -> None:
+    """Steps that take long are fewer in a turn."""
+    clock = Clock()
+    door = connected(clock)
+    genuine = door.step
+
+    def slow() -> bool:
+        clock.rightNow += 0.003
+        return genuine()
+
+    door.step = slow  # type: ignore[method-assign]  # slower
+    door.dataReceived(b"xxxx")
+    assert door.told.count("step") == 2
+    clock.advance(0)
+    assert door.told.count("step") == 4
+
+
 def test_session_has_its_time_whatever_comes() -> None:
     """Somebody who says something every few seconds goes too."""
     clock = Clock()

@@ -30,27 +30,32 @@ _ASSERTIONS: dict[int, type[Equal | Similar | AtLeast | AtMost]] = {
 }
 
 
+_ITEMS = frozenset({_PRESENT, _SUBSTRINGS, _MATCHES, *_ASSERTIONS})
+
+
 class FilterTooLarge(Exception):
     """More than this server looks at; the text says so to the client."""
 
 
-def decode(reader: Reader, *, depth: int, most: int) -> Filter:
+def decode(reader: Reader, *, depth: int, most: int, octets: int) -> Filter:
     """Return the next element of *reader* as a filter.
 
     Assertions that are not text and attributes that are not names become :class:`Undefined`.
 
     :param depth: filters inside filters at most.
     :param most: items, connectives and pieces in all at most.
+    :param octets: of one item, with its attribute and value, at most.
     :raises FilterTooLarge: beyond these.
     :raises BerError: when it is no filter.
     """
-    return _Decoder(depth, most).filter(reader, 1)
+    return _Decoder(depth, most, octets).filter(reader, 1)
 
 
 class _Decoder:
-    def __init__(self, depth: int, most: int) -> None:
+    def __init__(self, depth: int, most: int, octets: int) -> None:
         self._depth = depth
         self._most = most
+        self._octets = octets
         self._seen = 0
 
     def filter(self, reader: Reader, depth: int) -> Filter:
@@ -82,17 +87,21 @@ class _Decoder:
 
     def _item(self, reader: Reader, tag: int | None) -> Filter:
         try:
+            if tag is None or tag not in _ITEMS:
+                raise BerError("unknown kind of filter")
+            octets = reader.octets(tag)
+            if len(octets) > self._octets:
+                raise FilterTooLarge(f"term of more than {self._octets} octets")
             if tag == _PRESENT:
-                return Present(_text(reader.octets(tag)))
+                return Present(_text(octets))
+            inside = Reader(octets)
             if tag == _SUBSTRINGS:
-                return self._substrings(reader.inside(tag))
+                return self._substrings(inside)
             if tag == _MATCHES:
-                return _matches(reader.inside(tag))
-            if tag in _ASSERTIONS:
-                return _assertion(reader.inside(tag), _ASSERTIONS[tag])
+                return _matches(inside)
+            return _assertion(inside, _ASSERTIONS[tag])
         except UnicodeDecodeError:
             return Undefined()
-        raise BerError("unknown kind of filter")
 
     def _substrings(self, inside: Reader) -> Filter:
         attribute = inside.octets()

@@ -24,12 +24,14 @@ class DecodingLimits(Struct, frozen=True, kw_only=True):
 
     :ivar depth: filters inside filters.
     :ivar filter_elements: items, connectives and substring pieces of a filter.
+    :ivar term_octets: one item of a filter, and a distinguished name.
     :ivar attributes: names in a search's attribute list.
     :ivar controls: controls of a message.
     """
 
     depth: int = 32
     filter_elements: int = 100
+    term_octets: int = 4_096
     attributes: int = 500
     controls: int = 20
 
@@ -170,6 +172,13 @@ def text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace")
 
 
+def _name(body: Reader, limits: DecodingLimits) -> str:
+    octets = body.octets()
+    if len(octets) > limits.term_octets:
+        raise filters.FilterTooLarge(f"name of more than {limits.term_octets} octets")
+    return text(octets)
+
+
 def _bind(inner: Reader, operation: Operation, _limits: DecodingLimits) -> BindRequest:
     body = inner.inside(operation)
     version = body.integer()
@@ -194,13 +203,13 @@ def _unbind(inner: Reader, operation: Operation, _limits: DecodingLimits) -> Unb
 
 def _search(inner: Reader, operation: Operation, limits: DecodingLimits) -> SearchRequest:
     body = inner.inside(operation)
-    base = text(body.octets())
+    base = _name(body, limits)
     scope = body.integer(ENUMERATED)
     if not 0 <= body.integer(ENUMERATED) <= 3:
         raise _OutOfBounds("unknown way of dereferencing aliases")
     size_limit, time_limit = body.integer(), body.integer()
     types_only = body.boolean()
-    filter_ = filters.decode(body, depth=limits.depth, most=limits.filter_elements)
+    filter_ = filters.decode(body, depth=limits.depth, most=limits.filter_elements, octets=limits.term_octets)
     attributes = _attributes(body.inside(SEQUENCE), limits.attributes)
     body.finish()
     if not 0 <= scope <= 2:
@@ -227,11 +236,13 @@ def _attributes(reader: Reader, most: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _compare(inner: Reader, operation: Operation, _limits: DecodingLimits) -> CompareRequest:
+def _compare(inner: Reader, operation: Operation, limits: DecodingLimits) -> CompareRequest:
     body = inner.inside(operation)
-    dn = text(body.octets())
+    dn = _name(body, limits)
     assertion = body.inside(SEQUENCE)
     attribute, value = text(assertion.octets()), assertion.octets()
+    if len(value) > limits.term_octets:
+        raise filters.FilterTooLarge(f"value of more than {limits.term_octets} octets")
     assertion.finish()
     body.finish()
     try:
