@@ -80,7 +80,7 @@ class Stores:
             map_size=store.mailbox_map,
             open_mailboxes=store.open_mailboxes,
             advance=chain.advance,
-            anchor=self.activity.anchor,
+            anchors=self.activity,
         )
 
     def check_readers(self) -> None:
@@ -158,7 +158,6 @@ class RunningSuite(Suite):
         realm = Realm(
             community=stores.community,
             keys=stores.keys,
-            activity=stores.activity,
             mail=stores.mail,
             secrets=self.secrets,
         )

@@ -34,6 +34,13 @@ class MaildropInUse(AccessError):
         super().__init__("your mailbox is open in another session")
 
 
+class MailboxClosed(AccessError):
+    """The mailbox is not what it was: nobody opens it before an operator has looked."""
+
+    def __init__(self) -> None:
+        super().__init__("your mailbox has been closed to protect it: please tell your helpdesk")
+
+
 class AccessUnavailable(AccessError):
     """The stores behind the checker do not answer."""
 

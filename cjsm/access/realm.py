@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from cjsm.access.checker import SignedIn
-from cjsm.access.errors import AccessUnavailable, MaildropInUse, NotOffered
+from cjsm.access.errors import AccessUnavailable, MailboxClosed, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
 from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.access.maildrop import Maildrop
@@ -20,13 +20,10 @@ from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
     Damaged,
-    Head,
-    IActivity,
     ICommunityStore,
     IKeyStore,
     IMailStore,
     LeaseTaken,
-    MailboxList,
     StoreError,
 )
 from cjsm.vault import tags
@@ -104,13 +101,11 @@ class Realm:
         *,
         community: ICommunityStore,
         keys: IKeyStore,
-        activity: IActivity,
         mail: IMailStore,
         secrets: ServiceSecrets,
     ) -> None:
         self._community = community
         self._keys = keys
-        self._activity = activity
         self._mail = mail
         self._secrets = secrets
 
@@ -145,14 +140,11 @@ class Realm:
         except StoreError as error:
             raise AccessUnavailable from error
         try:
-            # Remembered before it is listed: mail that comes meanwhile moves what is remembered on.
-            anchored = self._activity.anchored(mailbox)
             listing = await self._mail.list(mailbox)
-            _check_head(listing, anchored)
         except Damaged as error:
             lease.release()
             self._log.critical("mailbox {mailbox} is not what it was: {error}", mailbox=mailbox.hex(), error=error)
-            raise AccessUnavailable from error
+            raise MailboxClosed from error
         except StoreError as error:
             lease.release()
             self._log.error("mailbox {mailbox} cannot be listed: {error}", mailbox=mailbox.hex(), error=error)
@@ -179,18 +171,6 @@ class Realm:
             acceptance=self._secrets.acceptance_public,
         )
         return IMaildrop, drop, drop.release
-
-
-def _check_head(listing: MailboxList, anchored: Head) -> None:
-    """Compare with what was remembered elsewhere.
-
-    :raises Damaged: when the list is behind it, so was put back, or has fewer rows than it says.
-    """
-    head = listing.head
-    behind = head.appended < anchored.appended or head.deleted < anchored.deleted
-    forked = head.appended == anchored.appended and anchored.appended and head.chain != anchored.chain
-    if behind or forked or len(listing.rows) != head.appended - head.deleted:
-        raise Damaged("it was rolled back or thinned")
 
 
 def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:

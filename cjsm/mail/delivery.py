@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from cjsm.community.identifiers import DeliveryId, MailboxId
 from cjsm.configuration import MailSettings
-from cjsm.store.interfaces import Claimed, Delivery, IMailStore, ISpool, StoreError, Unavailable
+from cjsm.store.interfaces import Claimed, Damaged, Delivery, IMailStore, ISpool, StoreError, Unavailable
 
 #: Seconds between looks at a spool that nobody announced anything of: other processes put there too.
 _LOOK = 0.25
@@ -209,7 +209,8 @@ class DeliveryWorker:
             for part in parts:
                 await self._write(mailbox, [part])
             return
-        self._log.error("delivery to {mailbox} failed: {error}", mailbox=mailbox.hex(), error=error)
+        log = self._log.critical if isinstance(error, Damaged) else self._log.error
+        log("delivery to {mailbox} failed: {error}", mailbox=mailbox.hex(), error=error)
         for part in parts:
             part.entry.problem = f"a mailbox could not be written: {error}"
 

@@ -9,6 +9,7 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    MailboxClosed,
     MaildropInUse,
     MustChoosePassword,
     NotOffered,
@@ -37,6 +38,7 @@ _SIGNING_IN: Mapping[type[AccessError], tuple[Code, bool]] = MappingProxyType(
         TryLater: (Code.SYS_TEMP, True),
         MaildropInUse: (Code.IN_USE, False),
         AccessUnavailable: (Code.SYS_TEMP, False),
+        MailboxClosed: (Code.SYS_PERM, False),
         NotOffered: (Code.SYS_PERM, False),
     }
 )

@@ -144,7 +144,17 @@ class Head(Struct, frozen=True, kw_only=True):
     chain: bytes = bytes(32)
 
 
-class IActivity(Interface):
+class IAnchors(Interface):
+    """The heads of mailboxes' lists, remembered away from the mailboxes."""
+
+    def anchor(mailbox: MailboxId, head: "Head") -> None:
+        """Remember the newest head of a mailbox's list; merged and written within a second."""
+
+    def anchored(mailbox: MailboxId) -> "Head":
+        """The newest head remembered: a mailbox whose own is older was put back to an earlier state."""
+
+
+class IActivity(IAnchors):
     """What happens often: failures and lockouts (synced at once), last login and use (merged, once a second)."""
 
     def failures(account: bytes, network: str) -> Failure:
@@ -170,12 +180,6 @@ class IActivity(Interface):
 
     def prune(before: int) -> "Deferred[int]":
         """Forget failures older than *before*."""
-
-    def anchor(mailbox: MailboxId, head: "Head") -> None:
-        """Remember the newest head of a mailbox's list, away from the mailbox; merged and written within a second."""
-
-    def anchored(mailbox: MailboxId) -> "Head":
-        """The newest head remembered: a mailbox whose own is older was put back to an earlier state."""
 
 
 class SpoolDelivery(Struct, frozen=True, kw_only=True):
@@ -381,12 +385,15 @@ class IMailStore(Interface):
 
         Idempotent by delivery id; never refuses for quota. Delivered ids with a spool sequence below *low_water*
         are pruned.
+
+        :raises Damaged: when the mailbox was put back to an earlier state.
         """
 
     def list(mailbox: MailboxId) -> "Deferred[MailboxList]":
         """The rows; a mailbox nothing was delivered to has none.
 
-        :raises Damaged: when a row was put in, exchanged or moved.
+        :raises Damaged: when a row was put in, taken away, exchanged or moved, or the mailbox was put back to an
+            earlier state.
         """
 
     def open(mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":

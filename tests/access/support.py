@@ -138,13 +138,13 @@ class House:
             map_size=_MAP,
             open_mailboxes=8,
             advance=chain.advance,
-            anchor=self.activity.anchor,
+            anchors=self.activity,
         )
         self.pool = InlinePool()
         stores: dict[str, Any] = {"community": self.community, "keys": self.keys, "secrets": self.secrets}
         self.enrolment = Enrolment(self.settings, **stores, entropy=os.urandom, clock=self.clock)
         self.checker = Checker(self.settings, **stores, activity=self.activity, kdf=self.pool, clock=self.clock)  # type: ignore[arg-type]
-        self.realm = Realm(**stores, activity=self.activity, mail=self.mail)
+        self.realm = Realm(**stores, mail=self.mail)
         self.current = CurrentKeys(self.community, self.keys, self.secrets)
 
     def close(self) -> None:

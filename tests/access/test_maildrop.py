@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cjsm.access import keyring
-from cjsm.access.errors import AccessUnavailable
+from cjsm.access.errors import MailboxClosed
 from cjsm.access.interfaces import IMaildrop
 from cjsm.access.keyring import MailboxKeys
 from cjsm.access.maildrop import Maildrop
@@ -247,7 +247,7 @@ def test_row_without_message(house: House, mailbox: MailboxId) -> None:
 def not_opened(house: House) -> None:
     """The mailbox does not open, the log says critically why, and the lease is given back."""
     for _ in range(2):
-        with logged() as texts, pytest.raises(AccessUnavailable):
+        with logged() as texts, pytest.raises(MailboxClosed):
             house.maildrop()
         assert any(text.startswith("critical: ") and "is not what it was" in text for text in texts)
 

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
-from cjsm.store.interfaces import Delivery, Head, SpoolDelivery, SpoolEntry, Unavailable
+from cjsm.store.interfaces import Delivery, Head, IAnchors, SpoolDelivery, SpoolEntry, Unavailable
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.leases import Leases
@@ -147,10 +148,24 @@ def open_spool(directory: Path, disk: Disk | None = None, **changes: Any) -> Lmd
     return LmdbSpool(directory, disk, bodies, **(settings | changes))
 
 
+@implementer(IAnchors)
+class MemoryAnchors:
+    """Remembers heads as long as the test lasts."""
+
+    def __init__(self) -> None:
+        self.heads: dict[MailboxId, Head] = {}
+
+    def anchor(self, mailbox: MailboxId, head: Head) -> None:
+        self.heads[mailbox] = head
+
+    def anchored(self, mailbox: MailboxId) -> Head:
+        return self.heads.get(mailbox, Head())
+
+
 def open_mailboxes(
     directory: Path,
     disk: Disk | None = None,
-    anchor: Callable[[MailboxId, Head], None] = lambda mailbox, head: None,
+    anchors: IAnchors | None = None,
     most: int = 8,
 ) -> LmdbMailStore:
     """A mail store in *directory*."""
@@ -163,7 +178,7 @@ def open_mailboxes(
         map_size=MAP,
         open_mailboxes=most,
         advance=advance,
-        anchor=anchor,
+        anchors=anchors or MemoryAnchors(),
     )
 
 

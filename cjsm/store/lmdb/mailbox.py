@@ -71,16 +71,21 @@ class Mailbox:
 
     # Delivering
 
-    def deliver(self, batch: Sequence[Delivery], low_water: int, spooled: Callable[[BodyId], Path]) -> Head:
+    def deliver(
+        self, batch: Sequence[Delivery], low_water: int, spooled: Callable[[BodyId], Path], anchored: Head
+    ) -> Head:
         """Write what was not delivered yet and forget delivered ids below *low_water*; return the list's head.
 
         :param spooled: where a large body lies in the spool.
+        :param anchored: the newest head that is known elsewhere.
+        :raises Damaged: when the mailbox is behind it: what it lost must not be covered up by what comes.
         """
 
         def act(transaction: lmdb.Transaction) -> Head:
+            state = self._state(transaction)
+            _check_not_behind(state.head, anchored)
             fresh = self._fresh(transaction, batch)
             self._keep_bodies(fresh, spooled)
-            state = self._state(transaction)
             head, usage = state.head, state.usage
             added = []
             for delivery in fresh:
@@ -158,14 +163,18 @@ class Mailbox:
 
     # Reading
 
-    def list(self) -> MailboxList:
+    def list(self, anchored: Head) -> MailboxList:
         """Return the rows.
 
-        :raises Damaged: when a row was put in, exchanged or moved.
+        :param anchored: the newest head that is known elsewhere.
+        :raises Damaged: when a row was put in, taken away, exchanged or moved, or the mailbox is behind *anchored*.
         """
         with self._environment.reading() as transaction:
             found = rows.read(transaction, self._table(_ROWS))
             head = self._state(transaction).head
+        _check_not_behind(head, anchored)
+        if len(found) != head.appended - head.deleted:
+            raise Damaged("it was thinned: it has not as many messages as it should")
         rows.check(found, head, self._advance)
         return MailboxList(rows=found, head=head)
 
@@ -192,10 +201,16 @@ class Mailbox:
 
     # Removing
 
-    def delete(self, delivery_ids: Sequence[DeliveryId]) -> Head:
-        """Remove messages, all or none, then the bodies that are files; return the list's head."""
+    def delete(self, delivery_ids: Sequence[DeliveryId], anchored: Head) -> Head:
+        """Remove messages, all or none, then the bodies that are files; return the list's head.
+
+        :param anchored: the newest head that is known elsewhere.
+        :raises Damaged: when the mailbox is behind it.
+        """
 
         def act(transaction: lmdb.Transaction) -> tuple[Head, Sequence[DeliveryId]]:
+            state = self._state(transaction)
+            _check_not_behind(state.head, anchored)
             gone: list[Message] = []
             for delivery_id in delivery_ids:
                 stored = transaction.get(delivery_id, db=self._table(_MESSAGES))
@@ -204,7 +219,6 @@ class Mailbox:
                     transaction.delete(delivery_id, db=self._table(_MESSAGES))
                     transaction.delete(delivery_id, db=self._table(_BODIES))
             rows.remove(transaction, self._table(_ROWS), [message.row.uid for message in gone])
-            state = self._state(transaction)
             head = msgspec.structs.replace(state.head, deleted=state.head.deleted + len(gone))
             octets = state.usage.octets - sum(message.row.octets for message in gone)
             usage = Usage(messages=state.usage.messages - len(gone), octets=octets)
@@ -250,3 +264,10 @@ class Mailbox:
 
     def _table(self, name: str) -> "lmdb._Database":
         return self._environment.table(name)
+
+
+def _check_not_behind(head: Head, anchored: Head) -> None:
+    behind = head.appended < anchored.appended or head.deleted < anchored.deleted
+    forked = head.appended == anchored.appended and anchored.appended and head.chain != anchored.chain
+    if behind or forked:
+        raise Damaged("it was rolled back: it is not as new as is remembered elsewhere")

@@ -13,8 +13,10 @@ from zope.interface import implementer
 
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
+    Damaged,
     Delivery,
     Head,
+    IAnchors,
     IBodyReader,
     IMailStore,
     MailboxList,
@@ -59,7 +61,7 @@ class LmdbMailStore:
     """See :class:`IMailStore`.
 
     :param advance: the running hash of the list, from the vault.
-    :param anchor: where heads are remembered away from the mailbox.
+    :param anchors: where heads are remembered away from the mailbox.
     :param open_mailboxes: mailboxes kept open at most while nobody uses them.
     """
 
@@ -73,7 +75,7 @@ class LmdbMailStore:
         map_size: int,
         open_mailboxes: int,
         advance: rows.Advance,
-        anchor: Callable[[MailboxId, Head], None],
+        anchors: IAnchors,
     ) -> None:
         self._directory = directory / "mailboxes"
         self._disk = disk
@@ -82,7 +84,7 @@ class LmdbMailStore:
         self._map_size = map_size
         self._most = open_mailboxes
         self._advance = advance
-        self._anchor = anchor
+        self._anchors = anchors
         self._cache: OrderedDict[MailboxId, _Open] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -127,18 +129,24 @@ class LmdbMailStore:
 
     def deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
         """See :class:`IMailStore`."""
-        return self._write(mailbox, lambda opened: opened.deliver(batch, low_water, self._bodies.path))
+        path = self._bodies.path
+        return self._write(mailbox, lambda opened, anchored: opened.deliver(batch, low_water, path, anchored))
 
     def delete(self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[None]":
         """See :class:`IMailStore`."""
-        return self._write(mailbox, lambda opened: opened.delete(delivery_ids)) if delivery_ids else succeed(None)
+        if not delivery_ids:
+            return succeed(None)
+        return self._write(mailbox, lambda opened, anchored: opened.delete(delivery_ids, anchored))
 
-    def _write(self, mailbox: MailboxId, act: Callable[[Mailbox], Head]) -> "Deferred[None]":
+    def _write(self, mailbox: MailboxId, act: Callable[[Mailbox, Head], Head]) -> "Deferred[None]":
+        # Asked before: what others write meanwhile moves it on.
+        anchored = self._anchors.anchored(mailbox)
+
         def write() -> Head:
             with self._opened(mailbox) as opened:
-                return act(opened)
+                return act(opened, anchored)
 
-        return self._disk.run(write).addCallback(lambda head: self._anchor(mailbox, head))
+        return self._disk.run(write).addCallback(lambda head: self._anchors.anchor(mailbox, head))
 
     def prune(self, low_water: int) -> "Deferred[int]":
         """See :class:`IMailStore`."""
@@ -182,11 +190,15 @@ class LmdbMailStore:
     def list(self, mailbox: MailboxId) -> "Deferred[MailboxList]":
         """See :class:`IMailStore`."""
 
+        # Asked before it is listed: mail that comes meanwhile moves it on.
+        anchored = self._anchors.anchored(mailbox)
+
         def by_size(usage: Usage) -> "Deferred[MailboxList]":
-            return self._read(mailbox, Mailbox.list, at_once=usage.messages <= _ROWS_AT_ONCE)
+            at_once = usage.messages <= _ROWS_AT_ONCE
+            return self._read(mailbox, lambda opened: opened.list(anchored), at_once=at_once)
 
         if not self._exists(mailbox):
-            return succeed(MailboxList(rows=(), head=Head()))
+            return fail(Damaged("it is gone")) if anchored.appended else succeed(MailboxList(rows=(), head=Head()))
         return self.usage(mailbox).addCallback(by_size)
 
     def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":

@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.store.interfaces import (
+    Damaged,
     Delivery,
     Head,
     IBodyReader,
@@ -36,6 +37,7 @@ from ..support import (
     MAP,
     OTHER,
     FailingDisk,
+    MemoryAnchors,
     advance,
     delivery,
     entry,
@@ -205,27 +207,62 @@ def test_least_recently_used_is_closed(tmp_path: Path) -> None:
     store.close()
 
 
-def test_rollback_is_noticed(tmp_path: Path) -> None:
-    """A mailbox put back to an earlier copy has an older head than the one anchored away from it."""
-    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
-    store = open_mailboxes(tmp_path, anchor=activity.anchor)
-    result(store.deliver(MAILBOX, [delivery(1)], 0))
-    home = store._home(MAILBOX)
+def put_back(store: LmdbMailStore, copy: Path) -> None:
+    """Exchange the mailbox's file for *copy*, as somebody who has the disk."""
     store.close()
-    shutil.copy(home / "mailbox.mdb", tmp_path / "copy")
-    store = open_mailboxes(tmp_path, anchor=activity.anchor)
-    result(store.deliver(MAILBOX, [delivery(2)], 0))
+    shutil.copy(copy, store._home(MAILBOX) / "mailbox.mdb")
+
+
+@pytest.mark.parametrize("come", [1, 2, 3])
+def test_rollback_is_noticed(tmp_path: Path, come: int) -> None:
+    """A mailbox put back is older than what is known elsewhere: it is neither read nor written, so that mail that comes
+    does not cover up what was lost; the newest state opens again.
+    """
+    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    store = open_mailboxes(tmp_path, anchors=activity)
+    old, new = tmp_path / "old", tmp_path / "new"
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    store.close()
+    shutil.copy(store._home(MAILBOX) / "mailbox.mdb", old)
+    store = open_mailboxes(tmp_path, anchors=activity)
+    result(store.deliver(MAILBOX, [delivery(2), delivery(3)], 0))
     result(store.delete(MAILBOX, [delivery(1).delivery_id]))
     assert result(store.list(MAILBOX)).head == activity.anchored(MAILBOX)
     store.close()
-    shutil.copy(tmp_path / "copy", home / "mailbox.mdb")
+    shutil.copy(store._home(MAILBOX) / "mailbox.mdb", new)
     result(activity.close())
     activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
-    store = open_mailboxes(tmp_path)
-    head, anchored = result(store.list(MAILBOX)).head, activity.anchored(MAILBOX)
-    assert (head.appended, head.deleted, anchored.appended, anchored.deleted) == (1, 0, 2, 1)
+    put_back(store, old)
+    store = open_mailboxes(tmp_path, anchors=activity)
+    coming = [delivery(number) for number in range(10, 10 + come)]
+    for act in (
+        lambda: store.list(MAILBOX),
+        lambda: store.deliver(MAILBOX, coming, 0),
+        lambda: store.delete(MAILBOX, [delivery(1).delivery_id]),
+        lambda: store.list(MAILBOX),
+    ):
+        with pytest.raises(Damaged):
+            result(act())
+    put_back(store, new)
+    store = open_mailboxes(tmp_path, anchors=activity)
+    result(store.deliver(MAILBOX, coming, 0))
+    assert ids(store) == [each.delivery_id for each in (delivery(2), delivery(3), *coming)]
     store.close()
     result(activity.close())
+
+
+def test_a_mailbox_that_was_taken_away_is_not_an_empty_one(tmp_path: Path) -> None:
+    """Neither to who reads it, nor to what is delivered."""
+    anchors = MemoryAnchors()
+    store = open_mailboxes(tmp_path, anchors=anchors)
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    store.close()
+    shutil.rmtree(store._home(MAILBOX))
+    store = open_mailboxes(tmp_path, anchors=anchors)
+    for act in (lambda: store.list(MAILBOX), lambda: store.deliver(MAILBOX, [delivery(2)], 0)):
+        with pytest.raises(Damaged):
+            result(act())
+    store.close()
 
 
 def test_destroy(store: LmdbMailStore) -> None:
@@ -233,7 +270,7 @@ def test_destroy(store: LmdbMailStore) -> None:
     result(store.deliver(MAILBOX, [delivery(1)], 0))
     result(store.destroy(MAILBOX))
     assert not store._home(MAILBOX).exists()
-    assert ids(store) == []
+    assert result(store.usage(MAILBOX)) == Usage()
 
 
 def test_not_destroyed_while_it_is_used(store: LmdbMailStore) -> None:
