@@ -1,6 +1,7 @@
 """Adds the doors to a suite for twistd, and keeps them: start, reload, status, stop."""
 
 import os
+import pwd
 import resource
 import signal
 import sys
@@ -106,6 +107,8 @@ class CjsmService(Service):
             self._give_up(str(error), error.cure)
         except AlreadyRunning as error:
             self._give_up(str(error), "stop it first, or name another settings file")
+        except OSError as error:
+            self._give_up(f"{error.filename or 'a file'}: {error.strerror}", "see `cjsm check`")
 
     def _give_up(self, problem: str, cure: str) -> None:
         self._log.critical("cannot start: {problem}; {cure}", problem=problem, cure=cure)
@@ -117,6 +120,7 @@ class CjsmService(Service):
         settings = self._settings
         # What crashed held opened mail.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _check_owner(Path(settings.store.data_directory))
         if "delivery" in self._parts:
             # Only the process that delivers is the service that `cjsm reload` and `cjsm status` speak of.
             self._instance = instance(settings)
@@ -246,6 +250,22 @@ class CjsmService(Service):
         await self._suite.stop()
         if self._instance is not None:
             self._instance.give_back()
+
+
+def _check_owner(directory: Path) -> None:
+    """Refuse to be somebody else than the owner of the data: what was made here could not be written by him later."""
+    if not directory.exists():
+        return
+    owner = directory.stat().st_uid
+    if os.geteuid() != owner:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = str(owner)
+        raise ConfigurationError(
+            f"{directory} belongs to {name}, and this process is somebody else",
+            f"run it as that user, as the unit in etc/systemd does, or with `runuser -u {name} -- twistd …`",
+        )
 
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:

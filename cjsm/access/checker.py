@@ -26,7 +26,7 @@ from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
-from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
+from cjsm.store.interfaces import Failure, IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import device, passwords, tags, unlock
 from cjsm.vault.errors import VaultError, WrongSecret
 from cjsm.vault.secrets import ServiceSecrets
@@ -227,9 +227,7 @@ class Checker:
         return True
 
     def _is_closed(self, subject: bytes, source: str) -> bool:
-        failures = self._activity.failures(subject, source)
-        recent = failures.last > self._clock() - self._settings.failures_forgotten
-        return recent and len(failures.tags) >= self._settings.failures_to_close
+        return is_closed(self._activity.failures(subject, source), self._settings, self._clock())
 
     async def _match_password(self, candidate: _Candidate, attempt: LoginAttempt) -> _Matched | None:
         keys = candidate.keys if candidate.keys is not None and candidate.keys.password is not None else None
@@ -278,8 +276,9 @@ class Checker:
         self._throttle.failed(attempt.source, candidate.subject, now)
         tag = tags.failure_tag(self._secrets.cache.current, candidate.subject, attempt.secret)
         failures = await self._activity.failed(candidate.subject, source, tag, int(now))
+        who = tags.pseudonym(self._secrets.cache.current, candidate.subject)
+        self._log.info("sign-in of {who} from {network} failed", who=who, network=source)
         if len(failures.tags) == self._settings.failures_to_close:
-            who = tags.pseudonym(self._secrets.cache.current, candidate.subject)
             self._log.warn("source closed for {who} after {count} failures", who=who, count=len(failures.tags))
 
     async def _succeeded(self, account: Account, matched: _Matched, attempt: LoginAttempt, source: str) -> None:
@@ -293,6 +292,12 @@ class Checker:
         if self._activity.failures(account.id, source).tags:
             await self._activity.forget(account.id, source)
         self._activity.used(account.id, source, attempt.protocol, matched.secret, int(now))
+
+
+def is_closed(failures: Failure, settings: AccessSettings, now: float) -> bool:
+    """Whether so many different passwords failed that the network they came from is closed for the account."""
+    recent = failures.last > now - settings.failures_forgotten
+    return recent and len(failures.tags) >= settings.failures_to_close
 
 
 def find_account(view: View, login: LoginName) -> Account | None:

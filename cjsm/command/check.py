@@ -9,17 +9,21 @@ from pathlib import Path
 
 import rich_click as click
 from msgspec import Struct
+from rich.markup import escape
 
 from cjsm import configuration
+from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.command.context import become_owner, config_option, wait
 from cjsm.command.output import console, document, json_option, reported
 from cjsm.community import invariants
+from cjsm.community.identifiers import MailboxId
+from cjsm.community.view import View
 from cjsm.configuration import ConfigurationError, Settings
 from cjsm.instance import NotRunning
 from cjsm.store.interfaces import CannotOpen, StoreError
 from cjsm.suite import Suite, instance
 from cjsm.vault import certificates, secrets
-from cjsm.vault.errors import MissingSecret
+from cjsm.vault.errors import MissingSecret, VaultError
 from cjsm.wire.tls import ServerTls, TlsError
 
 _DAY = 86_400
@@ -27,11 +31,15 @@ _MIB = 1024 * 1024
 
 
 class Finding(Struct, frozen=True):
-    """One thing that was looked at; ``problem`` is empty where all is well."""
+    """One thing that was looked at; ``problem`` is empty where all is well.
+
+    ``warning`` is True for what could be better and works.
+    """
 
     what: str
     problem: str = ""
     cure: str = ""
+    warning: bool = False
 
 
 @click.command()
@@ -41,7 +49,7 @@ class Finding(Struct, frozen=True):
 def check(config: Path, as_json: bool) -> None:
     """Look at settings, secrets, certificates, permissions, disk, ports and stores; say what is wrong and the cure.
 
-    Ends with 1 when there is a problem.
+    Ends with 1 when there is a problem, not for warnings.
 
     \b
     cjsm check
@@ -52,9 +60,10 @@ def check(config: Path, as_json: bool) -> None:
         document(findings)
     else:
         for finding in findings:
-            mark = f"[bold red]problem[/] {finding.problem}\n        cure: {finding.cure}" if finding.problem else "ok"
-            console.print(f"{finding.what:<14}{mark}", soft_wrap=True)
-    if any(finding.problem for finding in findings):
+            kind = "[bold yellow]warning[/]" if finding.warning else "[bold red]problem[/]"
+            told = f"{kind} {escape(finding.problem)}\n        cure: {escape(finding.cure)}"
+            console.print(f"{finding.what:<14}{told if finding.problem else 'ok'}", soft_wrap=True)
+    if any(finding.problem and not finding.warning for finding in findings):
         raise SystemExit(1)
 
 
@@ -105,7 +114,8 @@ def _disk(settings: Settings) -> Finding:
     if free < floor:
         return Finding("disk", f"{free // _MIB} MiB free: new mail is refused", "free disk space")
     if free < 4 * floor:
-        return Finding("disk", f"{free // _MIB} MiB free, mail stops at {floor // _MIB}", "free disk space soon")
+        problem = f"{free // _MIB} MiB free, mail stops at {floor // _MIB}"
+        return Finding("disk", problem, "free disk space soon", warning=True)
     return Finding("disk")
 
 
@@ -129,6 +139,7 @@ def _apart(settings: Settings) -> Finding:
             "apart",
             "secrets and data lie on one file system: who takes the disk has both",
             "keep the secrets elsewhere, such as in systemd credentials (LoadCredential=)",
+            warning=True,
         )
     return Finding("apart")
 
@@ -142,7 +153,7 @@ def _certificate(settings: Settings) -> Finding:
         return Finding("certificate", str(error), error.cure)
     days = int(found.not_after - time.time()) // _DAY
     if days < tls.warn_before:
-        return Finding("certificate", f"ends in {days} days", "renew it, then run `cjsm reload`")
+        return Finding("certificate", f"ends in {days} days", "renew it, then run `cjsm reload`", warning=True)
     if settings.smtp.host_name not in found.names:
         return Finding(
             "certificate",
@@ -181,6 +192,9 @@ def _port(name: str, where: str, *, running: bool) -> Finding:
         else:
             with socket.create_server((host, int(port))):
                 pass
+    except PermissionError:
+        # The service may: its unit lets it listen on low ports.
+        return Finding(name)
     except OSError as error:
         if running:
             return Finding(name, f"the service runs but {where} does not answer: {error}", "see the service's log")
@@ -192,8 +206,11 @@ def _port(name: str, where: str, *, running: bool) -> Finding:
 
 def _stores(settings: Settings) -> Finding:
     def look() -> list[str]:
-        stores = Suite(settings).stores
+        suite = Suite(settings)
+        stores = suite.stores
         try:
+            if not _opens(suite):
+                return ["the service secrets are not those that this community was made with"]
             problems = stores.community.read_now(invariants.problems)
             damaged = stores.spool.status().damaged
             return [*problems, *([f"{damaged} messages in the spool cannot be read"] if damaged else [])]
@@ -201,6 +218,22 @@ def _stores(settings: Settings) -> Finding:
             wait(stores.close())
 
     return _stores_finding(look, Path(settings.store.data_directory))
+
+
+def _opens(suite: Suite) -> bool:
+    """Whether the secrets are those of the data: the community's key has signed every mailbox's."""
+
+    def some_mailbox(view: View) -> MailboxId | None:
+        return next((account.mailbox for account in view.accounts() if account.mailbox is not None), None)
+
+    mailbox = suite.stores.community.read_now(some_mailbox)
+    if mailbox is None:
+        return True
+    try:
+        CurrentKeys(suite.stores.community, suite.stores.keys, suite.secrets).current(mailbox)
+    except VaultError:
+        return False
+    return True
 
 
 def _stores_finding(look: Callable[[], list[str]], directory: Path) -> Finding:

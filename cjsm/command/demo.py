@@ -1,6 +1,7 @@
 """``cjsm demo``: a whole community on this computer, with people to sign in as."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -171,6 +172,10 @@ def _start(home: Path, config: Path, mark: Instance) -> "subprocess.Popen[bytes]
 
 
 def _stay(service: "subprocess.Popen[bytes]") -> None:
+    # Whatever ends the demonstration ends the service: Ctrl-C (also where it was ignored when this began, as for
+    # commands in the background of a script), kill, and a terminal that is closed.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
         code = service.wait()
     except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from cjsm.configuration import Settings
 from cjsm.suite import Suite
 from cjsm.vault import secrets
 from cjsm.vault.certificates import Authority
+from cjsm.vault.errors import MissingSecret
 
 #: Days that the community's own authority and its first server certificate hold.
 _AUTHORITY_DAYS = 3_650
@@ -59,7 +60,7 @@ def init(config: Path, as_json: bool, **values: Any) -> None:
     console.print(f"settings   {config}\ndata       {settings.store.data_directory}")
     console.print(f"secrets    {settings.store.secrets_directory}   (copy them to a safe; without them mail is lost)")
     console.print(f"authority  {settings.tls.authority}   (give it to everybody who connects)")
-    console.print("next       cjsm organisation add …, cjsm user add …, cjsm role grant …, then twistd cjsm")
+    console.print("next       cjsm organisation add …, cjsm user add …, cjsm role grant …, then start the service")
 
 
 def initialise(config: Path, values: dict[str, str], names: tuple[str, ...]) -> Settings:
@@ -75,7 +76,7 @@ def initialise(config: Path, values: dict[str, str], names: tuple[str, ...]) -> 
     settings = configuration.load(config)
     directory = Path(settings.store.data_directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secrets.create(Path(settings.store.secrets_directory))
+    _secrets(settings)
     _certificates(settings, names)
     _give_to_owner(settings)
     become_owner(directory)
@@ -102,6 +103,23 @@ def with_values(text: str, values: dict[str, str]) -> str:
     if remaining:
         raise Refused(f"no setting is called {', '.join(remaining)}")
     return "\n".join(lines) + "\n"
+
+
+def _secrets(settings: Settings) -> None:
+    """Make the secrets of a community that is new. Others would open nothing of what is there.
+
+    :raises Refused: where there is a community, and its secrets are not.
+    """
+    place = Path(settings.store.secrets_directory)
+    if not (Path(settings.store.data_directory) / "community.mdb").exists():
+        secrets.create(place)
+        return
+    try:
+        secrets.load(place)
+    except MissingSecret as error:
+        raise Refused(
+            f"there is a community in {settings.store.data_directory} already, but {error}", error.cure
+        ) from error
 
 
 def _certificates(settings: Settings, names: tuple[str, ...]) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from rich.markup import escape
 from rich.tree import Tree
 
 from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, shown, table
+from cjsm.command.output import Refused, console, document, json_option, reported, shown, table
 from cjsm.community import finding, states
 from cjsm.community.acts import organisations
 from cjsm.community.address import check_slug
@@ -43,6 +44,11 @@ def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
     suite = open_suite(config)
     above, _, slug = path.strip("/").lower().rpartition("/")
     check_slug(slug)
+    if not above and not values["abbreviation"]:
+        raise Refused(
+            "a top organisation needs an abbreviation, which its hosted addresses end in",
+            f"give one with --abbreviation, such as --abbreviation {slug.partition('-')[0]}",
+        )
     parent = suite.stores.community.read_now(lambda view: finding.organisation_of(view, above).id) if above else None
     made = Organisation(
         id=OrganisationId(os.urandom(LENGTH)),
@@ -103,7 +109,9 @@ def _grow(view: View, tree: Tree, parent: OrganisationId | None) -> None:
     for child in view.children(parent):
         users = sum(1 for _ in view.accounts_in(child.id))
         short = f" @{child.abbreviation}" if child.abbreviation else ""
-        _grow(view, tree.add(f"[bold]{child.slug}[/]{short}  {child.name}  ({users} users, {child.state})"), child.id)
+        people = "1 user" if users == 1 else f"{users} users"
+        line = f"[bold]{child.slug}[/]{short}  {escape(child.name)}  ({people}, {child.state})"
+        _grow(view, tree.add(line), child.id)
 
 
 def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cjsm.access.errors import AccessError
@@ -22,7 +23,10 @@ from cjsm.wire.tls import TlsError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-console = Console(highlight=False)
+#: Columns where nobody looks: programs get every value on one line.
+_UNSEEN = 1_000
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNSEEN)
 errors = Console(stderr=True, highlight=False)
 
 
@@ -43,7 +47,7 @@ def table(rows: Sequence[Sequence[str]], *columns: str, title: str | None = None
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*(escape(value) for value in row))
     console.print(made)
 
 
@@ -85,7 +89,7 @@ def fail(problem: str, cure: str, *, as_json: bool) -> NoReturn:
 
 
 def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
+    return escape(text)
 
 
 def reported(function: Callable[P, R]) -> Callable[P, R]:
@@ -101,7 +105,8 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
         except BadPassword as error:
             fail(str(error), "choose another password", as_json=as_json)
         except AccessError as error:
-            fail(str(error), "type the user's current or one-time password again", as_json=as_json)
+            cure = "type the user's own password again: the current one, or the one-time password while it is valid"
+            fail(str(error), cure, as_json=as_json)
         except NotRunning:
             fail("no service runs on this data directory", "start it: twistd cjsm --config FILE", as_json=as_json)
         except AlreadyRunning as error:

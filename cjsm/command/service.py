@@ -14,6 +14,7 @@ from cjsm.instance import NotRunning
 from cjsm.suite import Suite, instance
 from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
+from cjsm.wire.tls import ServerTls
 
 _DAY = 86_400
 _MIB = 1024 * 1024
@@ -114,8 +115,11 @@ def reload(config: Path, as_json: bool) -> None:
     \b
     cjsm reload
     """
-    pid = instance(load(config)).reload()
+    settings = load(config)
+    # What the service would refuse is said here, and not only in its log.
+    ServerTls(Path(settings.tls.certificate), Path(settings.tls.key))
+    pid = instance(settings).reload()
     if as_json:
         document({"process": pid})
     else:
-        console.print(f"process {pid} reads certificates and settings again; its log says whether they are good")
+        console.print(f"process {pid} reads certificates and settings again; its log says when it has")

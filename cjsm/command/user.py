@@ -1,10 +1,12 @@
 """``cjsm user``: the people and functions of the community."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
+from cjsm.access.checker import is_closed
 from cjsm.access.enrolment import NewDevice
 from cjsm.command import secrets
 from cjsm.command.context import config_option, open_suite, wait
@@ -16,6 +18,7 @@ from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Profile
 from cjsm.community.view import View
 from cjsm.suite import Suite
+from cjsm.vault import tags
 
 
 @click.group()
@@ -140,6 +143,12 @@ def show(name: str, config: Path, as_json: bool) -> None:
     told = suite.stores.community.read_now(lambda view: _told(view, finding.account_of(view, name)))
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     used = dict(suite.stores.activity.last_used(account.id))
+    told["closed_networks"] = [
+        network
+        for network, failures in suite.stores.activity.failing(account.id)
+        if is_closed(failures, suite.settings.access, time.time())
+    ]
+    told["name_in_logs"] = tags.pseudonym(suite.secrets.cache.current, account.id)
     told["last_used"] = {protocol: when(used.get(protocol)) for protocol in PROTOCOLS}
     if account.mailbox is not None:
         usage = wait(suite.stores.mail.usage(account.mailbox))

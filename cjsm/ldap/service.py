@@ -107,6 +107,6 @@ def _described(schema: Schema) -> Mapping[str, Sequence[str]]:
 
 def _version() -> str:
     try:
-        return version("cjsm")
+        return version("cjsm-suite")
     except PackageNotFoundError:
         return "unreleased"

@@ -161,7 +161,8 @@ class Session:
 
     def removed(self) -> list[Action]:
         """All marked messages are gone."""
-        return [Reply(grammar.ok(f"{len(self.deleted)} messages removed, goodbye")), self._close("quit")]
+        count = len(self.deleted)
+        return [Reply(grammar.ok(f"{count} message{'s' if count > 1 else ''} removed, goodbye")), self._close("quit")]
 
     def not_removed(self, text: str, code: Code) -> list[Action]:
         """They are not; *text* says exactly what is."""

@@ -160,6 +160,9 @@ class IActivity(IAnchors):
     def failures(account: bytes, network: str) -> Failure:
         """What is known of *account* from *network*."""
 
+    def failing(account: bytes) -> "Sequence[tuple[str, Failure]]":
+        """The networks from which *account* failed, with what is known."""
+
     def failed(account: bytes, network: str, tag: int, moment: int) -> "Deferred[Failure]":
         """Add a failure; an equal tag counts once. Fires when synced."""
 

@@ -21,6 +21,10 @@ NAMES = ("pepper", "acceptance", "queue", "community", "ledger", "cache")
 #: What a process holds that only takes mail in and lets people read: it can neither open envelopes nor sign keys.
 DOORS = ("pepper", "acceptance", "cache")
 _PAIRS = ("acceptance", "queue", "community", "ledger")
+_RESTORE = (
+    "correct store.secrets_directory or its owner, or restore the secrets from where they are kept safe; where the "
+    "service holds them as credentials, set CREDENTIALS_DIRECTORY=/run/credentials/cjsm.service"
+)
 _OCTETS = 32
 _MOST = 255
 
@@ -206,13 +210,13 @@ def _complete(found: dict[str, dict[int, bytes]], directory: Path, private: Coll
     if missing:
         raise MissingSecret(
             f"{directory} lacks {', '.join(missing)}",
-            "restore them from the escrow of the secrets, or run `cjsm init` for a new community",
+            _RESTORE,
         )
     try:
         return ServiceSecrets(found, public)
     except Malformed as error:
         raise MissingSecret(
-            f"{directory} holds a damaged public half: {error}", "remove it and run `cjsm init`, which makes it again"
+            f"{directory} holds a damaged public half: {error}", "restore it from where the secrets are kept safe"
         ) from None
 
 
@@ -275,6 +279,4 @@ def _check_mode(path: Path, forbidden: int) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> MissingSecret:
-    return MissingSecret(
-        f"{path} cannot be read: {error.strerror}", "run `cjsm init`, or correct store.secrets_directory or its owner"
-    )
+    return MissingSecret(f"{path} cannot be read: {error.strerror}", _RESTORE)

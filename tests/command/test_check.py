@@ -1,6 +1,7 @@
 """``cjsm check``."""
 
 import json
+import shutil
 import socket
 import time
 from contextlib import closing
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cjsm.vault.certificates import Authority
-from tests.command.conftest import Run
+from cjsm.vault.secrets import create
+from tests.command.conftest import Run, told
 
 
 def found(cjsm: Run, config: Path) -> dict[str, dict[str, str]]:
@@ -24,7 +26,7 @@ def found(cjsm: Run, config: Path) -> dict[str, dict[str, str]]:
     findings = {each["what"]: each for each in json.loads(result.stdout)}
     problems = [each for each in findings.values() if each["problem"]]
     assert all(each["cure"] for each in problems)
-    assert result.exit_code == (1 if problems else 0)
+    assert result.exit_code == (1 if any(not each["warning"] for each in problems) else 0)
     return findings
 
 
@@ -73,6 +75,25 @@ def test_certificate(cjsm: Run, config: Path, days: int) -> None:
     authority = Authority.load(tls / "authority.pem", tls / "authority.key")
     authority.issue(("localhost",), now - 86_400 * (30 - days), 30, tls / "server.pem", tls / "server.key")
     assert problem(cjsm, config, "certificate")
+
+
+def test_secrets_of_another_community(cjsm: Run, config: Path) -> None:
+    """They look well, and open nothing."""
+    told(cjsm("user", "add", "avon", "--first", "Jane", "--last", "Smith", "--json"))
+    assert not found(cjsm, config)["stores"]["problem"]
+    shutil.rmtree(config.parent / "secrets")
+    create(config.parent / "secrets")
+    assert "secrets are not those" in problem(cjsm, config, "stores")
+
+
+def test_low_ports_are_the_services_to_try(cjsm: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not listen there learns nothing from trying."""
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", denied)
+    assert not found(cjsm, config)["submissions"]["problem"]
 
 
 def test_port(cjsm: Run, config: Path) -> None:

@@ -44,6 +44,19 @@ def test_again(tmp_path: Path) -> None:
             assert path.read_bytes() == octets, path
 
 
+def test_no_new_secrets_for_old_data(tmp_path: Path) -> None:
+    """They would open nothing: what is missing has to come back, and until then nothing is made."""
+    ran(*arguments(tmp_path))
+    (tmp_path / "secrets").rename(tmp_path / "away")
+    document = refused(ran(*arguments(tmp_path), "--json"))
+    assert "restore" in document["cure"]
+    assert not (tmp_path / "secrets").exists()
+    (tmp_path / "away").rename(tmp_path / "secrets")
+    (tmp_path / "secrets" / "pepper.1").unlink()
+    assert "pepper" in refused(ran(*arguments(tmp_path), "--json"))["error"]
+    assert not (tmp_path / "secrets" / "pepper.1").exists()
+
+
 def test_bad_values(tmp_path: Path) -> None:
     """A suffix that is no domain, a place that is a file."""
     assert refused(ran("init", "--suffix", "no domain", "--json", "--config", str(tmp_path / "c.toml")))["error"]

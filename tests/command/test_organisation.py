@@ -35,6 +35,15 @@ def test_refused(cjsm: Run) -> None:
     assert refused(cjsm("organisation", "add", "other", "--name", "O", "--abbreviation", "avon", "--json"))["error"]
     assert refused(cjsm("organisation", "add", "no/such/path", "--name", "X", "--json"))["error"]
     assert refused(cjsm("organisation", "add", "avon/b_d", "--name", "X", "--json"))["cure"]
+    assert "--abbreviation" in refused(cjsm("organisation", "add", "top", "--name", "X", "--json"))["cure"]
     said = cjsm("organisation", "show", "none")
     assert (said.exit_code, said.stdout) == (1, "")
     assert "cure:" in said.stderr
+
+
+def test_names_are_shown_as_they_are(cjsm: Run) -> None:
+    """Brackets in them mean nothing."""
+    name = "Fraud [/b] [red]Unit"
+    told(cjsm("organisation", "add", "avon/fraud", "--name", name, "--json"))
+    assert name in cjsm("organisation", "list").stdout
+    assert name in cjsm("organisation", "show", "avon/fraud").stdout

@@ -1,7 +1,13 @@
 """``cjsm user``."""
 
+import time
+from pathlib import Path
 from typing import Any
 
+from cjsm import configuration
+from cjsm.command.context import wait
+from cjsm.community import finding
+from cjsm.suite import Suite
 from tests.command.conftest import Run, refused, told
 
 PASSWORD = "violet tractor lamp nineteen"
@@ -72,3 +78,18 @@ def test_refused(cjsm: Run) -> None:
     assert refused(cjsm(*base, "--first", "Jane", "--user-id", "jane.smith@firm"))["error"]
     assert refused(cjsm(*base, "--first", "Jane", "--address", "jane@firm.co.uk.cjsm.test"))["cure"]
     assert refused(cjsm("user", "list", "--organisation", "none", "--json"))["error"]
+
+
+def test_who_is_kept_out_is_shown(cjsm: Run, config: Path) -> None:
+    """From which networks too many different passwords failed, and how the log calls the user."""
+    added = told(cjsm("user", "add", "avon", "--first", "Ann", "--last", "Other", "--json"))
+    shown = told(cjsm("user", "show", added["user_id"], "--json"))
+    assert shown["closed_networks"] == []
+    assert len(shown["name_in_logs"]) == 12
+    suite = Suite(configuration.load(config))
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, added["user_id"]))
+    for network, tries in (("192.0.2.0/24", 10), ("198.51.100.0/24", 9)):
+        for tag in range(tries):
+            wait(suite.stores.activity.failed(account.id, network, tag, int(time.time())))
+    wait(suite.stores.close())
+    assert told(cjsm("user", "show", added["user_id"], "--json"))["closed_networks"] == ["192.0.2.0/24"]

@@ -99,7 +99,7 @@ def test_pipelined_session_and_its_line_in_the_log() -> None:
         + octets
         + HELLO_STUFFED
         + b".\r\n+OK top of message follows\r\nSubject: hello\r\n\r\none\r\n.\r\n"
-        + b"+OK message 2 is marked as deleted\r\n+OK 1 messages removed, goodbye\r\n"
+        + b"+OK message 2 is marked as deleted\r\n+OK 1 message removed, goodbye\r\n"
     )
     assert bench.maildrop.deleted == [1]
     assert bench.access.logouts == 1

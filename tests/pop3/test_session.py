@@ -74,7 +74,7 @@ def test_a_whole_session() -> None:
     assert said(one.line(b"LIST")).split(b"\r\n")[1:] == [b"1 120", b"3 7", b".", b""]
     assert said(one.line(b"NOOP")).startswith(b"+OK")
     assert one.line(b"QUIT") == [Remove((1,))]
-    assert one.removed() == [Reply(b"+OK 1 messages removed, goodbye\r\n"), Close("quit")]
+    assert one.removed() == [Reply(b"+OK 1 message removed, goodbye\r\n"), Close("quit")]
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_doors_do_not_read_private_halves(directory: Path) -> None:
 
 def test_missing_secrets(tmp_path: Path, directory: Path) -> None:
     """No directory, an incomplete one, a file in its place: named with a cure."""
-    assert "cjsm init" in _problem(tmp_path / "nowhere").cure
+    assert "secrets_directory" in _problem(tmp_path / "nowhere").cure
     (tmp_path / "file").write_text("")
     (tmp_path / "file").chmod(0o600)
     assert "file" in str(_problem(tmp_path / "file"))

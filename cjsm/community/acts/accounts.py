@@ -37,7 +37,10 @@ def add_relayed(view: View, by: By, account: Account, address: Address) -> Chang
     domain = view.domain(address.domain)
     above = {found.id for found in states.chain(view, account.organisation)}
     if domain is None or domain.organisation not in above:
-        raise BadValue(f"{address.domain} is not a domain of that organisation", "see `cjsm organisation show`")
+        raise BadValue(
+            f"{address.domain} is not a domain of that organisation",
+            "its connection has to be approved for that domain first",
+        )
     UserId.parse(account.user_id)
     if account.kind is not AccountKind.RELAYED or account.mailbox is not None:
         raise BadValue("a relayed account has no mailbox")

@@ -42,6 +42,12 @@ class LmdbActivity:
         stored = self._get(_FAILURES, account + network.encode())
         return msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure()
 
+    def failing(self, account: bytes) -> Sequence[tuple[str, Failure]]:
+        """See :class:`IActivity`."""
+        with self._environment.reading() as transaction:
+            stored = list(prefixed(transaction, self._environment.table(_FAILURES), account))
+        return [(key[len(account) :].decode(), msgspec.msgpack.decode(value, type=Failure)) for key, value in stored]
+
     def failed(self, account: bytes, network: str, tag: int, moment: int) -> "Deferred[Failure]":
         """See :class:`IActivity`."""
         key = account + network.encode()

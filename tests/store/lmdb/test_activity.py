@@ -37,6 +37,8 @@ def test_failures_are_counted_by_secret(activity: LmdbActivity) -> None:
     for moment, tag in enumerate((7, 7, 9), 100):
         counted = result(activity.failed(JANE, "192.0.2.0", tag, moment))
     assert counted == activity.failures(JANE, "192.0.2.0") == Failure(tags=(7, 9), first=100, last=102)
+    assert activity.failing(JANE) == [("192.0.2.0", counted)]
+    assert activity.failing(JOHN) == []
     assert activity.failures(JANE, "198.51.100.0") == activity.failures(JOHN, "192.0.2.0") == Failure()
 
 
