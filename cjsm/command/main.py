@@ -18,7 +18,7 @@ def main() -> None:
 
     \b
     Try it:            cjsm demo
-    A new community:   cjsm init --suffix example.org, then twistd cjsm
+    A new community:   cjsm init --suffix example.org, then start the service
     See how it is:     cjsm status; cjsm check
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
