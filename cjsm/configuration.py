@@ -210,7 +210,7 @@ def parse(text: str, name: str = "cjsm.toml") -> Settings:
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{name}: {error}", "see what is written above it in the settings file that `cjsm init` makes") from None
+        raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml, or a file that `cjsm init` makes") from None
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str, name: str) -> None:
