@@ -36,6 +36,10 @@ from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.tls import ServerTls, TlsError, over_tls
 
+#: What the doors that are inside TLS from the first octet speak; a client that offers other protocols and not this one
+#: is no mail program, such as a web browser that was tricked into coming here (RFC 7301).
+_SPEAKS = {"submissions": "smtp", "pop3s": "pop3", "ldaps": "ldap"}
+_PROTOCOLS = tuple(_SPEAKS.values())
 _STATUS_EVERY = 5.0
 _FLUSH_EVERY = 1.0
 _READERS_EVERY = 60.0
@@ -93,7 +97,7 @@ class CjsmService(Service):
         self._started = int(time.time())
         self._suite: RunningSuite
         self._limits: ConnectionLimits
-        self._tls: ServerTls
+        self._tls: dict[str, ServerTls] = {}
         self._factories: list[DoorFactory] = []
         self._ports: list[tuple[str, IListeningPort]] = []
         self._tasks = RegularTasks(self._reactor)
@@ -127,7 +131,8 @@ class CjsmService(Service):
             self._instance.take()
         self._limits = _connection_limits(settings)
         tls = settings.tls
-        self._tls = ServerTls(Path(tls.certificate), Path(tls.key))
+        for protocol in _PROTOCOLS:
+            self._tls[protocol] = ServerTls(Path(tls.certificate), Path(tls.key), protocol=protocol.encode())
         self._warn_of_dates()
         self._suite = RunningSuite(settings, self._reactor)
         self._suite.start()
@@ -173,7 +178,7 @@ class CjsmService(Service):
             mail: dict[str, Any] = {"acceptance": suite.acceptance, "max_octets": settings.mail.message_octets}
             submissions = SmtpFactory(settings.smtp, **mail, **common)
             self._door("submissions", settings.smtp.submissions, submissions, implicit=True)
-            submission = SmtpFactory(settings.smtp, **mail, **common, starttls=self._tls)
+            submission = SmtpFactory(settings.smtp, **mail, **common, starttls=self._tls["smtp"])
             self._door("submission", settings.smtp.submission, submission, implicit=False)
         if "pop3" in self._parts:
             self._door("pop3s", settings.pop3.pop3s, Pop3Factory(settings.pop3, **common), implicit=True)
@@ -190,7 +195,7 @@ class CjsmService(Service):
         self._factories.append(factory)
         listening: IProtocolFactory = factory
         if implicit:
-            listening = over_tls(factory, self._tls, self._reactor, record_per_write=record_per_write)
+            listening = over_tls(factory, self._tls[_SPEAKS[name]], self._reactor, record_per_write=record_per_write)
         try:
             endpoint = serverFromString(self._reactor, where)
         except (ValueError, TypeError, KeyError) as error:
@@ -206,7 +211,8 @@ class CjsmService(Service):
         try:
             settings = configuration.load(self._path)
             fresh = _connection_limits(settings)
-            self._tls.reload()
+            for tls in self._tls.values():
+                tls.reload()
         except (ConfigurationError, TlsError) as error:
             self._log.critical("not reloaded: {problem}; {cure}", problem=str(error), cure=error.cure)
             return

@@ -213,6 +213,22 @@ def test_http_in_the_clear(community: Community, door: str) -> None:
     assert b"354" not in told
 
 
+@pytest.mark.parametrize(("door", "own"), [("submissions", "smtp"), ("pop3s", "pop3"), ("ldaps", "ldap")])
+def test_browsers_inside_tls(community: Community, door: str, own: str) -> None:
+    """One that is led here offers the protocols of the web, and gets no connection; mail programs do, with any name."""
+    for offered, taken in ((["h2", "http/1.1"], False), ([own], True), (["h2", own], True), ([], True)):
+        context = community.tls()
+        if offered:
+            context.set_alpn_protocols(offered)
+        with socket.create_connection(("localhost", community.port(door)), timeout=10) as plain:
+            try:
+                with context.wrap_socket(plain, server_hostname="localhost") as connection:
+                    assert taken
+                    assert connection.selected_alpn_protocol() == (own if offered else None)
+            except ssl.SSLError:
+                assert not taken
+
+
 def test_twenty_thousand_recipients(community: Community) -> None:
     """Refused one by one; the sender is sent away or answered, and others go on."""
     sender = community.person("jane.smith@avon")
