@@ -112,6 +112,7 @@ class Suite:
             settings.access,
             community=self.stores.community,
             keys=self.stores.keys,
+            activity=self.stores.activity,
             secrets=self.secrets,
             entropy=os.urandom,
             clock=time.time,

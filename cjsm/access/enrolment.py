@@ -32,7 +32,7 @@ from cjsm.community.identifiers import (
 from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
-from cjsm.store.interfaces import ICommunityStore, IKeyStore, VersionTaken
+from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, VersionTaken
 from cjsm.vault import device, passwords
 from cjsm.vault.device import SecretKind
 from cjsm.vault.errors import WrongSecret
@@ -84,6 +84,7 @@ class Enrolment:
         *,
         community: ICommunityStore,
         keys: IKeyStore,
+        activity: IActivity,
         secrets: ServiceSecrets,
         entropy: Entropy,
         clock: Callable[[], float],
@@ -91,6 +92,7 @@ class Enrolment:
         self._settings = settings
         self._community = community
         self._keys = keys
+        self._activity = activity
         self._secrets = secrets
         self._entropy = entropy
         self._clock = clock
@@ -194,6 +196,8 @@ class Enrolment:
         :raises BadPassword: when *chosen* is not acceptable.
         """
         await self._anew(lambda: self._set_password(by, account, current, chosen))
+        # Failures with the password of before keep nobody out any more.
+        await self._activity.forget_all(account)
 
     async def _set_password(self, by: By, account: AccountId, current: bytes, chosen: bytes) -> None:
         found, keys = self._read(account)

@@ -142,7 +142,9 @@ class House:
         )
         self.pool = InlinePool()
         stores: dict[str, Any] = {"community": self.community, "keys": self.keys, "secrets": self.secrets}
-        self.enrolment = Enrolment(self.settings, **stores, entropy=os.urandom, clock=self.clock)
+        self.enrolment = Enrolment(
+            self.settings, **stores, activity=self.activity, entropy=os.urandom, clock=self.clock
+        )
         self.checker = Checker(self.settings, **stores, activity=self.activity, kdf=self.pool, clock=self.clock)  # type: ignore[arg-type]
         self.realm = Realm(**stores, mail=self.mail)
         self.current = CurrentKeys(self.community, self.keys, self.secrets)

@@ -272,6 +272,16 @@ def test_closed_source_opens_again(house: House) -> None:
     house.sign_in()
 
 
+def test_a_new_password_opens_every_network(house: House) -> None:
+    """Who forgot a password, tried too often and chose a new one gets in at once."""
+    account = house.join()
+    for number in range(house.settings.failures_to_close):
+        refusal(house, secret=f"guess {number}".encode())
+    house.choose(account.id, PASSWORD, OTHER_PASSWORD)
+    house.sign_in(secret=OTHER_PASSWORD)
+    assert house.activity.failing(account.id) == []
+
+
 def test_stale_client_counts_once(house: House) -> None:
     """A forgotten client with one old password never closes its owner's network; success forgets failures."""
     account = house.join()
