@@ -1,6 +1,8 @@
 """How a command takes secrets: by prompt or from standard input, never as an argument."""
 
 import sys
+import warnings
+from getpass import GetPassWarning
 
 import click
 
@@ -16,7 +18,7 @@ password_stdin = click.option(
 def ask(*prompts: str, from_stdin: bool) -> list[bytes]:
     """Return one secret for each prompt.
 
-    :raises Refused: when standard input ends early.
+    :raises Refused: when standard input ends early, or there is no terminal to ask at.
     """
     return [_line(prompt) if from_stdin else _prompt(prompt) for prompt in prompts]
 
@@ -31,5 +33,11 @@ def _line(prompt: str) -> bytes:
 
 def _prompt(prompt: str) -> bytes:
     confirm = prompt.lower().startswith("new")
-    typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    with warnings.catch_warnings():
+        # Where it cannot be hidden, it is not typed.
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+        except GetPassWarning as warning:
+            raise Refused("there is no terminal to type a password at", "send it with --password-stdin") from warning
     return typed.encode("utf-8")
