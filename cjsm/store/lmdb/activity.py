@@ -20,6 +20,9 @@ _NETWORKS = "networks"
 _USES = "uses"
 _HEADS = "heads"
 
+#: Different secrets that are counted for one account and network; any setting closes long before.
+_MOST_TAGS = 1_000
+
 
 @implementer(IActivity)
 class LmdbActivity:
@@ -56,7 +59,8 @@ class LmdbActivity:
         def act(transaction: lmdb.Transaction) -> Failure:
             stored = transaction.get(key, db=table)
             known = msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure(first=moment)
-            tags = known.tags if tag in known.tags else (*known.tags, tag)
+            counts = tag not in known.tags and len(known.tags) < _MOST_TAGS
+            tags = (*known.tags, tag) if counts else known.tags
             counted = Failure(tags=tags, first=known.first, last=moment)
             transaction.put(key, msgspec.msgpack.encode(counted), db=table)
             return counted
@@ -117,18 +121,14 @@ class LmdbActivity:
 
     def anchor(self, mailbox: MailboxId, head: Head) -> None:
         """See :class:`IActivity`."""
-        known = self._heads.get(mailbox, head)
-        ahead = max(known, head, key=lambda each: each.appended)
         # Answers of two threads may come in another order than they were committed.
-        self._heads[mailbox] = msgspec.structs.replace(ahead, deleted=max(known.deleted, head.deleted))
+        self._heads[mailbox] = _newest(self._heads.get(mailbox, head), head)
 
     def anchored(self, mailbox: MailboxId) -> Head:
         """See :class:`IActivity`."""
-        waiting = self._heads.get(mailbox)
-        if waiting is not None:
-            return waiting
         stored = self._get(_HEADS, mailbox)
-        return msgspec.msgpack.decode(stored, type=Head) if stored is not None else Head()
+        known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else Head()
+        return _newest(known, self._heads.get(mailbox, known))
 
     def flush(self) -> "Deferred[None]":
         """Write what was merged since the last time."""
@@ -143,7 +143,11 @@ class LmdbActivity:
                 for key, moment in moments.items():
                     transaction.put(key, number(moment), db=self._environment.table(name))
             for mailbox, head in heads.items():
-                transaction.put(mailbox, msgspec.msgpack.encode(head), db=self._environment.table(_HEADS))
+                # Another process may know more: one delivers, another lets people delete.
+                stored = transaction.get(mailbox, db=self._environment.table(_HEADS))
+                known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else head
+                newest = msgspec.msgpack.encode(_newest(known, head))
+                transaction.put(mailbox, newest, db=self._environment.table(_HEADS))
 
         def written(_: object) -> None:
             for mailbox, head in heads.items():
@@ -169,3 +173,8 @@ class LmdbActivity:
         with self._environment.reading() as transaction:
             value = transaction.get(key, db=self._environment.table(table))
         return bytes(value) if value is not None else None
+
+
+def _newest(one: Head, other: Head) -> Head:
+    ahead = max(one, other, key=lambda each: each.appended)
+    return msgspec.structs.replace(ahead, deleted=max(one.deleted, other.deleted))

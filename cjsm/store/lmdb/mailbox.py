@@ -60,10 +60,15 @@ class Mailbox:
             self._bodies.mkdir(mode=0o700, parents=True, exist_ok=True)
         tables = (_ROWS, _MESSAGES, _BODIES, _DELIVERED)
         self._environment = Environment(home / FILE, tables=tables, schema=_SCHEMA, map_size=map_size)
-        if fresh:
-            for directory in (home, home.parent, home.parent.parent):
-                sync_directory(directory)
-        self._sweep_orphans()
+        try:
+            if fresh:
+                for directory in (home, home.parent, home.parent.parent):
+                    sync_directory(directory)
+            self._sweep_orphans()
+        except BaseException:
+            # An environment may be open once per process: what stayed open would keep the next try from it.
+            self._environment.close()
+            raise
 
     def body(self, delivery_id: DeliveryId) -> Path:
         """Return where a large body lies."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
@@ -22,6 +23,7 @@ from cjsm.store.interfaces import (
     MailboxList,
     Missing,
     StoredMessage,
+    StoreError,
     Unavailable,
     Usage,
 )
@@ -64,6 +66,8 @@ class LmdbMailStore:
     :param anchors: where heads are remembered away from the mailbox.
     :param open_mailboxes: mailboxes kept open at most while nobody uses them.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -154,8 +158,13 @@ class LmdbMailStore:
         def look() -> int:
             looked = 0
             for path in self._directory.glob(f"??/*/{FILE}"):
-                with self._opened(MailboxId(bytes.fromhex(path.parent.name))) as opened:
-                    opened.prune(low_water)
+                try:
+                    with self._opened(MailboxId(bytes.fromhex(path.parent.name))) as opened:
+                        opened.prune(low_water)
+                except (StoreError, ValueError) as error:
+                    # One that cannot be opened keeps nobody else's from being looked at.
+                    self._log.error("{path} was not pruned: {error}", path=str(path), error=error)
+                    continue
                 looked += 1
             return looked
 

@@ -137,3 +137,26 @@ def test_nothing_to_flush(activity: LmdbActivity) -> None:
     """An idle second costs no commit."""
     result(activity.flush())
     activity.check_readers()
+
+
+def test_anchors_of_two_processes(tmp_path: Path) -> None:
+    """One that knows less does not undo what another wrote, and sees it."""
+    mailbox = MAILBOX
+    delivering = opened(tmp_path)
+    delivering.anchor(mailbox, Head(appended=11, deleted=1, chain=b"d" * 32))
+    result(delivering.flush())
+    result(delivering.close())
+    reading = opened(tmp_path)
+    reading.anchor(mailbox, Head(appended=10, deleted=2, chain=b"c" * 32))
+    newest = Head(appended=11, deleted=2, chain=b"d" * 32)
+    assert reading.anchored(mailbox) == newest
+    result(reading.flush())
+    assert reading.anchored(mailbox) == newest
+    result(reading.close())
+
+
+def test_failures_are_bounded(activity: LmdbActivity) -> None:
+    """Somebody who goes on guessing where it is closed does not fill the disk."""
+    for tag in range(1_100):
+        counted = result(activity.failed(JANE, "net", tag, tag))
+    assert (len(counted.tags), counted.last) == (1_000, 1_099)

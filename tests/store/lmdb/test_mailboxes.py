@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import AccountId, MailboxId
@@ -188,6 +189,42 @@ def test_orphans_are_swept(tmp_path: Path) -> None:
     store = open_mailboxes(tmp_path)
     assert ids(store) == [delivery(1).delivery_id]
     assert [path.name for path in bodies.iterdir()] == [delivery(1).delivery_id.hex()]
+    store.close()
+
+
+def test_a_damaged_mailbox_keeps_nobody_elses_from_being_pruned(tmp_path: Path) -> None:
+    """Nor does a directory that is none."""
+    store = open_mailboxes(tmp_path)
+    for which, mailbox in ((1, MAILBOX), (2, OTHER)):
+        result(store.deliver(mailbox, [delivery(which)], 0))
+        result(store.delete(mailbox, [delivery(which).delivery_id]))
+    store.close()
+    (store._home(MAILBOX) / "mailbox.mdb").write_bytes(b"nonsense" * 1_000)
+    (store._home(MAILBOX).parent / "stray").mkdir()
+    (store._home(MAILBOX).parent / "stray" / "mailbox.mdb").touch()
+    store = open_mailboxes(tmp_path)
+    with capturedLogs() as logged:
+        assert result(store.prune(10)) == 1
+    assert len(logged) == 2
+    with store._opened(OTHER) as opened, opened._environment.reading() as transaction:
+        assert transaction.stat(opened._table("delivered"))["entries"] == 0
+    store.close()
+
+
+def test_a_mailbox_that_could_not_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that failed once does not close it until a restart."""
+    store = open_mailboxes(tmp_path)
+
+    def failing(self: Mailbox) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Mailbox, "_sweep_orphans", failing)
+        first = store.deliver(MAILBOX, [delivery(1)], 0)
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    with pytest.raises(OSError, match="Input"):
+        result(first)
+    assert ids(store) == [delivery(1).delivery_id]
     store.close()
 
 
