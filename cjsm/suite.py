@@ -89,11 +89,13 @@ class Stores:
             store.check_readers()
 
     async def close(self) -> None:
-        """Close everything once it is written."""
+        """Close everything once it is written, and stop the disk's threads."""
         await self.spool.close()
         await self.activity.close()
         await self.keys.close()
         await self.community.close()
+        # What people still read or delete ends first: nothing may use a mailbox while it is closed.
+        self.disk.stop()
         self.mail.close()
 
 
@@ -178,9 +180,10 @@ class RunningSuite(Suite):
             settings.mail, spool=stores.spool, mail=stores.mail, reactor=reactor, clock=time.time
         )
         self.directory = Directory(stores.community, schema.load(), reactor)
+        self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
-            kinds.Activity(stores.activity, time.time, access.failures_forgotten),
+            self._forgetting,
             kinds.UnnamedKeys(stores.community, stores.keys),
             kinds.Delivered(stores.mail, stores.spool),
         )
@@ -190,6 +193,8 @@ class RunningSuite(Suite):
         """Take new settings, as far as they need no restart."""
         self._checker.renew(settings.access, SharedNetworks(settings.connections.listed_networks))
         self.acceptance.settings = settings
+        self.delivery.settings = settings.mail
+        self._forgetting.forgotten = settings.access.failures_forgotten
 
     def start(self) -> None:
         """Start the threads."""
@@ -208,4 +213,3 @@ class RunningSuite(Suite):
     async def _stop(self) -> None:
         self.kdf.stop()
         await self.stores.close()
-        self.disk.stop()

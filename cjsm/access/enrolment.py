@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from twisted.logger import Logger
 
 from cjsm.access import keyring
 from cjsm.access.checker import OPENS_MAIL, open_password_slots, open_system_slots
@@ -32,7 +33,7 @@ from cjsm.community.identifiers import (
 from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
-from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, VersionTaken
+from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError, VersionTaken
 from cjsm.vault import device, passwords
 from cjsm.vault.device import SecretKind
 from cjsm.vault.errors import WrongSecret
@@ -77,6 +78,8 @@ class Enrolment:
 
     :param clock: seconds since the epoch.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -196,8 +199,11 @@ class Enrolment:
         :raises BadPassword: when *chosen* is not acceptable.
         """
         await self._anew(lambda: self._set_password(by, account, current, chosen))
-        # Failures with the password of before keep nobody out any more.
-        await self._activity.forget_all(account)
+        # Failures with the password of before keep nobody out any more; where this cannot be written, time does it.
+        try:
+            await self._activity.forget_all(account)
+        except StoreError as error:
+            self._log.error("failures before a new password were not forgotten: {error}", error=error)
 
     async def _set_password(self, by: By, account: AccountId, current: bytes, chosen: bytes) -> None:
         found, keys = self._read(account)

@@ -33,6 +33,8 @@ from cjsm.vault.secrets import ServiceSecrets
 class Session:
     """Whether what let somebody in still holds; asked at each command and every few seconds."""
 
+    _log = Logger()
+
     def __init__(self, community: ICommunityStore, signed_in: SignedIn) -> None:
         self._community = community
         self._account = signed_in.account
@@ -42,7 +44,17 @@ class Session:
         self._expires = any(known.expires is not None for known in used)
 
     def still_valid(self) -> bool:
-        """Look at the community only when it changed since the last time, or time alone may end the session."""
+        """Look at the community only when it changed since the last time, or time alone may end the session.
+
+        A store that does not answer now says nothing about the account: it is asked again, soon.
+        """
+        try:
+            return self._look()
+        except StoreError as error:
+            self._log.error("a session could not be looked at again: {error}", error=error)
+            return True
+
+    def _look(self) -> bool:
         number = self._community.number()
         if number == self._seen and not self._expires:
             return True

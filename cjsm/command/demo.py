@@ -28,6 +28,7 @@ _SUFFIX = "cjsm.test"
 #: The doors of the demonstration, by their place above the port base; None: not part of it.
 _DOORS = {"submissions": 465, "submission": 587, "relay": None, "pop3s": 995, "ldaps": 636, "ldap": None}
 _SECTION = {"submissions": "smtp", "submission": "smtp", "pop3s": "pop3", "ldaps": "ldap"}
+_COMPLAINTS = "service.err"
 _STARTING = 60.0
 _STOPPING = 20.0
 #: Columns of a terminal that takes the whole table of people.
@@ -72,13 +73,24 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
             raise Refused(f"it is running already (process {pid})", f"stop it with: kill {pid}")
         return
     settings = _prepare(home, config, port_base)
-    service = _start(home, config, instance(settings))
-    _show(home)
-    if detach:
-        console.print(f"Running as process {service.pid}. Stop it with: kill {service.pid}")
+    # Whatever ends the demonstration ends the service: Ctrl-C (also where it was ignored when this began, as for
+    # commands in the background of a script), kill, and a terminal that is closed.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    service = _begin(home, config)
+    try:
+        _await(service, home, instance(settings))
+        _show(home)
+        if detach:
+            console.print(f"Running as process {service.pid}. Stop it with: kill {service.pid}")
+            return
+        console.print("Running. Stop it with Ctrl-C.")
+        code = service.wait()
+    except KeyboardInterrupt:
+        _end(service)
+        console.print("stopped; start it again with the same command")
         return
-    console.print("Running. Stop it with Ctrl-C.")
-    _stay(service)
+    raise Refused(f"the service ended by itself (exit code {code})", "see service.log in the demo's directory")
 
 
 def _prepare(home: Path, config: Path, port_base: int) -> Settings:
@@ -141,13 +153,12 @@ def _write(path: Path, value: dict[str, Any]) -> None:
     fresh.replace(path)
 
 
-def _start(home: Path, config: Path, mark: Instance) -> "subprocess.Popen[bytes]":
+def _begin(home: Path, config: Path) -> "subprocess.Popen[bytes]":
     log = home / "service.log"
     log.touch(mode=0o600)
     arguments = ["--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", "cjsm", "--config", str(config)]
-    complaints = home / "service.err"
-    with log.open("ab") as stdout, complaints.open("wb") as stderr:
-        service = subprocess.Popen(
+    with log.open("ab") as stdout, (home / _COMPLAINTS).open("wb") as stderr:
+        return subprocess.Popen(
             [str(Path(sys.executable).parent / "twistd"), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -155,6 +166,13 @@ def _start(home: Path, config: Path, mark: Instance) -> "subprocess.Popen[bytes]
             cwd=home,
             start_new_session=True,
         )
+
+
+def _await(service: "subprocess.Popen[bytes]", home: Path, mark: Instance) -> None:
+    """Return when the service has written its first status.
+
+    :raises Refused: when it does not come to that.
+    """
     with console.status("starting the service"):
         ends = time.monotonic() + _STARTING
         while time.monotonic() < ends and service.poll() is None:
@@ -163,30 +181,20 @@ def _start(home: Path, config: Path, mark: Instance) -> "subprocess.Popen[bytes]
             except NotRunning:
                 time.sleep(0.1)
             else:
-                return service
+                return
     if service.poll() is None:
         service.terminate()
-    said = complaints.read_text(encoding="utf-8", errors="replace").strip()
+    said = (home / _COMPLAINTS).read_text(encoding="utf-8", errors="replace").strip()
     problem, _, cure = said.partition("\ncure: ")
-    raise Refused(problem.removeprefix("cjsm: ") or "the service did not start", cure or f"see {log}")
+    raise Refused(problem.removeprefix("cjsm: ") or "the service did not start", cure or f"see {home / 'service.log'}")
 
 
-def _stay(service: "subprocess.Popen[bytes]") -> None:
-    # Whatever ends the demonstration ends the service: Ctrl-C (also where it was ignored when this began, as for
-    # commands in the background of a script), kill, and a terminal that is closed.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
+def _end(service: "subprocess.Popen[bytes]") -> None:
+    service.terminate()
     try:
-        code = service.wait()
-    except KeyboardInterrupt:
-        service.terminate()
-        try:
-            service.wait(_STOPPING)
-        except subprocess.TimeoutExpired:
-            service.kill()
-        console.print("stopped; start it again with the same command")
-        return
-    raise Refused(f"the service ended by itself (exit code {code})", "see service.log in the demo's directory")
+        service.wait(_STOPPING)
+    except subprocess.TimeoutExpired:
+        service.kill()
 
 
 def _show(home: Path) -> None:

@@ -46,11 +46,11 @@ class Activity:
     def __init__(self, activity: IActivity, clock: Callable[[], float], forgotten: int) -> None:
         self._activity = activity
         self._clock = clock
-        self._forgotten = forgotten
+        self.forgotten = forgotten
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
-        before = int(self._clock()) - self._forgotten
+        before = int(self._clock()) - self.forgotten
         return self._activity.prune(before).addCallback(lambda gone: f"{gone} failures forgotten")
 
 

@@ -67,7 +67,7 @@ class DeliveryWorker:
         reactor: IReactorTime,
         clock: Callable[[], float],
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._spool = spool
         self._mail = mail
         self._reactor = reactor
@@ -121,9 +121,9 @@ class DeliveryWorker:
 
     def _go_on(self) -> None:
         """Begin whatever can begin now; called whenever something ended."""
-        while self._running and self._turns and len(self._writing) < self._settings.delivery_workers:
+        while self._running and self._turns and len(self._writing) < self.settings.delivery_workers:
             self._write_next()
-        room = self._entries < self._settings.delivery_batch and self._held < _HELD
+        room = self._entries < self.settings.delivery_batch and self._held < _HELD
         if self._running and self._arrived and room and not self._claiming:
             self._claiming, self._arrived = True, False
             self._begin(self._claim(), self._claim_ended)
@@ -241,11 +241,11 @@ class DeliveryWorker:
                 await self._wait()
 
     def _next_try(self, claimed: Claimed) -> int:
-        wait = self._settings.retry_first * 2 ** min(claimed.attempts, 16)
-        return int(self._clock() + min(wait, self._settings.retry_most))
+        wait = self.settings.retry_first * 2 ** min(claimed.attempts, 16)
+        return int(self._clock() + min(wait, self.settings.retry_most))
 
     async def _wait(self) -> None:
-        self._pause = deferLater(self._reactor, self._settings.retry_first)
+        self._pause = deferLater(self._reactor, self.settings.retry_first)
         try:
             await self._pause
         except CancelledError:

@@ -140,6 +140,9 @@ class Door(Protocol):
         self._draining = True
         try:
             self._take_turn()
+        except Exception:  # noqa: BLE001 - logged; nobody knows what this client may still expect.
+            self._log.failure("unexpected failure of a connection")
+            self.abort("unexpected failure")
         finally:
             self._draining = False
         self.regulate()

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.defer import fail
 
 from cjsm.access.enrolment import NewDevice
 from cjsm.access.errors import AccessRefused
 from cjsm.community.address import Address
 from cjsm.community.errors import CommunityError
 from cjsm.community.records import AccountKind, Credential, Life
+from cjsm.store.interfaces import Unavailable
 from cjsm.vault.errors import BadPassword
 
 from .support import ORGANISATION, OTHER_PASSWORD, PASSWORD, PROFILE, House, now, read
@@ -240,3 +242,11 @@ def test_devices_revoked_at_once(house: House, monkeypatch: pytest.MonkeyPatch) 
     revoke(first)
     assert house.account(account.id).device_passwords == ()
     assert house.account_keys(account.id).devices == ()
+
+
+def test_failures_that_cannot_be_forgotten(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password is changed all the same, and it is not said otherwise."""
+    account = house.join()
+    monkeypatch.setattr(house.activity, "forget_all", lambda _: fail(Unavailable("no disk")))
+    house.choose(account.id, PASSWORD, OTHER_PASSWORD)
+    assert house.sign_in(secret=OTHER_PASSWORD).mail_keys

@@ -148,3 +148,18 @@ def test_states_end_sessions(house: House) -> None:
         "terms",
     )
     assert not avatar.still_valid()
+
+
+def test_a_store_that_does_not_answer_ends_no_session(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing about the account; as soon as it answers, what changed counts."""
+    account = house.join()
+    avatar, _ = house.avatar(house.sign_in(), ISubmitter)
+
+    def away(*_: object) -> None:
+        raise Unavailable("no disk")
+
+    house.commit(lambda view, by: accounts.set_life(view, by, account.id, Life.SUSPENDED), "terms")
+    with monkeypatch.context() as patched:
+        patched.setattr(house.community, "number", away)
+        assert avatar.still_valid()
+    assert not avatar.still_valid()

@@ -99,6 +99,29 @@ def test_runs_until_it_is_ended_and_starts_again(tmp_path: Path) -> None:
     assert documents[0] == documents[1] == documents[2]
 
 
+def test_ended_while_it_starts(tmp_path: Path) -> None:
+    """Nothing is left running."""
+    home = tmp_path / "demo"
+    command = [_CJSM, "demo", "--directory", home, "--port-base", str(free_port_base())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        ends = time.monotonic() + 60
+        while not (home / "service.err").exists() and time.monotonic() < ends:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGTERM)
+        try:
+            assert "stopped" in running.communicate(timeout=30)[0]
+        finally:
+            running.kill()
+    assert not [pid for pid in Path("/proc").glob("[0-9]*") if str(home) in _command_line(pid)]
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def test_port_in_use(tmp_path: Path, community: Community) -> None:
     """Said with the cure, after everything was made."""
     done = subprocess.run(

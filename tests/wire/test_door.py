@@ -5,6 +5,7 @@ from typing import ClassVar
 import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
 
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.door import FAREWELL, Door, DoorTimes
@@ -121,6 +122,26 @@ def test_place_is_given_back_once() -> None:
     assert second.told == ["stopped"]
     first.connectionLost()
     assert not connected(clock, limits=limits).ended
+
+
+def test_a_step_that_fails() -> None:
+    """Is logged, and ends this connection at once rather than leaving it waiting, in a later turn too."""
+    clock = Clock()
+    door = connected(clock)
+    genuine = door.step
+
+    def failing() -> bool:
+        if door.told.count("step") == 5:
+            raise ZeroDivisionError
+        return genuine()
+
+    door.step = failing  # type: ignore[method-assign]  # a bug
+    with capturedLogs() as logged:
+        door.dataReceived(b"x" * 11)
+        clock.advance(0)
+    assert len(logged) == 1
+    assert door.ended
+    assert door.transport.disconnected
 
 
 def test_goodbye() -> None:

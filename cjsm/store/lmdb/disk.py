@@ -24,8 +24,9 @@ class Disk:
         self._pool.start()
 
     def stop(self) -> None:
-        """Wait for the work under way and end the threads."""
-        self._pool.stop()
+        """Wait for the work under way and end the threads. Idempotent."""
+        if not self._pool.joined:
+            self._pool.stop()
 
     def run(self, work: Callable[[], T]) -> "Deferred[T]":
         """Fire with what *work* returns or raises."""

@@ -91,6 +91,7 @@ class LmdbMailStore:
         self._anchors = anchors
         self._cache: OrderedDict[MailboxId, _Open] = OrderedDict()
         self._lock = threading.Lock()
+        self._closed = False
 
     # Opening
 
@@ -102,6 +103,8 @@ class LmdbMailStore:
     def _opened(self, mailbox: MailboxId) -> Iterator[Mailbox]:
         """The mailbox, kept open while it is used; may be asked from any thread."""
         with self._lock:
+            if self._closed:
+                raise Unavailable("the service is stopping")
             entry = self._cache.setdefault(mailbox, _Open())
             entry.users += 1
             self._cache.move_to_end(mailbox)
@@ -161,7 +164,7 @@ class LmdbMailStore:
                 try:
                     with self._opened(MailboxId(bytes.fromhex(path.parent.name))) as opened:
                         opened.prune(low_water)
-                except (StoreError, ValueError) as error:
+                except (StoreError, OSError, ValueError) as error:
                     # One that cannot be opened keeps nobody else's from being looked at.
                     self._log.error("{path} was not pruned: {error}", path=str(path), error=error)
                     continue
@@ -246,11 +249,12 @@ class LmdbMailStore:
                     entry.mailbox.check_readers()
 
     def close(self) -> None:
-        """Close every mailbox; nothing may be under way."""
+        """Close every mailbox; nothing may be under way, and nothing is opened afterwards."""
         with self._lock:
             for entry in self._cache.values():
                 entry.close()
             self._cache.clear()
+            self._closed = True
         self._leases.close()
 
 

@@ -354,6 +354,17 @@ def test_lease(store: LmdbMailStore) -> None:
     assert result(store.lease(MAILBOX, AccountId(b"a" * 16))).fence > first.fence
 
 
+def test_nothing_is_opened_after_the_end(tmp_path: Path) -> None:
+    """A session that outlives the store is refused, and does not open it again."""
+    store = open_mailboxes(tmp_path)
+    result(store.deliver(MAILBOX, [delivery(1)], 0))
+    store.close()
+    for act in (lambda: store.list(MAILBOX), lambda: store.deliver(MAILBOX, [delivery(2)], 0)):
+        with pytest.raises(Unavailable):
+            result(act())
+    assert not store._cache
+
+
 def test_newer_store(tmp_path: Path) -> None:
     """A mailbox of a newer version is refused with what to do about it."""
     store = open_mailboxes(tmp_path)
