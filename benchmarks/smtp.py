@@ -9,11 +9,11 @@ from benchmarks.peers import postfix_dovecot
 from benchmarks.processes import processor_seconds
 from benchmarks.report import Comparison, Measured
 
-#: Name, work, and the ratio that is asked for.
+#: Name, work, and the ratio that is asked for. Each session sends so much that signing in is not what is measured.
 WORK = (
-    ("5 KB, 1 session", Work(1, 200, 5_000), 1.0),
-    ("5 KB, 20 sessions", Work(20, 50, 5_000), 3.0),
-    ("5 KB, 50 sessions", Work(50, 20, 5_000), 3.0),
+    ("5 KB, 1 session", Work(1, 400, 5_000), 1.0),
+    ("5 KB, 20 sessions", Work(20, 200, 5_000), 3.0),
+    ("5 KB, 50 sessions", Work(50, 80, 5_000), 3.0),
 )
 MORE_WORK = (
     ("75 KB, 20 sessions", Work(20, 20, 75_000), 2.0),
