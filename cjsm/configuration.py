@@ -132,6 +132,31 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pipelined_octets: Octets = 64 * KIB
 
 
+class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mail to and from organisations' own mail systems."""
+
+    host_name: str = "localhost"
+    relay: str = ""
+    certificate: str = ""
+    key: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    text_line: Octets = 2_000
+    session: Seconds = 3_600
+    concurrency_first: Count = 5
+    concurrency: Count = 20
+    messages_per_connection: Count = 100
+    idle_connection: Seconds = 5
+    connect_timeout: Seconds = 30
+    reply_timeout: Seconds = 300
+    retry_first: Seconds = 300
+    retry_most: Seconds = 3_600
+    delay_notice: Seconds = 14_400
+    give_up: Seconds = 172_800
+    active: Count = 2_000
+    report_whole: Octets = 64 * KIB
+
+
 class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The POP3 door."""
 
@@ -178,6 +203,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    relay: RelaySettings = field(default_factory=RelaySettings)
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
     ldap: LdapSettings = field(default_factory=LdapSettings)
 

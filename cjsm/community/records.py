@@ -194,13 +194,18 @@ class DomainState(StrEnum):
 
 
 class Domain(Struct, frozen=True, kw_only=True):
-    """A connection's domain in canonical form, with the suffix; two labels or more before it."""
+    """A connection's domain in canonical form, with the suffix; two labels or more before it.
+
+    ``exceptions`` are (canonical address, address at the organisation) pairs that the suffix rule does not give
+    (community §3).
+    """
 
     name: str
     connection: ConnectionId
     organisation: OrganisationId
     state: DomainState = DomainState.APPROVED
     listed_members_only: bool = False
+    exceptions: tuple[tuple[str, str], ...] = ()
 
 
 class ConnectionKind(StrEnum):
@@ -226,8 +231,58 @@ class NextHop(Struct, frozen=True, kw_only=True):
     port: int
 
 
+class TlsTrust(StrEnum):
+    """Whose certificates a next hop may show, where it is not pinned."""
+
+    COMMUNITY = "community"
+    PUBLIC = "public"
+
+
+class TlsVersion(StrEnum):
+    """The oldest version of TLS that is spoken with a next hop."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
+class IssuedCertificate(Struct, frozen=True, kw_only=True):
+    """A client certificate that the community's authority issued for a connection; ``revoked`` is a moment or None.
+
+    ``fingerprint`` is SHA-256 over the DER form, in hexadecimal; ``serial`` is hexadecimal too.
+    """
+
+    serial: str
+    fingerprint: str
+    not_before: int
+    not_after: int
+    revoked: int | None = None
+
+
+class RelayLimits(Struct, frozen=True, kw_only=True):
+    """A connection's own figures; None stands for the service's setting of the same name in ``[relay]``.
+
+    Times in seconds; rates in messages a minute; ``message_octets`` is the largest message that the other side takes.
+    """
+
+    concurrency: int | None = None
+    messages_per_connection: int | None = None
+    messages_per_minute: int | None = None
+    message_octets: int | None = None
+    retry_first: int | None = None
+    retry_most: int | None = None
+    delay_notice: int | None = None
+    give_up: int | None = None
+
+
 class Connection(Struct, frozen=True, kw_only=True):
-    """An organisation's own mail system."""
+    """An organisation's own mail system.
+
+    What it shows when it relays in: a client certificate that the community issued (``issued``), or one of a public
+    authority with one of ``certificate_names``; ``networks`` narrow where it may come from. A cloud connection is one
+    ``tenant`` of a ``provider`` in the provider table. What it must show when mail is relayed out: a certificate for
+    ``tls_name`` (empty: the next hop's host name) that ``tls_trust`` vouches for, or one whose key is pinned in
+    ``tls_pins`` (SHA-256 of the SubjectPublicKeyInfo, in hexadecimal; the current one and the next).
+    """
 
     id: ConnectionId
     organisation: OrganisationId
@@ -242,6 +297,14 @@ class Connection(Struct, frozen=True, kw_only=True):
     contact: str = ""
     created: int = 0
     version: int = 1
+    provider: str = ""
+    issued: tuple[IssuedCertificate, ...] = ()
+    tls_name: str = ""
+    tls_trust: TlsTrust = TlsTrust.COMMUNITY
+    tls_minimum: TlsVersion = TlsVersion.TLS_1_2
+    limits: RelayLimits = RelayLimits()
+    state_reason: str = ""
+    state_since: int = 0
 
 
 class WhoMayPost(StrEnum):

@@ -1,5 +1,7 @@
 """The envelope record: what later stages need of a message and nobody else may read. Sealed under the queue key."""
 
+from enum import StrEnum
+
 import msgspec
 from msgspec import Struct
 
@@ -19,6 +21,51 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return "<Envelope>"
+
+
+class Notify(StrEnum):
+    """When the sender wants to hear of a recipient (RFC 3461 section 4.1)."""
+
+    NEVER = "NEVER"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    DELAY = "DELAY"
+
+
+#: What a sender hears of who said nothing about it.
+NOTIFY_DEFAULT = frozenset({Notify.FAILURE, Notify.DELAY})
+
+
+class Returned(StrEnum):
+    """How much of a message its report returns (RFC 3461 section 4.3)."""
+
+    HEADERS = "HDRS"
+    FULL = "FULL"
+
+
+class Demands(Struct, frozen=True, kw_only=True):
+    """What MAIL asked for beside the sender: reports (RFC 3461), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), 8BITMIME.
+
+    :ivar envelope_id: ENVID as it was written, xtext, or empty.
+    :ivar returned: RET, or None where nothing was said.
+    """
+
+    envelope_id: str = ""
+    returned: Returned | None = None
+    smtputf8: bool = False
+    require_tls: bool = False
+    eight_bit: bool = False
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What RCPT asked for beside the recipient (RFC 3461): NOTIFY, or None where nothing was said; ORCPT as written."""
+
+    notify: frozenset[Notify] | None = None
+    original: str = ""
+
+    def wants(self, what: Notify) -> bool:
+        """Whether the sender wants to hear of *what*."""
+        return what in (NOTIFY_DEFAULT if self.notify is None else self.notify)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
