@@ -69,6 +69,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     anonymous_per_source: Count = 20
     per_account: Count = 10
+    per_connection: Count = 50
     listed_networks: tuple[str, ...] = ()
     anonymous_per_listed_network: Count = 500
     descriptors_percent: Annotated[int, Meta(ge=10, le=95, description="percent")] = 80

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 from twisted.application.service import Service
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -21,13 +22,16 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from cjsm import configuration
-from cjsm.configuration import ConfigurationError, Settings
+from cjsm.configuration import ConfigurationError, Settings, SmtpSettings
 from cjsm.directory import names
 from cjsm.instance import AlreadyRunning, DoorStatus, Instance, InstanceStatus
 from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
 from cjsm.regular import RegularTasks
+from cjsm.smtp.client import RelayConnector
+from cjsm.smtp.relay import RelayFactory
 from cjsm.smtp.server import SmtpFactory
+from cjsm.smtp.submission import SubmissionFactory
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import StoreError
 from cjsm.suite import RunningSuite, instance
@@ -35,6 +39,7 @@ from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.factory import DoorFactory
+from cjsm.wire.peers import ClientTls, ask_for_certificate
 from cjsm.wire.tls import ServerTls, TlsError, over_tls
 
 #: What the doors that are inside TLS from the first octet speak; a client that offers other protocols and not this one
@@ -134,8 +139,11 @@ class CjsmService(Service):
         tls = settings.tls
         for protocol in _PROTOCOLS:
             self._tls[protocol] = ServerTls(Path(tls.certificate), Path(tls.key), protocol=protocol.encode())
+        self._tls["relay"] = _relay_tls(settings)
         self._warn_of_dates()
-        self._suite = RunningSuite(settings, self._reactor)
+        self._client_tls = _client_tls(settings)
+        self._connector = RelayConnector(settings.relay, self._client_tls, settings.tls.authority, self._reactor)
+        self._suite = RunningSuite(settings, self._reactor, self._connector)
         self._suite.start()
         try:
             self._begin()
@@ -155,6 +163,7 @@ class CjsmService(Service):
         if "delivery" in self._parts:
             self._suite.stores.spool.own()
             self._suite.delivery.start()
+            self._suite.relay.start()
             self._suite.schedule.start()
         if "ldap" in self._parts:
             self._suite.directory.start()
@@ -180,10 +189,20 @@ class CjsmService(Service):
         }
         if "smtp" in self._parts:
             mail: dict[str, Any] = {"acceptance": suite.acceptance, "max_octets": settings.mail.message_octets}
-            submissions = SmtpFactory(settings.smtp, **mail, **common)
+            submissions = SubmissionFactory(settings.smtp, **mail, **common)
             self._door("submissions", settings.smtp.submissions, submissions, implicit=True)
-            submission = SmtpFactory(settings.smtp, **mail, **common, starttls=self._tls["smtp"])
+            submission = SubmissionFactory(settings.smtp, **mail, **common, starttls=self._tls["smtp"])
             self._door("submission", settings.smtp.submission, submission, implicit=False)
+            relay = RelayFactory(
+                _relay_door(settings),
+                **mail,
+                **common,
+                proof=suite.proof,
+                authority=settings.tls.authority,
+                per_connection=settings.connections.per_connection,
+                starttls=self._tls["relay"],
+            )
+            self._door("relay", settings.relay.relay, relay, implicit=False)
         if "pop3" in self._parts:
             self._door("pop3s", settings.pop3.pop3s, Pop3Factory(settings.pop3, **common), implicit=True)
         if "ldap" in self._parts:
@@ -217,6 +236,7 @@ class CjsmService(Service):
             fresh = _connection_limits(settings)
             for tls in self._tls.values():
                 tls.reload()
+            self._client_tls.reload()
         except (ConfigurationError, TlsError) as error:
             self._log.critical("not reloaded: {problem}; {cure}", problem=str(error), cure=error.cure)
             return
@@ -226,6 +246,7 @@ class CjsmService(Service):
             _renew(factory, settings)
         for limit in ("per_source", "per_account", "in_all", "shared", "per_shared"):
             setattr(self._limits, limit, getattr(fresh, limit))
+        self._connector.settings = settings.relay
         self._suite.renew(settings)
         self._log.info("certificates and settings reloaded")
 
@@ -257,6 +278,7 @@ class CjsmService(Service):
         if "delivery" in self._parts:
             await self._suite.schedule.stop()
             await self._suite.delivery.stop()
+            await self._suite.relay.stop()
         await self._suite.stop()
         if self._instance is not None:
             self._instance.give_back()
@@ -308,12 +330,42 @@ def _renew(factory: DoorFactory, settings: Settings) -> None:
     """Give a door the settings for connections that come from now on."""
     factory.revalidate = settings.access.revalidate
     match factory:
+        case RelayFactory():
+            factory.settings, factory.max_octets = _relay_door(settings), settings.mail.message_octets
+            factory.per_connection = settings.connections.per_connection
         case SmtpFactory():
             factory.settings, factory.max_octets = settings.smtp, settings.mail.message_octets
         case Pop3Factory():
             factory.settings = settings.pop3
         case LdapFactory():
             factory.settings = settings.ldap
+
+
+def _relay_door(settings: Settings) -> SmtpSettings:
+    """Return what the door for servers goes by: as the doors for people, but for its own figures."""
+    relay = settings.relay
+    return msgspec.structs.replace(
+        settings.smtp, host_name=relay.host_name, text_line=relay.text_line, session=relay.session
+    )
+
+
+def _relay_tls(settings: Settings) -> ServerTls:
+    """Return the TLS of the door for servers. Tickets would let one in without its certificate."""
+    tls, relay = settings.tls, settings.relay
+    return ServerTls(
+        Path(relay.certificate or tls.certificate),
+        Path(relay.key or tls.key),
+        tickets=False,
+        asked_of_clients=lambda context: ask_for_certificate(context, tls.authority),
+    )
+
+
+def _client_tls(settings: Settings) -> ClientTls:
+    """Return the TLS that is begun with organisations' servers, with our own certificate."""
+    tls, relay = settings.tls, settings.relay
+    return ClientTls(
+        relay.client_certificate or relay.certificate or tls.certificate, relay.client_key or relay.key or tls.key
+    )
 
 
 def _now(listening: "Deferred[IListeningPort]", name: str, where: str) -> IListeningPort:

@@ -4,6 +4,11 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 
+def is_address(text: str) -> bool:
+    """Whether *text* is an IP address, not a name."""
+    return _read(text) is not None
+
+
 def source_of(address: str) -> str:
     """Return what one client's connections and failures are counted under: its IPv4 address, or its IPv6 /64.
 

@@ -11,11 +11,14 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
+from cjsm import resources
 from cjsm.access.checker import Checker
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.kdf import KdfPool
 from cjsm.access.mailboxkeys import CurrentKeys
+from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
+from cjsm.community import providers
 from cjsm.configuration import Settings
 from cjsm.directory import schema
 from cjsm.directory.following import Directory
@@ -24,7 +27,12 @@ from cjsm.jobs import kinds
 from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
+from cjsm.mail.attempts import Attempts
 from cjsm.mail.delivery import DeliveryWorker
+from cjsm.mail.edge import Edge
+from cjsm.mail.relay import RelayWorker
+from cjsm.mail.reporting import Reports
+from cjsm.mail.sending import IRelayConnector
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
 from cjsm.store.lmdb.activity import LmdbActivity
@@ -140,7 +148,7 @@ def instance(settings: Settings) -> Instance:
 class RunningSuite(Suite):
     """The rooms as the service runs them: with threads, a portal, acceptance, delivery and the directory."""
 
-    def __init__(self, settings: Settings, reactor: IReactorTime) -> None:
+    def __init__(self, settings: Settings, reactor: IReactorTime, connector: IRelayConnector) -> None:
         threads = IReactorFromThreads(reactor)
         self._reactor = reactor
         self.disk = Disk(threads, settings.store.disk_threads)
@@ -176,8 +184,40 @@ class RunningSuite(Suite):
             clock=time.time,
             reactor=reactor,
         )
+        self.edge = Edge(stores.community)
+        self.proof = Proof(stores.community, providers.parse(resources.data("providers.toml").read_text("utf-8")))
+        self.reports = Reports(
+            settings,
+            own_mail=self.acceptance.own_mail,
+            bodies=stores.bodies,
+            secrets=self.secrets,
+            clock=time.time,
+            entropy=os.urandom,
+        )
+        self.attempts = Attempts(
+            settings,
+            community=stores.community,
+            bodies=stores.bodies,
+            secrets=self.secrets,
+            edge=self.edge,
+            reports=self.reports,
+            clock=time.time,
+        )
+        self.relay = RelayWorker(
+            settings.relay,
+            queue=stores.spool.outgoing,
+            attempts=self.attempts,
+            connector=connector,
+            reactor=reactor,
+        )
+        stores.spool.on_arrival(self.relay.wake)
         self.delivery = DeliveryWorker(
-            settings.mail, spool=stores.spool, mail=stores.mail, reactor=reactor, clock=time.time
+            settings.mail,
+            spool=stores.spool,
+            mail=stores.mail,
+            reports=self.reports.delivered,
+            reactor=reactor,
+            clock=time.time,
         )
         self.directory = Directory(stores.community, schema.load(), reactor)
         self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
@@ -192,7 +232,10 @@ class RunningSuite(Suite):
     def renew(self, settings: Settings) -> None:
         """Take new settings, as far as they need no restart."""
         self._checker.renew(settings.access, SharedNetworks(settings.connections.listed_networks))
-        self.acceptance.settings = settings
+        self.acceptance.renew(settings)
+        self.relay.settings = settings.relay
+        self.reports.settings = settings
+        self.attempts.settings = settings
         self.delivery.settings = settings.mail
         self._forgetting.forgotten = settings.access.failures_forgotten
 

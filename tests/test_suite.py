@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
@@ -13,6 +14,7 @@ from cjsm.access.interfaces import ILoginAttempt
 from cjsm.command.context import wait
 from cjsm.command.initialise import initialise
 from cjsm.configuration import Settings
+from cjsm.mail.sending import CannotReach, IRelayConnector, NextHopPolicy
 from cjsm.store.interfaces import CannotOpen
 from cjsm.suite import RunningSuite, Suite, instance
 from cjsm.vault.errors import MissingSecret
@@ -46,6 +48,14 @@ def settings(tmp_path: Path) -> Settings:
     return initialise(tmp_path / "cjsm.toml", values, ("localhost",))
 
 
+@implementer(IRelayConnector)
+class NoConnector:
+    """Reaches nobody."""
+
+    def connect(self, policy: NextHopPolicy) -> Deferred[None]:
+        return fail(CannotReach("there is no network"))
+
+
 def test_without_doors(settings: Settings) -> None:
     """What commands work with: opened, closed, opened again in the same process."""
     for _ in range(2):
@@ -59,7 +69,7 @@ def test_without_doors(settings: Settings) -> None:
 def test_with_threads(settings: Settings) -> None:
     """What the service runs: a portal, acceptance, delivery, a directory, jobs; it stops cleanly."""
     reactor = Reactor()
-    suite = RunningSuite(settings, reactor)
+    suite = RunningSuite(settings, reactor, NoConnector())
     suite.start()
     assert ILoginAttempt in suite.portal.listCredentialsInterfaces()
     stopped = suite.stop()
@@ -70,7 +80,7 @@ def test_with_threads(settings: Settings) -> None:
 
 def test_abandoned(settings: Settings) -> None:
     """A service that could not start leaves no thread behind."""
-    suite = RunningSuite(settings, Reactor())
+    suite = RunningSuite(settings, Reactor(), NoConnector())
     suite.start()
     suite.stop_threads()
     wait(suite.stores.close())

@@ -48,10 +48,19 @@ class IAvatar(Interface):
         """False once the account, its password or its device password changed: the session must end."""
 
 
-class ISubmitter(IAvatar):
+class ISender(IAvatar):
+    """Whoever mail is taken from."""
+
+    def origin_for(reverse_path: str) -> Any:
+        """Return the cjsm.community.admission.Origin that admission is asked with for mail from *reverse_path*."""
+
+
+class ISubmitter(ISender):
     """Somebody who may submit mail."""
 
-    origin = Attribute("The cjsm.community.admission.Origin that admission is asked with.")
+
+class IRelayer(ISender):
+    """An organisation's own mail system; ``account`` is the id of its (first) connection."""
 
 
 class IMaildrop(IAvatar):

@@ -88,9 +88,8 @@ class _Avatar:
 class Submitter(_Avatar):
     """See :class:`ISubmitter`."""
 
-    @property
-    def origin(self) -> Origin:
-        """What admission is asked with."""
+    def origin_for(self, reverse_path: str) -> Origin:
+        """See :class:`ISubmitter`."""
         return AccountOrigin(account=self.account)
 
 

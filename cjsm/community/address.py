@@ -27,7 +27,7 @@ class BadAddress(BadValue):
 
 
 class Address(Struct, frozen=True, order=True):
-    """A canonical address: dot-atom @ LDH domain, in lower case."""
+    """A canonical address: dot-atom @ LDH domain, in lower case; where SMTPUTF8 was said the atoms may be UTF-8."""
 
     local: str
     domain: str
@@ -44,24 +44,26 @@ class Address(Struct, frozen=True, order=True):
 
         :raises BadAddress: when that makes it longer than an address may be.
         """
-        return self if self.has_suffix(suffix) else Address.parse(f"{self}.{suffix}")
+        return self if self.has_suffix(suffix) else Address.parse(f"{self}.{suffix}", international=True)
 
     @classmethod
-    def parse(cls, text: str) -> "Address":
+    def parse(cls, text: str, *, international: bool = False) -> "Address":
         """Return the address that *text* writes, compared without case.
 
-        :raises BadAddress: for every other form: quoted or routed, literals, encoded words, trailing dots, non-ASCII.
+        :param international: the part before @ may hold letters and marks that are not ASCII, in their composed form
+            (RFC 6531 section 3.3); domains are always ASCII.
+        :raises BadAddress: for every other form: quoted or routed, literals, encoded words, trailing dots.
         """
-        if not text.isascii():
+        if not international and not text.isascii():
             raise BadAddress("an address has ASCII letters only")
-        if len(text) > _LONGEST:
+        if len(text) > _LONGEST or len(text.encode("utf-8", "replace")) > _LONGEST:
             raise BadAddress(f"an address has at most {_LONGEST} octets")
         local, at, domain = text.lower().rpartition("@")
         if not at:
             raise BadAddress("an address needs a domain: name@organisation")
-        _check_local(local)
+        _check_local(unicodedata.normalize("NFC", local))
         check_domain(domain)
-        return cls(local, domain)
+        return cls(unicodedata.normalize("NFC", local), domain)
 
 
 def _check_local(local: str) -> None:
@@ -73,8 +75,15 @@ def _check_local(local: str) -> None:
         raise BadAddress("encoded words are not used in addresses")
     if not 0 < len(local) <= _LONGEST_LOCAL:
         raise BadAddress(f"the part before @ has 1 to {_LONGEST_LOCAL} characters")
-    if not all(_ATOM.match(atom) for atom in local.split(".")):
+    if not all(_ATOM.match(atom) for atom in _ascii_part(local).split(".")):
         raise BadAddress("the part before @ has letters, digits and single dots between them")
+
+
+def _ascii_part(local: str) -> str:
+    """Return *local* with a letter for each letter, mark or digit that is not ASCII; anything else stays and fails."""
+    if local.isascii():
+        return local
+    return "".join("x" if not each.isascii() and unicodedata.category(each)[0] in "LMN" else each for each in local)
 
 
 def check_domain(domain: str) -> None:
@@ -85,6 +94,8 @@ def check_domain(domain: str) -> None:
     if domain.startswith("["):
         raise BadAddress("address literals are not used here")
     labels = domain.split(".")
+    if not domain.isascii():
+        raise BadAddress("a domain has ASCII letters only")
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
         raise BadAddress("a domain has letters, digits and hyphens, with single dots between them")
     if labels[-1].isdigit():

@@ -12,7 +12,7 @@ import msgspec
 from cjsm.community.address import Address, BadAddress
 from cjsm.community.identifiers import ListId
 from cjsm.community.posting import LIST_DEPTH, LIST_TOTAL, may_post
-from cjsm.community.recipients import is_member_address, read_address, route, visible_to
+from cjsm.community.recipients import is_member_address, leaves_to, read_address, route, visible_to
 from cjsm.community.records import ConnectionState, WhoMayPost
 from cjsm.community.senders import admit_sender, canonical, may_appear_as, may_use
 from cjsm.community.verdicts import (
@@ -54,6 +54,7 @@ __all__ = [
     "canonical",
     "expand",
     "is_member_address",
+    "leaves_to",
     "may_appear_as",
     "may_use",
     "read_address",

@@ -119,6 +119,10 @@ class MemoryView:
         """See :class:`View`."""
         return self._one(Domain, name)
 
+    def connections(self) -> Iterable[Connection]:
+        """See :class:`View`."""
+        return self._all(Connection, lambda _: True)
+
     def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
         """See :class:`View`."""
         return self._all(Domain, lambda found: found.connection == connection)

@@ -1,7 +1,7 @@
 """Where an address of the community leads, and what anything else is answered (community §5, rules 3 to 5)."""
 
 from cjsm.community.address import Address, BadAddress
-from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId, OrganisationId
 from cjsm.community.records import (
     Account,
     AccountKind,
@@ -43,10 +43,13 @@ _ANOTHER_ROUTE = "this organisation takes no mail at the moment: use another rou
 _NOT_IN_USE = "the mailbox is not in use at the moment"
 
 
-def read_address(view: View, text: str) -> Address | Refuse:
-    """Return the address that *text* writes, or the refusal of its form (553 5.1.3)."""
+def read_address(view: View, text: str, *, international: bool = False) -> Address | Refuse:
+    """Return the address that *text* writes, or the refusal of its form (553 5.1.3).
+
+    :param international: the part before @ may hold letters that are not ASCII (RFC 6531).
+    """
     try:
-        return Address.parse(text)
+        return Address.parse(text, international=international)
     except BadAddress as error:
         return refuse(view, 553, "5.1.3", f"{error}", "address-syntax")
 
@@ -182,6 +185,27 @@ def _connected(view: View, origin: Origin, recipient: Address, listed: Account |
         return refuse(view, 550, "5.1.1", _UNKNOWN, "member-not-listed")
     leaving = RelayRoute(connection=connection.id, domain=domain.name)
     return _accept(view, leaving, "recipient-connected", *_notes(listed))
+
+
+def leaves_to(view: View, connection: ConnectionId, recipient: Address) -> Refuse | None:
+    """Decide again, when the queue sends, whether *recipient* may be reached over *connection*; None for yes.
+
+    Only the destination is asked. A connection that is suspended keeps its mail waiting; a domain that is no longer
+    approved, or somebody else's, returns it.
+    """
+    domain = view.domain(recipient.domain)
+    if domain is None or domain.connection != connection:
+        return refuse(view, 550, "5.7.1", _ANOTHER_ROUTE, "domain-not-approved")
+    refused = _domain_refuses(view, domain)
+    if refused is not None:
+        return refused
+    record = view.address(str(recipient))
+    listed = view.account(AccountId(record.owner)) if record and record.owner_kind is OwnerKind.ACCOUNT else None
+    if listed is not None and not takes_mail(listed):
+        return refuse(view, 550, "5.1.1", _UNKNOWN, "recipient-deleted")
+    if listed is None and domain.listed_members_only:
+        return refuse(view, 550, "5.1.1", _UNKNOWN, "member-not-listed")
+    return None
 
 
 def _domain_refuses(view: View, domain: Domain) -> Refuse | None:

@@ -17,16 +17,20 @@ from zope.interface import implementer
 
 from cjsm.community.address import Address
 from cjsm.community.admission import Origin, Refuse, admit_sender, canonical, read_address
-from cjsm.community.identifiers import LENGTH, BodyId, Entropy, MailboxId
+from cjsm.community.identifiers import LENGTH, BodyId, Entropy
 from cjsm.community.view import View
 from cjsm.configuration import Settings
 from cjsm.mail.content import SealedContent
 from cjsm.mail.destinations import Destination, destinations, refused
-from cjsm.mail.entries import EntryMaker
+from cjsm.mail.echo import Echo
+from cjsm.mail.entries import EntryMaker, joined
+from cjsm.mail.envelope import NO_DEMANDS, NO_WISH, Demands, Wish
 from cjsm.mail.header import Header, HeaderReader
 from cjsm.mail.identity import check_identity
 from cjsm.mail.interfaces import Hop, IAcceptance, IIncomingMessage, IMailboxKeys, Refused
-from cjsm.mail.limits import Capacity, too_large, too_many
+from cjsm.mail.limits import Capacity, too_large, too_large_there, too_many
+from cjsm.mail.ownmail import OwnMail
+from cjsm.mail.recipients import Recipients, smallest_limit
 from cjsm.mail.submission import Submitted, submitted
 from cjsm.mail.turns import Turns
 from cjsm.store.interfaces import (
@@ -35,7 +39,7 @@ from cjsm.store.interfaces import (
     ICommunityStore,
     IMailStore,
     ISpool,
-    SpoolEntry,
+    SpoolBatch,
     StoreError,
 )
 from cjsm.vault.errors import VaultError
@@ -80,12 +84,24 @@ class Acceptance:
         self.entropy = entropy
         self.entries = EntryMaker(keys, secrets, entropy=entropy, reactor=reactor)
         self.capacity = Capacity(mail, spool)
+        self.own_mail = OwnMail(
+            settings, community=community, bodies=bodies, entries=self.entries, clock=clock, entropy=entropy
+        )
+        self.echo = Echo(settings, self.own_mail, clock)
 
-    def begin(self, origin: Origin, reverse_path: str, hop: Hop, size: int | None) -> "Deferred[IncomingMessage]":
+    def renew(self, settings: Settings) -> None:
+        """Take new settings, for messages that begin from now on."""
+        self.settings = self.own_mail.settings = self.echo.settings = settings
+
+    def begin(
+        self, origin: Origin, reverse_path: str, hop: Hop, size: int | None, demands: Demands = NO_DEMANDS
+    ) -> "Deferred[IncomingMessage]":
         """See :class:`IAcceptance`."""
-        return Deferred.fromCoroutine(self._begin(origin, reverse_path, hop, size))
+        return Deferred.fromCoroutine(self._begin(origin, reverse_path, hop, size, demands))
 
-    async def _begin(self, origin: Origin, reverse_path: str, hop: Hop, size: int | None) -> "IncomingMessage":
+    async def _begin(
+        self, origin: Origin, reverse_path: str, hop: Hop, size: int | None, demands: Demands
+    ) -> "IncomingMessage":
         most = self.settings.mail.message_octets
         if size is not None and size > most:
             raise too_large(most)
@@ -95,7 +111,7 @@ class Acceptance:
             raise _unavailable(error) from error
 
         def decide(view: View) -> Address | Refuse | None:
-            read = read_address(view, reverse_path) if reverse_path else None
+            read = read_address(view, reverse_path, international=demands.smtputf8) if reverse_path else None
             if isinstance(read, Refuse):
                 return read
             sender = canonical(view, origin, read) if read is not None else None
@@ -105,7 +121,7 @@ class Acceptance:
         sender = self.community.read_now(decide)
         if isinstance(sender, Refuse):
             raise refused(sender)
-        return IncomingMessage(self, origin, sender, hop, size or 0)
+        return IncomingMessage(self, origin, sender, hop, size or 0, demands)
 
 
 class _Begun(NamedTuple):
@@ -113,6 +129,7 @@ class _Begun(NamedTuple):
 
     content: SealedContent
     told: Submitted
+    header: Header
 
 
 @implementer(IIncomingMessage)
@@ -121,15 +138,18 @@ class IncomingMessage:
 
     _log = Logger()
 
-    def __init__(self, house: Acceptance, origin: Origin, sender: Address | None, hop: Hop, size: int) -> None:
+    def __init__(
+        self, house: Acceptance, origin: Origin, sender: Address | None, hop: Hop, size: int, demands: Demands
+    ) -> None:
         self._house = house
         self._settings = house.settings
         self._origin = origin
         self._sender = sender
         self._hop = hop
         self._announced = size
-        self._asked = 0
-        self._destinations: dict[MailboxId, Destination] = {}
+        self._demands = demands
+        self._recipients = Recipients()
+        self._limit = 0
         self._entry_id = house.entropy(LENGTH)
         self._body_id = BodyId(house.entropy(LENGTH))
         self._reading = HeaderReader(self._settings.mail)
@@ -150,26 +170,31 @@ class IncomingMessage:
     @property
     def recipients(self) -> int:
         """See :class:`IIncomingMessage`."""
-        return self._asked
+        return self._recipients.asked
 
-    def recipient(self, forward_path: str) -> "Deferred[None]":
+    def recipient(self, forward_path: str, wish: Wish = NO_WISH) -> "Deferred[None]":
         """See :class:`IIncomingMessage`."""
-        return Deferred.fromCoroutine(self._recipient(forward_path))
+        return Deferred.fromCoroutine(self._recipient(forward_path, wish))
 
-    async def _recipient(self, forward_path: str) -> None:
+    async def _recipient(self, forward_path: str, wish: Wish) -> None:
         house, settings = self._house, self._settings.mail
-        if self._asked >= settings.recipients:
+        if self._recipients.asked >= settings.recipients:
             raise too_many(settings.recipients)
-        found = house.community.read_now(lambda view: destinations(view, self._origin, self._sender, forward_path))
-        fresh = [each for each in found.every if each.mailbox not in self._destinations]
+        international = self._demands.smtputf8
+        found = house.community.read_now(
+            lambda view: destinations(view, self._origin, self._sender, forward_path, international=international)
+        )
+        limit = smallest_limit(found.relayed)
+        if limit and self._announced > limit:
+            raise too_large_there(limit)
         turns = Turns(house.reactor)
-        for each in fresh:
+        for each in self._recipients.fresh(found):
             await turns.next_one()
             self._check_key(each)
             if not found.of_list:
                 await house.capacity.check(settings, each.mailbox, each.quota, self._announced, house.clock())
-        self._destinations.update((each.mailbox, each) for each in fresh)
-        self._asked += 1
+        self._limit = min(filter(None, (self._limit, limit)), default=0)
+        self._recipients.add(found, wish)
 
     def _check_key(self, destination: Destination) -> None:
         """A mailbox that nothing can be sealed to must not cost the other recipients their message."""
@@ -186,6 +211,8 @@ class IncomingMessage:
         self._octets += len(octets)
         if self._refusal is None and self._octets > self._settings.mail.message_octets:
             self._refuse(too_large(self._settings.mail.message_octets))
+        if self._refusal is None and self._limit and self._octets > self._limit:
+            self._refuse(too_large_there(self._limit))
         if self._refusal is not None:
             return None
         if self._begun is not None:
@@ -224,9 +251,9 @@ class IncomingMessage:
             now=house.clock(),
         )
         limit = self._settings.store.inline_body
-        inline = min(limit, _COPIES * limit // max(1, len(self._destinations)))
+        inline = min(limit, _COPIES * limit // self._recipients.copies)
         content = SealedContent(self._body_id, bodies=house.bodies, entropy=house.entropy, inline=inline)
-        self._begun = _Begun(content, told)
+        self._begun = _Begun(content, told, header)
         self._reading = HeaderReader(self._settings.mail)
         return self._watched(content.write(told.octets + body))
 
@@ -252,8 +279,7 @@ class IncomingMessage:
         # From here on only this coroutine ends the message: a door that loses its client must not take it apart.
         self._ended = True
         try:
-            entry = await self._entry()
-            await self._put(entry)
+            await self._put(await self._batch())
         except (StoreError, VaultError) as error:
             self._log.error("a message could not be accepted: {error}", error=error)
             await self._discard()
@@ -263,12 +289,12 @@ class IncomingMessage:
             raise
         return self.queue_id
 
-    async def _put(self, entry: SpoolEntry) -> None:
-        """Ask the spool until it knows: the entry's id makes that safe."""
+    async def _put(self, batch: SpoolBatch) -> None:
+        """Ask the spool until it knows: the batch's id makes that safe."""
         for pause in (*_ASK_AGAIN, None):
             doubted, self._in_doubt = self._in_doubt, True
             try:
-                await self._house.spool.put(entry)
+                await self._house.spool.put(batch)
                 return
             except StoreError as error:
                 self._in_doubt = doubted or getattr(error, "maybe_committed", False)
@@ -276,7 +302,7 @@ class IncomingMessage:
                     raise
             await deferLater(self._house.reactor, pause)
 
-    async def _entry(self) -> SpoolEntry:
+    async def _batch(self) -> SpoolBatch:
         """Return what the spool keeps of the whole message.
 
         :raises Refused: with the verdict on it.
@@ -287,18 +313,23 @@ class IncomingMessage:
                 await written
         if self._refusal is not None or self._begun is None:
             raise self._refusal or Refused(451, "4.3.0", "the message was given up")
-        if not self._destinations:
+        if not self._recipients:
             raise Refused(554, "5.5.1", "the message has no recipients")
-        content, told = self._begun
-        return await self._house.entries.make(
+        content, told, header = self._begun
+        batch = await self._house.entries.make(
             entry_id=self._entry_id,
             body_id=self._body_id,
             sender=self._sender,
-            destinations=tuple(self._destinations.values()),
+            recipients=self._recipients,
             content=content,
             told=told,
             now=int(self._house.clock()),
+            demands=self._demands,
         )
+        if not self._recipients.echo:
+            return batch
+        answer = await self._house.echo.answer(self._sender, header, self._hop, self.queue_id)
+        return joined(batch, answer) if answer is not None else batch
 
     def abort(self) -> "Deferred[None]":
         """See :class:`IIncomingMessage`."""

@@ -17,7 +17,17 @@ from twisted.python.failure import Failure
 
 from cjsm.community.identifiers import DeliveryId, MailboxId
 from cjsm.configuration import MailSettings
-from cjsm.store.interfaces import Claimed, Damaged, Delivery, IMailStore, ISpool, StoreError, Unavailable
+from cjsm.store.interfaces import (
+    Claimed,
+    Damaged,
+    Delivery,
+    IMailStore,
+    ISpool,
+    SpoolBatch,
+    SpoolEntry,
+    StoreError,
+    Unavailable,
+)
 
 #: Seconds between looks at a spool that nobody announced anything of: other processes put there too.
 _LOOK = 0.25
@@ -52,6 +62,7 @@ class _Part(Struct, frozen=True):
 class DeliveryWorker:
     """Delivers while it is started. One for each spool: its process owns the spool's delivery.
 
+    :param reports: makes what the sender of an entry hears of deliveries, where he asked for it.
     :param reactor: for pauses.
     :param clock: seconds since the epoch.
     """
@@ -64,10 +75,12 @@ class DeliveryWorker:
         *,
         spool: ISpool,
         mail: IMailStore,
+        reports: Callable[[SpoolEntry, Sequence[DeliveryId]], Coroutine[Any, Any, Sequence[SpoolBatch]]],
         reactor: IReactorTime,
         clock: Callable[[], float],
     ) -> None:
         self.settings = settings
+        self._reports = reports
         self._spool = spool
         self._mail = mail
         self._reactor = reactor
@@ -229,7 +242,7 @@ class DeliveryWorker:
         made = [(entry.claimed.sequence, entry.made) for entry in settled if entry.made or not entry.claimed.remaining]
         try:
             if made:
-                await self._spool.done(made)
+                await self._spool.done(made, await self._heard_of(settled))
             for entry in settled:
                 if entry.problem:
                     await self._spool.defer(entry.claimed.sequence, self._next_try(entry.claimed), entry.problem)
@@ -239,6 +252,14 @@ class DeliveryWorker:
             if self._running:
                 self._settled[:0] = settled
                 await self._wait()
+
+    async def _heard_of(self, settled: Sequence[_Entry]) -> list[SpoolBatch]:
+        """Return what senders hear of deliveries, for the commit that notes them."""
+        heard: list[SpoolBatch] = []
+        for each in settled:
+            if each.claimed.entry.reports and each.made:
+                heard += await self._reports(each.claimed.entry, each.made)
+        return heard
 
     def _next_try(self, claimed: Claimed) -> int:
         wait = self.settings.retry_first * 2 ** min(claimed.attempts, 16)

@@ -1,21 +1,31 @@
-"""Spool entries: one for each accepted message, a wrap for each mailbox, the envelope under the queue key."""
+"""Spool entries: for mailboxes a wrap each, for each connection an envelope that holds the message's key.
+
+All that becomes of one message is one batch, so that it is in the spool whole or not at all.
+"""
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import IReactorTime
 
 from cjsm.community.address import Address
 from cjsm.community.identifiers import LENGTH, BodyId, DeliveryId, Entropy, MailboxId
 from cjsm.mail.content import SealedContent
 from cjsm.mail.destinations import Destination
-from cjsm.mail.envelope import Envelope, encode_envelope
+from cjsm.mail.envelope import NO_DEMANDS, Demands, Envelope, Notify, OutgoingEnvelope, encode_envelope
 from cjsm.mail.interfaces import IMailboxKeys
+from cjsm.mail.recipients import Recipients
 from cjsm.mail.submission import Submitted
 from cjsm.mail.turns import Turns
-from cjsm.store.interfaces import SpoolDelivery, SpoolEntry
-from cjsm.vault.message import encode_wrap
+from cjsm.store.interfaces import Outgoing, SpoolBatch, SpoolDelivery, SpoolEntry
+from cjsm.vault.message import SealedBody, encode_wrap
 from cjsm.vault.queue import EnvelopeSealer
 from cjsm.vault.secrets import ServiceSecrets
+
+
+def joined(batch: SpoolBatch, answer: SpoolBatch) -> SpoolBatch:
+    """Return what is kept of a message and of the answer to it, for one commit."""
+    return SpoolBatch(id=batch.id, hosted=batch.hosted + answer.hosted, outgoing=batch.outgoing + answer.outgoing)
 
 
 class EntryMaker:
@@ -34,11 +44,12 @@ class EntryMaker:
         entry_id: bytes,
         body_id: BodyId,
         sender: Address | None,
-        destinations: Sequence[Destination],
+        recipients: Recipients,
         content: SealedContent,
         told: Submitted,
         now: int,
-    ) -> SpoolEntry:
+        demands: Demands = NO_DEMANDS,
+    ) -> SpoolBatch:
         """Finish *content* and return what the spool keeps of the whole message.
 
         :raises StoreError: when the body could not be written, or a mailbox has no key any more.
@@ -46,24 +57,65 @@ class EntryMaker:
         """
         body = await content.finish()
         reverse_path = str(sender) if sender is not None else ""
-        deliveries = await self._deliveries(content, destinations, reverse_path, now)
-        envelope = Envelope(
+        hosted = recipients.hosted
+        entries: tuple[SpoolEntry, ...] = ()
+        if hosted:
+            deliveries = await self._deliveries(content, hosted, reverse_path, now)
+            envelope = Envelope(
+                reverse_path=reverse_path,
+                message_id=told.message_id,
+                recipients=tuple(
+                    (each.address, made.delivery_id) for each, made in zip(hosted, deliveries, strict=True)
+                ),
+                demands=demands,
+                wishes=recipients.wishes,
+            )
+            entries = (
+                SpoolEntry(
+                    id=entry_id,
+                    accepted=now,
+                    body_id=body_id,
+                    sealed_octets=body.sealed_octets,
+                    summary=content.seal_summary(told.summary, body),
+                    envelope=self._envelopes.seal(entry_id, encode_envelope(envelope)),
+                    deliveries=deliveries,
+                    body=content.inline_body,
+                    reports=any(wish.notify and Notify.SUCCESS in wish.notify for wish in envelope.wishes),
+                ),
+            )
+        base = OutgoingEnvelope(
             reverse_path=reverse_path,
             message_id=told.message_id,
-            recipients=tuple(
-                (each.address, made.delivery_id) for each, made in zip(destinations, deliveries, strict=True)
-            ),
+            demands=demands,
+            octets=body.octets,
+            key=content.sealer.key,
         )
-        return SpoolEntry(
-            id=entry_id,
-            accepted=now,
-            body_id=body_id,
-            sealed_octets=body.sealed_octets,
-            summary=content.seal_summary(told.summary, body),
-            envelope=self._envelopes.seal(entry_id, encode_envelope(envelope)),
-            deliveries=deliveries,
-            body=content.inline_body,
-        )
+        return SpoolBatch(id=entry_id, hosted=entries, outgoing=self._outgoing(recipients, base, content, body, now))
+
+    def _outgoing(
+        self, recipients: Recipients, base: OutgoingEnvelope, content: SealedContent, body: SealedBody, now: int
+    ) -> tuple[Outgoing, ...]:
+        made = []
+        for connection, reports_to, behind in recipients.relayed:
+            identifier = self._entropy(LENGTH)
+            envelope = replace(base, recipients=behind)
+            if reports_to is not None:
+                # A list's mail is the list's: its manager hears of failures, and the sender's wishes end here.
+                demands = replace(base.demands, envelope_id="", returned=None)
+                envelope = replace(envelope, reverse_path=reports_to, demands=demands)
+            made.append(
+                Outgoing(
+                    id=identifier,
+                    connection=connection,
+                    accepted=now,
+                    body_id=body.body_id,
+                    sealed_octets=body.sealed_octets,
+                    recipients=len(behind),
+                    envelope=self._envelopes.seal(identifier, encode_envelope(envelope)),
+                    body=content.inline_body,
+                )
+            )
+        return tuple(made)
 
     async def _deliveries(
         self, content: SealedContent, destinations: Sequence[Destination], reverse_path: str, now: int

@@ -1,4 +1,4 @@
-"""The envelope record: what later stages need of a message and nobody else may read. Sealed under the queue key."""
+"""Envelope records: what later stages need of a message and nobody else may read. Sealed under the queue key."""
 
 from enum import StrEnum
 
@@ -6,21 +6,6 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.identifiers import DeliveryId
-
-
-class Envelope(Struct, frozen=True, kw_only=True):
-    """Reverse-path (empty: null), Message-ID, and who was asked for with the delivery made of it.
-
-    A field may be added with a default; then older records still read.
-    """
-
-    version: int = 1
-    reverse_path: str = ""
-    message_id: str = ""
-    recipients: tuple[tuple[str, DeliveryId], ...] = ()
-
-    def __repr__(self) -> str:
-        return "<Envelope>"
 
 
 class Notify(StrEnum):
@@ -43,7 +28,7 @@ class Returned(StrEnum):
     FULL = "FULL"
 
 
-class Demands(Struct, frozen=True, kw_only=True):
+class Demands(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What MAIL asked for beside the sender: reports (RFC 3461), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), 8BITMIME.
 
     :ivar envelope_id: ENVID as it was written, xtext, or empty.
@@ -57,7 +42,7 @@ class Demands(Struct, frozen=True, kw_only=True):
     eight_bit: bool = False
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What RCPT asked for beside the recipient (RFC 3461): NOTIFY, or None where nothing was said; ORCPT as written."""
 
     notify: frozenset[Notify] | None = None
@@ -68,7 +53,54 @@ class Wish(Struct, frozen=True, kw_only=True):
         return what in (NOTIFY_DEFAULT if self.notify is None else self.notify)
 
 
-def encode_envelope(envelope: Envelope) -> bytes:
+NO_DEMANDS = Demands()
+NO_WISH = Wish()
+
+
+class Envelope(Struct, frozen=True, kw_only=True):
+    """Of a message for mailboxes kept here: reverse-path (empty: null), Message-ID, who was asked for, and wishes.
+
+    ``recipients`` pairs each address with the delivery made of it; ``wishes`` has one for each, or is empty where
+    nobody wished anything. A field may be added with a default; then older records still read.
+    """
+
+    version: int = 1
+    reverse_path: str = ""
+    message_id: str = ""
+    recipients: tuple[tuple[str, DeliveryId], ...] = ()
+    demands: Demands = Demands()
+    wishes: tuple[Wish, ...] = ()
+
+    def __repr__(self) -> str:
+        return "<Envelope>"
+
+
+class OutgoingRecipient(Struct, frozen=True, kw_only=True):
+    """One recipient behind a connection, in canonical form, and what was wished."""
+
+    address: str
+    wish: Wish = Wish()
+
+
+class OutgoingEnvelope(Struct, frozen=True, kw_only=True):
+    """Of a message for recipients behind one connection; it also holds the message's ``key``.
+
+    ``octets`` is the length of the message as it was sealed. A field may be added with a default.
+    """
+
+    version: int = 1
+    reverse_path: str = ""
+    message_id: str = ""
+    recipients: tuple[OutgoingRecipient, ...] = ()
+    demands: Demands = Demands()
+    octets: int = 0
+    key: bytes = b""
+
+    def __repr__(self) -> str:
+        return "<OutgoingEnvelope>"
+
+
+def encode_envelope(envelope: Envelope | OutgoingEnvelope) -> bytes:
     """Return the form that is sealed."""
     return msgspec.msgpack.encode(envelope)
 
@@ -79,3 +111,11 @@ def decode_envelope(octets: bytes) -> Envelope:
     :raises msgspec.MsgspecError: when it is none.
     """
     return msgspec.msgpack.decode(octets, type=Envelope)
+
+
+def decode_outgoing(octets: bytes) -> OutgoingEnvelope:
+    """Return the envelope of a message on its way out.
+
+    :raises msgspec.MsgspecError: when it is none.
+    """
+    return msgspec.msgpack.decode(octets, type=OutgoingEnvelope)

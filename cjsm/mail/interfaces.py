@@ -12,6 +12,7 @@ from zope.interface import Attribute, Interface
 
 from cjsm.community.admission import Origin
 from cjsm.community.identifiers import MailboxId
+from cjsm.mail.envelope import NO_DEMANDS, NO_WISH, Demands, Wish
 from cjsm.vault.hybrid import PublicKey
 
 
@@ -31,12 +32,16 @@ class Refused(Exception):
 
 
 class Hop(Struct, frozen=True, kw_only=True):
-    """What the trace line says of the connection: our host, the protocol word, TLS version and group."""
+    """What the trace line says of the connection: our host, the protocol word, TLS version and group.
+
+    ``client`` is who relayed the message in, in words that may stand in the line; empty for accounts.
+    """
 
     host: str
     protocol: str
     tls_version: str
     tls_group: str
+    client: str = ""
 
 
 class IMailboxKeys(Interface):
@@ -52,11 +57,14 @@ class IMailboxKeys(Interface):
 class IAcceptance(Interface):
     """The one way a message comes in."""
 
-    def begin(origin: Origin, reverse_path: str, hop: Hop, size: int | None) -> "Deferred[Any]":
+    def begin(
+        origin: Origin, reverse_path: str, hop: Hop, size: int | None, demands: Demands = NO_DEMANDS
+    ) -> "Deferred[Any]":
         """Start a message; fires with an :class:`IIncomingMessage`.
 
         :param reverse_path: as in MAIL FROM, without angle brackets; empty for the null sender.
         :param size: octets announced with SIZE (RFC 1870), or None.
+        :param demands: what MAIL asked for besides.
         :raises Refused: when the origin may not use the sender, the size is over the limit or the disk is full.
         """
 
@@ -66,7 +74,7 @@ class IIncomingMessage(Interface):
 
     recipients = Attribute("How many recipients were accepted.")
 
-    def recipient(forward_path: str) -> "Deferred[None]":
+    def recipient(forward_path: str, wish: Wish = NO_WISH) -> "Deferred[None]":
         """Add a recipient, as in RCPT TO without angle brackets.
 
         :raises Refused: when admission or a limit says no; the others stay.

@@ -39,6 +39,11 @@ def too_large(most: int) -> Refused:
     return Refused(552, "5.3.4", f"the message is larger than {most} octets: send less, or in parts")
 
 
+def too_large_there(most: int) -> Refused:
+    """Return the refusal of a message over the *most* octets that a recipient's own server takes."""
+    return Refused(552, "5.2.3", f"the recipient's organisation takes messages of at most {most} octets")
+
+
 def too_many(most: int) -> Refused:
     """Return the refusal of a recipient after the first *most*; the client sends the rest in another message."""
     return Refused(452, "4.5.3", f"too many recipients: at most {most} in one message")

@@ -1,4 +1,5 @@
-"""What submission changes in a header: trace in front, Date and Message-ID where absent, Bcc away (RFC 6409 §8).
+"""What passing on changes in a header: trace in front; at submission Date and Message-ID where absent, Bcc away
+(RFC 6409 §8).
 
 Everything else stays byte for byte.
 """
@@ -15,7 +16,8 @@ from cjsm.mail.words import shown
 from cjsm.vault.message import Summary
 
 #: Bcc is nobody's business, Return-Path is ours to write.
-_TAKEN_AWAY = frozenset((b"bcc", b"resent-bcc", b"return-path"))
+_OURS_TO_WRITE = frozenset((b"return-path",))
+_TAKEN_AWAY = frozenset((b"bcc", b"resent-bcc")) | _OURS_TO_WRITE
 _LONGEST_ID = 256
 _LONGEST_DATE = 64
 
@@ -29,7 +31,7 @@ class Submitted(Struct, frozen=True, kw_only=True):
 
 
 def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str, now: float) -> Submitted:
-    """Return *header* as this service passes it on.
+    """Return *header* as this service passes on what people submit.
 
     :param queue_id: how replies and traces call the message.
     :param unique: what a Message-ID begins with where the message has none.
@@ -40,16 +42,40 @@ def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str
     added = "" if header.has(b"date") else f"Date: {date}\r\n"
     if not header.has(b"message-id"):
         added += f"Message-ID: {message_id}\r\n"
+    octets = header.octets(before=_received(hop, queue_id, date), without=_TAKEN_AWAY, after=added.encode())
+    return Submitted(octets=octets, message_id=message_id[:_LONGEST_ID], summary=_summary(header, date))
+
+
+def relayed(
+    header: Header, *, hop: Hop, queue_id: str, now: float, before: bytes, without: frozenset[bytes]
+) -> Submitted:
+    """Return *header* as this service passes on what an organisation's server relays: nothing is added but trace.
+
+    :param before: fields that go on top of everything, below our trace line.
+    :param without: fields that do not go on.
+    """
+    date = _date(int(now))
+    octets = header.octets(before=_received(hop, queue_id, date) + before, without=_OURS_TO_WRITE | without, after=b"")
+    message_id = header.first(b"message-id")[:_LONGEST_ID]
+    return Submitted(octets=octets, message_id=message_id, summary=_summary(header, date))
+
+
+def told_of(header: Header) -> Submitted:
+    """Return what is told of a message that the service itself wrote."""
     return Submitted(
-        octets=header.octets(before=_received(hop, queue_id, date), without=_TAKEN_AWAY, after=added.encode()),
-        message_id=message_id[:_LONGEST_ID],
-        summary=Summary(
-            sender=shown(header.first(b"from")),
-            to=shown(header.first(b"to")),
-            subject=shown(header.first(b"subject")),
-            date=shown(header.first(b"date") or date)[:_LONGEST_DATE],
-            octets=0,
-        ),
+        octets=b"",
+        message_id=header.first(b"message-id")[:_LONGEST_ID],
+        summary=_summary(header, header.first(b"date")),
+    )
+
+
+def _summary(header: Header, date: str) -> Summary:
+    return Summary(
+        sender=shown(header.first(b"from")),
+        to=shown(header.first(b"to")),
+        subject=shown(header.first(b"subject")),
+        date=shown(header.first(b"date") or date)[:_LONGEST_DATE],
+        octets=0,
     )
 
 
@@ -60,8 +86,9 @@ def _date(now: int) -> str:
 
 
 def _received(hop: Hop, queue_id: str, date: str) -> bytes:
-    """Return the trace line: no client address, since an account sent it, and no recipient (vault, "A message")."""
+    """Return the trace line: no client address where an account sent it, and no recipient (vault, "A message")."""
     tls = " ".join(part for part in (hop.tls_version, hop.tls_group) if part)
     agreed = f" ({tls})" if tls else ""
-    line = f"Received: by {hop.host} with {hop.protocol}{agreed}\r\n\tid {queue_id};\r\n\t{date}\r\n"
+    origin = f"from {hop.client}\r\n\t" if hop.client else ""
+    line = f"Received: {origin}by {hop.host} with {hop.protocol}{agreed}\r\n\tid {queue_id};\r\n\t{date}\r\n"
     return line.encode("ascii", "replace")

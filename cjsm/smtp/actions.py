@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from cjsm.mail.envelope import Demands, Wish
 from cjsm.smtp.grammar import Reply
 from cjsm.wire.sasl import Challenge, SaslResult
 
@@ -35,16 +36,32 @@ class Begin(Struct, frozen=True):
 
     reverse_path: str
     size: int | None
+    demands: Demands = Demands()
 
 
 class AddRecipient(Struct, frozen=True):
     """Add a recipient; answer with :meth:`Session.recipient_added` or :meth:`Session.recipient_refused`."""
 
     forward_path: str
+    wish: Wish = Wish()
 
 
 class ReadText(Struct, frozen=True):
     """Read the text to its end, commit; answer with :meth:`Session.accepted` or :meth:`Session.not_accepted`."""
+
+
+class ReadChunk(Struct, frozen=True):
+    """Read a chunk of the text; answer with :meth:`Session.chunk_taken`, or where it is the last as to ReadText."""
+
+    octets: int
+    last: bool
+
+
+class SkipChunk(Struct, frozen=True):
+    """Read so many octets and forget them, so that they are no commands; then :meth:`Session.chunk_skipped`."""
+
+    octets: int
+    why: Reply
 
 
 class Forget(Struct, frozen=True):
@@ -57,4 +74,6 @@ class Close(Struct, frozen=True):
     why: str
 
 
-Action: TypeAlias = Say | Ask | StartTls | SignIn | Begin | AddRecipient | ReadText | Forget | Close
+Action: TypeAlias = (
+    Say | Ask | StartTls | SignIn | Begin | AddRecipient | ReadText | ReadChunk | SkipChunk | Forget | Close
+)

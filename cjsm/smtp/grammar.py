@@ -7,6 +7,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from cjsm.mail.envelope import Demands, Wish
+from cjsm.smtp import parameters
+from cjsm.smtp.parameters import BadParameter
+
 
 class Reply(Struct, frozen=True):
     """One reply; several lines where *text* has more than one.
@@ -34,22 +38,32 @@ def reply(code: int, status: str, *text: str) -> Reply:
 
 
 class Ehlo(Struct, frozen=True):
-    """EHLO, or HELO where *extended* is False."""
+    """EHLO, or HELO where *extended* is False; *name* is what the client calls itself."""
 
     extended: bool
+    name: str = ""
 
 
 class Mail(Struct, frozen=True):
-    """MAIL FROM; *size* from RFC 1870."""
+    """MAIL FROM; *size* as announced, or None."""
 
     reverse_path: str
     size: int | None
+    demands: Demands = Demands()
 
 
 class Rcpt(Struct, frozen=True):
     """RCPT TO."""
 
     forward_path: str
+    wish: Wish = Wish()
+
+
+class Bdat(Struct, frozen=True):
+    """BDAT (RFC 3030 §2): so many octets follow at once; *last* where the text ends with them."""
+
+    octets: int
+    last: bool
 
 
 class Auth(Struct, frozen=True):
@@ -69,25 +83,27 @@ class Plain(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """What is wrong with a line, as the reply it gets."""
+    """What is wrong with a line, as the reply it gets.
+
+    :ivar close: why the connection ends with it, where nobody can tell what would be a command next; else empty.
+    """
 
     reply: Reply
+    close: str = ""
 
 
-Command: TypeAlias = Ehlo | Mail | Rcpt | Auth | Plain | Problem
+Command: TypeAlias = Ehlo | Mail | Rcpt | Bdat | Auth | Plain | Problem
 
 _UNKNOWN = Problem(reply(500, "5.5.2", "this command is not known here"))
 _TOO_LONG = Problem(reply(500, "5.5.2", "line too long"))
 _NO_ARGUMENTS = Problem(reply(501, "5.5.4", "this command takes no arguments"))
-_BAD_PARAMETER = Problem(reply(501, "5.5.4", "a parameter is not of the form it should have"))
-_TWICE = Problem(reply(501, "5.5.4", "a parameter is given twice"))
+_BAD_CHUNK = Problem(reply(501, "5.5.4", "say BDAT, how many octets, and LAST with the last of them"), "bad BDAT")
 
 #: ``<path>``; a quoted local part may hold ``>``. What is a path but no address of ours is refused later, with reasons.
 _PATH = re.compile(rb'[ ]?<((?:"(?:[^"\\]|\\.)*"|[^<>"\s])*)>')
-_PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]{0,63})(?:=([!-<>-~]{1,1024}))?\Z")
 _DOMAIN = re.compile(rb"[!-~]{1,255}\Z")
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}\Z")
-_SIZE = re.compile(rb"[0-9]{1,20}\Z")
+_CHUNK = re.compile(rb"([0-9]{1,20})(?: +(LAST))?\Z", re.IGNORECASE)
 
 _BARE = {b"DATA": "DATA", b"RSET": "RSET", b"QUIT": "QUIT", b"STARTTLS": "STARTTLS"}
 _LOOSE = {b"NOOP": "NOOP", b"HELP": "HELP", b"VRFY": "VRFY", b"EXPN": "EXPN"}
@@ -115,19 +131,25 @@ def parse(line: bytes, limits: Limits) -> Command:
     if verb == b"MAIL" or verb == b"RCPT":
         if octets > limits.parameters:
             return _TOO_LONG
-        return _mail(rest) if verb == b"MAIL" else _rcpt(rest)
+        try:
+            return _mail(rest) if verb == b"MAIL" else _rcpt(rest)
+        except BadParameter as error:
+            return Problem(reply(501 if error.known else 555, "5.5.4", str(error)))
     if octets > (limits.auth if verb == b"AUTH" else limits.command):
         return _TOO_LONG
     if verb in _BARE:
         return Plain(_BARE[verb]) if not rest.strip() else _NO_ARGUMENTS
     if verb in _LOOSE:
         return Plain(_LOOSE[verb])
+    if verb == b"BDAT":
+        chunk = _CHUNK.match(rest.strip(b" "))
+        return Bdat(int(chunk[1]), chunk[2] is not None) if chunk is not None else _BAD_CHUNK
     if verb == b"AUTH":
         return _auth(rest)
     if verb == b"EHLO" or verb == b"HELO":
         if not space or not _DOMAIN.match(rest.strip()):
             return Problem(reply(501, "5.5.4", f"say {verb.decode()} and the name of your computer"))
-        return Ehlo(verb == b"EHLO")
+        return Ehlo(verb == b"EHLO", rest.strip().decode("ascii"))
     return _UNKNOWN
 
 
@@ -144,25 +166,9 @@ def _mail(rest: bytes) -> Command:
     found = _path(rest[5:])
     if found is None:
         return Problem(reply(501, "5.1.7", "the sender's address must stand in angle brackets"))
-    path, parameters = found
-    read = _parameters(parameters)
-    if isinstance(read, Problem):
-        return read
-    size = None
-    for name, value in read.items():
-        if name == b"SIZE":
-            if value is None or not _SIZE.match(value):
-                return _BAD_PARAMETER
-            size = int(value)
-        elif name == b"BODY":
-            if value is None or value.upper() not in (b"7BIT", b"8BITMIME"):
-                return _BAD_PARAMETER
-        elif name == b"AUTH":
-            if value is None:
-                return _BAD_PARAMETER
-        else:
-            return _not_known(name)
-    return Mail(path, size)
+    path, rest = found
+    given = parameters.of_mail(parameters.split(rest))
+    return Mail(path, given.size, given.demands)
 
 
 def _rcpt(rest: bytes) -> Command:
@@ -171,17 +177,8 @@ def _rcpt(rest: bytes) -> Command:
     found = _path(rest[3:])
     if found is None:
         return Problem(reply(501, "5.1.3", "the recipient's address must stand in angle brackets"))
-    path, parameters = found
-    read = _parameters(parameters)
-    if isinstance(read, Problem):
-        return read
-    for name in read:
-        return _not_known(name)
-    return Rcpt(path)
-
-
-def _not_known(name: bytes) -> Problem:
-    return Problem(reply(555, "5.5.4", f"the parameter {name.decode()} is not known here"))
+    path, rest = found
+    return Rcpt(path, parameters.of_rcpt(parameters.split(rest)))
 
 
 def _path(octets: bytes) -> tuple[str, bytes] | None:
@@ -193,16 +190,3 @@ def _path(octets: bytes) -> tuple[str, bytes] | None:
         return None
     # Octets that are not UTF-8 become characters that no address has.
     return match[1].decode("utf-8", "replace"), rest
-
-
-def _parameters(octets: bytes) -> dict[bytes, bytes | None] | Problem:
-    read: dict[bytes, bytes | None] = {}
-    for word in octets.split():
-        match = _PARAMETER.match(word)
-        if match is None:
-            return _BAD_PARAMETER
-        name = match[1].upper()
-        if name in read:
-            return _TWICE
-        read[name] = match[2]
-    return read

@@ -1,15 +1,17 @@
-"""The SMTP doors on Twisted: drives a :class:`~cjsm.smtp.session.Session` and hands messages over."""
+"""What the SMTP doors share on Twisted: drives a :class:`~cjsm.smtp.session.Session` and hands messages over.
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+Who may send is the doors' own affair: :mod:`~cjsm.smtp.submission` for people, :mod:`~cjsm.smtp.relay` for servers.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cjsm.access.errors import AccessError
-from cjsm.access.interfaces import ISubmitter, LoginAttempt
 from cjsm.configuration import SmtpSettings
+from cjsm.mail.envelope import Demands, Wish
 from cjsm.mail.interfaces import Hop, IAcceptance, Refused
 from cjsm.smtp import refusals
 from cjsm.smtp.actions import (
@@ -19,29 +21,36 @@ from cjsm.smtp.actions import (
     Begin,
     Close,
     Forget,
+    ReadChunk,
     ReadText,
     Say,
     SignIn,
+    SkipChunk,
     StartTls,
 )
 from cjsm.smtp.grammar import Limits, Reply, reply
+from cjsm.smtp.reception import ChunkReader, Reception, TextReader, TooSlow
 from cjsm.smtp.session import Session, stray
 from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes
-from cjsm.wire.dots import TextFault, Unstuffer
+from cjsm.wire.dots import Unstuffer
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.linedoor import LineDoor
 from cjsm.wire.lines import Line, LineReader
-from cjsm.wire.timing import MinimumRate, Timer
+from cjsm.wire.text import ChunkedText, TextFault
+from cjsm.wire.timing import Timer
 from cjsm.wire.tls import ServerTls, negotiated
 
-_CHANGED = reply(421, "4.7.0", "your account or password has changed, sign in again")
+#: What is done when a text, or a chunk of it, has come to its end.
+Ended: TypeAlias = Callable[[Reception], Coroutine[Any, Any, None]]
+
+_CHANGED = reply(421, "4.7.0", "who you are has changed meanwhile: connect again")
 _TOO_LONG = reply(552, "5.5.2", "a line of the message is too long")
 _TOO_SLOW = reply(421, "4.4.2", "the message came too slowly")
 
 
 class SmtpFactory(DoorFactory):
-    """Makes the door's connections; the portal gives :class:`~cjsm.access.interfaces.ISubmitter`.
+    """Makes an SMTP door's connections.
 
     :param max_octets: largest message, announced with SIZE.
     :param starttls: the TLS that STARTTLS begins, where this door listens without TLS; None behind implicit TLS.
@@ -63,14 +72,17 @@ class SmtpFactory(DoorFactory):
         self.max_octets = max_octets
         self.starttls = starttls
 
-    def connection(self) -> "SmtpDoor":
-        """See :class:`DoorFactory`."""
-        return SmtpDoor(self)
-
 
 class SmtpDoor(LineDoor):
-    """One SMTP connection."""
+    """One SMTP connection.
 
+    :cvar offers_auth: people sign in here.
+    :cvar protocol: the word for it in Received (RFC 3848).
+    :ivar sender: the :class:`~cjsm.access.interfaces.ISender` that is known by now, or None.
+    """
+
+    offers_auth: ClassVar[bool]
+    protocol: ClassVar[str]
     _log: ClassVar[Logger] = Logger()
 
     def __init__(self, house: SmtpFactory) -> None:
@@ -82,23 +94,26 @@ class SmtpDoor(LineDoor):
             times=DoorTimes(settings.handshake, settings.command, settings.session),
             implicit=house.starttls is None,
         )
-        self._house = house
-        self._session = Session(
+        self.house = house
+        self.session = Session(
             host=settings.host_name,
             secure=house.starttls is None,
             offers_tls=house.starttls is not None,
+            offers_auth=self.offers_auth,
             max_octets=house.max_octets,
+            recipients=settings.announced_recipients,
             limits=Limits(
                 command=settings.command_octets, parameters=settings.parameters_octets, auth=settings.auth_octets
             ),
             failed_sign_ins=settings.failed_sign_ins,
             bad_commands=settings.bad_commands,
         )
-        self._submitter: Any = None
+        self.sender: Any = None
         self._message: Any = None
-        self._text: Unstuffer | None = None
+        self._reception: Reception | None = None
+        self._text_ended: Ended = self._end_text
         self._text_octets = 0
-        self._rate: MinimumRate | None = None
+        self._chunks: ChunkedText | None = None
         self._committing = False
         self._goodbye: tuple[Reply, str] | None = None
         self._revalidation = Timer(house.clock, self._revalidate)
@@ -106,16 +121,31 @@ class SmtpDoor(LineDoor):
         self._accepted = 0
         self._octets = 0
 
+    # What a door says.
+
+    async def sign_in(self, name: str, secret: bytes) -> None:
+        """Find out who wants to send."""
+        raise TypeError("nobody signs in at this door")
+
+    def client(self) -> str:
+        """Who the other side is, for Received; empty where that is nobody's business."""
+        return ""
+
+    def known(self, sender: Any) -> None:
+        """From now on mail is taken from *sender*, as long as that stays valid."""
+        self.sender = sender
+        self._revalidation.start(self.house.revalidate)
+
     # What the line door calls.
 
     def greet(self) -> None:
         """See :class:`LineDoor`."""
         self._since = self.clock.seconds()
-        self._act(self._session.greeting())
+        self.act(self.session.greeting())
 
     def secured(self) -> None:
         """TLS has begun after STARTTLS."""
-        self._act(self._session.secured())
+        self.act(self.session.secured())
 
     def refused(self, why: Refusal) -> bytes:
         """There is no place for this connection."""
@@ -123,18 +153,18 @@ class SmtpDoor(LineDoor):
 
     def line_received(self, line: Line) -> None:
         """Take a line, if the account is still what it was at sign-in."""
-        if self._submitter is not None and not self._submitter.still_valid():
-            self._leave(_CHANGED, "account changed")
+        if self.sender is not None and not self.sender.still_valid():
+            self._leave(_CHANGED, "no longer who it was")
         else:
-            self._act(self._session.line(line))
+            self.act(self.session.line(line))
 
     def broken(self, failure: Failure) -> None:
         """An unexpected failure costs this command; in the middle of a text, the connection."""
-        if self._text is not None:
-            self._text = None
+        if self._reception is not None:
+            self._reception = None
             self._leave(reply(421, "4.3.0", "something went wrong here"), "unexpected failure")
             return
-        self._act(self._session.broken())
+        self.act(self.session.broken())
 
     def time_over(self, why: str) -> None:
         """Say goodbye where the client can hear it."""
@@ -144,10 +174,10 @@ class SmtpDoor(LineDoor):
         """Give up the message that was not finished, and write the one line about a session that was signed in."""
         self._revalidation.retire()
         self._forget()
-        if self._submitter is not None:
+        if self.sender is not None:
             self._log.info(
                 "session of {account}: {messages} messages, {octets} octets accepted, {seconds:.1f} seconds: {why}",
-                account=self._submitter.pseudonym,
+                account=self.sender.pseudonym,
                 messages=self._accepted,
                 octets=self._octets,
                 seconds=self.clock.seconds() - self._since,
@@ -156,10 +186,11 @@ class SmtpDoor(LineDoor):
 
     # What the session asks for.
 
-    def _act(self, actions: Sequence[Action]) -> None:
+    def act(self, actions: Sequence[Action]) -> None:
+        """Do what the session asks for."""
         for action in actions:
             self._do(action)
-        self.reader.limit = self._session.line_limit
+        self.reader.limit = self.session.line_limit
         goodbye, self._goodbye = self._goodbye, None
         if goodbye is not None:
             self._leave(*goodbye)
@@ -169,112 +200,126 @@ class SmtpDoor(LineDoor):
         if self._committing:
             self._goodbye = (why, ended)
         else:
-            self._act(self._session.leaving(why, ended))
+            self.act(self.session.leaving(why, ended))
 
     def _do(self, action: Action) -> None:
         match action:
             case Say(said):
                 self.say(said.encode())
-            case AddRecipient(path):
-                self.perform(self._add_recipient(path))
-            case Begin(path, size):
-                self.perform(self._begin(path, size))
+            case AddRecipient(path, wish):
+                self.perform(self._add_recipient(path, wish))
+            case Begin(path, size, demands):
+                self.perform(self._begin(path, size, demands))
             case ReadText():
                 self._read_text()
+            case ReadChunk(octets, last):
+                self._read_chunk(octets, last)
+            case SkipChunk(octets, why):
+                self._skip_chunk(octets, why)
             case Ask(challenge):
                 self.say(b"334 " + challenge.encoded + b"\r\n")
             case SignIn(claim):
-                self.perform(self._sign_in(claim.name, claim.secret))
-            case StartTls() if self._house.starttls is not None:
-                self.start_tls(self._house.starttls)
+                self.perform(self.sign_in(claim.name, claim.secret))
+            case StartTls() if self.house.starttls is not None:
+                self.start_tls(self.house.starttls)
             case Forget():
                 self._forget()
             case Close(why):
                 self.close(why)
 
-    async def _sign_in(self, name: str, secret: bytes) -> None:
-        attempt = LoginAttempt(name, secret, protocol="smtp", source=self.source, wanted=self.is_wanted)
-        submitter: Any
+    async def _begin(self, path: str, size: int | None, demands: Demands) -> None:
         try:
-            _, submitter, _ = await self._house.portal.login(attempt, None, ISubmitter)
-        except AccessError as error:
-            why, counts = refusals.signing_in(error)
-            self._act(self._session.not_signed_in(why, counts=counts))
-            return
-        if self.ended:
-            return
-        full = self.admission.sign_in(submitter.account)
-        if full is not None:
-            self._act(self._session.not_signed_in(reply(454, "4.7.0", full.value), counts=False))
-            return
-        self._submitter = submitter
-        self._revalidation.start(self._house.revalidate)
-        self._act(self._session.signed_in())
-
-    async def _begin(self, path: str, size: int | None) -> None:
-        try:
-            message = await self._house.acceptance.begin(self._submitter.origin, path, self._hop(), size)
+            message = await self.house.acceptance.begin(self.sender.origin_for(path), path, self._hop(), size, demands)
         except Refused as refused:
-            self._act(self._session.not_begun(refusals.of_message(refused)))
+            self.act(self.session.not_begun(refusals.of_message(refused)))
             return
-        self._message = message
+        self._message, self._chunks, self._text_octets = message, None, 0
         if self.ended:
             self._forget()
             return
-        self._act(self._session.begun())
+        self.act(self.session.begun())
 
-    async def _add_recipient(self, path: str) -> None:
+    async def _add_recipient(self, path: str, wish: Wish) -> None:
         try:
-            await self._message.recipient(path)
+            await self._message.recipient(path, wish)
         except Refused as refused:
-            self._act(self._session.recipient_refused(refusals.of_message(refused)))
+            self.act(self.session.recipient_refused(refusals.of_message(refused)))
             return
-        self._act(self._session.recipient_added())
+        self.act(self.session.recipient_added())
 
     def _hop(self) -> Hop:
         agreed = negotiated(self._transport)
         return Hop(
-            host=self._house.settings.host_name,
-            protocol="ESMTPSA",
+            host=self.house.settings.host_name,
+            protocol=self.protocol,
             tls_version=agreed.version if agreed is not None else "",
             tls_group=(agreed.group or agreed.cipher) if agreed is not None else "",
+            client=self.client(),
         )
 
     # The text.
 
     def _read_text(self) -> None:
-        settings = self._house.settings
-        self._text = Unstuffer(settings.text_line)
-        self._rate = MinimumRate(settings.data_rate, grace=settings.data_block, since=self.clock.seconds())
-        self._text_octets = 0
-        self.read_raw(self._text_received, settings.data_block)
+        self._receive(Unstuffer(self.house.settings.text_line), self._end_text)
+
+    def _read_chunk(self, octets: int, last: bool) -> None:
+        if self._chunks is None:
+            self._chunks = ChunkedText(self.house.settings.text_line)
+        reader = ChunkReader(octets, self._chunks, last=last)
+        self._receive(reader, self._end_text if last else lambda taken: self._end_chunk(taken, octets), octets)
+
+    def _skip_chunk(self, octets: int, why: Reply) -> None:
+        self._receive(ChunkReader(octets, None, last=False), lambda _: self._end_skipped(why), octets)
+
+    def _receive(self, reader: TextReader, ended: Ended, octets: int | None = None) -> None:
+        """Give what comes to *reader* until it has all, *octets* where that is known; then say *ended*."""
+        settings = self.house.settings
+        self._reception = Reception(
+            reader, rate=settings.data_rate, grace=settings.data_block, since=self.clock.seconds()
+        )
+        self._text_ended = ended
+        if octets == 0:
+            self._text_received(b"")
+        else:
+            self.read_raw(self._text_received, settings.data_block)
 
     def _text_received(self, data: bytes) -> bytes | None:
-        text, rate = self._text, self._rate
-        if text is None or rate is None:
+        reception = self._reception
+        if reception is None:
             return data
-        rate.received(len(data))
-        if rate.too_slow(self.clock.seconds()):
-            self._text = None
+        try:
+            plain, ended, rest = reception.received(data, self.clock.seconds())
+        except TooSlow:
+            self._reception = None
             self._leave(_TOO_SLOW, "text too slow")
             return None
-        plain, ended, rest = text.feed(data)
-        self._text_octets += len(plain)
-        written = self._message.write(plain) if plain and text.fault is None else None
+        written = self._message.write(plain) if plain and reception.fault is None else None
         if ended:
-            self._text = None
-            self.perform(self._end_text(text.fault, written))
+            self._reception = None
+            self.perform(self._text_over(reception, written))
             return rest
         if written is not None:
             self.perform(_wait(written))
         return None
 
-    async def _end_text(self, fault: TextFault | None, written: "Deferred[None] | None") -> None:
+    async def _text_over(self, reception: Reception, written: "Deferred[None] | None") -> None:
         if written is not None:
             await written
-        if fault is not None:
-            self._forget()
-            self._act(self._refusal(fault))
+        self._text_octets += reception.octets
+        await self._text_ended(reception)
+
+    async def _end_skipped(self, why: Reply) -> None:
+        self.act(self.session.chunk_skipped(why))
+
+    async def _end_chunk(self, reception: Reception, octets: int) -> None:
+        if reception.fault not in (None, TextFault.LINE_TOO_LONG):
+            self._refuse_text(reception.fault)
+        else:
+            self.act(self.session.chunk_taken(octets))
+
+    async def _end_text(self, reception: Reception) -> None:
+        if reception.fault is not None:
+            self._refuse_text(reception.fault)
             return
         # Whatever becomes of the connection now, the message is the commit's own.
         message, self._message = self._message, None
@@ -282,20 +327,21 @@ class SmtpDoor(LineDoor):
         try:
             queue_id = await message.commit()
         except Refused as refused:
-            answer = self._session.not_accepted(refusals.of_message(refused))
+            answer = self.session.not_accepted(refusals.of_message(refused))
         else:
             self._accepted += 1
             self._octets += self._text_octets
-            answer = self._session.accepted(queue_id)
+            answer = self.session.accepted(queue_id)
         finally:
             self._committing = False
-        self._act(answer)
+        self.act(answer)
 
-    def _refusal(self, fault: TextFault) -> list[Action]:
+    def _refuse_text(self, fault: TextFault | None) -> None:
+        self._forget()
         if fault is TextFault.LINE_TOO_LONG:
-            return self._session.not_accepted(_TOO_LONG)
-        why: Reply = stray(fault.value)
-        return self._session.not_accepted(why, close=fault.value)
+            self.act(self.session.not_accepted(_TOO_LONG))
+        elif fault is not None:
+            self.act(self.session.not_accepted(stray(fault.value), close=fault.value))
 
     def _forget(self) -> None:
         message, self._message = self._message, None
@@ -307,10 +353,10 @@ class SmtpDoor(LineDoor):
     def _revalidate(self) -> None:
         if self.ended:
             return
-        if self._submitter.still_valid():
-            self._revalidation.start(self._house.revalidate)
+        if self.sender.still_valid():
+            self._revalidation.start(self.house.revalidate)
         else:
-            self._leave(_CHANGED, "account changed")
+            self._leave(_CHANGED, "no longer who it was")
 
 
 async def _wait(written: "Deferred[None]") -> None:

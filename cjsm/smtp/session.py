@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from cjsm.mail.envelope import Demands
 from cjsm.smtp.actions import (
     Action,
     AddRecipient,
@@ -15,13 +16,16 @@ from cjsm.smtp.actions import (
     Begin,
     Close,
     Forget,
+    ReadChunk,
     ReadText,
     Say,
     SignIn,
+    SkipChunk,
     StartTls,
 )
 from cjsm.smtp.grammar import (
     Auth,
+    Bdat,
     Command,
     Ehlo,
     Limits,
@@ -54,9 +58,13 @@ _NOT_SIGNED_IN = Need("is_signed_in", False, reply(503, "5.5.1", "you are signed
 _NO_MAIL = Need("in_mail", False, reply(503, "5.5.1", "a message is begun already: finish it or say RSET"))
 _IN_MAIL = Need("in_mail", True, reply(503, "5.5.1", "say MAIL first"))
 _RECIPIENTS = Need("has_recipients", True, reply(554, "5.5.1", "no recipient was accepted"))
+_NO_CHUNKS = Need("in_chunks", False, reply(503, "5.5.1", "the message is under way in chunks: go on with BDAT"))
 _OFFERS_TLS = Need("offers_tls", True, reply(503, "5.5.1", "TLS is not offered now"))
 
-#: What each command needs, in the order in which it is asked.
+_PROVED = Need("is_proved", True, reply(550, "5.7.1", "this server is not known here"))
+_NO_AUTH = Need("offers_auth", True, reply(502, "5.5.1", "nobody signs in here"))
+
+#: What each command needs where people submit mail, in the order in which it is asked.
 NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
     {
         "EHLO": (),
@@ -69,9 +77,15 @@ NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
         "EXPN": (_SECURE,),
         "AUTH": (_AUTH_SECURE, _GREETED, _NOT_SIGNED_IN, _NO_MAIL),
         "MAIL": (_SECURE, _GREETED, _SIGNED_IN, _NO_MAIL),
-        "RCPT": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL),
-        "DATA": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL, _RECIPIENTS),
+        "RCPT": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL, _NO_CHUNKS),
+        "DATA": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL, _NO_CHUNKS, _RECIPIENTS),
+        "BDAT": (_SECURE, _GREETED, _SIGNED_IN, _IN_MAIL, _RECIPIENTS),
     }
+)
+#: The same where organisations' own servers relay mail in: they are proved before MAIL, and nobody signs in.
+RELAY_NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
+    {verb: tuple(_PROVED if need is _SIGNED_IN else need for need in needs) for verb, needs in NEEDS.items()}
+    | {"AUTH": (_NO_AUTH,), "HELP": (_SECURE,)}
 )
 
 OK = reply(250, "2.0.0", "done")
@@ -79,6 +93,7 @@ _SENDER_OK = reply(250, "2.1.0", "sender taken")
 _RECIPIENT_OK = reply(250, "2.1.5", "recipient taken")
 _GO_ON = reply(354, "", "send the message, end it with a line of one dot")
 _STRAY = reply(550, "5.5.2", "lines end in CRLF and hold no bare CR, bare LF or NUL")
+_NOT_ASCII = reply(553, "5.6.7", "say SMTPUTF8 with MAIL for an address that is not plain ASCII")
 _BROKEN = reply(451, "4.3.0", "something went wrong here: try again later")
 
 
@@ -87,7 +102,9 @@ class Session:
 
     :param secure: inside TLS from the beginning.
     :param offers_tls: STARTTLS is there to be said.
+    :param offers_auth: people sign in here; else servers are proved, see :meth:`proved`.
     :param max_octets: largest message, announced with SIZE.
+    :param recipients: announced with LIMITS (RFC 9422).
     :ivar line_limit: octets of the next line at most.
     """
 
@@ -97,7 +114,9 @@ class Session:
         host: str,
         secure: bool,
         offers_tls: bool,
+        offers_auth: bool = True,
         max_octets: int,
+        recipients: int = 100,
         limits: Limits,
         failed_sign_ins: int,
         bad_commands: int,
@@ -105,11 +124,22 @@ class Session:
         self.secure = secure
         self.offers_tls = offers_tls
         self.greeted = False
+        #: What the client called itself last.
+        self.called = ""
+        self.offers_auth = offers_auth
         self.is_signed_in = False
+        self.is_proved = False
         self.in_mail = False
+        self.in_chunks = False
         self.has_recipients = False
+        self._needs = NEEDS if offers_auth else RELAY_NEEDS
+        self._stranger = _PROVED.otherwise
         self._host = host
         self._max_octets = max_octets
+        self._recipients = recipients
+        self._demands = Demands()
+        self._chunked = 0
+        self._chunk_refused: Reply | None = None
         self._limits = limits
         self._failures_left = failed_sign_ins
         self._bad_left = bad_commands
@@ -119,7 +149,8 @@ class Session:
     @property
     def line_limit(self) -> int:
         """Only before sign-in can a line be as long as an AUTH line."""
-        return max(self._limits.parameters, self._limits.command) if self.is_signed_in else self._limits.auth
+        auth_may_come = self.offers_auth and not self.is_signed_in
+        return self._limits.auth if auth_may_come else max(self._limits.parameters, self._limits.command)
 
     def greeting(self) -> list[Action]:
         """The first words."""
@@ -141,21 +172,36 @@ class Session:
 
     def _command(self, command: Command) -> list[Action]:
         if isinstance(command, Problem):
-            return self._bad(command.reply)
-        for need in NEEDS[_verb(command)]:
+            return [*self._bad(command.reply), *([Close(command.close)] if command.close else [])]
+        for need in self._needs[_verb(command)]:
             if getattr(self, need.state) is not need.value:
-                return self._bad(need.otherwise)
+                return self._not_now(command, self._stranger if need is _PROVED else need.otherwise)
         match command:
-            case Rcpt(path):
-                return [AddRecipient(path)]
-            case Mail(path, size):
-                return [Begin(path, size)]
+            case Rcpt(path, wish):
+                return [AddRecipient(path, wish)] if self._may_be_written(path) else self._bad(_NOT_ASCII)
+            case Mail(path, size, demands):
+                self._demands = demands
+                return [Begin(path, size, demands)] if self._may_be_written(path) else self._bad(_NOT_ASCII)
+            case Bdat(octets, last):
+                return self._bdat(octets, last)
             case Auth(mechanism, initial):
                 return self._auth(mechanism, initial)
-            case Ehlo(extended):
+            case Ehlo(extended, name):
+                self.called = name
                 return self._ehlo(extended)
             case Plain(verb):
                 return self._plain(verb)
+
+    def _not_now(self, command: Command, why: Reply) -> list[Action]:
+        """Refuse a command; the octets that follow a BDAT must not become commands."""
+        if not isinstance(command, Bdat):
+            return self._bad(why)
+        if not self.secure:
+            return [Say(why), Close("BDAT in the clear")]
+        return self._skip(command.octets, why)
+
+    def _may_be_written(self, path: str) -> bool:
+        return path.isascii() or self._demands.smtputf8
 
     def _plain(self, verb: str) -> list[Action]:
         match verb:
@@ -172,7 +218,7 @@ class Session:
             case "EXPN":
                 return self._bad(reply(502, "5.5.1", "lists are not shown here"))
             case "HELP":
-                return [Say(reply(214, "2.0.0", "commands: EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT"))]
+                return [Say(reply(214, "2.0.0", "commands: EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP QUIT"))]
             case _:
                 return [Say(OK)]
 
@@ -181,16 +227,29 @@ class Session:
         forget = self._forget()
         if not extended:
             return [*forget, Say(reply(250, "", self._host))]
-        offered = ["PIPELINING", f"SIZE {self._max_octets}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        return [*forget, Say(reply(250, "", self._host, *self._offered()))]
+
+    def _offered(self) -> list[str]:
+        """What is offered now; nothing that holds inside TLS only is offered before it."""
+        offered = ["PIPELINING", "ENHANCEDSTATUSCODES"]
         if self.offers_tls:
             offered.append("STARTTLS")
-        if self.secure and not self.is_signed_in:
+        if self.secure:
+            offered += [f"SIZE {self._max_octets}", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING", "REQUIRETLS"]
+            offered.append(f"LIMITS RCPTMAX={self._recipients}")
+        if self.secure and self.offers_auth and not self.is_signed_in:
             offered.append(f"AUTH {' '.join(name.decode() for name in MECHANISMS)}")
-        return [*forget, Say(reply(250, "", self._host, *offered))]
+        return offered
 
     def _forget(self) -> list[Action]:
-        begun, self.in_mail, self.has_recipients = self.in_mail, False, False
+        begun = self.in_mail
+        self._message_ended()
         return [Forget()] if begun else []
+
+    def _message_ended(self) -> None:
+        self.in_mail = self.in_chunks = self.has_recipients = False
+        self._chunked = 0
+        self._chunk_refused = None
 
     # TLS and signing in
 
@@ -215,6 +274,14 @@ class Session:
         if isinstance(step, SaslResult):
             return [SignIn(step)]
         return self.not_signed_in(reply(501, "5.5.2", step.value), counts=True)
+
+    def proved(self) -> None:
+        """The server at the other end is a connection's."""
+        self.is_proved = True
+
+    def not_proved(self, why: Reply) -> None:
+        """It is not; MAIL is answered with *why*."""
+        self._stranger = why
 
     def signed_in(self) -> list[Action]:
         """Answer to :class:`SignIn`."""
@@ -251,13 +318,38 @@ class Session:
 
     def accepted(self, queue_id: str) -> list[Action]:
         """Answer to :class:`ReadText`."""
-        self.in_mail = self.has_recipients = False
+        self._message_ended()
         return [Say(reply(250, "2.0.0", f"accepted as {queue_id}"))]
 
     def not_accepted(self, why: Reply, *, close: str = "") -> list[Action]:
         """Answer to :class:`ReadText`; *close* says why the connection ends, where it does."""
-        self.in_mail = self.has_recipients = False
+        self._message_ended()
         return [Say(why), *([Close(close)] if close else [])]
+
+    # The text in chunks (RFC 3030)
+
+    def _bdat(self, octets: int, last: bool) -> list[Action]:
+        if self._chunk_refused is not None:
+            return self._skip(octets, self._chunk_refused)
+        self.in_chunks = True
+        self._chunked += octets
+        if self._chunked > self._max_octets:
+            self._chunk_refused = reply(552, "5.3.4", f"the message is larger than {self._max_octets} octets")
+            return self._skip(octets, self._chunk_refused)
+        return [ReadChunk(octets, last)]
+
+    def _skip(self, octets: int, why: Reply) -> list[Action]:
+        if octets > self._max_octets:
+            return [Say(why), Close("a chunk larger than a message")]
+        return [SkipChunk(octets, why)]
+
+    def chunk_taken(self, octets: int) -> list[Action]:
+        """Answer to :class:`ReadChunk` that is not the last."""
+        return [Say(reply(250, "2.0.0", f"{octets} octets taken"))]
+
+    def chunk_skipped(self, why: Reply) -> list[Action]:
+        """Answer to :class:`SkipChunk`."""
+        return self._bad(why)
 
     # Trouble
 
@@ -282,5 +374,5 @@ def stray(kind: str) -> Reply:
     return reply(550, "5.5.2", f"{kind}: {_STRAY.text[0]}")
 
 
-def _verb(command: Ehlo | Mail | Rcpt | Auth | Plain) -> str:
+def _verb(command: Ehlo | Mail | Rcpt | Bdat | Auth | Plain) -> str:
     return command.verb if isinstance(command, Plain) else type(command).__name__.upper()

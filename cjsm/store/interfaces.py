@@ -11,7 +11,7 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from cjsm.community.identifiers import AccountId, ActId, BodyId, DeliveryId, MailboxId, SecretId
+from cjsm.community.identifiers import AccountId, ActId, BodyId, ConnectionId, DeliveryId, MailboxId, SecretId
 from cjsm.community.view import Change, View
 
 T = TypeVar("T")
@@ -196,10 +196,11 @@ class SpoolDelivery(Struct, frozen=True, kw_only=True):
 
 
 class SpoolEntry(Struct, frozen=True, kw_only=True):
-    """One accepted message: what delivery needs and nothing readable.
+    """One accepted message for mailboxes kept here: what delivery needs and nothing readable.
 
     ``body`` is the sealed body itself up to the inline limit, else None and the body store holds ``body_id``.
-    ``sealed_octets`` is the length of the sealed body. ``envelope`` is sealed under the queue key.
+    ``sealed_octets`` is the length of the sealed body. ``envelope`` is sealed under the queue key; ``reports`` tells
+    that its sender wants to hear of deliveries.
     """
 
     id: bytes
@@ -210,6 +211,32 @@ class SpoolEntry(Struct, frozen=True, kw_only=True):
     envelope: bytes
     deliveries: tuple[SpoolDelivery, ...]
     body: bytes | None = None
+    reports: bool = False
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """One accepted message for recipients behind one connection.
+
+    ``envelope`` is sealed under the queue key and holds the recipients, of whom there are ``recipients``, and the
+    message's key. ``body`` as in :class:`SpoolEntry`.
+    """
+
+    id: bytes
+    connection: ConnectionId
+    accepted: int
+    body_id: BodyId
+    sealed_octets: int
+    recipients: int
+    envelope: bytes
+    body: bytes | None = None
+
+
+class SpoolBatch(Struct, frozen=True, kw_only=True):
+    """What becomes of one accepted message, all in one commit: for mailboxes, for connections, and answers to it."""
+
+    id: bytes
+    hosted: tuple[SpoolEntry, ...] = ()
+    outgoing: tuple[Outgoing, ...] = ()
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -242,10 +269,10 @@ class ISpool(Interface):
         :raises DiskFull: below the floor of free space, or where *octets* would lead below it.
         """
 
-    def put(entry: SpoolEntry) -> "Deferred[int]":
-        """Fires with the entry's sequence when it is on stable storage; commits gather (group commit).
+    def put(batch: SpoolBatch) -> "Deferred[int]":
+        """Fires with the first sequence of the batch when all of it is on stable storage; commits gather.
 
-        After ``maybe_committed`` the same entry may be put again: it is there once, as its ``id`` tells.
+        After ``maybe_committed`` the same batch may be put again: it is there once, as its ``id`` tells.
 
         :raises DiskFull: below the floor of free space.
         """
@@ -253,10 +280,12 @@ class ISpool(Interface):
     def claim(worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
         """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*."""
 
-    def done(progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
+    def done(
+        progress: Sequence[tuple[int, Sequence[DeliveryId]]], put: "Sequence[SpoolBatch]" = ()
+    ) -> "Deferred[None]":
         """Deliveries made, per sequence; an entry whose last delivery is done leaves the spool.
 
-        Its spooled body is released afterwards.
+        Its spooled body is released afterwards. *put*: what their senders hear of it, in the same commit.
         """
 
     def defer(sequence: int, until: int, reason: str) -> "Deferred[None]":
@@ -276,6 +305,84 @@ class ISpool(Interface):
 
     def on_arrival(notify: Callable[[], object]) -> None:
         """Call *notify* on the reactor thread when something was put."""
+
+
+class QueueState(Struct, frozen=True, kw_only=True):
+    """How far a message on its way out has come.
+
+    :ivar attempts: tries so far; ``tried`` is when the last one was, 0 for never.
+    :ivar due: when the next one is.
+    :ivar held: an engineer keeps it back.
+    :ivar reason: why it is still here, in words.
+    :ivar settled: indexes of recipients that are done with, delivered or reported.
+    :ivar told: the sender was told that it is late.
+    :ivar removed: why an engineer had it returned; empty otherwise.
+    """
+
+    attempts: int = 0
+    tried: int = 0
+    due: int = 0
+    held: bool = False
+    reason: str = ""
+    settled: tuple[int, ...] = ()
+    told: bool = False
+    removed: str = ""
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """A message on its way out, and how far it has come."""
+
+    sequence: int
+    outgoing: Outgoing
+    state: QueueState
+
+
+class Attempted(Struct, frozen=True, kw_only=True):
+    """What became of a try to send.
+
+    :ivar settled: indexes of recipients that are done with now.
+    :ivar due: when those that are left are tried again.
+    """
+
+    sequence: int
+    settled: tuple[int, ...]
+    due: int
+    reason: str = ""
+    told: bool = False
+
+
+class IOutgoingQueue(Interface):
+    """Messages on their way out. What is taken is one's own until it is recorded, given back, or the process ends."""
+
+    def destinations() -> "Deferred[Sequence[ConnectionId]]":
+        """The connections that something is due for."""
+
+    def claim(connection: ConnectionId, limit: int) -> "Deferred[Sequence[Queued]]":
+        """Take at most *limit* messages that are due for *connection*, the longest due first."""
+
+    def give_back(sequences: Sequence[int]) -> None:
+        """They were not tried; nothing is written."""
+
+    def record(attempts: Sequence[Attempted], put: Sequence[SpoolBatch] = ()) -> "Deferred[None]":
+        """Write what became of tries; a message whose recipients are all settled leaves the queue.
+
+        *put*: what the senders hear of it, in the same commit.
+        """
+
+    def listed(after: int, limit: int, connection: ConnectionId | None = None) -> "Deferred[Sequence[Queued]]":
+        """At most *limit* messages with a sequence above *after*, without their bodies; of *connection* only."""
+
+    def found(sequence: int) -> "Deferred[Queued]":
+        """One message, without its body.
+
+        :raises Missing: when it is not there (any more).
+        """
+
+    def change(sequence: int, decide: "Callable[[QueueState], QueueState]") -> "Deferred[QueueState]":
+        """Give a message the state that *decide* makes of its own; its due time holds from then on.
+
+        :raises Missing: when it is not there (any more).
+        """
 
 
 class IBodyWriter(Interface):
@@ -312,6 +419,12 @@ class IBodyStore(Interface):
     def create(body_id: BodyId) -> "Deferred[Any]":
         """Begin a body in the spool; fires with an :class:`IBodyWriter`, which fails with :class:`DiskFull`
         below the floor of free space.
+        """
+
+    def open(body_id: BodyId) -> "Deferred[Any]":
+        """Fires with an :class:`IBodyReader` of a spooled body.
+
+        :raises Missing: when it is not there (any more).
         """
 
     def release(body_id: BodyId) -> "Deferred[None]":

@@ -131,6 +131,11 @@ class MessageSealer:
         self._sealer = BodySealer(self._key, body_id)
         self._body: SealedBody | None = None
 
+    @property
+    def key(self) -> bytes:
+        """The message's key, for the sealed envelope of a message that goes out, and for nothing else."""
+        return self._key
+
     def write(self, plaintext: bytes) -> bytes:
         """Take the next octets; return the sealed segments that are full now, often none.
 

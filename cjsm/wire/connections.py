@@ -25,11 +25,14 @@ class Admission:
         self._account: Hashable | None = None
         self._held = True
 
-    def sign_in(self, account: Hashable) -> Refusal | None:
-        """Count this connection for *account* from now on, no longer for its source; a refusal changes nothing."""
+    def sign_in(self, account: Hashable, *, most: int | None = None) -> Refusal | None:
+        """Count this connection for *account* from now on, no longer for its source; a refusal changes nothing.
+
+        :param most: connections of this account, where the limit is not that of people's accounts.
+        """
         if not self._held or self._account is not None:
             raise ValueError("an admission signs in once, while it is held")
-        if self._limits._by_account[account] >= self._limits.per_account:
+        if self._limits._by_account[account] >= (most or self._limits.per_account):
             return Refusal.ACCOUNT
         self._limits._by_account[account] += 1
         self._account = account

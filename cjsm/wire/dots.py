@@ -3,8 +3,9 @@
 State is carried over chunks: a message comes out the same however it was cut.
 """
 
-from enum import Enum
 from typing import NamedTuple
+
+from cjsm.wire.text import TextCheck, TextFault
 
 END = b"\r\n.\r\n"
 _CRLF = b"\r\n"
@@ -31,15 +32,6 @@ class Stuffer:
         return b".\r\n" if self._tail == _CRLF else END
 
 
-class TextFault(Enum):
-    """Why a text must be refused once its real end has come; the value is the public text."""
-
-    NUL = "NUL in text"
-    BARE_LF = "bare LF in text"
-    BARE_CR = "bare CR in text"
-    LINE_TOO_LONG = "text line too long"
-
-
 class Unstuffed(NamedTuple):
     """What one chunk gave.
 
@@ -59,15 +51,17 @@ class Unstuffer:
     Faults do not end it either: they are remembered in :attr:`fault`, while reading goes on.
 
     :param line_limit: most octets of a line, CRLF included, the doubled dot not counted (RFC 5321 §4.5.3.1.6).
-    :ivar fault: a fault of the first chunk that had one, or None.
     """
 
     def __init__(self, line_limit: int) -> None:
-        self.fault: TextFault | None = None
-        self._line_limit = line_limit
+        self._check = TextCheck(line_limit)
         self._held = _CRLF
         self._virtual = 2
-        self._open_line = 0
+
+    @property
+    def fault(self) -> TextFault | None:
+        """A fault of the first chunk that had one, or None."""
+        return self._check.fault
 
     def feed(self, chunk: bytes) -> Unstuffed:
         """Take the next octets. Once it answered ``ended`` it must not be fed any more."""
@@ -84,34 +78,10 @@ class Unstuffer:
             return raw
         plain = raw.replace(b"\r\n.", _CRLF)[self._virtual :]
         self._virtual = 0
-        if self.fault is None:
-            self.fault = _stray(raw) or self._overlong(plain)
+        self._check.look(raw, plain)
         return plain
-
-    def _overlong(self, plain: bytes) -> TextFault | None:
-        start = -self._open_line
-        while len(plain) - start > self._line_limit:
-            newline = plain.rfind(b"\n", max(start, 0), start + self._line_limit)
-            if newline < 0:
-                return TextFault.LINE_TOO_LONG
-            start = newline + 1
-        last = plain.rfind(b"\n")
-        self._open_line = self._open_line + len(plain) if last < 0 else len(plain) - last - 1
-        return None
 
 
 def _held_back(octets: bytes) -> int:
     """Return how many last octets may be the beginning of the terminator."""
     return next((size for size in (4, 3, 2, 1) if octets.endswith(END[:size])), 0)
-
-
-def _stray(raw: bytes) -> TextFault | None:
-    """Return what *raw*, which never ends between CR and LF, holds besides proper lines."""
-    pairs = raw.count(_CRLF)
-    if b"\0" in raw:
-        return TextFault.NUL
-    if raw.count(b"\n") != pairs:
-        return TextFault.BARE_LF
-    if raw.count(b"\r") != pairs:
-        return TextFault.BARE_CR
-    return None

@@ -59,14 +59,24 @@ class ServerTls:
     :param key: PEM file with its private key.
     :param protocol: ALPN name; a client that offers names without this one is refused (RFC 7301 §3.2).
     :param tickets: let clients resume sessions.
+    :param asked_of_clients: says in the context what clients are to show of themselves.
     :raises TlsError: when the files cannot be used.
     """
 
-    def __init__(self, certificate: Path, key: Path, *, protocol: bytes | None = None, tickets: bool = True) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        *,
+        protocol: bytes | None = None,
+        tickets: bool = True,
+        asked_of_clients: Callable[[SSL.Context], None] | None = None,
+    ) -> None:
         self._certificate = certificate
         self._key = key
         self._protocol = protocol
         self._tickets = tickets
+        self._asked_of_clients = asked_of_clients
         self._context = self._load()
 
     def reload(self) -> None:
@@ -78,7 +88,10 @@ class ServerTls:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Make the OpenSSL object of a new connection."""
-        return SSL.Connection(self._context, None)
+        connection = SSL.Connection(self._context, None)
+        # What is noticed about the client's certificate, see cjsm.wire.peers.
+        connection.set_app_data([])
+        return connection
 
     def _load(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -90,10 +103,20 @@ class ServerTls:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if self._protocol is not None:
             context.set_alpn_select_callback(_only(self._protocol))
-        _read(self._certificate, "certificate", context.use_certificate_chain_file)
-        _read(self._key, "key", context.use_privatekey_file)
-        _matched(context, self._certificate, self._key)
+        if self._asked_of_clients is not None:
+            self._asked_of_clients(context)
+        load_pair(context, self._certificate, self._key)
         return context
+
+
+def load_pair(context: SSL.Context, certificate: Path, key: Path) -> None:
+    """Give *context* a certificate and its key.
+
+    :raises TlsError: when they cannot be used.
+    """
+    _read(certificate, "certificate", context.use_certificate_chain_file)
+    _read(key, "key", context.use_privatekey_file)
+    _matched(context, certificate, key)
 
 
 def _read(path: Path, what: str, use: Callable[[str], object]) -> None:

@@ -29,7 +29,7 @@ def test_avatars(house: House, door: Any) -> None:
     assert avatar.still_valid()
     logout()
     if door is ISubmitter:
-        assert avatar.origin == AccountOrigin(account=account.id)
+        assert avatar.origin_for("") == AccountOrigin(account=account.id)
 
 
 def test_relayed_member(house: House) -> None:

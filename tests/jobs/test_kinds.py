@@ -15,7 +15,7 @@ from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.space import Space
 from tests.access.support import House, now
-from tests.store.support import MAP, entry, open_mailboxes, open_spool, put_body, result
+from tests.store.support import MAP, alone, entry, open_mailboxes, open_spool, put_body, result
 
 JOB = Job(id=JobId(b"j" * 16), kind="x", due=0)
 
@@ -25,7 +25,7 @@ def test_orphans(tmp_path: Path) -> None:
     bodies = FileBodyStore(tmp_path / "spool" / "bodies", InlineDisk(), Space(tmp_path, 0))
     spool = open_spool(tmp_path)
     named, orphan, fresh = (put_body(bodies, number) for number in (1, 2, 3))
-    result(spool.put(entry(1, body=None)))
+    result(spool.put(alone(entry(1, body=None))))
     for body in (named, orphan):
         os.utime(bodies.path(body), (1_000, 1_000))
     os.utime(bodies.path(fresh), (9_000, 9_000))

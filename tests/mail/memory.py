@@ -13,6 +13,7 @@ from cjsm.store.interfaces import (
     Claimed,
     Delivery,
     DiskFull,
+    IBodyReader,
     IBodyStore,
     IBodyWriter,
     IMailStore,
@@ -20,6 +21,8 @@ from cjsm.store.interfaces import (
     LeaseTaken,
     MailboxList,
     Missing,
+    Outgoing,
+    SpoolBatch,
     SpoolEntry,
     SpoolStatus,
     Usage,
@@ -113,6 +116,7 @@ class Platter(Struct):
     archive: dict[bytes, SpoolEntry] = field(default_factory=dict)
     entries: dict[int, SpoolEntry] = field(default_factory=dict)
     progress: dict[int, Progress] = field(default_factory=dict)
+    outgoing: dict[int, Outgoing] = field(default_factory=dict)
     files: dict[BodyId, File] = field(default_factory=dict)
     mailboxes: dict[MailboxId, Mailbox] = field(default_factory=dict)
 
@@ -133,17 +137,24 @@ class MemorySpool:
         self._clock = clock
         self._listeners: list[Callable[[], object]] = []
 
-    def put(self, entry: SpoolEntry) -> "Deferred[int]":
+    def put(self, batch: SpoolBatch) -> "Deferred[int]":
         def act() -> int:
-            platter = self.platter
-            if entry.id not in platter.known:
-                platter.sequence += 1
-                platter.known[entry.id] = platter.sequence
-                platter.entries[platter.sequence] = platter.archive[entry.id] = entry
-                platter.progress[platter.sequence] = Progress()
-            return platter.known[entry.id]
+            if batch.id not in self.platter.known:
+                self._insert(batch)
+            return self.platter.known[batch.id]
 
         return self._weather.run("put", act).addCallback(self._arrived)
+
+    def _insert(self, batch: SpoolBatch) -> None:
+        platter = self.platter
+        platter.known[batch.id] = platter.sequence + 1
+        for entry in batch.hosted:
+            platter.sequence += 1
+            platter.entries[platter.sequence] = platter.archive[entry.id] = entry
+            platter.progress[platter.sequence] = Progress()
+        for outgoing in batch.outgoing:
+            platter.sequence += 1
+            platter.outgoing[platter.sequence] = outgoing
 
     def _arrived(self, sequence: int) -> int:
         for notify in self._listeners:
@@ -169,10 +180,15 @@ class MemorySpool:
         remaining = tuple(each.delivery_id for each in entry.deliveries if each.delivery_id not in progress.done)
         return Claimed(sequence=sequence, attempts=progress.attempts, entry=entry, remaining=remaining)
 
-    def done(self, progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
+    def done(
+        self, progress: Sequence[tuple[int, Sequence[DeliveryId]]], put: Sequence[SpoolBatch] = ()
+    ) -> "Deferred[None]":
         def act() -> None:
             for sequence, made in progress:
                 self._done(sequence, made)
+            for batch in put:
+                if batch.id not in self.platter.known:
+                    self._insert(batch)
 
         return self._weather.run("done", act)
 
@@ -254,6 +270,21 @@ class MemoryBodyWriter:
         self._platter.files.pop(self._body_id, None)
 
 
+@implementer(IBodyReader)
+class MemoryBodyReader:
+    """A body being read."""
+
+    def __init__(self, sealed: bytes) -> None:
+        self.octets = len(sealed)
+        self._sealed = sealed
+
+    def read(self, offset: int, length: int) -> "Deferred[bytes]":
+        return succeed(self._sealed[offset : offset + length])
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
 @implementer(IBodyStore)
 class MemoryBodies:
     """The body store of one process."""
@@ -270,6 +301,9 @@ class MemoryBodies:
             return MemoryBodyWriter(body_id, self._platter, self._weather)
 
         return self._weather.run("create", act)
+
+    def open(self, body_id: BodyId) -> "Deferred[MemoryBodyReader]":
+        return self._weather.run("open", lambda: MemoryBodyReader(bytes(self._platter.files[body_id].octets)))
 
     def release(self, body_id: BodyId) -> "Deferred[None]":
         return self._weather.run("release", lambda: self._unlink(body_id))

@@ -1,7 +1,7 @@
 """A house that takes mail and delivers it: the community made by hand, stores in memory, a clock and a seed."""
 
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from cjsm.configuration import MailSettings, Settings, SmtpSettings, StoreSettin
 from cjsm.mail.acceptance import Acceptance, IncomingMessage
 from cjsm.mail.envelope import Envelope, decode_envelope
 from cjsm.mail.interfaces import Hop, IMailboxKeys, Refused
-from cjsm.store.interfaces import Missing, SpoolEntry
+from cjsm.store.interfaces import Missing, SpoolBatch, SpoolEntry
 from cjsm.vault.hybrid import PrivateKey, PublicKey
 from cjsm.vault.message import Summary, decode_wrap, open_wrap
 from cjsm.vault.queue import open_envelope
@@ -82,6 +82,11 @@ def logged() -> Iterator[list[str]]:
         yield texts
     finally:
         globalLogPublisher.removeObserver(keep)
+
+
+async def no_reports(_: SpoolEntry, __: Sequence[DeliveryId]) -> Sequence[SpoolBatch]:
+    """Nobody asked for any."""
+    return ()
 
 
 @implementer(IMailboxKeys)

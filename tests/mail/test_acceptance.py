@@ -120,7 +120,7 @@ def test_a_refused_recipient_costs_the_others_nothing() -> None:
     """It is not counted either."""
     house = House()
     message = house.begun(SAM_ADDRESS)
-    for path in ("x@evil.example", f"nobody@avon.{SUFFIX}", "", LIST_ADDRESS):
+    for path in ("x@evil.example", f"nobody@avon.{SUFFIX}", ""):
         refusal(message.recipient(path))
     assert message.recipients == 1
     message.write(LETTER)

@@ -8,11 +8,11 @@ from twisted.internet.task import Clock
 from cjsm.community.identifiers import DeliveryId, MailboxId
 from cjsm.configuration import MailSettings
 from cjsm.mail.delivery import DeliveryWorker
-from cjsm.store.interfaces import Damaged, SpoolDelivery, SpoolEntry, Unavailable
+from cjsm.store.interfaces import Damaged, SpoolBatch, SpoolDelivery, SpoolEntry, Unavailable
 from tests.community.communities import identifier
 
 from .memory import Fate, File, Forecast, MemoryMail, MemorySpool, Platter
-from .support import BODY, logged, result
+from .support import BODY, logged, no_reports, result
 
 SETTINGS = MailSettings(retry_first=5, retry_most=60, delivery_workers=2, delivery_batch=100)
 AWAY = Unavailable("the disk is away")
@@ -38,7 +38,12 @@ class Post:
         self.spool = MemorySpool(self.platter, self.forecast, self.clock.seconds)
         self.mail = MemoryMail(self.platter, self.forecast)
         self.worker = DeliveryWorker(
-            self.settings, spool=self.spool, mail=self.mail, reactor=self.clock, clock=self.clock.seconds
+            self.settings,
+            spool=self.spool,
+            mail=self.mail,
+            reports=no_reports,
+            reactor=self.clock,
+            clock=self.clock.seconds,
         )
 
     def put(self, *mailboxes: MailboxId, body: bytes | None = b"sealed") -> SpoolEntry:
@@ -53,7 +58,7 @@ class Post:
             deliveries=tuple(self._delivery(mailbox) for mailbox in mailboxes),
             body=body,
         )
-        result(self.spool.put(entry))
+        result(self.spool.put(SpoolBatch(id=entry.id, hosted=(entry,))))
         return entry
 
     def _delivery(self, mailbox: MailboxId) -> SpoolDelivery:

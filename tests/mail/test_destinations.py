@@ -1,14 +1,15 @@
 """Where a forward-path leads."""
 
+import msgspec
 import pytest
 
 from cjsm.community.address import Address
 from cjsm.community.identifiers import AccountId, ListId, MailboxId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Life, MailList, OwnerKind
-from cjsm.mail.destinations import Destination, Destinations, destinations
+from cjsm.community.records import Life, MailList, OwnerKind, RelayLimits
+from cjsm.mail.destinations import Destination, Destinations, Relayed, destinations
 from cjsm.mail.interfaces import Refused
-from tests.community.communities import CRIME_LIST, SUFFIX, address, community, hosted, identifier
+from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, SUFFIX, address, community, hosted, identifier
 
 from .support import DESK, DESK_ADDRESS, JO, JO_ADDRESS, JO_MAILBOX, LIST_ADDRESS, SAM, SAM_ADDRESS, without_mailbox
 
@@ -65,10 +66,34 @@ def test_a_list_is_its_members_each_once() -> None:
 
 
 def test_lists_that_reach_nobody_or_too_far() -> None:
-    """All or nobody: one member elsewhere stops the whole list until mail can go there."""
+    """A list of nobody is no way to reach anybody."""
     assert refused(f"some@avon.{SUFFIX}", listing()).startswith("550 5.1.1")
     assert refused(f"some@avon.{SUFFIX}", listing(f"nobody@avon.{SUFFIX}")).startswith("550 5.1.1")
-    assert refused(LIST_ADDRESS).startswith("550 5.4.4")
+
+
+def test_members_elsewhere() -> None:
+    """A list reaches them over their organisation's connection, and its manager hears what goes wrong."""
+    got = found(LIST_ADDRESS)
+    assert got.of_list
+    (behind,) = got.relayed
+    assert (behind.connection, behind.address) == (FIRM_CONNECTION.id, f"re.layed@firm.co.uk.{SUFFIX}")
+    assert behind.reports_to == ""
+
+
+def test_an_organisations_own_server() -> None:
+    """The connection of its domain, and no mailbox; the limit is the connection's own."""
+    got = found(f"re.layed@firm.co.uk.{SUFFIX}")
+    assert got == Destinations(
+        relayed=(Relayed(connection=FIRM_CONNECTION.id, address=f"re.layed@firm.co.uk.{SUFFIX}", limit=0),)
+    )
+    narrow = msgspec.structs.replace(FIRM_CONNECTION, limits=RelayLimits(message_octets=1000))
+    (behind,) = found(f"re.layed@firm.co.uk.{SUFFIX}", community(narrow)).relayed
+    assert behind.limit == 1000
+
+
+def test_the_echo() -> None:
+    """It is no mailbox."""
+    assert found(f"echo@{SUFFIX}") == Destinations(echo=True)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +106,10 @@ def test_lists_that_reach_nobody_or_too_far() -> None:
         ("postmaster", "553 5.1.3"),
         (f"@evil.example:{SAM_ADDRESS}", "553 5.1.3"),
         (f'"sam.hill"@avon.{SUFFIX}', "553 5.1.3"),
-        (f"re.layed@firm.co.uk.{SUFFIX}", "550 5.4.4"),
-        (f"echo@{SUFFIX}", "550 5.3.3"),
     ],
 )
 def test_refusals_say_what_admission_says(path: str, reply: str) -> None:
-    """With its code, or with what is not built yet."""
+    """With its code."""
     assert refused(path).startswith(reply)
 
 

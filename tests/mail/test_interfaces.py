@@ -3,9 +3,9 @@
 from zope.interface.verify import verifyObject
 
 from cjsm.mail.interfaces import IAcceptance, IIncomingMessage, IMailboxKeys, Refused
-from cjsm.store.interfaces import IBodyStore, IBodyWriter, IMailStore, ISpool
+from cjsm.store.interfaces import IBodyReader, IBodyStore, IBodyWriter, IMailStore, ISpool
 
-from .memory import MemoryBodies, MemoryBodyWriter, MemoryMail, MemorySpool
+from .memory import MemoryBodies, MemoryBodyReader, MemoryBodyWriter, MemoryMail, MemorySpool
 from .support import BODY, House, MemoryKeys
 
 
@@ -24,6 +24,7 @@ def test_the_stores_of_these_tests_keep_theirs() -> None:
     assert verifyObject(ISpool, house.spool)
     assert isinstance(house.bodies, MemoryBodies)
     assert verifyObject(IBodyStore, house.bodies)
+    assert verifyObject(IBodyReader, MemoryBodyReader(b""))
     assert verifyObject(IBodyWriter, MemoryBodyWriter(BODY, house.platter, house.forecast))
     assert isinstance(house.mail, MemoryMail)
     assert verifyObject(IMailStore, house.mail)

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from cjsm.community.identifiers import MailboxId
-from cjsm.store.interfaces import Delivery, SpoolEntry
+from cjsm.store.interfaces import Delivery, SpoolBatch
 from tests.mail.support import House
 
 from .world import Flaw, World
@@ -101,9 +101,9 @@ def says_it_delivered(house: House) -> None:
 def takes_an_entry_twice(house: House) -> None:
     put = house.spool.put
 
-    def forgetful(entry: SpoolEntry) -> Deferred[int]:
-        house.platter.known.pop(entry.id, None)
-        return put(entry)
+    def forgetful(batch: SpoolBatch) -> Deferred[int]:
+        house.platter.known.pop(batch.id, None)
+        return put(batch)
 
     house.spool.put = forgetful  # type: ignore[method-assign]
 
@@ -111,8 +111,8 @@ def takes_an_entry_twice(house: House) -> None:
 def answers_before_it_is_written(house: House) -> None:
     put = house.spool.put
 
-    def hasty(entry: SpoolEntry) -> Deferred[int]:
-        put(entry).addErrback(lambda _: None)
+    def hasty(batch: SpoolBatch) -> Deferred[int]:
+        put(batch).addErrback(lambda _: None)
         return succeed(1)
 
     house.spool.put = hasty  # type: ignore[method-assign]

@@ -22,7 +22,7 @@ from cjsm.mail.interfaces import Refused
 from cjsm.store.interfaces import Delivery, SpoolEntry, StoreError
 from tests.community.communities import CRIME_LIST, SUFFIX, address, community, identifier
 from tests.mail.memory import Platter
-from tests.mail.support import HOP, HOST, JO, JO_ADDRESS, LIST_ADDRESS, House, opened
+from tests.mail.support import HOP, HOST, JO, JO_ADDRESS, LIST_ADDRESS, House, no_reports, opened
 
 from .storm import Storm
 
@@ -102,6 +102,7 @@ class Process:
             _SETTINGS.mail,
             spool=self.house.spool,
             mail=self.house.mail,
+            reports=no_reports,
             reactor=self.clock,
             clock=self.clock.seconds,
         )

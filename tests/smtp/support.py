@@ -11,6 +11,7 @@ from zope.interface import Interface, implementer
 
 from cjsm.access.errors import AccessRefused
 from cjsm.access.interfaces import ILoginAttempt, ISubmitter, LoginAttempt
+from cjsm.mail.envelope import NO_DEMANDS, NO_WISH, Demands, Wish
 from cjsm.mail.interfaces import Hop, IAcceptance, IIncomingMessage, Refused
 
 
@@ -27,15 +28,18 @@ class MemoryMessage:
         self.committed = 0
         self.aborted = 0
         self._house = house
+        self.wishes: list[Wish] = []
+        self.demands = Demands()
 
     @property
     def recipients(self) -> int:
         return len(self.to)
 
-    def recipient(self, forward_path: str) -> Deferred[None]:
+    def recipient(self, forward_path: str, wish: Wish = NO_WISH) -> Deferred[None]:
         if forward_path.startswith("no"):
             return fail(Refused(550, "5.1.1", f"{forward_path} is nobody"))
         self.to.append(forward_path)
+        self.wishes.append(wish)
         return self._house.slow(None)
 
     def write(self, octets: bytes) -> Deferred[None] | None:
@@ -64,11 +68,14 @@ class MemoryAcceptance:
         self.waiting: Deferred[None] | None = None
         self.writing: Deferred[None] | None = None
 
-    def begin(self, origin: object, reverse_path: str, hop: Hop, size: int | None) -> Deferred[MemoryMessage]:
+    def begin(
+        self, origin: object, reverse_path: str, hop: Hop, size: int | None, demands: Demands = NO_DEMANDS
+    ) -> Deferred[MemoryMessage]:
         assert origin == "alex's origin"
         if self.sender_refusal is not None:
             return fail(self.sender_refusal)
         message = MemoryMessage(self, reverse_path, hop, size)
+        message.demands = demands
         self.messages.append(message)
         return succeed(message)
 
@@ -86,7 +93,9 @@ class Submitter:
 
     account = b"\1" * 16
     pseudonym = "a-1"
-    origin = "alex's origin"
+
+    def origin_for(self, reverse_path: str) -> str:
+        return "alex's origin"
 
     def __init__(self) -> None:
         self.valid = True

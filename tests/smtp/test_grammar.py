@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjsm.mail.envelope import Demands, Notify, Returned, Wish
 from cjsm.smtp.grammar import (
     Auth,
+    Bdat,
     Command,
     Ehlo,
     Limits,
@@ -56,10 +58,10 @@ WORDS = [
 
 def test_commands() -> None:
     """Each command of RFC 5321 in any case of letters."""
-    assert parse(b"ehlo client.example", LIMITS) == Ehlo(True)
-    assert parse(b"HELO [192.0.2.1]", LIMITS) == Ehlo(False)
+    assert parse(b"ehlo client.example", LIMITS) == Ehlo(True, "client.example")
+    assert parse(b"HELO [192.0.2.1]", LIMITS) == Ehlo(False, "[192.0.2.1]")
     assert parse(b"MAIL FROM:<jo@firm.cjsm.test>", LIMITS) == Mail("jo@firm.cjsm.test", None)
-    assert parse(b"mail from:<> SIZE=1000 BODY=8BITMIME", LIMITS) == Mail("", 1000)
+    assert parse(b"mail from:<> SIZE=1000 BODY=8BITMIME", LIMITS) == Mail("", 1000, Demands(eight_bit=True))
     assert parse(b"MAIL FROM: <jo@firm> AUTH=<>", LIMITS) == Mail("jo@firm", None)
     assert parse(b"RCPT TO:<sam@avon.cjsm.test>", LIMITS) == Rcpt("sam@avon.cjsm.test")
     assert parse(b'RCPT TO:<"a > b"@avon>', LIMITS) == Rcpt('"a > b"@avon')
@@ -74,7 +76,11 @@ def test_commands() -> None:
     ("line", "code", "status"),
     [
         (b"", 500, "5.5.2"),
-        (b"BDAT 100 LAST", 500, "5.5.2"),
+        (b"BDAT", 501, "5.5.4"),
+        (b"BDAT x", 501, "5.5.4"),
+        (b"BDAT -1", 501, "5.5.4"),
+        (b"BDAT 1 FIRST", 501, "5.5.4"),
+        (b"BDAT 1 LAST LAST", 501, "5.5.4"),
         (b"\xff\xfe", 500, "5.5.2"),
         (b"EHLO", 501, "5.5.4"),
         (b"EHLO a b", 501, "5.5.4"),
@@ -94,13 +100,24 @@ def test_commands() -> None:
         (b"MAIL FROM:<a@b> SIZE", 501, "5.5.4"),
         (b"MAIL FROM:<a@b> SIZE=1 SIZE=2", 501, "5.5.4"),
         (b"MAIL FROM:<a@b> BODY=BINARYMIME", 501, "5.5.4"),
-        (b"MAIL FROM:<a@b> SMTPUTF8", 555, "5.5.4"),
-        (b"MAIL FROM:<a@b> RET=HDRS", 555, "5.5.4"),
+        (b"MAIL FROM:<a@b> SMTPUTF8=1", 501, "5.5.4"),
+        (b"MAIL FROM:<a@b> REQUIRETLS=1", 501, "5.5.4"),
+        (b"MAIL FROM:<a@b> RET=ALL", 501, "5.5.4"),
+        (b"MAIL FROM:<a@b> ENVID", 501, "5.5.4"),
+        (b"MAIL FROM:<a@b> ENVID=a+2", 501, "5.5.4"),
+        (b"MAIL FROM:<a@b> ENVID=" + b"a" * 101, 501, "5.5.4"),
+        (b"MAIL FROM:<a@b> MT-PRIORITY=1", 555, "5.5.4"),
         (b"MAIL FROM:<a@b> =", 501, "5.5.4"),
         (b"MAIL FROM:<" + b"a" * 2050 + b">", 500, "5.5.2"),
         (b"RCPT FROM:<a@b>", 501, "5.5.4"),
         (b"RCPT TO:a@b", 501, "5.1.3"),
-        (b"RCPT TO:<a@b> NOTIFY=NEVER", 555, "5.5.4"),
+        (b"RCPT TO:<a@b> NOTIFY", 501, "5.5.4"),
+        (b"RCPT TO:<a@b> NOTIFY=NEVER,DELAY", 501, "5.5.4"),
+        (b"RCPT TO:<a@b> NOTIFY=DELAY,DELAY", 501, "5.5.4"),
+        (b"RCPT TO:<a@b> NOTIFY=OFTEN", 501, "5.5.4"),
+        (b"RCPT TO:<a@b> ORCPT=jo@b", 501, "5.5.4"),
+        (b"RCPT TO:<a@b> ORCPT=rfc822;", 501, "5.5.4"),
+        (b"RCPT TO:<a@b> RET=FULL", 555, "5.5.4"),
         (b"AUTH", 501, "5.5.4"),
         (b"AUTH PLAIN ", 501, "5.5.4"),
         (b"AUTH PLAIN a b", 501, "5.5.4"),
@@ -135,7 +152,25 @@ def test_round_trip(path: str, size: int | None, eight: bool) -> None:
     line = f"MAIL FROM:<{path}>"
     line += f" SIZE={size}" if size is not None else ""
     line += " BODY=8BITMIME" if eight else ""
-    assert parse(line.encode(), LIMITS) == Mail(path, size)
+    assert parse(line.encode(), LIMITS) == Mail(path, size, Demands(eight_bit=eight))
+
+
+def test_what_senders_ask_for() -> None:
+    """Reports, international addresses and TLS all the way, in any case of letters."""
+    line = b"MAIL FROM:<jo@b> ret=hdrs ENVID=QQ+2B1 SMTPUTF8 requiretls"
+    demands = Demands(returned=Returned.HEADERS, envelope_id="QQ+2B1", smtputf8=True, require_tls=True)
+    assert parse(line, LIMITS) == Mail("jo@b", None, demands)
+    wish = Wish(notify=frozenset({Notify.SUCCESS, Notify.DELAY}), original="rfc822;jo+2B@b")
+    assert parse(b"RCPT TO:<jo@b> NOTIFY=success,DELAY ORCPT=rfc822;jo+2B@b", LIMITS) == Rcpt("jo@b", wish)
+
+
+def test_chunks() -> None:
+    """How many octets follow, and whether they are the last; what cannot be read ends the connection."""
+    assert parse(b"BDAT 100", LIMITS) == Bdat(100, last=False)
+    assert parse(b"bdat 0 last", LIMITS) == Bdat(0, last=True)
+    wrong = parse(b"BDAT ten", LIMITS)
+    assert isinstance(wrong, Problem)
+    assert wrong.close
 
 
 def test_secrets_are_not_shown() -> None:

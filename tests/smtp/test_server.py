@@ -18,7 +18,7 @@ from cjsm.access.errors import AccessUnavailable, MustChoosePassword, TryLater
 from cjsm.access.interfaces import ISubmitter
 from cjsm.configuration import SmtpSettings
 from cjsm.mail.interfaces import IAcceptance, IIncomingMessage, Refused
-from cjsm.smtp.server import SmtpFactory
+from cjsm.smtp.submission import SubmissionFactory
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.dots import Stuffer
 from cjsm.wire.tls import ServerTls
@@ -44,7 +44,7 @@ class Bench:
         self.access = Access()
         self.acceptance = MemoryAcceptance()
         self.limits = ConnectionLimits(per_source=per_source, per_account=per_account, in_all=100)
-        self.factory = SmtpFactory(
+        self.factory = SubmissionFactory(
             SmtpSettings(**settings),  # type: ignore[arg-type]  # by name
             portal=self.access.portal,
             acceptance=self.acceptance,

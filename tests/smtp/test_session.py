@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjsm.smtp.actions import Action, AddRecipient, Ask, Begin, Close, Forget, ReadText, Say, SignIn, StartTls
+from cjsm.smtp.actions import (
+    Action,
+    AddRecipient,
+    Ask,
+    Begin,
+    Close,
+    Forget,
+    ReadChunk,
+    ReadText,
+    Say,
+    SignIn,
+    SkipChunk,
+    StartTls,
+)
 from cjsm.smtp.grammar import Limits, reply
 from cjsm.smtp.session import NEEDS, Session, stray
 from cjsm.wire.lines import BadLine, LineTooLong
@@ -26,6 +39,7 @@ LINES = {
     "MAIL": b"MAIL FROM:<alex@firm>",
     "RCPT": b"RCPT TO:<sam@avon>",
     "DATA": b"DATA",
+    "BDAT": b"BDAT 5 LAST",
 }
 
 
@@ -55,6 +69,10 @@ def answer(made: Session, action: Action) -> list[Action]:
             return made.accepted("abc")
         case StartTls():
             return made.secured()
+        case ReadChunk(octets, last):
+            return made.accepted("abc") if last else made.chunk_taken(octets)
+        case SkipChunk(_, why):
+            return made.chunk_skipped(why)
     return []
 
 
@@ -107,6 +125,7 @@ TABLE = {
     "MAIL": (503, 530, 250, 503, 503),
     "RCPT": (503, 530, 503, 250, 250),
     "DATA": (503, 530, 503, 554, 354),
+    "BDAT": (503, 530, 503, 554, 250),
 }
 
 
@@ -146,9 +165,14 @@ def test_starttls_forgets() -> None:
     assert after[0].reply.text == (
         "mail.example",
         "PIPELINING",
+        "ENHANCEDSTATUSCODES",
         "SIZE 1000",
         "8BITMIME",
-        "ENHANCEDSTATUSCODES",
+        "SMTPUTF8",
+        "DSN",
+        "CHUNKING",
+        "REQUIRETLS",
+        "LIMITS RCPTMAX=100",
         "AUTH PLAIN LOGIN",
     )
     assert code(ask(made, "STARTTLS")) == 503

@@ -9,8 +9,17 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
-from cjsm.store.interfaces import Delivery, Head, IAnchors, SpoolDelivery, SpoolEntry, Unavailable
+from cjsm.community.identifiers import BodyId, ConnectionId, DeliveryId, MailboxId
+from cjsm.store.interfaces import (
+    Delivery,
+    Head,
+    IAnchors,
+    Outgoing,
+    SpoolBatch,
+    SpoolDelivery,
+    SpoolEntry,
+    Unavailable,
+)
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.leases import Leases
@@ -112,6 +121,30 @@ def entry(number: int, *mailboxes: MailboxId, body: bytes | None = b"sealed") ->
         deliveries=deliveries,
         body=body,
     )
+
+
+def alone(entry: SpoolEntry) -> SpoolBatch:
+    """What the spool is asked to put for one entry."""
+    return SpoolBatch(id=entry.id, hosted=(entry,))
+
+
+def outgoing(number: int, connection: int = 1, *, recipients: int = 1, body: bytes | None = b"sealed") -> Outgoing:
+    """A message for *recipients* behind the connection of that number."""
+    return Outgoing(
+        id=identifier("outgoing", number),
+        connection=ConnectionId(identifier("connection", connection)),
+        accepted=1000,
+        body_id=BodyId(identifier("body", number)),
+        sealed_octets=6,
+        recipients=recipients,
+        envelope=b"envelope",
+        body=body,
+    )
+
+
+def going(*each: Outgoing) -> SpoolBatch:
+    """What the spool is asked to put for messages on their way out."""
+    return SpoolBatch(id=each[0].id, outgoing=each)
 
 
 def delivery(number: int, body: bytes | None = b"sealed", sequence: int | None = None) -> Delivery:

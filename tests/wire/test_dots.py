@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjsm.wire.dots import Stuffer, TextFault, Unstuffer
+from cjsm.wire.dots import Stuffer, Unstuffer
+from cjsm.wire.text import TextFault
 
 PIECES = st.sampled_from([b".", b"..", b"\r\n", b"\r\n.", b"a", b"bcd", b"\r", b"\n", b"\0"])
 WIRE = st.lists(PIECES, max_size=30).map(b"".join)

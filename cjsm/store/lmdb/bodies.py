@@ -55,6 +55,10 @@ class FileBodyStore:
 
         return self._disk.run(make)
 
+    def open(self, body_id: BodyId) -> "Deferred[FileBodyReader]":
+        """See :class:`IBodyStore`."""
+        return self._disk.run(lambda: FileBodyReader(self.path(body_id), self._disk))
+
     def release(self, body_id: BodyId) -> "Deferred[None]":
         """See :class:`IBodyStore`."""
         return self._disk.run(lambda: self.path(body_id).unlink(missing_ok=True))

@@ -21,9 +21,19 @@ class Environment:
     """One environment: a file ``<name>.mdb`` with named tables, one of which, ``meta``, holds the schema version.
 
     A path may be open once per process. Every write transaction begins and ends in one call, on one thread.
+
+    :param upgrade: brings what an older schema, whose number it gets, wrote to this one, in one transaction.
     """
 
-    def __init__(self, path: Path, *, tables: tuple[str, ...], schema: int, map_size: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tables: tuple[str, ...],
+        schema: int,
+        map_size: int,
+        upgrade: Callable[["Environment", lmdb.Transaction, int], None] | None = None,
+    ) -> None:
         self._path = path
         _make_directory(path.parent)
         try:
@@ -41,8 +51,10 @@ class Environment:
             raise _cannot_open(path, error) from error
         try:
             self.meta = self._env.open_db(b"meta")
-            self._check_schema(schema)
+            stored = self._stored_schema(schema)
             self._tables = {name: self._env.open_db(name.encode()) for name in tables}
+            if stored != schema:
+                self._raise_schema(stored, schema, upgrade)
         except lmdb.Error as error:
             self._env.close()
             raise _cannot_open(path, error) from error
@@ -51,17 +63,31 @@ class Environment:
             raise
         self._env.reader_check()
 
-    def _check_schema(self, schema: int) -> None:
+    def _stored_schema(self, schema: int) -> int | None:
+        """Return the number of what wrote the file, None for a fresh one; nothing of a newer one is touched."""
         with self._env.begin() as transaction:
             stored = transaction.get(_SCHEMA, db=self.meta)
         if stored is None:
-            fresh = schema.to_bytes(4, "big")
-            self.write(lambda transaction: transaction.put(_SCHEMA, fresh, db=self.meta))
-        elif int.from_bytes(stored, "big") > schema:
+            return None
+        if (written := int.from_bytes(stored, "big")) > schema:
             raise NewerStore(
                 f"{self._path} was written by a newer version of this software (schema "
-                f"{int.from_bytes(stored, 'big')}, this version reads {schema})"
+                f"{written}, this version reads {schema})"
             )
+        return written
+
+    def _raise_schema(
+        self,
+        stored: int | None,
+        schema: int,
+        upgrade: Callable[["Environment", lmdb.Transaction, int], None] | None,
+    ) -> None:
+        def act(transaction: lmdb.Transaction) -> None:
+            if stored is not None and upgrade is not None:
+                upgrade(self, transaction, stored)
+            transaction.put(_SCHEMA, schema.to_bytes(4, "big"), db=self.meta)
+
+        self.write(act)
 
     def table(self, name: str) -> "lmdb._Database":
         """Return a named table."""

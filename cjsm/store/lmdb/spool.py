@@ -1,4 +1,4 @@
-"""``spool.mdb``: accepted, not yet delivered."""
+"""``spool.mdb``: accepted, not yet delivered. What goes out over connections is in :mod:`~cjsm.store.lmdb.outgoing`."""
 
 import fcntl
 import heapq
@@ -24,17 +24,23 @@ from cjsm.store.interfaces import (
     DiskFull,
     IBodyStore,
     ISpool,
+    Outgoing,
+    SpoolBatch,
     SpoolEntry,
     SpoolStatus,
 )
 from cjsm.store.lmdb.disk import Disk
 from cjsm.store.lmdb.environment import Environment, number
 from cjsm.store.lmdb.groupcommit import GroupCommit
+from cjsm.store.lmdb.outgoing import TABLES as OUTGOING_TABLES
+from cjsm.store.lmdb.outgoing import LmdbOutgoing
 from cjsm.store.lmdb.space import Space
+from cjsm.store.lmdb.spoolbodies import TABLES as SHARED_TABLES
+from cjsm.store.lmdb.spoolbodies import SpoolBodies
 
-_SCHEMA = 1
+#: 2: messages on their way out.
+_SCHEMA = 2
 _ENTRIES = "entries"
-_BODIES = "bodies"
 _PROGRESS = "progress"
 _WAITING = "waiting"
 _SEQUENCE = b"sequence"
@@ -95,9 +101,10 @@ class LmdbSpool:
     ) -> None:
         self._environment = Environment(
             directory / "spool.mdb",
-            tables=(_ENTRIES, _BODIES, _PROGRESS, _WAITING),
+            tables=(_ENTRIES, _PROGRESS, _WAITING, *SHARED_TABLES, *OUTGOING_TABLES),
             schema=_SCHEMA,
             map_size=map_size,
+            upgrade=self._upgrade,
         )
         self._directory = directory
         self._disk = disk
@@ -106,11 +113,31 @@ class LmdbSpool:
         self._clock = clock
         self._attempted: dict[bytes, int] = {}
         self._commits = GroupCommit(self._environment, disk, acts=batch_entries, octets=batch_octets)
+        self._bodies = SpoolBodies(self._environment)
+        self.outgoing = LmdbOutgoing(
+            self._environment,
+            disk,
+            self._commits,
+            bodies=self._bodies,
+            release=bodies.release,
+            insert=self._insert,
+            put_ended=self._all_attempts_ended,
+            arrived=self._announce,
+            clock=clock,
+        )
         self._listeners: list[Callable[[], object]] = []
         self._claimed_up_to = 0
         self._claims: dict[int, int] = {}
         self._deferred: list[tuple[int, int]] = []
         self._owner: int | None = None
+
+    def _upgrade(self, environment: Environment, transaction: lmdb.Transaction, _: int) -> None:
+        """Schema 1 did not count who names a file: each entry whose body is not inside the spool did."""
+        bodies = SpoolBodies(environment)
+        for key, stored in transaction.cursor(db=environment.table(_ENTRIES)):
+            sequence = int.from_bytes(bytes(key), "big")
+            if bodies.inline(transaction, sequence) is None:
+                bodies.keep(transaction, sequence, _decode_entry(stored).body_id, None)
 
     # Accepting
 
@@ -118,49 +145,59 @@ class LmdbSpool:
         """See :class:`ISpool`."""
         self._space.check(octets)
 
-    def put(self, entry: SpoolEntry) -> "Deferred[int]":
+    def put(self, batch: SpoolBatch) -> "Deferred[int]":
         """See :class:`ISpool`."""
         try:
             self._space.check()
         except DiskFull as error:
             return fail(error)
-        body = entry.body
+        entries: tuple[SpoolEntry | Outgoing, ...] = (*batch.hosted, *batch.outgoing)
+        octets = sum(len(entry.body or b"") + len(entry.envelope) for entry in entries)
+        done = self._commits.write(lambda transaction: self._insert(transaction, batch), octets)
+        done.addBoth(self._attempt_ended, batch.id)
+        return done.addCallback(self._announce)
+
+    def _insert(self, transaction: lmdb.Transaction, batch: SpoolBatch) -> int:
+        """Put all of *batch*, unless it is there already; return its first sequence."""
+        earlier = self._attempted.get(batch.id)
+        if earlier is not None and self._is_at(transaction, earlier, batch):
+            return earlier
+        first = following = int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
+        self._attempted[batch.id] = first
+        for entry in batch.hosted:
+            self._insert_hosted(transaction, following, entry)
+            following += 1
+        for outgoing in batch.outgoing:
+            self.outgoing.insert(transaction, following, outgoing)
+            following += 1
+        transaction.put(_SEQUENCE, number(following - 1), db=self._environment.meta)
+        return first
+
+    def _insert_hosted(self, transaction: lmdb.Transaction, sequence: int, entry: SpoolEntry) -> None:
         stored = msgspec.msgpack.encode(msgspec.structs.replace(entry, body=None))
+        transaction.put(number(sequence), stored, db=self._table(_ENTRIES), append=True)
+        self._bodies.keep(transaction, sequence, entry.body_id, entry.body)
+        for delivery in entry.deliveries:
+            self._add_waiting(transaction, delivery.mailbox, delivery.octets)
 
-        def act(transaction: lmdb.Transaction) -> int:
-            earlier = self._attempted.get(entry.id)
-            if earlier is not None and self._is_at(transaction, earlier, entry.id):
-                return earlier
-            sequence = int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
-            self._attempted[entry.id] = sequence
-            transaction.put(_SEQUENCE, number(sequence), db=self._environment.meta)
-            transaction.put(number(sequence), stored, db=self._table(_ENTRIES), append=True)
-            if body is not None:
-                transaction.put(number(sequence), body, db=self._table(_BODIES), append=True)
-            for delivery in entry.deliveries:
-                self._add_waiting(transaction, delivery.mailbox, delivery.octets)
-            return sequence
-
-        done = self._commits.write(act, len(stored) + len(body or b""))
-        done.addBoth(self._attempt_ended, entry.id)
-        return done.addCallback(self._arrived)
-
-    def _is_at(self, transaction: lmdb.Transaction, sequence: int, entry_id: bytes) -> bool:
+    def _is_at(self, transaction: lmdb.Transaction, sequence: int, batch: SpoolBatch) -> bool:
+        if not batch.hosted:
+            return self.outgoing.is_at(transaction, sequence, batch.outgoing[0].id)
         stored = transaction.get(number(sequence), db=self._table(_ENTRIES))
-        return stored is not None and _decode_entry(stored).id == entry_id
+        return stored is not None and _decode_entry(stored).id == batch.hosted[0].id
 
-    def _attempt_ended(self, result: Any, entry_id: bytes) -> Any:
+    def _attempt_ended(self, result: Any, batch_id: bytes) -> Any:
         """Only where a commit may have happened is it remembered which sequence it would have given."""
         if not (isinstance(result, Failure) and getattr(result.value, "maybe_committed", False)):
-            self._attempted.pop(entry_id, None)
+            self._attempted.pop(batch_id, None)
         elif len(self._attempted) > _MOST_ATTEMPTED:
             del self._attempted[next(iter(self._attempted))]
         return result
 
-    def _arrived(self, sequence: int) -> int:
+    def _announce(self, first: int = 0) -> int:
         for notify in self._listeners:
             notify()
-        return sequence
+        return first
 
     def on_arrival(self, notify: Callable[[], object]) -> None:
         """See :class:`ISpool`."""
@@ -245,13 +282,12 @@ class LmdbSpool:
 
     def _claimed(self, transaction: lmdb.Transaction, sequence: int, stored: bytes) -> Claimed:
         entry = _decode_entry(stored)
-        body = transaction.get(number(sequence), db=self._table(_BODIES))
         progress = self._progress(transaction, sequence)
         done = set(progress.done)
         return Claimed(
             sequence=sequence,
             attempts=progress.attempts,
-            entry=msgspec.structs.replace(entry, body=bytes(body) if body is not None else None),
+            entry=msgspec.structs.replace(entry, body=self._bodies.inline(transaction, sequence)),
             remaining=tuple(delivery.delivery_id for delivery in entry.deliveries if delivery.delivery_id not in done),
         )
 
@@ -259,7 +295,9 @@ class LmdbSpool:
         stored = transaction.get(number(sequence), db=self._table(_PROGRESS))
         return _decode_progress(stored) if stored is not None else _Progress()
 
-    def done(self, progress: Sequence[tuple[int, Sequence[DeliveryId]]]) -> "Deferred[None]":
+    def done(
+        self, progress: Sequence[tuple[int, Sequence[DeliveryId]]], put: Sequence[SpoolBatch] = ()
+    ) -> "Deferred[None]":
         """See :class:`ISpool`."""
 
         def act(transaction: lmdb.Transaction) -> tuple[list[int], list[BodyId]]:
@@ -270,6 +308,8 @@ class LmdbSpool:
                     released.append(body)
                 if transaction.get(number(sequence), db=self._table(_ENTRIES)) is None:
                     left.append(sequence)
+            for batch in put:
+                self._insert(transaction, batch)
             return left, released
 
         def written(ended: tuple[list[int], list[BodyId]]) -> None:
@@ -278,8 +318,15 @@ class LmdbSpool:
                 self._claims.pop(sequence, None)
             for body_id in released:
                 self._body_store.release(body_id)
+            if put:
+                self._announce()
 
-        return self._commits.write(act, 0).addCallback(written)
+        return self._commits.write(act, 0).addBoth(self._all_attempts_ended, put).addCallback(written)
+
+    def _all_attempts_ended(self, result: Any, put: Sequence[SpoolBatch]) -> Any:
+        for batch in put:
+            self._attempt_ended(result, batch.id)
+        return result
 
     def _done(self, transaction: lmdb.Transaction, sequence: int, made: set[DeliveryId]) -> BodyId | None:
         """Note deliveries; return the body to release when the entry left."""
@@ -299,9 +346,8 @@ class LmdbSpool:
             transaction.put(key, msgspec.msgpack.encode(following), db=self._table(_PROGRESS))
             return None
         transaction.delete(key, db=self._table(_ENTRIES))
-        inline = transaction.delete(key, db=self._table(_BODIES))
         transaction.delete(key, db=self._table(_PROGRESS))
-        return None if inline else entry.body_id
+        return self._bodies.leave(transaction, sequence, entry.body_id)
 
     def defer(self, sequence: int, until: int, reason: str) -> "Deferred[None]":
         """See :class:`ISpool`."""
@@ -337,13 +383,8 @@ class LmdbSpool:
         """See :class:`ISpool`."""
 
         def look() -> frozenset[BodyId]:
-            inline = self._table(_BODIES)
             with self._environment.reading() as transaction:
-                return frozenset(
-                    _decode_entry(stored).body_id
-                    for key, stored in transaction.cursor(db=self._table(_ENTRIES))
-                    if transaction.get(key, db=inline) is None
-                )
+                return self._bodies.named(transaction)
 
         return self._disk.run(look)
 

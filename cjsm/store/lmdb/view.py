@@ -212,6 +212,10 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self.one(Domain, name.encode())
 
+    def connections(self) -> Iterable[Connection]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Connection)
+
     def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(Domain, b"dom-conn\0" + connection)

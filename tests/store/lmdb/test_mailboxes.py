@@ -40,6 +40,7 @@ from ..support import (
     FailingDisk,
     MemoryAnchors,
     advance,
+    alone,
     delivery,
     entry,
     identifier,
@@ -402,7 +403,7 @@ def _accept_and_deliver(home: Path, told: int, number: int) -> None:
         body = None if number % 2 else b"sealed"
         if body is None:
             put_body(store._bodies, number)
-        result(spool.put(entry(number, body=body)))
+        result(spool.put(alone(entry(number, body=body))))
         os.write(told, number.to_bytes(8, "big"))
         _drain(spool, store)
 

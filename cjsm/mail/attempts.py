@@ -1,0 +1,278 @@
+"""One try to send a queued message: whether it still may go, what was said of each recipient, what the sender hears."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from twisted.logger import Logger
+
+from cjsm.community.address import Address, BadAddress
+from cjsm.community.admission import Refuse, leaves_to
+from cjsm.community.identifiers import ConnectionId
+from cjsm.community.records import Connection, ConnectionState, NextHop, TlsTrust, TlsVersion
+from cjsm.community.view import View
+from cjsm.configuration import RelaySettings, Settings
+from cjsm.mail.edge import Edge
+from cjsm.mail.envelope import Notify, OutgoingEnvelope
+from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
+from cjsm.mail.reporting import Happened, Reports
+from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent
+from cjsm.store.interfaces import (
+    Attempted,
+    Damaged,
+    IBodyStore,
+    ICommunityStore,
+    Queued,
+    SpoolBatch,
+    StoreError,
+)
+from cjsm.vault.errors import VaultError
+from cjsm.vault.secrets import ServiceSecrets
+
+_GROWS = 1.5
+_EXPIRED = "4.4.7"
+
+
+class Done(Struct, frozen=True):
+    """What is written of a try: how far the message is, and the reports that senders get."""
+
+    attempted: Attempted
+    reports: tuple[SpoolBatch, ...] = ()
+
+
+class Attempts:
+    """Makes attempts and judges what came of them.
+
+    :ivar settings: may be replaced while it runs.
+    :param clock: seconds since the epoch.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        community: ICommunityStore,
+        bodies: IBodyStore,
+        secrets: ServiceSecrets,
+        edge: Edge,
+        reports: Reports,
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.bodies = bodies
+        self.edge = edge
+        self._community = community
+        self._queue_key = secrets.queue
+        self._reports = reports
+        self._clock = clock
+
+    def concurrency(self, connection: ConnectionId, settings: RelaySettings) -> int:
+        """Return how many connections there may be to one destination."""
+        found = self._community.read_now(lambda view: view.connection(connection))
+        return (found.limits.concurrency if found is not None else None) or settings.concurrency
+
+    async def begin(self, queued: Queued) -> "Attempt | Done":
+        """Return an attempt to send what may still go, or what there is to write where nothing may."""
+        try:
+            envelope = open_outgoing(self._queue_key, queued.outgoing)
+        except (VaultError, Damaged) as error:
+            self._log.critical("message {number} cannot be opened: {error}", number=queued.sequence, error=error)
+            return self._unreadable(queued, str(error))
+        if queued.state.removed:
+            words = f"an engineer took the message out of the queue: {queued.state.removed}"
+            everybody = dict.fromkeys(self._left(queued), Outcome(code=550, status="5.7.0", text=words, ours=True))
+            return await self.judged(queued, envelope, everybody)
+        connection, refused = self._community.read_now(lambda view: _destination(view, queued, envelope))
+        if connection is not None and connection.state is ConnectionState.SUSPENDED:
+            return await self.put_off(queued, "the connection is suspended at the moment", envelope)
+        wanted = [index for index in self._left(queued) if index not in refused]
+        if connection is None or not wanted:
+            return await self.judged(queued, envelope, refused)
+        return Attempt(self, queued, envelope, connection, wanted, refused)
+
+    async def put_off(self, queued: Queued, why: str, envelope: OutgoingEnvelope | None = None) -> Done:
+        """Return what is written of a message that was not sent: later, or too late."""
+        if envelope is None:
+            try:
+                envelope = open_outgoing(self._queue_key, queued.outgoing)
+            except (VaultError, Damaged) as error:
+                return self._unreadable(queued, str(error))
+        later = dict.fromkeys(self._left(queued), Outcome(code=450, status="4.4.1", text=why, ours=True))
+        return await self.judged(queued, envelope, later)
+
+    def _unreadable(self, queued: Queued, why: str) -> Done:
+        due = self._next_try(queued, None)
+        return Done(Attempted(sequence=queued.sequence, settled=(), due=due, reason=f"it cannot be read: {why}"))
+
+    def _left(self, queued: Queued) -> list[int]:
+        settled = set(queued.state.settled)
+        return [index for index in range(queued.outgoing.recipients) if index not in settled]
+
+    def _next_try(self, queued: Queued, connection: Connection | None) -> int:
+        first = self._figure(connection, "retry_first")
+        wait = min(first * _GROWS ** min(queued.state.attempts, 40), self._figure(connection, "retry_most"))
+        return int(self._clock() + wait)
+
+    def _figure(self, connection: Connection | None, name: str) -> int:
+        own: int | None = getattr(connection.limits, name) if connection is not None else None
+        return own if own is not None else int(getattr(self.settings.relay, name))
+
+    async def judged(
+        self,
+        queued: Queued,
+        envelope: OutgoingEnvelope,
+        outcomes: Mapping[int, Outcome],
+        session: Any = None,
+        *,
+        passes_reports_on: bool = False,
+    ) -> Done:
+        """Return what is written after *outcomes* for recipients by index: those of 4xx are tried again."""
+        now = int(self._clock())
+        connection = self._community.read_now(lambda view: view.connection(queued.outgoing.connection))
+        age = now - queued.outgoing.accepted
+        happened: list[Happened] = []
+        settled: list[int] = []
+        late = False
+        reason = ""
+        for index, outcome in outcomes.items():
+            recipient = envelope.recipients[index]
+            kind = outcome.code // 100
+            if kind == 4 and age >= self._figure(connection, "give_up"):
+                outcome = msgspec.structs.replace(outcome, code=550, status=_EXPIRED)
+                kind = 5
+            if kind == 4:
+                reason = outcome.text
+                late = age >= self._figure(connection, "delay_notice") and not queued.state.told
+                if late and recipient.wish.wants(Notify.DELAY):
+                    happened.append(Happened(recipient, outcome, Notify.DELAY))
+                continue
+            settled.append(index)
+            if kind == 5 and recipient.wish.wants(Notify.FAILURE):
+                happened.append(Happened(recipient, outcome, Notify.FAILURE))
+            elif kind == 2 and not passes_reports_on and recipient.wish.wants(Notify.SUCCESS):
+                happened.append(Happened(recipient, outcome, Notify.SUCCESS))
+        due = self._next_try(queued, connection)
+        expires = queued.outgoing.accepted + self._figure(connection, "give_up")
+        reports = await self._report(queued, envelope, happened, session, expires)
+        attempted = Attempted(sequence=queued.sequence, settled=tuple(settled), due=due, reason=reason, told=late)
+        return Done(attempted, reports)
+
+    async def _report(
+        self, queued: Queued, envelope: OutgoingEnvelope, happened: list[Happened], session: Any, expires: int
+    ) -> tuple[SpoolBatch, ...]:
+        """Return the reports that the sender gets."""
+        if not happened or not envelope.reverse_path:
+            return ()
+        return await self._reports.sent(
+            queued.outgoing, envelope, happened, remote=session.peer if session is not None else "", expires=expires
+        )
+
+
+class Attempt:
+    """One message that may go, to those recipients that are left. :meth:`close` it, however it ended."""
+
+    def __init__(
+        self,
+        house: Attempts,
+        queued: Queued,
+        envelope: OutgoingEnvelope,
+        connection: Connection,
+        wanted: list[int],
+        refused: Mapping[int, Outcome],
+    ) -> None:
+        self._house = house
+        self._queued = queued
+        self._envelope = envelope
+        self._connection = connection
+        self._wanted = wanted
+        self._refused = refused
+        self._opened: OpenedOutgoing | None = None
+
+    @property
+    def hops(self) -> tuple[NextHopPolicy, ...]:
+        """Where it may be taken, the first one first."""
+        return tuple(policy(self._connection, hop) for hop in self._connection.next_hops)
+
+    async def send(self, session: Any) -> Done:
+        """Send it over *session*; return what is written of it.
+
+        :raises Interrupted: when nobody knows what became of it.
+        """
+        house, envelope = self._house, self._envelope
+        try:
+            parcel = await self._parcel()
+        except (StoreError, VaultError) as error:
+            words = f"the message cannot be read here: {error}"
+            later = dict.fromkeys(self._wanted, Outcome(code=450, status="4.3.0", text=words, ours=True))
+            return await house.judged(self._queued, envelope, {**self._refused, **later}, session)
+        sent: Sent = await session.send(parcel)
+        return await house.judged(
+            self._queued,
+            envelope,
+            {**self._refused, **sent.outcomes},
+            session,
+            passes_reports_on=sent.passes_reports_on,
+        )
+
+    async def _parcel(self) -> Parcel:
+        house, envelope = self._house, self._envelope
+        opened = self._opened = await OpenedOutgoing.read(
+            envelope, self._queued.outgoing, house.bodies, house.settings.mail
+        )
+        wanted = [envelope.recipients[index] for index in self._wanted]
+        leaving = house.edge.leaving(
+            self._connection, opened.header, envelope.reverse_path, [each.address for each in wanted]
+        )
+        head = leaving.header.octets(before=b"", without=frozenset(), after=b"")
+        return Parcel(
+            reverse_path=leaving.reverse_path,
+            addressees=tuple(
+                Addressee(index=index, address=address, wish=each.wish)
+                for index, address, each in zip(self._wanted, leaving.addresses, wanted, strict=True)
+            ),
+            demands=envelope.demands,
+            octets=len(head) + opened.body_octets,
+            pieces=Pieces(head, opened.body, opened.close),
+        )
+
+    def close(self) -> None:
+        """Give back what is held. Idempotent."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+def policy(connection: Connection, hop: NextHop) -> NextHopPolicy:
+    """Return what the server at *hop* must show."""
+    return NextHopPolicy(
+        host=hop.host,
+        port=hop.port,
+        name=connection.tls_name or hop.host,
+        public_authority=connection.tls_trust is TlsTrust.PUBLIC,
+        pins=frozenset(connection.tls_pins),
+        newest_tls_only=connection.tls_minimum is TlsVersion.TLS_1_3,
+    )
+
+
+def _destination(
+    view: View, queued: Queued, envelope: OutgoingEnvelope
+) -> tuple[Connection | None, dict[int, Outcome]]:
+    """Ask again, for the destination only, whether each recipient that is left may be sent to (community section 5)."""
+    refused: dict[int, Outcome] = {}
+    settled = set(queued.state.settled)
+    for index, recipient in enumerate(envelope.recipients):
+        if index in settled:
+            continue
+        verdict = _leaves(view, queued.outgoing.connection, recipient.address)
+        if verdict is not None:
+            refused[index] = Outcome(code=verdict.code, status=verdict.status, text=verdict.text, ours=True)
+    return view.connection(queued.outgoing.connection), refused
+
+
+def _leaves(view: View, connection: ConnectionId, address: str) -> Refuse | None:
+    try:
+        return leaves_to(view, connection, Address.parse(address, international=True))
+    except BadAddress as error:
+        return Refuse(code=553, status="5.1.3", text=str(error), view=view.number, rules=("address-syntax",))

@@ -1,0 +1,88 @@
+"""The echo address: answers members, once per message, and never what a machine sent (RFC 3834)."""
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from cjsm.community.address import Address
+from cjsm.community.admission import Service
+from cjsm.configuration import Settings
+from cjsm.mail.header import Header
+from cjsm.mail.interfaces import Hop
+from cjsm.mail.ownmail import OwnMail
+from cjsm.mail.words import shown
+from cjsm.store.interfaces import SpoolBatch
+
+_AUTOMATIC = (b"list-id", b"list-unsubscribe", b"x-auto-response-suppress", b"feedback-id")
+_PRECEDENCE = ("bulk", "junk", "list", "auto_reply")
+#: Characters of an answer that quote what came.
+_QUOTED = 8_000
+
+
+def is_automatic(header: Header) -> bool:
+    """Whether a machine sent the message (RFC 3834 section 2)."""
+    said = header.first(b"auto-submitted").split(";")[0].strip().lower()
+    if said not in ("", "no") or header.first(b"precedence").strip().lower() in _PRECEDENCE:
+        return True
+    return any(header.has(name) for name in _AUTOMATIC)
+
+
+class Echo:
+    """Writes the answers.
+
+    :ivar settings: may be replaced while it runs.
+    """
+
+    def __init__(self, settings: Settings, own_mail: OwnMail, clock: Callable[[], float]) -> None:
+        self.settings = settings
+        self._own_mail = own_mail
+        self._clock = clock
+
+    async def answer(self, sender: Address | None, header: Header, hop: Hop, queue_id: str) -> SpoolBatch | None:
+        """Return the answer to a message from *sender*, or None where none is due.
+
+        :raises StoreError: when it cannot be kept.
+        """
+        if sender is None or is_automatic(header):
+            return None
+        return await self._own_mail.write(
+            Service.ECHO, str(sender), self._text(sender, header, hop, queue_id), _nothing
+        )
+
+    def _text(self, sender: Address, header: Header, hop: Hop, queue_id: str) -> bytes:
+        suffix = self.settings.community.suffix
+        date = format_datetime(datetime.fromtimestamp(int(self._clock()), UTC))
+        earlier = header.first(b"message-id")
+        thread = f"In-Reply-To: {_plain(earlier)}\r\nReferences: {_plain(earlier)}\r\n" if earlier else ""
+        head = (
+            f"From: Echo <echo@{suffix}>\r\nTo: <{sender}>\r\nSubject: Echo of your message {queue_id}\r\n"
+            f"Date: {date}\r\nMessage-ID: <echo.{queue_id}@{suffix}>\r\n{thread}"
+            "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        )
+        return head.encode() + _lines(self._words(header, hop, date))
+
+    def _words(self, header: Header, hop: Hop, date: str) -> str:
+        agreed = " ".join(part for part in (hop.tls_version, hop.tls_group) if part) or "no TLS"
+        came = f"from {hop.client} " if hop.client else ""
+        fields = "".join(f"> {field.title}: {shown(field.value)}\n" for field in header.fields)
+        return (
+            f"Your message reached {self.settings.community.service_name} on {date},\n"
+            f"{came}inside {agreed}. This answer comes back the way that mail to you takes,\n"
+            f"so both directions work.\n\nThe header of your message, as it came:\n\n{fields[:_QUOTED]}\n"
+        )
+
+
+def _plain(text: str) -> str:
+    """Return *text* as one header line may hold it."""
+    return "".join(each for each in text[:250] if each.isascii() and each.isprintable())
+
+
+def _lines(text: str) -> bytes:
+    encoded = base64.b64encode(text.encode())
+    return b"".join(encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76))
+
+
+async def _nothing() -> bytes:
+    return b""

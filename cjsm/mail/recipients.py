@@ -1,0 +1,66 @@
+"""Whom one message goes to: mailboxes, recipients behind connections, and the echo, each once."""
+
+from collections.abc import Iterable, Iterator
+
+from cjsm.community.identifiers import ConnectionId, MailboxId
+from cjsm.mail.destinations import Destination, Destinations, Relayed
+from cjsm.mail.envelope import OutgoingRecipient, Wish
+
+
+class Recipients:
+    """Grows with each RCPT.
+
+    :ivar asked: recipients that were taken.
+    :ivar echo: whether the echo address is one.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.echo = False
+        self._hosted: dict[MailboxId, tuple[Destination, Wish]] = {}
+        self._relayed: dict[tuple[ConnectionId, str | None], dict[str, OutgoingRecipient]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._hosted or self._relayed or self.echo)
+
+    @property
+    def hosted(self) -> tuple[Destination, ...]:
+        """The mailboxes, each once."""
+        return tuple(destination for destination, _ in self._hosted.values())
+
+    @property
+    def wishes(self) -> tuple[Wish, ...]:
+        """What was wished of each of :attr:`hosted`; empty where nobody wished anything."""
+        wishes = tuple(wish for _, wish in self._hosted.values())
+        return wishes if any(wish != Wish() for wish in wishes) else ()
+
+    @property
+    def relayed(self) -> Iterator[tuple[ConnectionId, str | None, tuple[OutgoingRecipient, ...]]]:
+        """Each connection with who hears of failures (None: the sender) and the recipients behind it."""
+        for (connection, reports_to), recipients in self._relayed.items():
+            yield connection, reports_to, tuple(recipients.values())
+
+    @property
+    def copies(self) -> int:
+        """How many times the spool and mailboxes keep the message."""
+        return max(1, len(self._hosted) + len(self._relayed))
+
+    def fresh(self, found: Destinations) -> list[Destination]:
+        """Return the mailboxes of *found* that the message does not go to yet."""
+        return [each for each in found.every if each.mailbox not in self._hosted]
+
+    def add(self, found: Destinations, wish: Wish) -> None:
+        """Take what one RCPT led to. What the sender wished of a list is not passed on to its members."""
+        each = Wish() if found.of_list else wish
+        for destination in found.every:
+            self._hosted.setdefault(destination.mailbox, (destination, each))
+        for relayed in found.relayed:
+            behind = self._relayed.setdefault((relayed.connection, relayed.reports_to), {})
+            behind.setdefault(relayed.address, OutgoingRecipient(address=relayed.address, wish=each))
+        self.echo |= found.echo
+        self.asked += 1
+
+
+def smallest_limit(relayed: Iterable[Relayed]) -> int:
+    """Return the largest message that all of *relayed* take, 0 where none has a limit."""
+    return min((each.limit for each in relayed if each.limit), default=0)

@@ -1,0 +1,300 @@
+"""From the spool to other servers: each destination by itself, as many connections at once as it takes well.
+
+Three things go on beside each other: destinations with something due get senders while their windows allow; each
+sender takes one message after the other over one connection; what became of them is written in batches, with the
+reports that their senders get in the same commit.
+"""
+
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from msgspec import Struct, field
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cjsm.community.identifiers import ConnectionId
+from cjsm.configuration import RelaySettings
+from cjsm.mail.attempts import Attempt, Attempts, Done
+from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, NextHopPolicy
+from cjsm.mail.window import Window
+from cjsm.store.interfaces import IOutgoingQueue, Queued, StoreError
+
+#: Seconds between looks at the queue: what was deferred comes due, and other processes put there too.
+_LOOK = 0.25
+#: Messages that one destination takes from the queue at once.
+_GULP = 32
+#: Seconds until what could not be written is tried again.
+_WRITE_AGAIN = 5.0
+
+
+class _Destination(Struct):
+    """One connection that something waits for.
+
+    :ivar senders: connections under way.
+    :ivar ready: taken from the queue.
+    :ivar not_before: when a dead one is tried again, in the clock's seconds.
+    """
+
+    window: Window
+    senders: int = 0
+    ready: deque[Queued] = field(default_factory=deque)
+    taking: bool = False
+    empty: bool = False
+    not_before: float = 0.0
+    why: str = ""
+
+
+class RelayWorker:
+    """Sends while it is started. One for each spool: its process owns the spool's delivery.
+
+    :ivar settings: may be replaced while it runs.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        *,
+        queue: IOutgoingQueue,
+        attempts: Attempts,
+        connector: IRelayConnector,
+        reactor: IReactorTime,
+    ) -> None:
+        self.settings = settings
+        self._queue = queue
+        self._attempts = attempts
+        self._connector = connector
+        self._reactor = reactor
+        self._running = False
+        self._looking = False
+        self._arrived = False
+        self._recording = False
+        self._active = 0
+        self._under_way = 0
+        self._destinations: dict[ConnectionId, _Destination] = {}
+        self._done: list[Done] = []
+        self._look: IDelayedCall | None = None
+        self._pause: Deferred[None] | None = None
+        self._stopped: list[Deferred[None]] = []
+
+    def start(self) -> None:
+        """Begin."""
+        self._running = True
+        self._look_again()
+
+    def stop(self) -> "Deferred[None]":
+        """Fire when the messages under way are through and written; nothing more is begun."""
+        self._running = False
+        if self._look is not None and self._look.active():
+            self._look.cancel()
+        if self._pause is not None:
+            self._pause.cancel()
+        if not self._under_way:
+            return succeed(None)
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
+        return stopped
+
+    def wake(self) -> None:
+        """Something may have arrived."""
+        self._arrived = True
+        if self._running and not self._looking:
+            self._looking = True
+            self._begin(self._find())
+
+    def _look_again(self) -> None:
+        self._look = self._reactor.callLater(_LOOK, self._look_again)
+        self.wake()
+
+    def _begin(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        self._under_way += 1
+
+        def after(result: object) -> None:
+            self._under_way -= 1
+            if isinstance(result, Failure) and result.check(StoreError):
+                self._log.error("relay has to wait: {error}", error=result.value)
+            elif isinstance(result, Failure):
+                self._log.failure("a step of relay failed and will be taken again", failure=result)
+            self._go_on()
+
+        Deferred.fromCoroutine(work).addBoth(after)
+
+    def _go_on(self) -> None:
+        if self._done and not self._recording:
+            self._recording = True
+            self._begin(self._record())
+        if self._running:
+            for connection, destination in list(self._destinations.items()):
+                self._drive(connection, destination)
+        elif not self._under_way:
+            stopped, self._stopped = self._stopped, []
+            for waiter in stopped:
+                waiter.callback(None)
+
+    # Finding work
+
+    async def _find(self) -> None:
+        """Look which destinations have something due."""
+        self._arrived = False
+        try:
+            due = await self._queue.destinations()
+        finally:
+            self._looking = False
+        for connection in due:
+            destination = self._destinations.get(connection)
+            if destination is None:
+                most = self._attempts.concurrency(connection, self.settings)
+                destination = self._destinations[connection] = _Destination(
+                    Window(self.settings.concurrency_first, most)
+                )
+            destination.empty = False
+        if self._arrived:
+            self.wake()
+
+    def _drive(self, connection: ConnectionId, destination: _Destination) -> None:
+        """Begin what this destination may have now."""
+        window = destination.window
+        if window.is_dead:
+            if self._reactor.seconds() < destination.not_before:
+                if not destination.empty and not destination.taking:
+                    destination.taking = True
+                    self._begin(self._put_off(connection, destination))
+                return
+            window.revive()
+        if not destination.ready and not destination.empty and not destination.taking:
+            destination.taking = True
+            self._begin(self._take(connection, destination))
+        while destination.ready and destination.senders < window.width and self._active < self.settings.active:
+            destination.senders += 1
+            self._active += 1
+            self._begin(self._send_all(connection, destination, destination.ready.popleft()))
+        if destination.empty and not destination.senders and not destination.ready and not window.is_dead:
+            del self._destinations[connection]
+
+    async def _take(self, connection: ConnectionId, destination: _Destination) -> None:
+        try:
+            taken = await self._queue.claim(connection, _GULP)
+        finally:
+            destination.taking = False
+        destination.empty = len(taken) < _GULP
+        if not self._running:
+            self._queue.give_back([queued.sequence for queued in taken])
+            return
+        destination.ready.extend(taken)
+
+    async def _put_off(self, connection: ConnectionId, destination: _Destination) -> None:
+        """A dead destination's messages are not tried: they wait, with its reason, and grow old."""
+        try:
+            taken = [*destination.ready, *await self._queue.claim(connection, _GULP)]
+            destination.ready.clear()
+            destination.empty = not taken
+            for queued in taken:
+                self._done.append(await self._attempts.put_off(queued, destination.why))
+        finally:
+            destination.taking = False
+
+    # Sending
+
+    async def _send_all(self, connection: ConnectionId, destination: _Destination, first: Queued) -> None:
+        """Send one message after the other over one connection, while there are any."""
+        session: Any = None
+        queued: Queued | None = first
+        try:
+            while queued is not None:
+                session, queued = await self._send_one(connection, destination, session, queued)
+        finally:
+            if queued is not None:
+                self._queue.give_back([queued.sequence])
+            if session is not None:
+                session.close()
+            destination.senders -= 1
+            self._active -= 1
+
+    async def _send_one(
+        self, connection: ConnectionId, destination: _Destination, session: Any, queued: Queued
+    ) -> tuple[Any, Queued | None]:
+        attempt = await self._attempts.begin(queued)
+        if isinstance(attempt, Attempt):
+            try:
+                if session is None or not session.usable:
+                    session = await self._connected(attempt.hops, session)
+                done = await attempt.send(session)
+                destination.window.succeeded()
+            except (CannotReach, Interrupted) as error:
+                self._failed(destination, str(error))
+                session = None
+                done = await self._attempts.put_off(queued, str(error))
+            except Exception as error:  # noqa: BLE001 - logged; it costs this message a wait, and nobody else anything
+                self._log.failure("a message could not be sent")
+                done = await self._attempts.put_off(queued, f"something went wrong here: {type(error).__name__}")
+                if session is not None:
+                    session.close()
+                    session = None
+            finally:
+                attempt.close()
+        else:
+            done = attempt
+        self._settle(done)
+        return session, await self._following(connection, destination)
+
+    async def _connected(self, hops: tuple[NextHopPolicy, ...], earlier: Any) -> Any:
+        """Connect to the first next hop that can be reached and trusted."""
+        if earlier is not None:
+            earlier.close()
+        problem = CannotReach("the connection has no next hop")
+        for hop in hops:
+            try:
+                return await self._connector.connect(hop)
+            except CannotReach as error:
+                problem = error
+        raise problem
+
+    def _failed(self, destination: _Destination, why: str) -> None:
+        window = destination.window
+        was_dead = window.is_dead
+        window.failed()
+        destination.why = why
+        if window.is_dead and not was_dead:
+            destination.not_before = self._reactor.seconds() + self.settings.retry_first
+            self._log.error("a destination is put off: {why}", why=why)
+
+    def _settle(self, done: Done) -> None:
+        self._done.append(done)
+        self._go_on()
+
+    async def _following(self, connection: ConnectionId, destination: _Destination) -> Queued | None:
+        """Return the next message for this connection; None when there is none, or the window is too small now."""
+        if not self._running or destination.senders > destination.window.width:
+            return None
+        if not destination.ready and not destination.empty and not destination.taking:
+            destination.taking = True
+            await self._take(connection, destination)
+        return destination.ready.popleft() if destination.ready else None
+
+    # Writing what became of it
+
+    async def _record(self) -> None:
+        done, self._done = self._done, []
+        try:
+            await self._queue.record(
+                [each.attempted for each in done], [batch for each in done for batch in each.reports]
+            )
+        except StoreError as error:
+            # They stay taken: what was sent must not be sent again because it could not be written down.
+            self._log.error("the queue could not be told what was sent: {error}", error=error)
+            self._done[:0] = done
+            await self._wait()
+        finally:
+            self._recording = False
+
+    async def _wait(self) -> None:
+        self._pause = deferLater(self._reactor, _WRITE_AGAIN)
+        try:
+            await self._pause
+        except CancelledError:
+            self._done.clear()

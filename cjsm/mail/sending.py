@@ -1,0 +1,121 @@
+"""What relay asks of whoever speaks SMTP to other servers; the service fills it with the SMTP client."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from cjsm.mail.envelope import Demands, Wish
+
+
+class NextHopPolicy(Struct, frozen=True, kw_only=True):
+    """Where to go, and what must be there; see :class:`cjsm.wire.peers.PeerPolicy`."""
+
+    host: str
+    port: int
+    name: str
+    public_authority: bool = False
+    pins: frozenset[str] = frozenset()
+    newest_tls_only: bool = False
+
+
+class Addressee(Struct, frozen=True, kw_only=True):
+    """One recipient as the other side knows it; *index* is the recipient's place in the envelope."""
+
+    index: int
+    address: str
+    wish: Wish
+
+
+class Parcel(Struct, kw_only=True):
+    """One message as it goes out.
+
+    :ivar reverse_path: as the other side is to see it; empty for null.
+    :ivar octets: how long it is.
+    :ivar pieces: gives it, see :class:`IPieces`.
+    """
+
+    reverse_path: str
+    addressees: tuple[Addressee, ...]
+    demands: Demands
+    octets: int
+    pieces: Any
+
+
+class IPieces(Interface):
+    """A message's octets, one after the other."""
+
+    def read(most: int) -> "Deferred[bytes]":
+        """The next octets, at most so many; none after the last."""
+
+    def close() -> None:
+        """Give what it holds back. Idempotent."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What the other side said of one recipient.
+
+    :ivar code: 2xx delivered, 4xx again later, 5xx never.
+    :ivar text: its whole reply in one line, or our own words.
+    :ivar ours: the words are ours.
+    """
+
+    code: int
+    status: str
+    text: str
+    ours: bool = False
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What became of a parcel: an outcome for each recipient by index.
+
+    :ivar passes_reports_on: the other side takes over reports (RFC 3461).
+    """
+
+    outcomes: Mapping[int, Outcome]
+    passes_reports_on: bool = False
+
+
+class CannotReach(Exception):
+    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers.
+
+    :ivar reached: the server answered, so the network is not to blame.
+    """
+
+    def __init__(self, reason: str, *, reached: bool = False) -> None:
+        super().__init__(reason)
+        self.reached = reached
+
+
+class Interrupted(Exception):
+    """The connection ended, or the other side broke the protocol, before it said what became of the parcel."""
+
+
+class IRelaySession(Interface):
+    """A connection to another server, inside TLS, trusted and greeted."""
+
+    usable = Attribute("Whether another parcel may be sent.")
+    peer = Attribute("The server, for reports: name and address.")
+    tls_version = Attribute("As in TLSv1.3.")
+    tls_group = Attribute("Name of the key exchange group.")
+
+    def send(parcel: Parcel) -> "Deferred[Sent]":
+        """Send one parcel.
+
+        :raises Interrupted: when it is not known what became of it.
+        """
+
+    def close() -> None:
+        """Say goodbye. Idempotent."""
+
+
+class IRelayConnector(Interface):
+    """Makes connections to other servers."""
+
+    def connect(policy: NextHopPolicy) -> "Deferred[Any]":
+        """Fires with an :class:`IRelaySession`.
+
+        :raises CannotReach: saying why in words.
+        """

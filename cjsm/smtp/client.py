@@ -1,0 +1,305 @@
+"""Mail to other servers: one connection, inside TLS that was checked, for message after message.
+
+Nothing but EHLO and STARTTLS is ever said in the clear, and whatever a server sends ahead of its turn ends the
+connection: it could have been put there by somebody else (RFC 3207 §6).
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from OpenSSL import SSL
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cjsm.configuration import RelaySettings
+from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, IRelaySession, NextHopPolicy, Parcel, Sent
+from cjsm.smtp.replies import Answer, AnswerReader, BadReply, Capabilities
+from cjsm.smtp.transaction import Transaction
+from cjsm.wire.flow import Outflow
+from cjsm.wire.peers import ClientTls, NotTrusted, PeerPolicy, check_server
+from cjsm.wire.timing import Timer
+from cjsm.wire.tls import negotiated
+
+
+class _Ended(Exception):
+    """The connection is over; the text says why."""
+
+
+@implementer(IHandshakeListener, IRelaySession)
+class ClientConnection(Protocol):
+    """See :class:`IRelaySession`.
+
+    :param name: as which we greet.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    def __init__(self, settings: RelaySettings, clock: IReactorTime, tls: ClientTls, policy: PeerPolicy) -> None:
+        self.peer = ""
+        self.tls_version = ""
+        self.tls_group = ""
+        self._settings = settings
+        self._tls = tls
+        self._policy = policy
+        self._answers = AnswerReader()
+        self._waiting: Deferred[Answer] | None = None
+        self._secured: Deferred[None] | None = None
+        self._why = ""
+        self._is_secure = False
+        self._sending = False
+        self._sent = 0
+        self._capabilities = Capabilities(frozenset())
+        self._timer = Timer(clock, lambda: self._end("no answer in time"))
+        self._transport: Any = None
+
+    # What relay calls
+
+    @property
+    def usable(self) -> bool:
+        """See :class:`IRelaySession`."""
+        return not self._why and self._is_secure and self._sent < self._settings.messages_per_connection
+
+    def send(self, parcel: Parcel) -> "Deferred[Sent]":
+        """See :class:`IRelaySession`."""
+        return Deferred.fromCoroutine(self._send(parcel))
+
+    async def _send(self, parcel: Parcel) -> Sent:
+        self._sent += 1
+        self._sending = True
+        try:
+            return await Transaction(self, self._capabilities, parcel).run()
+        except (_Ended, ConnectionClosed) as error:
+            raise Interrupted(self._why or str(error)) from None
+        except BaseException:
+            self._end("given up")
+            raise
+        finally:
+            self._sending = False
+
+    def close(self) -> None:
+        """See :class:`IRelaySession`."""
+        if not self._why:
+            self._transport.write(b"QUIT\r\n")
+            self._why = "closed"
+            self._timer.retire()
+            self._transport.loseConnection()
+
+    # Getting ready
+
+    async def open(self) -> None:
+        """Greet, begin TLS, check the server, greet again.
+
+        :raises CannotReach: saying why.
+        """
+        try:
+            await self._open()
+        except (_Ended, ConnectionClosed) as error:
+            raise CannotReach(self._why or str(error), reached=True) from None
+        except NotTrusted as error:
+            self._end(str(error))
+            raise CannotReach(str(error), reached=True) from None
+        except BaseException:
+            self._end("given up")
+            raise
+
+    async def _open(self) -> None:
+        self._expect(await self.answer(), "greets us with")
+        before = await self._greet()
+        if "STARTTLS" not in before:
+            raise self._ending("the server does not offer STARTTLS: nothing is sent in the clear")
+        self.write(b"STARTTLS\r\n")
+        self._expect(await self.answer(), "answers STARTTLS with")
+        if self._answers.buffered:
+            raise self._ending("the server said something between STARTTLS and TLS")
+        self._secured = Deferred()
+        self._timer.start(self._settings.connect_timeout)
+        self._transport.startTLS(self._tls.towards(self._policy))
+        await self._secured
+        handle = self._transport.getHandle()
+        check_server(handle, self._policy)
+        self._is_secure = True
+        agreed = negotiated(self._transport)
+        if agreed is not None:
+            self.tls_version, self.tls_group = agreed.version, agreed.group or agreed.cipher
+        self._capabilities = await self._greet()
+        self._timer.stop()
+
+    async def _greet(self) -> Capabilities:
+        self.write(f"EHLO {self._settings.host_name}\r\n".encode("ascii"))
+        answer = await self.answer()
+        self._expect(answer, "answers EHLO with")
+        return Capabilities.of(answer)
+
+    def _expect(self, answer: Answer, what: str) -> None:
+        if not answer.is_good:
+            raise self._ending(f"the server {what} {answer.text}")
+
+    def _ending(self, why: str) -> _Ended:
+        self._end(why)
+        return _Ended(why)
+
+    # What a transaction calls
+
+    def write(self, octets: bytes) -> None:
+        """Send commands.
+
+        :raises _Ended: when the connection is over.
+        """
+        if self._why:
+            raise _Ended(self._why)
+        self._transport.write(octets)
+
+    def outflow(self) -> Outflow:
+        """Return a way to send much, as fast as it is taken."""
+        if self._why:
+            raise _Ended(self._why)
+        return Outflow(self._transport)
+
+    async def answer(self) -> Answer:
+        """Wait for the next reply.
+
+        :raises _Ended: when the connection ends first, or what comes is no reply.
+        """
+        if self._why:
+            raise _Ended(self._why)
+        waiting = self._waiting = Deferred()
+        self._timer.start(self._settings.reply_timeout)
+        self._pass_on()
+        answer = await waiting
+        self._timer.stop()
+        if answer.code == 421:
+            self._end(f"the server says {answer.text}")
+        return answer
+
+    def end(self, why: str) -> None:
+        """The other side cannot be understood any more."""
+        self._end(why)
+
+    @property
+    def spoke_early(self) -> bool:
+        """Whether a reply is there that nothing asked for yet."""
+        return self._answers.buffered
+
+    # What Twisted calls
+
+    def connectionMade(self) -> None:
+        """See :class:`Protocol`."""
+        self._transport = self.transport
+        self._transport.setTcpNoDelay(True)
+        host = self._transport.getPeer()
+        self.peer = f"{self._policy.name} [{getattr(host, 'host', '')}]"
+
+    def handshakeCompleted(self) -> None:
+        """See :class:`IHandshakeListener`."""
+        secured, self._secured = self._secured, None
+        if secured is not None:
+            secured.callback(None)
+
+    def dataReceived(self, data: bytes) -> None:
+        """See :class:`Protocol`."""
+        if self._why:
+            return
+        if self._secured is not None:
+            self._end("the server spoke before TLS was agreed")
+            return
+        self._answers.feed(data)
+        self._pass_on()
+        if not self._sending and self._is_secure and self._answers.buffered and self._waiting is None:
+            # Nothing was asked: a goodbye, or a server that cannot be followed.
+            self._end("the server ended the connection")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See :class:`Protocol`."""
+        words = "TLS failed" if reason.check(SSL.Error) else "the server closed the connection"
+        if reason.check(SSL.Error) and self._secured is not None:
+            words = f"TLS cannot be agreed on: {_tls_words(reason)}"
+        self._over(words)
+        self._timer.retire()
+
+    # How it works
+
+    def _pass_on(self) -> None:
+        waiting = self._waiting
+        if waiting is None:
+            return
+        try:
+            answer = self._answers.next_answer()
+        except BadReply as error:
+            self._end(str(error))
+            return
+        if answer is not None:
+            self._waiting = None
+            waiting.callback(answer)
+
+    def _end(self, why: str) -> None:
+        self._over(why)
+        if self._transport is not None:
+            self._transport.abortConnection()
+
+    def _over(self, why: str) -> None:
+        if self._why:
+            return
+        self._why = why
+        self._timer.stop()
+        waiting, self._waiting = self._waiting, None
+        secured, self._secured = self._secured, None
+        for waiter in (waiting, secured):
+            if waiter is not None:
+                waiter.errback(_Ended(why))
+
+
+def _tls_words(failure: Failure) -> str:
+    arguments = failure.value.args if failure.value is not None else ()
+    parts: Sequence[Any] = arguments[0] if arguments and isinstance(arguments[0], list) else ()
+    return "; ".join(str(part[-1]) for part in parts) or "the other side broke it off"
+
+
+@implementer(IRelayConnector)
+class RelayConnector:
+    """See :class:`IRelayConnector`.
+
+    :ivar settings: may be replaced, for connections that come.
+    :param authority: PEM file of the community's own authority.
+    """
+
+    def __init__(self, settings: RelaySettings, tls: ClientTls, authority: str, reactor: Any) -> None:
+        self.settings = settings
+        self._tls = tls
+        self._authority = authority
+        self._reactor = reactor
+
+    def connect(self, policy: NextHopPolicy) -> "Deferred[ClientConnection]":
+        """See :class:`IRelayConnector`."""
+        return Deferred.fromCoroutine(self._connect(policy))
+
+    async def _connect(self, policy: NextHopPolicy) -> ClientConnection:
+        wanted = PeerPolicy(
+            name=policy.name,
+            authority="" if policy.public_authority else self._authority,
+            pins=policy.pins,
+            newest_only=policy.newest_tls_only,
+        )
+        factory = Factory.forProtocol(lambda: ClientConnection(self.settings, self._reactor, self._tls, wanted))
+        factory.noisy = False
+        timeout = self.settings.connect_timeout
+        endpoint = HostnameEndpoint(self._reactor, policy.host, policy.port, timeout=timeout)
+        try:
+            connection: Any = await endpoint.connect(factory)
+        except DNSLookupError:
+            raise CannotReach(f"the name {policy.host} cannot be found") from None
+        except (ConnectError, TimedOut, CancelledError, OSError) as error:
+            raise CannotReach(f"{policy.host} port {policy.port} cannot be reached: {_words(error)}") from None
+        await connection.open()
+        made: ClientConnection = connection
+        return made
+
+
+def _words(error: BaseException) -> str:
+    return str(error).rstrip(".").lower() or "it does not answer"
