@@ -71,6 +71,8 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     per_account: Count = 10
     listed_networks: tuple[str, ...] = ()
     anonymous_per_listed_network: Count = 500
+    proxy_networks: tuple[str, ...] = ()
+    proxy_header: Seconds = 5
     descriptors_percent: Annotated[int, Meta(ge=10, le=95, description="percent")] = 80
 
 

@@ -35,6 +35,7 @@ from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.factory import DoorFactory
+from cjsm.wire.proxied import LoadBalancers, ProxiedFactory
 from cjsm.wire.tls import ServerTls, TlsError, over_tls
 
 #: What the doors that are inside TLS from the first octet speak; a client that offers other protocols and not this one
@@ -98,6 +99,7 @@ class CjsmService(Service):
         self._started = int(time.time())
         self._suite: RunningSuite
         self._limits: ConnectionLimits
+        self._balancers: LoadBalancers
         self._tls: dict[str, ServerTls] = {}
         self._factories: list[DoorFactory] = []
         self._ports: list[tuple[str, IListeningPort]] = []
@@ -131,6 +133,12 @@ class CjsmService(Service):
             self._instance = instance(settings)
             self._instance.take()
         self._limits = _connection_limits(settings)
+        self._balancers = LoadBalancers(
+            _networks(settings, "proxy_networks"),
+            settings.connections.proxy_header,
+            limits=self._limits,
+            clock=self._reactor,
+        )
         tls = settings.tls
         for protocol in _PROTOCOLS:
             self._tls[protocol] = ServerTls(Path(tls.certificate), Path(tls.key), protocol=protocol.encode())
@@ -206,7 +214,8 @@ class CjsmService(Service):
             raise ConfigurationError(
                 f"{name} has no endpoint {where!r}: {error}", 'write it like "tcp:465" or "tcp:465:interface=192.0.2.1"'
             ) from error
-        self._ports.append((name, _now(endpoint.listen(listening), name, where)))
+        behind = ProxiedFactory(listening, self._balancers)
+        self._ports.append((name, _now(endpoint.listen(behind), name, where)))
 
     # While it runs
 
@@ -215,6 +224,7 @@ class CjsmService(Service):
         try:
             settings = configuration.load(self._path)
             fresh = _connection_limits(settings)
+            balancers = _networks(settings, "proxy_networks")
             for tls in self._tls.values():
                 tls.reload()
         except (ConfigurationError, TlsError) as error:
@@ -226,6 +236,7 @@ class CjsmService(Service):
             _renew(factory, settings)
         for limit in ("per_source", "per_account", "in_all", "shared", "per_shared"):
             setattr(self._limits, limit, getattr(fresh, limit))
+        self._balancers.networks, self._balancers.seconds = balancers, settings.connections.proxy_header
         self._suite.renew(settings)
         self._log.info("certificates and settings reloaded")
 
@@ -290,18 +301,21 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
             f"{hard} file descriptors are not enough for store.open_mailboxes = {settings.store.open_mailboxes}",
             "raise the limit (LimitNOFILE= in the unit) or lower the setting",
         )
+    return ConnectionLimits(
+        per_source=connections.anonymous_per_source,
+        per_account=connections.per_account,
+        in_all=max(1, spare * connections.descriptors_percent // 100),
+        shared=_networks(settings, "listed_networks"),
+        per_shared=connections.anonymous_per_listed_network,
+    )
+
+
+def _networks(settings: Settings, name: str) -> SharedNetworks:
+    """Return the networks of one of the settings of ``[connections]``."""
     try:
-        return ConnectionLimits(
-            per_source=connections.anonymous_per_source,
-            per_account=connections.per_account,
-            in_all=max(1, spare * connections.descriptors_percent // 100),
-            shared=SharedNetworks(connections.listed_networks),
-            per_shared=connections.anonymous_per_listed_network,
-        )
+        return SharedNetworks(getattr(settings.connections, name))
     except ValueError as error:
-        raise ConfigurationError(
-            f"connections.listed_networks: {error}", 'write networks like "192.0.2.0/24"'
-        ) from error
+        raise ConfigurationError(f"connections.{name}: {error}", 'write networks like "192.0.2.0/24"') from error
 
 
 def _renew(factory: DoorFactory, settings: Settings) -> None:
