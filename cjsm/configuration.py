@@ -7,7 +7,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -16,6 +16,7 @@ Octets = Annotated[int, Meta(ge=0, description="octets")]
 Seconds = Annotated[int, Meta(ge=1, description="seconds")]
 Days = Annotated[int, Meta(ge=0, description="days")]
 Count = Annotated[int, Meta(ge=1, description="count")]
+Rate = Annotated[int, Meta(ge=0, description="count in the time that the setting names, 0 for no limit")]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -113,6 +114,29 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     retry_most: Seconds = 600
 
 
+class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much may come in how fast."""
+
+    account_messages_per_minute: Rate = 60
+    account_messages_per_day: Rate = 5_000
+    account_recipients_per_minute: Rate = 1_000
+    account_recipients_per_day: Rate = 20_000
+    account_refused_recipients_per_hour: Rate = 100
+    source_messages_per_minute: Rate = 600
+    listed_network_messages_per_minute: Rate = 6_000
+    connection_messages_per_minute: Rate = 1_200
+    connection_refused_recipients_per_minute: Rate = 300
+    messages_per_minute: Rate = 6_000
+    remembered: Count = 100_000
+
+
+class TraceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is remembered of each message for the helpdesk."""
+
+    identities: Literal["pseudonym", "clear"] = "pseudonym"
+    kept: Annotated[int, Meta(ge=1, description="days")] = 366
+
+
 class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The submission doors."""
 
@@ -204,6 +228,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    rates: RatesSettings = field(default_factory=RatesSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
     pop3: Pop3Settings = field(default_factory=Pop3Settings)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -68,11 +68,13 @@ class ProxiedFactory(Factory):
 
     A connection from one of the *balancers* begins with a header or is closed; any other one is a client's own and is
     the door's at once, where a header is as wrong as anything else that is no command.
+
+    :param door: the factory of the door, or of its TLS.
     """
 
     noisy = False
 
-    def __init__(self, door: IProtocolFactory, balancers: LoadBalancers) -> None:
+    def __init__(self, door: Any, balancers: LoadBalancers) -> None:
         self._door = door
         self._balancers = balancers
 
@@ -84,7 +86,7 @@ class ProxiedFactory(Factory):
         """See :class:`Factory`."""
         self._door.doStop()
 
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """See :class:`Factory`."""
         if str(getattr(addr, "host", "")) in self._balancers.networks:
             return AwaitHeader(self._door.buildProtocol, self._balancers)
