@@ -168,6 +168,7 @@ class CjsmService(Service):
             self._suite.directory.start()
         self._listen()
         self._tasks.every(_FLUSH_EVERY, lambda: self._suite.stores.activity.flush())
+        self._tasks.every(_FLUSH_EVERY, lambda: self._suite.stores.trace.flush())
         self._tasks.every(_READERS_EVERY, lambda: self._suite.stores.check_readers())
 
     def _warn_of_dates(self) -> None:
