@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from cjsm.sources import SharedNetworks
+
 Octets = Annotated[int, Meta(ge=0, description="octets")]
 Seconds = Annotated[int, Meta(ge=1, description="seconds")]
 Days = Annotated[int, Meta(ge=0, description="days")]
@@ -262,9 +264,20 @@ def parse(text: str, name: str = "cjsm.toml") -> Settings:
         raise ConfigurationError(f"{name} is not valid TOML: {error}", "correct that line") from None
     _refuse_unknown(tables, Settings, "", name)
     try:
-        return msgspec.convert(tables, Settings)
+        settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml, or a file that `cjsm init` makes") from None
+    _check_networks(settings.connections, name)
+    return settings
+
+
+def _check_networks(connections: ConnectionSettings, name: str) -> None:
+    for setting in ("listed_networks", "proxy_networks"):
+        try:
+            SharedNetworks(getattr(connections, setting))
+        except ValueError as error:
+            cure = 'write networks like "192.0.2.0/24", one address like "192.0.2.7/32"'
+            raise ConfigurationError(f"{name}: connections.{setting}: {error}", cure) from None
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str, name: str) -> None:

@@ -134,7 +134,7 @@ class CjsmService(Service):
             self._instance.take()
         self._limits = _connection_limits(settings)
         self._balancers = LoadBalancers(
-            _networks(settings, "proxy_networks"),
+            SharedNetworks(settings.connections.proxy_networks),
             settings.connections.proxy_header,
             limits=self._limits,
             clock=self._reactor,
@@ -225,7 +225,6 @@ class CjsmService(Service):
         try:
             settings = configuration.load(self._path)
             fresh = _connection_limits(settings)
-            balancers = _networks(settings, "proxy_networks")
             for tls in self._tls.values():
                 tls.reload()
         except (ConfigurationError, TlsError) as error:
@@ -237,7 +236,8 @@ class CjsmService(Service):
             _renew(factory, settings)
         for limit in ("per_source", "per_account", "in_all", "shared", "per_shared"):
             setattr(self._limits, limit, getattr(fresh, limit))
-        self._balancers.networks, self._balancers.seconds = balancers, settings.connections.proxy_header
+        self._balancers.networks = SharedNetworks(settings.connections.proxy_networks)
+        self._balancers.seconds = settings.connections.proxy_header
         self._suite.renew(settings)
         self._log.info("certificates and settings reloaded")
 
@@ -306,17 +306,9 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         per_source=connections.anonymous_per_source,
         per_account=connections.per_account,
         in_all=max(1, spare * connections.descriptors_percent // 100),
-        shared=_networks(settings, "listed_networks"),
+        shared=SharedNetworks(connections.listed_networks),
         per_shared=connections.anonymous_per_listed_network,
     )
-
-
-def _networks(settings: Settings, name: str) -> SharedNetworks:
-    """Return the networks of one of the settings of ``[connections]``."""
-    try:
-        return SharedNetworks(getattr(settings.connections, name))
-    except ValueError as error:
-        raise ConfigurationError(f"connections.{name}: {error}", 'write networks like "192.0.2.0/24"') from error
 
 
 def _renew(factory: DoorFactory, settings: Settings) -> None:
