@@ -92,11 +92,11 @@ class Buckets:
 
 
 class Rates:
-    """Asked for each message and recipient, after admission said yes.
+    """Asked for each message once its sender is admitted, and for each recipient before anything is said of it.
 
     What the service itself makes (reports, notices, lists, echo) is never held back here.
 
-    :ivar settings: may be replaced, with ``shared``, by :meth:`renew`.
+    :ivar settings: replaced by :meth:`renew`.
     :param name: how the log calls an account or connection: a pseudonym.
     :param shared: networks from which many people come through one address.
     """
