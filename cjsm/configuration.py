@@ -7,15 +7,18 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
+
+from cjsm.sources import SharedNetworks
 
 Octets = Annotated[int, Meta(ge=0, description="octets")]
 Seconds = Annotated[int, Meta(ge=1, description="seconds")]
 Days = Annotated[int, Meta(ge=0, description="days")]
 Count = Annotated[int, Meta(ge=1, description="count")]
+Rate = Annotated[int, Meta(ge=0, description="count in the time that the setting names, 0 for no limit")]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -72,6 +75,8 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     per_connection: Count = 50
     listed_networks: tuple[str, ...] = ()
     anonymous_per_listed_network: Count = 500
+    proxy_networks: tuple[str, ...] = ()
+    proxy_header: Seconds = 5
     descriptors_percent: Annotated[int, Meta(ge=10, le=95, description="percent")] = 80
 
 
@@ -110,6 +115,29 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     delivery_batch: Count = 256
     retry_first: Seconds = 5
     retry_most: Seconds = 600
+
+
+class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much may come in how fast."""
+
+    account_messages_per_minute: Rate = 60
+    account_messages_per_day: Rate = 5_000
+    account_recipients_per_minute: Rate = 1_000
+    account_recipients_per_day: Rate = 20_000
+    account_refused_recipients_per_hour: Rate = 100
+    source_messages_per_minute: Rate = 600
+    listed_network_messages_per_minute: Rate = 6_000
+    connection_messages_per_minute: Rate = 1_200
+    connection_refused_recipients_per_minute: Rate = 300
+    messages_per_minute: Rate = 6_000
+    remembered: Count = 100_000
+
+
+class TraceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is remembered of each message for the helpdesk."""
+
+    identities: Literal["pseudonym", "clear"] = "pseudonym"
+    kept: Annotated[int, Meta(ge=1, description="days")] = 366
 
 
 class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -203,6 +231,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    rates: RatesSettings = field(default_factory=RatesSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
@@ -235,9 +265,20 @@ def parse(text: str, name: str = "cjsm.toml") -> Settings:
         raise ConfigurationError(f"{name} is not valid TOML: {error}", "correct that line") from None
     _refuse_unknown(tables, Settings, "", name)
     try:
-        return msgspec.convert(tables, Settings)
+        settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml, or a file that `cjsm init` makes") from None
+    _check_networks(settings.connections, name)
+    return settings
+
+
+def _check_networks(connections: ConnectionSettings, name: str) -> None:
+    for setting in ("listed_networks", "proxy_networks"):
+        try:
+            SharedNetworks(getattr(connections, setting))
+        except ValueError as error:
+            cure = 'write networks like "192.0.2.0/24", one address like "192.0.2.7/32"'
+            raise ConfigurationError(f"{name}: connections.{setting}: {error}", cure) from None
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str, name: str) -> None:

@@ -40,6 +40,7 @@ from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.peers import ClientTls, ask_for_certificate
+from cjsm.wire.proxied import LoadBalancers, ProxiedFactory
 from cjsm.wire.tls import ServerTls, TlsError, over_tls
 
 #: What the doors that are inside TLS from the first octet speak; a client that offers other protocols and not this one
@@ -103,6 +104,7 @@ class CjsmService(Service):
         self._started = int(time.time())
         self._suite: RunningSuite
         self._limits: ConnectionLimits
+        self._balancers: LoadBalancers
         self._tls: dict[str, ServerTls] = {}
         self._factories: list[DoorFactory] = []
         self._ports: list[tuple[str, IListeningPort]] = []
@@ -136,6 +138,12 @@ class CjsmService(Service):
             self._instance = instance(settings)
             self._instance.take()
         self._limits = _connection_limits(settings)
+        self._balancers = LoadBalancers(
+            SharedNetworks(settings.connections.proxy_networks),
+            settings.connections.proxy_header,
+            limits=self._limits,
+            clock=self._reactor,
+        )
         tls = settings.tls
         for protocol in _PROTOCOLS:
             self._tls[protocol] = ServerTls(Path(tls.certificate), Path(tls.key), protocol=protocol.encode())
@@ -169,6 +177,7 @@ class CjsmService(Service):
             self._suite.directory.start()
         self._listen()
         self._tasks.every(_FLUSH_EVERY, lambda: self._suite.stores.activity.flush())
+        self._tasks.every(_FLUSH_EVERY, lambda: self._suite.stores.trace.flush())
         self._tasks.every(_READERS_EVERY, lambda: self._suite.stores.check_readers())
 
     def _warn_of_dates(self) -> None:
@@ -225,7 +234,8 @@ class CjsmService(Service):
             raise ConfigurationError(
                 f"{name} has no endpoint {where!r}: {error}", 'write it like "tcp:465" or "tcp:465:interface=192.0.2.1"'
             ) from error
-        self._ports.append((name, _now(endpoint.listen(listening), name, where)))
+        behind = ProxiedFactory(listening, self._balancers)
+        self._ports.append((name, _now(endpoint.listen(behind), name, where)))
 
     # While it runs
 
@@ -247,6 +257,8 @@ class CjsmService(Service):
         for limit in ("per_source", "per_account", "in_all", "shared", "per_shared"):
             setattr(self._limits, limit, getattr(fresh, limit))
         self._connector.settings = settings.relay
+        self._balancers.networks = SharedNetworks(settings.connections.proxy_networks)
+        self._balancers.seconds = settings.connections.proxy_header
         self._suite.renew(settings)
         self._log.info("certificates and settings reloaded")
 
@@ -312,18 +324,13 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
             f"{hard} file descriptors are not enough for store.open_mailboxes = {settings.store.open_mailboxes}",
             "raise the limit (LimitNOFILE= in the unit) or lower the setting",
         )
-    try:
-        return ConnectionLimits(
-            per_source=connections.anonymous_per_source,
-            per_account=connections.per_account,
-            in_all=max(1, spare * connections.descriptors_percent // 100),
-            shared=SharedNetworks(connections.listed_networks),
-            per_shared=connections.anonymous_per_listed_network,
-        )
-    except ValueError as error:
-        raise ConfigurationError(
-            f"connections.listed_networks: {error}", 'write networks like "192.0.2.0/24"'
-        ) from error
+    return ConnectionLimits(
+        per_source=connections.anonymous_per_source,
+        per_account=connections.per_account,
+        in_all=max(1, spare * connections.descriptors_percent // 100),
+        shared=SharedNetworks(connections.listed_networks),
+        per_shared=connections.anonymous_per_listed_network,
+    )
 
 
 def _renew(factory: DoorFactory, settings: Settings) -> None:

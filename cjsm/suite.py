@@ -30,9 +30,12 @@ from cjsm.mail.acceptance import Acceptance
 from cjsm.mail.attempts import Attempts
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
+from cjsm.mail.rates import Rates
 from cjsm.mail.relay import RelayWorker
 from cjsm.mail.reporting import Reports
 from cjsm.mail.sending import IRelayConnector
+from cjsm.mail.traced import TraceReader
+from cjsm.mail.tracing import Tracer
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
 from cjsm.store.lmdb.activity import LmdbActivity
@@ -44,7 +47,8 @@ from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
-from cjsm.vault import chain, secrets
+from cjsm.store.lmdb.trace import LmdbTrace
+from cjsm.vault import chain, secrets, tags
 
 
 class Stores:
@@ -68,6 +72,7 @@ class Stores:
         )
         self.keys = LmdbKeyStore(directory, disk, map_size=store.map)
         self.activity = LmdbActivity(directory, disk, map_size=store.map)
+        self.trace = LmdbTrace(directory, disk, map_size=store.map)
         space = Space(directory, store.disk_floor)
         self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
         self.spool = LmdbSpool(
@@ -93,13 +98,14 @@ class Stores:
 
     def check_readers(self) -> None:
         """Clear what readers that died left in the stores."""
-        for store in (self.community, self.keys, self.activity, self.spool, self.mail):
+        for store in (self.community, self.keys, self.activity, self.trace, self.spool, self.mail):
             store.check_readers()
 
     async def close(self) -> None:
         """Close everything once it is written, and stop the disk's threads."""
         await self.spool.close()
         await self.activity.close()
+        await self.trace.close()
         await self.keys.close()
         await self.community.close()
         # What people still read or delete ends first: nothing may use a mailbox while it is closed.
@@ -127,6 +133,7 @@ class Suite:
             entropy=os.urandom,
             clock=time.time,
         )
+        self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
 
 
@@ -173,6 +180,12 @@ class RunningSuite(Suite):
             secrets=self.secrets,
         )
         self.portal = Portal(realm, [self._checker])
+        self.tracer = Tracer(stores.trace, self.secrets, settings.trace, clock=time.time)
+        self.rates = Rates(
+            settings.rates,
+            name=lambda whose: tags.pseudonym(self.secrets.cache.current, whose),
+            shared=SharedNetworks(settings.connections.listed_networks),
+        )
         self.acceptance = Acceptance(
             settings,
             community=stores.community,
@@ -221,9 +234,11 @@ class RunningSuite(Suite):
         )
         self.directory = Directory(stores.community, schema.load(), reactor)
         self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
+        self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
+            self._pruning,
             kinds.UnnamedKeys(stores.community, stores.keys),
             kinds.Delivered(stores.mail, stores.spool),
         )
@@ -231,11 +246,15 @@ class RunningSuite(Suite):
 
     def renew(self, settings: Settings) -> None:
         """Take new settings, as far as they need no restart."""
-        self._checker.renew(settings.access, SharedNetworks(settings.connections.listed_networks))
         self.acceptance.renew(settings)
         self.relay.settings = settings.relay
         self.reports.settings = settings
         self.attempts.settings = settings
+        shared = SharedNetworks(settings.connections.listed_networks)
+        self._checker.renew(settings.access, shared)
+        self.rates.renew(settings.rates, shared)
+        self.tracer.settings = settings.trace
+        self._pruning.kept = settings.trace.kept
         self.delivery.settings = settings.mail
         self._forgetting.forgotten = settings.access.failures_forgotten
 

@@ -57,6 +57,9 @@ def test_every_number_has_bounds() -> None:
         ("[access]\nbcrypt_cost = 3\n", "bcrypt_cost", "etc/cjsm.toml"),
         ("[access\n", "not valid TOML", "correct that line"),
         ("store = 5\n", "store", "etc/cjsm.toml"),
+        ("[trace]\nidentities = 'none'\n", "identities", "etc/cjsm.toml"),
+        ("[connections]\nlisted_networks = ['here']\n", "connections.listed_networks", "192.0.2.0/24"),
+        ("[connections]\nproxy_networks = ['10.0.0.5/8']\n", "connections.proxy_networks", "192.0.2.7/32"),
     ],
 )
 def test_mistakes(text: str, said: str, cure: str) -> None:

@@ -4,6 +4,7 @@ import queue
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
@@ -13,8 +14,9 @@ from zope.interface import implementer
 from cjsm.access.interfaces import ILoginAttempt
 from cjsm.command.context import wait
 from cjsm.command.initialise import initialise
-from cjsm.configuration import Settings
+from cjsm.configuration import RatesSettings, Settings, TraceSettings
 from cjsm.mail.sending import CannotReach, IRelayConnector, NextHopPolicy
+from cjsm.mail.traced import Answer
 from cjsm.store.interfaces import CannotOpen
 from cjsm.suite import RunningSuite, Suite, instance
 from cjsm.vault.errors import MissingSecret
@@ -76,6 +78,25 @@ def test_with_threads(settings: Settings) -> None:
     while not stopped.called:
         reactor.listen()
     wait(stopped)
+
+
+def test_traces_outlive_the_service(settings: Settings) -> None:
+    """What was traced in its last second is there after it stopped; new settings hold without a restart."""
+    reactor = Reactor()
+    suite = RunningSuite(settings, reactor, NoConnector())
+    suite.start()
+    rates, trace = RatesSettings(account_messages_per_minute=1), TraceSettings(identities="clear", kept=7)
+    suite.renew(msgspec.structs.replace(settings, rates=rates, trace=trace))
+    assert (suite.rates.settings, suite.tracer.settings) == (rates, trace)
+    suite.tracer.failed("0123456789abcdef", recipient="jo@firm.co.uk.cjsm.test", answer=Answer(code=550))
+    stopped = suite.stop()
+    while not stopped.called:
+        reactor.listen()
+    wait(stopped)
+    again = Suite(settings)
+    (event,) = wait(again.traces.events("0123456789abcdef", 10))
+    assert (event.code, event.recipient) == (550, "jo@firm.co.uk.cjsm.test")
+    wait(again.stores.close())
 
 
 def test_abandoned(settings: Settings) -> None:

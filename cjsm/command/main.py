@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import rich_click as click
 
-from cjsm.command import check, demo, device, initialise, organisation, role, service, user
+from cjsm.command import check, demo, device, initialise, organisation, role, service, trace, user
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -35,5 +35,6 @@ for command in (
     user.user,
     device.device,
     role.role,
+    trace.trace,
 ):
     main.add_command(command)

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import Job
 from cjsm.community.view import View
-from cjsm.store.interfaces import IActivity, IBodyStore, ICommunityStore, IKeyStore, IMailStore, ISpool
+from cjsm.store.interfaces import IActivity, IBodyStore, ICommunityStore, IKeyStore, IMailStore, ISpool, ITrace
 
 #: Seconds that a spooled body may be without its entry: it is being written.
 _BEING_WRITTEN = 3_600
@@ -101,3 +101,23 @@ class Delivered:
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
         return self._mail.prune(self._spool.low_water()).addCallback(lambda gone: f"{gone} mailboxes pruned")
+
+
+class Trace:
+    """Removes what the message trace holds for longer than the settings say.
+
+    :ivar kept: days; may be replaced.
+    """
+
+    name = "trace"
+    every = _DAY
+
+    def __init__(self, trace: ITrace, clock: Callable[[], float], kept: int) -> None:
+        self._trace = trace
+        self._clock = clock
+        self.kept = kept
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        before = int(self._clock()) - self.kept * _DAY
+        return self._trace.prune(before).addCallback(lambda gone: f"{gone} records of the message trace removed")

@@ -185,6 +185,38 @@ class IActivity(IAnchors):
         """Forget failures older than *before*."""
 
 
+class Traced(Struct, frozen=True, kw_only=True):
+    """One event of one message, as the trace keeps it: what it is found by, and the rest sealed by the vault.
+
+    :ivar moment: seconds since the epoch.
+    :ivar queue_id: 8 octets, the same in all events of one message.
+    :ivar message: keyed tag of the Message-ID, 16 octets; empty in events that need not be found by it.
+    """
+
+    moment: int
+    queue_id: bytes
+    sealed: bytes
+    message: bytes = b""
+
+
+class ITrace(Interface):
+    """What became of messages, for the helpdesk: merged, and written within a second; pruned when it is old."""
+
+    dropped = Attribute("Records that were lost since the start, because the store could not be written for long.")
+
+    def add(records: Sequence["Traced"]) -> None:
+        """Keep *records*. Never waits and never fails: where the store cannot be written for long, they are lost."""
+
+    def find(queue_id: bytes, limit: int) -> "Deferred[Sequence[Traced]]":
+        """The first *limit* records of the message in the order they were added, those not yet written included."""
+
+    def named(message: bytes, limit: int) -> "Deferred[Sequence[bytes]]":
+        """The queue ids of messages with that tag of a Message-ID, in no order, at most *limit*."""
+
+    def prune(before: int) -> "Deferred[int]":
+        """Remove the records older than the moment *before*, in slices; fires with how many there were."""
+
+
 class SpoolDelivery(Struct, frozen=True, kw_only=True):
     """One recipient mailbox of a spooled message. ``wrap`` is the vault's wrap, encoded."""
 

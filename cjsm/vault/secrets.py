@@ -86,7 +86,7 @@ class ServiceSecrets:
     :ivar queue: opens the spool's envelopes; ``queue_public`` seals them.
     :ivar community: signs the public keys of mailboxes.
     :ivar ledger: signs the ledger's checkpoints.
-    :ivar cache: keys tags and pseudonyms; losing it loses nothing.
+    :ivar cache: keys tags and pseudonyms, and seals the message trace; losing it loses that and nothing else.
     :ivar acceptance_public: checks what ``acceptance`` signed; likewise ``community_public``, ``ledger_public``.
     """
 

@@ -26,7 +26,7 @@ EVERY = dict(commands())
 def test_what_there_is() -> None:
     """The verbs of the foundation."""
     assert {" ".join(path) for path in EVERY} == {
-        *("init", "demo", "status", "check", "reload"),
+        *("init", "demo", "status", "check", "reload", "trace"),
         *("organisation add", "organisation list", "organisation show"),
         *("user add", "user list", "user show", "user set-password"),
         *("device add", "device list", "device revoke"),

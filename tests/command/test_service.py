@@ -25,7 +25,7 @@ def test_beside_the_service(community: Community) -> None:
     document = json.loads(community.command("status", "--json").stdout)
     assert document["service"]["process"] == community.pid
     assert len(document["service"]["doors"]) == 4
-    assert {job["kind"] for job in document["jobs"]} == {"orphans", "activity", "unnamed-keys", "delivered"}
+    assert {job["kind"] for job in document["jobs"]} == {"orphans", "activity", "unnamed-keys", "delivered", "trace"}
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
 
 

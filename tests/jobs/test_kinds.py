@@ -9,11 +9,12 @@ from cjsm.community.identifiers import ActId, JobId, MailboxId
 from cjsm.community.records import Job, SharedMailbox
 from cjsm.community.view import Change
 from cjsm.jobs import kinds
-from cjsm.store.interfaces import Failure, Missing
+from cjsm.store.interfaces import Failure, Missing, Traced
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.space import Space
+from cjsm.store.lmdb.trace import LmdbTrace
 from tests.access.support import House, now
 from tests.store.support import MAP, alone, entry, open_mailboxes, open_spool, put_body, result
 
@@ -80,3 +81,17 @@ def test_unnamed_keys_of_a_shared_mailbox(tmp_path: Path) -> None:
     with pytest.raises(Missing):
         house.keys.get_now(shared.id, 1)
     house.close()
+
+
+def test_trace(tmp_path: Path) -> None:
+    """What is older than the settings say goes."""
+    trace = LmdbTrace(tmp_path, InlineDisk(), map_size=MAP)
+    days = 86_400
+    trace.add([Traced(moment=day * days, queue_id=b"12345678", sealed=b"x") for day in (1, 5, 9)])
+    result(trace.flush())
+    pruning = kinds.Trace(trace, lambda: 10.0 * days, 5)
+    assert result(pruning.run(JOB)) == "1 records of the message trace removed"
+    pruning.kept = 2
+    assert result(pruning.run(JOB)) == "1 records of the message trace removed"
+    assert [each.moment for each in result(trace.find(b"12345678", 10))] == [9 * days]
+    result(trace.close())
