@@ -72,7 +72,8 @@ class Wire:
         :raises Ended: when the connection is closed before it is whole.
         :raises Malformed: when it does not follow the grammar of replies.
         """
-        code, texts, more = b"", [], True
+        code, more = b"", True
+        texts: list[str] = []
         while more:
             line = self._line()
             match = _LINE.match(line)
