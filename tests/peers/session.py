@@ -199,7 +199,7 @@ class PeerSession:
         verb, _, rest = line.partition(b" ")
         commands: dict[bytes, Callable[[bytes], object]] = {
             b"EHLO": self._ehlo,
-            b"HELO": lambda _: self._reach(Step.HELO, f"250 {self._script.name}\r\n".encode()),
+            b"HELO": self._helo,
             b"STARTTLS": self._starttls,
             b"MAIL": self._mail,
             b"RCPT": self._rcpt,
@@ -209,8 +209,7 @@ class PeerSession:
             b"NOOP": lambda _: self._reach(Step.NOOP, b"250 2.0.0 ok\r\n"),
             b"QUIT": self._quit,
         }
-        unknown: Callable[[bytes], object] = lambda _: self._reach(Step.OTHER, b"502 5.5.1 not known\r\n")  # noqa: E731
-        commands.get(verb.upper(), unknown)(rest)
+        commands.get(verb.upper(), self._unknown)(rest)
 
     def _offers(self) -> list[str]:
         offered = list(self._script.offers)
@@ -229,6 +228,10 @@ class PeerSession:
         last = len(lines) - 1
         said = "".join(f"250{' ' if place == last else '-'}{line}\r\n" for place, line in enumerate(lines))
         self._reach(Step.EHLO, said.encode())
+
+    def _helo(self, _rest: bytes) -> None:
+        self._forget()
+        self._reach(Step.HELO, f"250 {self._script.name}\r\n".encode())
 
     def _starttls(self, _rest: bytes) -> None:
         usual = b"220 2.0.0 go\r\n" if self._is_offered("STARTTLS") else b"502 5.5.1 not known\r\n"
@@ -264,7 +267,10 @@ class PeerSession:
         asks_for_utf8 = "SMTPUTF8" in path.parameters or (self._sender and "SMTPUTF8" in self._sender.parameters)
         if not path.address.isascii() and not asks_for_utf8:
             return b"553 5.6.7 not without SMTPUTF8\r\n"
-        if self._is_too_large(int(path.parameters.get("SIZE") or 0)):
+        size = path.parameters.get("SIZE", "0") or ""
+        if not size.isdecimal():
+            return b"501 5.5.4 no size\r\n"
+        if self._is_too_large(int(size)):
             return b"552 5.3.4 too large\r\n"
         return b""
 
@@ -283,6 +289,9 @@ class PeerSession:
     def _forget(self) -> None:
         self._sender, self._recipients, self._message = None, [], None
 
+    def _unknown(self, _rest: bytes) -> None:
+        self._reach(Step.OTHER, b"502 5.5.1 not known\r\n")
+
     # Messages
 
     def _begin(self, by: str) -> Message:
@@ -294,6 +303,8 @@ class PeerSession:
 
     def _data(self, _rest: bytes) -> None:
         usual = b"354 go on\r\n" if self._recipients else b"554 5.5.1 no recipients\r\n"
+        if self._sender is None or self._message is not None:
+            usual = _NO
         if self._reach(Step.DATA, usual).startswith(b"354"):
             self._text(self._begin("DATA"))
 
@@ -317,7 +328,7 @@ class PeerSession:
     def _bdat(self, rest: bytes) -> None:
         words = rest.split()
         if not words or not words[0].isdigit() or not self._is_offered("CHUNKING"):
-            self._reach(Step.OTHER, b"502 5.5.1 not known\r\n")
+            self._unknown(rest)
             return
         size, last = int(words[0]), words[1:] == [b"LAST"]
         message = self._begin("BDAT") if self._recipients else None

@@ -2,19 +2,19 @@
 
 import base64
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from typing import NoReturn
 
 import pytest
 
 from tests.conformance.smtp.client import Reply, Wire
-from tests.conformance.smtp.target import Security, Target
+from tests.conformance.smtp.target import Security, Target, number_of
 
 #: Replies that refuse a line for its form: unknown command, bad arguments, bad address, unknown parameter.
 SYNTAX = (500, 501, 502, 504, 550, 553, 555)
-#: Replies that refuse a command that is not there.
-NO_COMMAND = (500, 502)
+#: Replies that refuse a command that is not there; some servers leave (RFC 5321 section 3.8, RFC 7504).
+NO_COMMAND = (500, 502, 521)
 #: Replies that refuse a parameter that is not there (RFC 5321 section 4.1.1.11).
 NO_PARAMETER = (501, 504, 555)
 
@@ -52,7 +52,7 @@ class Caller:
         self.wires.append(wire)
         return wire
 
-    def arrived(self) -> Wire:
+    def met(self) -> Wire:
         """Return a connection that was greeted; inside TLS where that comes first."""
         wire = self.wire()
         if self.target.security is Security.IMPLICIT:
@@ -62,7 +62,7 @@ class Caller:
 
     def secured(self) -> Wire:
         """Return a connection inside TLS on which nothing has been said since."""
-        wire = self.arrived()
+        wire = self.met()
         if self.target.security is Security.STARTTLS:
             assert wire.say("EHLO client.example").code == 250
             assert wire.say("STARTTLS").code == 220
@@ -152,11 +152,16 @@ class Caller:
         if not self.target.user:
             self.leave_out("there is nobody to sign in as")
 
-    def taken(self, at_least: int) -> list[bytes]:
-        """Return what the recipient got; leave the test out where that cannot be read."""
+    def arrived(self, *numbers: int) -> dict[int, bytes]:
+        """Return what the recipient got by number, as soon as *numbers* are among it; leave the rest of the test out
+        where that cannot be read.
+        """
         if self.target.mailbox is None:
-            self.leave_out("the recipient's mailbox cannot be read")
-        return self.target.mailbox.take(at_least)
+            self.leave_out("the recipient's mailbox cannot be read: it is not known whether octets arrive unchanged")
+        found: dict[int, bytes] = {}
+        while set(numbers) - found.keys():
+            found |= {number_of(message): message for message in self.target.mailbox.take(1)}
+        return found
 
     def close(self) -> None:
         """Close all wires, orderly where they still can."""
@@ -183,12 +188,6 @@ def offers(target: Target) -> dict[str, str]:
     finally:
         caller.close()
     return now | {keyword: before[keyword] for keyword in ("AUTH",) if keyword in before}
-
-
-def last(replies: Sequence[Reply]) -> Reply:
-    """Return the last reply, of which there must be one."""
-    assert replies, "no reply"
-    return replies[-1]
 
 
 def finish(wire: Wire) -> None:

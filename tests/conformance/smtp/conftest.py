@@ -57,6 +57,7 @@ def caller(request: pytest.FixtureRequest, target: Target, offered: dict[str, st
     yield calling
     calling.close()
     for wire in calling.wires:
+        calling.promise(wire.longest <= 512, "a line of a reply is over 512 octets (RFC 5321 4.5.3.1.5)")
         for reply in wire.heard:
             for status in reply.statuses:
                 assert not status or status[0] == str(reply.code)[0], f"status and code disagree: {reply}"

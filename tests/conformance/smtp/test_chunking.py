@@ -4,11 +4,11 @@ import pytest
 
 from tests.conformance.smtp.caller import Caller, finish
 from tests.conformance.smtp.client import Wire
-from tests.conformance.smtp.target import body_of, number_of
+from tests.conformance.smtp.target import body_of
 
 pytestmark = pytest.mark.usefixtures("chunking")
 
-_REFUSED = (503, 530, 554)
+_REFUSED = (503, 530, 551, 554)
 
 
 @pytest.fixture
@@ -25,10 +25,7 @@ def _chunk(octets: bytes, *, last: bool = False) -> bytes:
 def _arrived(caller: Caller, wire: Wire, number: int, body: bytes) -> None:
     """Say goodbye, and hold what arrived against what was sent."""
     finish(wire)
-    arrived: dict[int, bytes] = {}
-    while number not in arrived:
-        arrived |= {number_of(each): body_of(each) for each in caller.taken(1)}
-    assert arrived[number] == body
+    assert body_of(caller.arrived(number)[number]) == body
 
 
 def test_one_chunk(caller: Caller) -> None:
@@ -64,7 +61,10 @@ def test_several_chunks(caller: Caller, octets: int) -> None:
 def test_empty_chunks(caller: Caller) -> None:
     """A chunk may be empty, the first, the last or one between (RFC 3030 2)."""
     wire, number = caller.addressed(), caller.number()
-    assert wire.say("BDAT 0").code == 250
+    reply = wire.say("BDAT 0")
+    caller.promise(reply.code == 250, f"an empty chunk that is not the last is answered {reply.code}")
+    if reply.code != 250:
+        return
     wire.send(_chunk(caller.target.message(number=number)))
     assert wire.reply().code == 250
     assert [reply.code for reply in map(wire.say, ("BDAT 0", "BDAT 0 LAST"))] == [250, 250]
@@ -225,14 +225,14 @@ def test_bad_bdat(caller: Caller, line: str) -> None:
     """A BDAT of the wrong form is refused; nobody knows what follows it, so the server may close (RFC 3030 2)."""
     wire = caller.addressed()
     reply = wire.say(line)
-    assert reply.code in (421, 500, 501, 503, 554), reply
+    assert reply.code in (421, 500, 501, 503, 521, 554), reply
 
 
 def test_enormous_chunk(caller: Caller) -> None:
     """A chunk of more octets than any number holds is refused at once, or its octets go to nobody (RFC 3030 2)."""
     wire = caller.addressed()
     reply = wire.say(f"BDAT {'9' * 25} LAST")
-    assert reply.code in (421, 500, 501, 552, 554), reply
+    assert reply.code in (421, 500, 501, 521, 552, 554), reply
 
 
 # Sizes

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.conformance.smtp.caller import Caller, finish
 from tests.conformance.smtp.client import Wire
-from tests.conformance.smtp.target import body_of, number_of
+from tests.conformance.smtp.target import body_of
 
 #: Where a write ends: around the largest TLS record and around blocks that servers are known to read in.
 _EDGES = (*range(16_370, 16_401), *range(32_768 - 20, 32_768 + 21))
@@ -39,10 +39,8 @@ def _send(caller: Caller, wire: Wire, pieces: tuple[bytes, ...]) -> None:
 
 def _arrived(caller: Caller, sent: dict[int, bytes]) -> None:
     """Hold what arrived against the bodies that were sent, by number."""
-    arrived: dict[int, bytes] = {}
-    while sent.keys() - arrived.keys():
-        arrived |= {number_of(each): body_of(each) for each in caller.taken(1)}
-    wrong = [number for number, body in sent.items() if arrived[number] != body]
+    arrived = caller.arrived(*sent)
+    wrong = [number for number, body in sent.items() if body_of(arrived[number]) != body]
     assert wrong == []
 
 

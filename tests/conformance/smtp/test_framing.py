@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conformance.smtp.caller import Caller
-from tests.conformance.smtp.target import body_of, number_of
+from tests.conformance.smtp.target import body_of
 
 #: What only looks like the end of a message.
 ENDS = [
@@ -47,20 +47,18 @@ def test_never_two_messages(caller: Caller, end: bytes, cut: bool) -> None:
     if caller.target.own:
         strays = end.replace(b"\r\n", b"")
         assert codes == ([550] if strays.strip(b".\x0b") else [250, 221])
+        _nothing_arrived(caller, inner)
 
 
-def test_nothing_arrived_by_smuggling(caller: Caller) -> None:
-    """None of the messages inside is in the mailbox (RFC 5321 4.1.1.4)."""
-    wire = caller.addressed()
+def _nothing_arrived(caller: Caller, inner: int) -> None:
+    """Send another message, and see that no message with the number *inner* came before it."""
+    if caller.target.mailbox is None:
+        return
+    wire, after = caller.addressed(), caller.number()
     assert wire.say("DATA").code == 354
-    number = caller.number()
-    wire.send(caller.target.message(number=number) + b".\r\n")
+    wire.send(caller.target.message(number=after) + b".\r\n")
     assert wire.reply().code == 250
-    arrived: list[bytes] = []
-    while number not in map(number_of, arrived):
-        arrived += caller.taken(1)
-    inside = [each for each in arrived if body_of(each) == b"text\r\n" and b"MAIL FROM" in each]
-    assert inside == []
+    assert inner not in caller.arrived(after)
 
 
 @pytest.mark.parametrize("stray", [b"\n", b"\r", b"\0", b"\r\r", b"\n\n"], ids=repr)
@@ -77,8 +75,10 @@ def test_stray_octets(caller: Caller, stray: bytes, place: str) -> None:
         "last line": caller.target.message(b"text" + stray + b"\r\n"),
     }[place]
     wire.send(text + b".\r\nNOOP\r\n")
-    replies = wire.rest() if caller.target.own else wire.replies(2)
-    assert replies[0].code in (250, 500, 550, 554), replies
+    replies = wire.rest() if caller.target.own else [wire.reply()]
+    assert replies[0].code in (250, 500, 521, 550, 554), replies
+    if replies[0].code == 250:
+        replies += wire.replies(1)
     caller.promise(
         (replies[0].code, replies[0].status, len(replies)) == (550, "5.5.2", 1),
         f"{stray!r} in a message is answered {replies[0].code} {replies[0].status}, not 550 5.5.2 and the end",
@@ -110,7 +110,4 @@ def test_dots(caller: Caller, body: bytes) -> None:
     whole = caller.target.message(body, number=number)
     wire.send(whole.replace(b"\r\n.", b"\r\n..") + b".\r\n")
     assert wire.reply().code == 250
-    arrived: list[bytes] = []
-    while number not in map(number_of, arrived):
-        arrived += caller.taken(1)
-    assert body in [body_of(each) for each in arrived if number_of(each) == number]
+    assert body_of(caller.arrived(number)[number]) == body

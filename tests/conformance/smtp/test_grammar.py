@@ -190,15 +190,25 @@ def test_quoted_local_part(caller: Caller) -> None:
     finish(wire)
 
 
-@pytest.mark.parametrize(
-    "path", ["{R}", '"no body"@{D}', '"a>b"@{D}', '"a\\"b"@{D}', "a" * 64 + "@{D}", "a@[127.0.0.1]"]
-)
-def test_paths_that_are_refused_for_what_they_name(caller: Caller, path: str) -> None:
-    """Whoever is not here is refused as such; the next recipient is asked anew (RFC 5321 4.1.2, 4.2.3, 4.5.3.1.1)."""
+def test_refused_recipient(caller: Caller) -> None:
+    """Whoever is not here is refused as such; the next recipient is asked anew (RFC 5321 4.2.3)."""
     wire = caller.in_mail()
-    path = caller.fill(path).replace("{D}", caller.target.recipient.partition("@")[2])
-    reply = wire.say(f"RCPT TO:<{path}>")
+    reply = wire.say(f"RCPT TO:<{caller.target.refused}>")
     assert reply.code in (450, 451, 454, 550, 551, 553, 554), reply
+    assert wire.say(caller.rcpt).code == 250
+    finish(wire)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ['"no body"@{D}', '"a>b"@{D}', '"a\\"b"@{D}', "a" * 64 + "@{D}", "a@[127.0.0.1]", "a@" + "d" * 63 + ".example"],
+)
+def test_unusual_addresses(caller: Caller, path: str) -> None:
+    """An unusual address is read as one, and refused for nobody being there (RFC 5321 4.1.2, 4.5.3.1)."""
+    wire = caller.in_mail()
+    reply = wire.say(f"RCPT TO:<{path.replace('{D}', caller.target.recipient.partition('@')[2])}>")
+    assert reply.code in (250, 450, 451, 454, 550, 551, 553, 554), reply
+    caller.promise(reply.code != 250, f"the address {path[:12]} is taken")
     assert wire.say(caller.rcpt).code == 250
     finish(wire)
 
@@ -306,9 +316,12 @@ def test_nobody_is_named(caller: Caller) -> None:
 def test_unknown_commands(caller: Caller, line: bytes) -> None:
     """What is no command is refused, and the next command is heard (RFC 5321 4.2.4, 4.1.1)."""
     wire = caller.ready()
-    caller.answers(wire.say(line), (*NO_COMMAND, 501), 500, repr(line))
-    assert wire.say("NOOP").code == 250
-    finish(wire)
+    reply = wire.say(line)
+    caller.promise(reply.code == 500, f"{line!r} is answered {reply.code}, not 500")
+    assert reply.code in (*NO_COMMAND, 501, 221, 421) or not line.strip().startswith(b"X"), reply
+    if reply.code not in (221, 421, 521):
+        assert wire.say("NOOP").code == 250
+        finish(wire)
 
 
 def test_sign_in_forms(caller: Caller) -> None:

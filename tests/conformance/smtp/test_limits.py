@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conformance.smtp.caller import Caller, finish
+from tests.conformance.smtp.client import Reply
 
 #: More than any server takes (RFC 9422 4.2: six digits are possible, five thousand are tried out).
 _MOST = 5_000
@@ -44,7 +45,10 @@ def test_too_many_recipients(caller: Caller) -> None:
     caller.needs("PIPELINING")
     announced = dict(limit.partition("=")[::2] for limit in caller.offered.get("LIMITS", "").split())
     wire = caller.in_mail()
-    replies = wire.group([caller.rcpt] * _MOST)
+    replies: list[Reply] = []
+    # A few at a time: a server that leaves with commands unread would take its last words along.
+    while len(replies) < _MOST and all(reply.code == 250 for reply in replies[-10:]):
+        replies += wire.group([caller.rcpt] * 10)
     refused = next((place for place, reply in enumerate(replies) if reply.code != 250), None)
     caller.promise(refused is not None, f"{_MOST} recipients are taken")
     if refused is None:
@@ -52,11 +56,9 @@ def test_too_many_recipients(caller: Caller) -> None:
     assert refused >= max(100, int(announced.get("RCPTMAX", 0))), "fewer than every server must take"
     assert {reply.code for reply in replies[refused:]} <= {452, 451, 552, 550}, replies[refused]
     caller.promise(
-        (replies[refused].code, replies[refused].status) == (452, "4.5.3"),
+        {(reply.code, reply.status) for reply in replies[refused:]} == {(452, "4.5.3")},
         f"too many recipients are answered {replies[refused].code} {replies[refused].status}",
     )
-    assert wire.say("RSET").code == 250
-    finish(wire)
 
 
 def test_as_many_messages_as_announced(caller: Caller, limits: dict[str, str]) -> None:

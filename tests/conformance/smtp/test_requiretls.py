@@ -15,7 +15,7 @@ def requiretls(caller: Caller) -> None:
 def test_offered_inside_tls_only(caller: Caller) -> None:
     """REQUIRETLS is offered inside TLS only (RFC 8689 2)."""
     caller.needs_tls(Security.STARTTLS, Security.PLAIN)
-    wire = caller.arrived()
+    wire = caller.met()
     assert "REQUIRETLS" not in offered_by(wire.say("EHLO client.example"))
     assert wire.say(f"{caller.mail} REQUIRETLS").code in (530, 501, 555)
     finish(wire)

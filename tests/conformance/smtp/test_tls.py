@@ -12,7 +12,7 @@ from tests.conformance.smtp.target import Security
 def _plain(caller: Caller) -> Wire:
     """Return a greeted connection that is not inside TLS yet."""
     caller.needs_tls(Security.STARTTLS)
-    wire = caller.arrived()
+    wire = caller.met()
     assert wire.say("EHLO client.example").code == 250
     return wire
 
