@@ -1,0 +1,1 @@
+"""Suites that speak to any server on the wire and hold what it answers against the standards."""

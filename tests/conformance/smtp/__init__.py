@@ -1,0 +1,1 @@
+"""SMTP on the wire: commands, order, pipelining, sizes, TLS, framing and extensions of any server."""

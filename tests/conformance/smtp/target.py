@@ -1,0 +1,137 @@
+"""The server that is spoken to, and how its mailbox is read where that is possible."""
+
+import email.utils
+import os
+import re
+import ssl
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.running import Community
+
+_WAIT = 30.0
+_NUMBER = re.compile(rb"^X-Conformance: (\d+)\r?$", re.MULTILINE)
+
+
+class Security(Enum):
+    """How TLS begins, if at all."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit-tls"
+    PLAIN = "plain"
+
+
+class Mailbox(Protocol):
+    """What the recipient has got."""
+
+    def take(self, at_least: int) -> list[bytes]:
+        """Return and remove all messages, as soon as there are so many; line ends are CRLF."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The server that is spoken to, and who speaks.
+
+    :ivar authority: PEM file of the authority to trust; None for those of the system.
+    :ivar identity: PEM files of a client certificate and its key.
+    :ivar user: who signs in; empty for nobody.
+    :ivar refused: an address that the server refuses as a recipient.
+    :ivar own: the server is this project's, and must also keep what it promises beyond the standards.
+    """
+
+    host: str
+    port: int
+    security: Security
+    authority: str | None = None
+    identity: tuple[str, str] | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sender: str = "sender@example.test"
+    recipient: str = "recipient@example.test"
+    refused: str = "nobody@refused.example"
+    own: bool = False
+    mailbox: Mailbox | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what this client trusts and shows."""
+        context = ssl.create_default_context(cafile=self.authority)
+        if self.identity is not None:
+            context.load_cert_chain(*self.identity)
+        return context
+
+    def message(self, text: bytes = b"text\r\n", *fields: bytes, number: int = 0) -> bytes:
+        """Return a message with *text* as its body, found again by *number*; a last CRLF is *text*'s own."""
+        head = (
+            f"From: <{self.sender}>\r\nTo: <{self.recipient}>\r\nSubject: conformance\r\n"
+            f"Date: {email.utils.formatdate()}\r\nMessage-ID: {email.utils.make_msgid(domain='client.example')}\r\n"
+            f"X-Conformance: {number:08d}\r\n"
+        ).encode()
+        return head + b"".join(field + b"\r\n" for field in fields) + b"\r\n" + text
+
+
+def number_of(message: bytes) -> int:
+    """Return the number that :meth:`Target.message` gave a message; -1 for none."""
+    found = _NUMBER.search(message)
+    return int(found[1]) if found else -1
+
+
+def body_of(message: bytes) -> bytes:
+    """Return what follows the header."""
+    return message.partition(b"\r\n\r\n")[2]
+
+
+class CommunityMailbox:
+    """The mailbox of a member of a running community, read over POP3."""
+
+    def __init__(self, community: Community, account: dict[str, Any]) -> None:
+        self._community = community
+        self._account = account
+
+    def take(self, at_least: int) -> list[bytes]:
+        """See :class:`Mailbox`."""
+        found = self._community.messages(self._account, at_least)
+        self._community.empty(self._account)
+        return list(found.values())
+
+
+class Maildir:
+    """A directory with one file for each message, as servers write it: lines end in LF there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def take(self, at_least: int) -> list[bytes]:
+        """See :class:`Mailbox`."""
+        ends = time.monotonic() + _WAIT
+        while len(paths := self._paths()) < at_least:
+            if time.monotonic() > ends:
+                raise AssertionError(f"{len(paths)} of {at_least} messages came")
+            time.sleep(0.05)
+        found = [path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for path in paths]
+        for path in paths:
+            path.unlink()
+        return found
+
+    def _paths(self) -> list[Path]:
+        new = self._directory / "new"
+        return sorted(new / name for name in os.listdir(new)) if new.is_dir() else []
+
+
+#: The target that ``script/conformance`` names, in pytest's configuration.
+CHOSEN = pytest.StashKey[Target]()
+
+
+class Chosen:
+    """The plug-in by which ``script/conformance`` names a target."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Tell the suite."""
+        config.stash[CHOSEN] = self._target
