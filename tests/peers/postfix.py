@@ -54,7 +54,7 @@ class Postfix:
         return self.home / "mail" / "all"
 
     def messages(self, at_least: int = 0, seconds: float = 30.0) -> list[bytes]:
-        """Return what arrived, as soon as there are so many messages; lines end in LF."""
+        """Return what arrived, oldest first, as soon as there are so many messages; lines end in LF."""
         wait_until(lambda: len(self._arrived()) >= at_least, self.log, seconds)
         return [path.read_bytes() for path in self._arrived()]
 
@@ -88,7 +88,10 @@ class Postfix:
 
     def _arrived(self) -> list[Path]:
         new = self.maildir / "new"
-        return sorted(new / name for name in os.listdir(new)) if new.is_dir() else []
+        if not new.is_dir():
+            return []
+        # Names of one second are in no order.
+        return sorted((new / name for name in os.listdir(new)), key=lambda path: path.stat().st_mtime_ns)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import re
 import ssl
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.running import Community
+from tests.running import Community, content
 
 _WAIT = 30.0
 _NUMBER = re.compile(rb"^X-Conformance: (\d+)\r?$", re.MULTILINE)
@@ -94,9 +95,20 @@ class CommunityMailbox:
 
     def take(self, at_least: int) -> list[bytes]:
         """See :class:`Mailbox`."""
-        found = self._community.messages(self._account, at_least)
-        self._community.empty(self._account)
-        return list(found.values())
+        ends = time.monotonic() + _WAIT
+        while True:
+            # In one session, since what arrives between two would be deleted unread.
+            with closing(self._community.pop3(self._account)) as session:
+                count = session.stat()[0]
+                if count >= at_least:
+                    found = [content(session, number) for number in range(1, count + 1)]
+                    for number in range(1, count + 1):
+                        session.dele(number)
+                    session.quit()
+                    return found
+                session.quit()
+            assert time.monotonic() < ends, f"{count} of {at_least} messages came"
+            time.sleep(0.05)
 
 
 class Maildir:
