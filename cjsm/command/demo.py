@@ -26,8 +26,8 @@ from cjsm.suite import Suite, instance
 _HOST = "localhost"
 _SUFFIX = "cjsm.test"
 #: The doors of the demonstration, by their place above the port base; None: not part of it.
-_DOORS = {"submissions": 465, "submission": 587, "relay": None, "pop3s": 995, "ldaps": 636, "ldap": None}
-_SECTION = {"submissions": "smtp", "submission": "smtp", "pop3s": "pop3", "ldaps": "ldap"}
+_DOORS = {"submissions": 465, "submission": 587, "relay": 25, "pop3s": 995, "ldaps": 636, "ldap": None}
+_SECTION = {"submissions": "smtp", "submission": "smtp", "relay": "relay", "pop3s": "pop3", "ldaps": "ldap"}
 _COMPLAINTS = "service.err"
 _STARTING = 60.0
 _STOPPING = 20.0
@@ -48,7 +48,7 @@ _WIDE = 160
     type=click.IntRange(1024, 64_000),
     default=20_000,
     show_default=True,
-    help="Added to the usual ports: 465, 587, 995, 636.",
+    help="Added to the usual ports: 25, 465, 587, 995, 636.",
 )
 @click.option("--detach", is_flag=True, help="Leave the service running and return.")
 @reported

@@ -100,9 +100,17 @@ def with_values(text: str, values: dict[str, str]) -> str:
         if name in remaining:
             line = f'{name.partition(".")[2]} = "{remaining.pop(name)}"'
         lines.append(line)
-    if remaining:
-        raise Refused(f"no setting is called {', '.join(remaining)}")
+    for name, value in remaining.items():
+        section, _, key = name.partition(".")
+        _add(lines, section, key, value)
     return "\n".join(lines) + "\n"
+
+
+def _add(lines: list[str], section: str, name: str, value: str) -> None:
+    """Add a setting that the file does not have, such as one that came with a newer version."""
+    if f"[{section}]" not in lines:
+        lines += ["", f"[{section}]"]
+    lines.insert(lines.index(f"[{section}]") + 1, f'{name} = "{value}"')
 
 
 def _secrets(settings: Settings) -> None:

@@ -217,9 +217,11 @@ class ClientConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See :class:`Protocol`."""
-        words = "TLS failed" if reason.check(SSL.Error) else "the server closed the connection"
-        if reason.check(SSL.Error) and self._secured is not None:
-            words = f"TLS cannot be agreed on: {_tls_words(reason)}"
+        words = "the server closed the connection"
+        if reason.check(SSL.Error):
+            words = f"TLS failed: {_tls_words(reason)}"
+        elif self._secured is not None:
+            words += " instead of agreeing on TLS"
         self._over(words)
         self._timer.retire()
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from OpenSSL import SSL, crypto
@@ -28,6 +28,10 @@ _WRONG = {
 }
 #: Public authorities no longer issue certificates for clients; whoever has the key of a server's is that server.
 _FOR_OTHER_USE = 26
+
+
+#: The first thing that was wrong with what a connection's other side showed, while the connection lives.
+_PROBLEMS: "WeakKeyDictionary[SSL.Connection, str]" = WeakKeyDictionary()
 
 
 class PeerPolicy(Struct, frozen=True, kw_only=True):
@@ -103,7 +107,6 @@ class _Towards:
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
-        connection.set_app_data([])
         if not is_address(self._policy.name):
             connection.set_tlsext_host_name(self._policy.name.encode("ascii"))
         return connection
@@ -121,9 +124,9 @@ def check_server(connection: SSL.Connection, policy: PeerPolicy) -> None:
         if key_pin(certificate) not in policy.pins:
             raise NotTrusted("the server's key is none of those that are pinned")
         return
-    problems = connection.get_app_data()
-    if problems:
-        raise NotTrusted(f"the server's certificate cannot be trusted: {problems[0]}")
+    problem = _PROBLEMS.get(connection)
+    if problem is not None:
+        raise NotTrusted(f"the server's certificate cannot be trusted: {problem}")
     try:
         if is_address(policy.name):
             verify_ip_address(connection, policy.name)
@@ -167,7 +170,6 @@ def certificate_of(connection: SSL.Connection, authority: str) -> PeerCertificat
         return None
     chain = connection.get_verified_chain() or []
     ours = {_fingerprint(each) for each in _certificates(authority)}
-    problems = connection.get_app_data()
     return PeerCertificate(
         fingerprint=_fingerprint(certificate),
         names=_names(certificate),
@@ -175,7 +177,7 @@ def certificate_of(connection: SSL.Connection, authority: str) -> PeerCertificat
             f"{name.decode()}={value.decode()}" for name, value in certificate.get_subject().get_components()
         ),
         by_community=bool(chain) and _fingerprint(chain[-1]) in ours,
-        problem=problems[0] if problems else "",
+        problem=_PROBLEMS.get(connection, ""),
     )
 
 
@@ -215,6 +217,5 @@ def _trust(context: SSL.Context, authority: str) -> None:
 def _note(connection: SSL.Connection, _certificate: crypto.X509, number: int, _depth: int, good: int) -> bool:
     """Remember what is wrong with a certificate, and let the handshake go on: nothing is said before it is asked."""
     if not good and number != _FOR_OTHER_USE:
-        problems: Any = connection.get_app_data()
-        problems.append(_WRONG.get(number, f"OpenSSL's error {number}"))
+        _PROBLEMS.setdefault(connection, _WRONG.get(number, f"OpenSSL's error {number}"))
     return True

@@ -88,10 +88,7 @@ class ServerTls:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Make the OpenSSL object of a new connection."""
-        connection = SSL.Connection(self._context, None)
-        # What is noticed about the client's certificate, see cjsm.wire.peers.
-        connection.set_app_data([])
-        return connection
+        return SSL.Connection(self._context, None)
 
     def _load(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)

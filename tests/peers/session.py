@@ -149,12 +149,15 @@ class PeerSession:
             raise _Over("peer")
         context = identity.server_context(self._script.clients or self._peer.clients)
         context.sni_callback = self._named
+        # A socket that was reset meanwhile would be wrapped, and left open by the wrapping.
+        self._socket.getpeername()
+        inside = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
+        self._socket = inside
         try:
-            inside = context.wrap_socket(self._socket, server_side=True)
+            inside.do_handshake()
         except OSError as error:
             self._seen.failure = str(error)
             raise
-        self._socket = inside
         self._seen.encrypted = True
         self._seen.tls_version = inside.version() or ""
         shown = inside.getpeercert(binary_form=True)

@@ -1,0 +1,126 @@
+"""The demonstration community with an organisation whose own mail server is a peer of the tests."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cjsm import configuration
+from cjsm.command.context import wait
+from cjsm.community import finding
+from cjsm.community.acts import connections
+from cjsm.community.acts.acting import entry_of
+from cjsm.community.authority import Permission
+from cjsm.community.identifiers import LENGTH, ActId, ConnectionId
+from cjsm.community.records import Connection, ConnectionKind, ConnectionState, DomainState, NextHop
+from cjsm.community.view import Change, View
+from cjsm.store.interfaces import Queued
+from cjsm.suite import Suite
+from tests.peers.certificates import CertificateMaker
+from tests.running import Community
+
+#: Of the firm, without and with the suffix, and the name that its server's certificate must be for.
+DOMAIN = "firm.example"
+SUFFIXED = f"{DOMAIN}.cjsm.test"
+NAME = "mail.firm.example"
+
+
+class Firm:
+    """The firm behind its connection.
+
+    :ivar community: the service it belongs to.
+    :ivar certificates: issues what the service trusts, and everything else.
+    """
+
+    def __init__(self, community: Community, directory: Path) -> None:
+        self.community = community
+        self.certificates = CertificateMaker(directory)
+        self.identifier = ConnectionId(os.urandom(LENGTH))
+        authority = Path(community.told["ca_file"])
+        authority.write_bytes(authority.read_bytes() + self.certificates.file.read_bytes())
+
+    def join(self, port: int, *, domain: str = DOMAIN, **values: Any) -> None:
+        """Make the connection, live, with its next hop at *port* of this machine."""
+
+        def act(suite: Suite) -> None:
+            organisation = suite.stores.community.read_now(
+                lambda view: finding.organisation_of(view, "smith-and-jones").id
+            )
+            made = Connection(
+                id=self.identifier,
+                organisation=organisation,
+                kind=ConnectionKind.SERVER,
+                name="Firm",
+                state=ConnectionState.LIVE,
+                next_hops=(NextHop(host="127.0.0.1", port=port),),
+                **({"tls_name": NAME} | values),
+            )
+            by = suite.enrolment.by()
+            wait(suite.stores.community.commit(by.act_id, lambda view: connections.add(view, by, made)))
+            other = suite.enrolment.by()
+            wait(
+                suite.stores.community.commit(
+                    other.act_id,
+                    lambda view: connections.add_domain(
+                        view, other, domain, self.identifier, listed_members_only=False
+                    ),
+                )
+            )
+
+        self.beside(act)
+
+    def beside(self, act: Callable[[Suite], Any]) -> Any:
+        """Do something beside the running service, as commands do."""
+        suite = Suite(configuration.load(Path(self.community.config)))
+        try:
+            return act(suite)
+        finally:
+            wait(suite.stores.close())
+
+    def change(self, **values: Any) -> None:
+        """Change the connection's record."""
+
+        def decide(view: View) -> Change:
+            found = view.connection(self.identifier)
+            assert found is not None
+            return self._put(view, msgspec.structs.replace(found, **values))
+
+        self._commit(decide)
+
+    def change_domain(self, state: DomainState) -> None:
+        """Approve the firm's domain, or not."""
+
+        def decide(view: View) -> Change:
+            found = view.domain(SUFFIXED)
+            assert found is not None
+            return self._put(view, msgspec.structs.replace(found, state=state))
+
+        self._commit(decide)
+
+    def _commit(self, decide: Callable[[View], Change]) -> None:
+        self.beside(lambda suite: wait(suite.stores.community.commit(ActId(os.urandom(LENGTH)), decide)))
+
+    def _put(self, view: View, record: Any) -> Change:
+        by = connections.By(act_id=ActId(os.urandom(LENGTH)))
+        entry = entry_of(view, by, "connection-edit", "connection", self.identifier, Permission(True, "a test"))
+        return Change(put=(record,), entry=entry)
+
+    def queue(self) -> list[Queued]:
+        """What waits to go out."""
+        found: list[Queued] = self.beside(lambda suite: wait(suite.stores.spool.outgoing.listed(0, 1_000)))
+        return found
+
+    def retry(self) -> None:
+        """Let everything that waits be tried at once."""
+
+        def act(suite: Suite) -> None:
+            for queued in wait(suite.stores.spool.outgoing.listed(0, 1_000)):
+                wait(
+                    suite.stores.spool.outgoing.change(
+                        queued.sequence, lambda state: msgspec.structs.replace(state, due=0)
+                    )
+                )
+
+        self.beside(act)
