@@ -137,9 +137,7 @@ def _signing(settings: Settings) -> Finding:
     kinds = {"dkim-rsa": held.dkim_rsa, "dkim-ed25519": held.dkim_ed25519}
     missing = [name for name, versions in kinds.items() if not versions.numbers]
     if missing:
-        cure = (
-            "run `cjsm init` again: it makes them; publish what `cjsm connection dns` shows, then restart"
-        )
+        cure = "run `cjsm init` again: it makes them; publish what `cjsm connection dns` shows, then restart"
         if os.environ.get("CREDENTIALS_DIRECTORY"):
             cure = f"with the directory of secrets back in its place, {cure} with them among its credentials"
         how = "with one signature less" if len(missing) < len(kinds) else "unsigned"
