@@ -186,6 +186,18 @@ class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     report_whole: Octets = 64 * KIB
 
 
+class AuthenticationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Looking at who vouches for mail that organisations' own mail systems send: SPF, DKIM, DMARC."""
+
+    nameservers: tuple[str, ...] = ()
+    lookup: Seconds = 5
+    message: Seconds = 20
+    lookups: Count = 60
+    signatures: Count = 5
+    threads: Count = 4
+    queue: Count = 64
+
+
 class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The POP3 door."""
 
@@ -235,6 +247,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
+    authentication: AuthenticationSettings = field(default_factory=AuthenticationSettings)
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
     ldap: LdapSettings = field(default_factory=LdapSettings)
 

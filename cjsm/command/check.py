@@ -78,6 +78,7 @@ def _findings(config: Path) -> Iterator[Finding]:
     become_owner(Path(settings.store.data_directory))
     yield _disk(settings)
     yield _secrets(settings)
+    yield _signing(settings)
     yield _apart(settings)
     yield _certificate(settings)
     yield from _ports(settings)
@@ -125,6 +126,23 @@ def _secrets(settings: Settings) -> Finding:
     except MissingSecret as error:
         return Finding("secrets", str(error), error.cure)
     return Finding("secrets")
+
+
+def _signing(settings: Settings) -> Finding:
+    """Mail that leaves goes out without a signature where there is no key; that is no reason to stop."""
+    try:
+        held = secrets.load(Path(settings.store.secrets_directory))
+    except MissingSecret as error:
+        return Finding("signing", f"not looked at: {error}", error.cure, warning=True)
+    kinds = {"dkim-rsa": held.dkim_rsa, "dkim-ed25519": held.dkim_ed25519}
+    missing = [name for name, versions in kinds.items() if not versions.numbers]
+    if missing:
+        cure = "run `cjsm init` again: it makes them; publish what `cjsm connection dns` shows, then restart"
+        if os.environ.get("CREDENTIALS_DIRECTORY"):
+            cure = f"with the directory of secrets back in its place, {cure} with them among its credentials"
+        how = "with one signature less" if len(missing) < len(kinds) else "unsigned"
+        return Finding("signing", f"mail leaves {how}: no {' and no '.join(missing)}", cure, warning=True)
+    return Finding("signing")
 
 
 def _apart(settings: Settings) -> Finding:

@@ -116,6 +116,8 @@ def _add(lines: list[str], section: str, name: str, value: str) -> None:
 def _secrets(settings: Settings) -> None:
     """Make the secrets of a community that is new. Others would open nothing of what is there.
 
+    What a community can do without is made for an old one too.
+
     :raises Refused: where there is a community, and its secrets are not.
     """
     place = Path(settings.store.secrets_directory)
@@ -124,6 +126,7 @@ def _secrets(settings: Settings) -> None:
         return
     try:
         secrets.load(place)
+        secrets.complete(place)
     except MissingSecret as error:
         raise Refused(
             f"there is a community in {settings.store.data_directory} already, but {error}", error.cure

@@ -25,6 +25,10 @@ class Malformed(VaultError):
     """Not of the form it should have."""
 
 
+class WeakKey(VaultError):
+    """A key that somebody else published is of a size that proves nothing, or costs too much."""
+
+
 class BadPassword(VaultError):
     """A new password is not acceptable; the text says why and what would be."""
 

@@ -4,20 +4,27 @@ A secret is a file ``<name>.<number>`` of 64 hexadecimal digits, mode 0600, in a
 systemd's ``$CREDENTIALS_DIRECTORY`` (names may carry the credential's prefix, ``<prefix>_<name>.<number>``). The
 highest number is current; older ones still check and open what they made. A key pair has its public half beside it in
 ``<name>.<number>.public``, for processes that must not hold the private one.
+
+An RSA key (``dkim-rsa.<number>``) cannot be made of 32 octets: its file has the hexadecimal digits of its PKCS #8
+form. The keys of :data:`OPTIONAL` may be missing, as they are where a community was made before they were thought of.
 """
 
 import os
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from cjsm.community.identifiers import Entropy
 from cjsm.vault import hybrid
+from cjsm.vault.dkimkeys import RSA_MOST, DkimSigningKey, make_rsa
 from cjsm.vault.errors import Malformed, MissingSecret
 from cjsm.vault.signing import SigningKey, VerifyingKey
 
 NAMES = ("pepper", "acceptance", "queue", "community", "ledger", "cache")
+#: What a community can do without: mail that leaves is then not signed.
+OPTIONAL = ("dkim-rsa", "dkim-ed25519")
+EVERY = NAMES + OPTIONAL
 #: What a process holds that only takes mail in and lets people read: it can neither open envelopes nor sign keys.
 DOORS = ("pepper", "acceptance", "cache")
 _PAIRS = ("acceptance", "queue", "community", "ledger")
@@ -42,6 +49,11 @@ class Versions(Generic[Made_co]):
         self._name = name
         self._by_number = dict(by_number)
         self._newest = max(self._by_number, default=0)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all versions that this process holds, oldest first; of an optional secret perhaps none."""
+        return tuple(sorted(self._by_number))
 
     @property
     def number(self) -> int:
@@ -87,6 +99,7 @@ class ServiceSecrets:
     :ivar community: signs the public keys of mailboxes.
     :ivar ledger: signs the ledger's checkpoints.
     :ivar cache: keys tags and pseudonyms, and seals the message trace; losing it loses that and nothing else.
+    :ivar dkim_rsa: signs mail that leaves for a connection; likewise ``dkim_ed25519``. Either may have no version.
     :ivar acceptance_public: checks what ``acceptance`` signed; likewise ``community_public``, ``ledger_public``.
     """
 
@@ -96,6 +109,8 @@ class ServiceSecrets:
         "cache",
         "community",
         "community_public",
+        "dkim_ed25519",
+        "dkim_rsa",
         "ledger",
         "ledger_public",
         "peppers",
@@ -117,6 +132,8 @@ class ServiceSecrets:
         self.community = versions("community", SigningKey.from_octets)
         self.ledger = versions("ledger", SigningKey.from_octets)
         self.cache = versions("cache", bytes)
+        self.dkim_rsa = versions("dkim-rsa", DkimSigningKey.rsa)
+        self.dkim_ed25519 = versions("dkim-ed25519", DkimSigningKey.ed25519)
         self.queue_public = halves("queue", hybrid.PublicKey)
         self.acceptance_public = halves("acceptance", VerifyingKey.from_octets)
         self.community_public = halves("community", VerifyingKey.from_octets)
@@ -132,22 +149,44 @@ def _public_half(name: str, private: bytes) -> bytes:
 
 
 def generate(entropy: Entropy = os.urandom) -> ServiceSecrets:
-    """Return fresh secrets that are nowhere kept, for tests and measurements."""
+    """Return fresh secrets that are nowhere kept, for tests and measurements; without the optional ones."""
     return ServiceSecrets({name: {1: entropy(_OCTETS)} for name in NAMES})
 
 
 def create(directory: Path, entropy: Entropy = os.urandom) -> None:
     """Make *directory* with the first version of every secret, and every public half, that is missing there.
 
+    :param entropy: for all but RSA keys, which the library makes with randomness of its own.
     :raises MissingSecret: when what is there already cannot be read.
     :raises OSError: when the directory cannot be written.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    present = _read(directory, NAMES)
-    for name in NAMES:
-        if name not in present:
-            _write(directory / f"{name}.1", entropy(_OCTETS))
+    _make_missing(directory, EVERY, entropy)
     _publish(directory)
+
+
+def complete(directory: Path, entropy: Entropy = os.urandom) -> tuple[str, ...]:
+    """Make the first version of every optional secret that is missing, beside those of a community that exists.
+
+    :return: the names of what was made; empty where *directory* is not where the secrets are kept.
+    :raises MissingSecret: when what is there already cannot be read.
+    :raises OSError: when the directory cannot be written.
+    """
+    if not directory.is_dir() or not all(name in _read(directory, NAMES) for name in NAMES):
+        return ()
+    return _make_missing(directory, OPTIONAL, entropy)
+
+
+def _make_missing(directory: Path, names: Collection[str], entropy: Entropy) -> tuple[str, ...]:
+    present = _read(directory, names)
+    missing = tuple(name for name in names if name not in present)
+    for name in missing:
+        _write(directory / f"{name}.1", _fresh(name, entropy))
+    return missing
+
+
+def _fresh(name: str, entropy: Entropy) -> bytes:
+    return make_rsa() if name == "dkim-rsa" else entropy(_OCTETS)
 
 
 def rotate(directory: Path, name: str, entropy: Entropy = os.urandom) -> int:
@@ -155,12 +194,12 @@ def rotate(directory: Path, name: str, entropy: Entropy = os.urandom) -> int:
 
     :raises MissingSecret: when the secrets cannot be read, or *name* is none of them or has had 255 versions.
     """
-    present = _read(directory, NAMES)
+    present = _read(directory, EVERY)
     number = max(present.get(name, {0: b""})) + 1
     if name not in present or number > _MOST:
-        cure = f"name one of {', '.join(NAMES)}; each may have {_MOST} versions"
+        cure = f"name one of {', '.join(EVERY)}; each may have {_MOST} versions"
         raise MissingSecret(f"{directory} has no secret {name} that could be rotated", cure)
-    _write(directory / f"{name}.{number}", entropy(_OCTETS))
+    _write(directory / f"{name}.{number}", _fresh(name, entropy))
     _publish(directory)
     return number
 
@@ -187,10 +226,11 @@ def _write(path: Path, octets: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load(directory: Path, private: Collection[str] = NAMES) -> ServiceSecrets:
+def load(directory: Path, private: Collection[str] = EVERY) -> ServiceSecrets:
     """Read the secrets from ``$CREDENTIALS_DIRECTORY`` when it holds them, else from *directory*.
 
-    :param private: the secrets that this process must hold, such as :data:`DOORS`. The files of others are not even
+    :param private: the secrets that this process must hold, such as :data:`DOORS`; the optional ones among them may
+        be missing. The files of others are not even
         read: of those that are key pairs, the public half must be there.
     :raises MissingSecret: when one is missing, unreadable, malformed or readable by others.
     """
@@ -216,7 +256,7 @@ def _complete(found: dict[str, dict[int, bytes]], directory: Path, private: Coll
         return ServiceSecrets(found, public)
     except Malformed as error:
         raise MissingSecret(
-            f"{directory} holds a damaged public half: {error}", "restore it from where the secrets are kept safe"
+            f"{directory} holds a damaged key: {error}", "restore it from where the secrets are kept safe"
         ) from None
 
 
@@ -227,8 +267,12 @@ def _read(directory: Path, private: Collection[str]) -> dict[str, dict[int, byte
         name = name.rpartition("_")[2]
         if name in private and number.isascii() and number.isdecimal():
             _check_mode(path, 0o037)
-            found.setdefault(name, {})[_number(path, number)] = _octets(path, _OCTETS)
+            found.setdefault(name, {})[_number(path, number)] = _secret(path, name)
     return found
+
+
+def _secret(path: Path, name: str) -> bytes:
+    return _octets(path, range(1, RSA_MOST + 1) if name == "dkim-rsa" else (_OCTETS,))
 
 
 def _read_public(directory: Path, name: str) -> dict[int, bytes]:
@@ -238,7 +282,7 @@ def _read_public(directory: Path, name: str) -> dict[int, bytes]:
         told, _, number = stem.rpartition(".")
         if kind == "public" and told.rpartition("_")[2] == name and number.isascii() and number.isdecimal():
             _check_mode(path, 0o022)
-            found[_number(path, number)] = _octets(path, hybrid.PUBLIC if name == "queue" else _OCTETS)
+            found[_number(path, number)] = _octets(path, (hybrid.PUBLIC if name == "queue" else _OCTETS,))
     return found
 
 
@@ -256,14 +300,14 @@ def _number(path: Path, digits: str) -> int:
     return int(digits)
 
 
-def _octets(path: Path, length: int) -> bytes:
+def _octets(path: Path, lengths: Container[int]) -> bytes:
     try:
         value = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
         raise _unreadable(path, error) from None
     except ValueError:
         value = b""
-    if len(value) != length:
+    if len(value) not in lengths:
         raise MissingSecret(f"{path} is damaged", "restore it from the escrow of the secrets")
     return value
 

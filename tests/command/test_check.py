@@ -68,6 +68,21 @@ def test_secrets(cjsm: Run, config: Path) -> None:
     assert "pepper" in findings["secrets"]["problem"]
 
 
+def test_signing(cjsm: Run, config: Path) -> None:
+    """A community from before there were keys for it is told how to get them, and that is the cure."""
+    keys = [config.parent / "secrets" / f"{name}.1" for name in ("dkim-rsa", "dkim-ed25519")]
+    keys[0].unlink()
+    assert "one signature less: no dkim-rsa" in problem(cjsm, config, "signing")
+    keys[1].unlink()
+    assert "unsigned" in problem(cjsm, config, "signing")
+    finding = found(cjsm, config)["signing"]
+    assert finding["warning"]
+    assert "cjsm init" in finding["cure"]
+    assert cjsm("init").exit_code == 0
+    assert all(key.exists() for key in keys)
+    assert not found(cjsm, config)["signing"]["problem"]
+
+
 @pytest.mark.parametrize("days", [10, -5])
 def test_certificate(cjsm: Run, config: Path, days: int) -> None:
     """One that ends soon, or has ended."""

@@ -7,7 +7,7 @@ import pytest
 
 from cjsm.vault.errors import MissingSecret
 from cjsm.vault.queue import EnvelopeSealer, open_envelope
-from cjsm.vault.secrets import DOORS, NAMES, ServiceSecrets, create, generate, load, rotate
+from cjsm.vault.secrets import DOORS, EVERY, NAMES, OPTIONAL, ServiceSecrets, complete, create, generate, load, rotate
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def directory(tmp_path: Path) -> Path:
     return path
 
 
-def _problem(directory: Path, private: tuple[str, ...] = NAMES) -> MissingSecret:
+def _problem(directory: Path, private: tuple[str, ...] = EVERY) -> MissingSecret:
     with pytest.raises(MissingSecret) as caught:
         load(directory, private)
     assert caught.value.cure
@@ -58,6 +58,50 @@ def test_rotation(directory: Path) -> None:
     assert new.queue.of(1).public == old.queue.current.public != new.queue.current.public
     with pytest.raises(MissingSecret):
         rotate(directory, "no-such-secret")
+
+
+def test_a_community_without_signing_keys(directory: Path) -> None:
+    """One made before there were any loads as it is; what is missing can be made, once, and nothing else."""
+    before = {path.name: path.read_text() for path in directory.iterdir()}
+    for name in OPTIONAL:
+        (directory / f"{name}.1").unlink()
+    old = load(directory)
+    assert old.dkim_rsa.numbers == old.dkim_ed25519.numbers == ()
+    with pytest.raises(MissingSecret):
+        _ = old.dkim_rsa.current
+    assert complete(directory) == OPTIONAL
+    assert complete(directory) == ()
+    new = load(directory)
+    assert (new.dkim_rsa.numbers, new.dkim_ed25519.numbers) == ((1,), (1,))
+    kept = {path.name: path.read_text() for path in directory.iterdir() if path.name.partition(".")[0] in NAMES}
+    assert kept.items() <= before.items()
+
+
+def test_nothing_is_made_where_the_secrets_are_not(directory: Path, tmp_path: Path) -> None:
+    """A place that holds none, or not all, is not where they are kept."""
+    assert complete(tmp_path / "nowhere") == ()
+    for name in ("pepper", *OPTIONAL):
+        (directory / f"{name}.1").unlink()
+    assert complete(directory) == ()
+    assert not (directory / "dkim-rsa.1").exists()
+
+
+def test_signing_keys_are_rotated(directory: Path) -> None:
+    """The new one signs; the old one is there as long as what it signed is on its way."""
+    old = load(directory)
+    assert [rotate(directory, name) for name in OPTIONAL] == [2, 2]
+    new = load(directory)
+    for before, after in ((old.dkim_rsa, new.dkim_rsa), (old.dkim_ed25519, new.dkim_ed25519)):
+        assert (before.numbers, after.numbers, after.number) == ((1,), (1, 2), 2)
+        assert after.of(1).public == before.current.public != after.current.public
+
+
+@pytest.mark.parametrize("damage", ["", "zz", "00" * 40, "00" * 5_000])
+def test_damaged_rsa_key(directory: Path, damage: str) -> None:
+    """It is named, or its directory is."""
+    (directory / "dkim-rsa.1").write_text(damage)
+    assert str(directory) in str(_problem(directory))
+    load(directory, DOORS)
 
 
 def test_a_number_has_an_octet(directory: Path) -> None:
