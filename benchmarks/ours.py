@@ -33,6 +33,14 @@ listed_networks = ["127.0.0.0/8"]
 per_account = 100
 [mail]
 quota = 1099511627776
+[rates]
+account_messages_per_minute = 0
+account_messages_per_day = 0
+account_recipients_per_minute = 0
+account_recipients_per_day = 0
+source_messages_per_minute = 0
+listed_network_messages_per_minute = 0
+messages_per_minute = 0
 [smtp]
 host_name = "localhost"
 submissions = "tcp:{submissions}:interface=127.0.0.1"

@@ -28,6 +28,9 @@ from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
 from cjsm.mail.attempts import Attempts
+from cjsm.mail.authentication.authenticator import Authenticator
+from cjsm.mail.authentication.resolver import DnsResolver
+from cjsm.mail.authentication.signing import signer
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.rates import Rates
@@ -186,6 +189,10 @@ class RunningSuite(Suite):
             name=lambda whose: tags.pseudonym(self.secrets.cache.current, whose),
             shared=SharedNetworks(settings.connections.listed_networks),
         )
+        self.authenticator = Authenticator(
+            settings.authentication, resolver=DnsResolver(settings.authentication.nameservers), reactor=reactor
+        )
+        known = providers.parse(resources.data("providers.toml").read_text("utf-8"))
         self.acceptance = Acceptance(
             settings,
             community=stores.community,
@@ -194,11 +201,14 @@ class RunningSuite(Suite):
             mail=stores.mail,
             keys=CurrentKeys(stores.community, stores.keys, self.secrets),
             secrets=self.secrets,
+            rates=self.rates,
+            tracer=self.tracer,
+            authenticator=self.authenticator,
+            providers=known,
             clock=time.time,
             reactor=reactor,
         )
-        self.edge = Edge(stores.community)
-        self.proof = Proof(stores.community, providers.parse(resources.data("providers.toml").read_text("utf-8")))
+        self.proof = Proof(stores.community, known)
         self.reports = Reports(
             settings,
             own_mail=self.acceptance.own_mail,
@@ -212,7 +222,9 @@ class RunningSuite(Suite):
             community=stores.community,
             bodies=stores.bodies,
             secrets=self.secrets,
-            edge=self.edge,
+            edge=Edge(stores.community),
+            signer=signer(settings.community.suffix, self.secrets, time.time),
+            tracer=self.tracer,
             reports=self.reports,
             clock=time.time,
         )
@@ -229,6 +241,7 @@ class RunningSuite(Suite):
             spool=stores.spool,
             mail=stores.mail,
             reports=self.reports.delivered,
+            tracer=self.tracer,
             reactor=reactor,
             clock=time.time,
         )
@@ -253,6 +266,7 @@ class RunningSuite(Suite):
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
         self.rates.renew(settings.rates, shared)
+        self.authenticator.settings = settings.authentication
         self.tracer.settings = settings.trace
         self._pruning.kept = settings.trace.kept
         self.delivery.settings = settings.mail
@@ -262,9 +276,11 @@ class RunningSuite(Suite):
         """Start the threads."""
         self.disk.start()
         self.kdf.start()
+        self.authenticator.start()
 
     def stop_threads(self) -> None:
         """Stop the threads after the work they have; stores are left as a crash would leave them."""
+        self.authenticator.stop()
         self.kdf.stop()
         self.disk.stop()
 
@@ -273,5 +289,6 @@ class RunningSuite(Suite):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self.authenticator.stop()
         self.kdf.stop()
         await self.stores.close()

@@ -13,11 +13,15 @@ from cjsm.community.identifiers import ConnectionId
 from cjsm.community.records import Connection, ConnectionState, NextHop, TlsTrust, TlsVersion
 from cjsm.community.view import View
 from cjsm.configuration import RelaySettings, Settings
+from cjsm.mail.authentication.signing import Signer
 from cjsm.mail.edge import Edge
 from cjsm.mail.envelope import Notify, OutgoingEnvelope
+from cjsm.mail.header import Header
 from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
 from cjsm.mail.reporting import Happened, Reports
 from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent
+from cjsm.mail.traced import Answer, Side
+from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
     Attempted,
     Damaged,
@@ -45,6 +49,7 @@ class Attempts:
     """Makes attempts and judges what came of them.
 
     :ivar settings: may be replaced while it runs.
+    :param signer: signs what leaves; None where there are no keys for it.
     :param clock: seconds since the epoch.
     """
 
@@ -58,12 +63,16 @@ class Attempts:
         bodies: IBodyStore,
         secrets: ServiceSecrets,
         edge: Edge,
+        signer: Signer | None,
+        tracer: Tracer,
         reports: Reports,
         clock: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.bodies = bodies
         self.edge = edge
+        self.signer = signer
+        self._tracer = tracer
         self._community = community
         self._queue_key = secrets.queue
         self._reports = reports
@@ -143,6 +152,7 @@ class Attempts:
             if kind == 4 and age >= self._figure(connection, "give_up"):
                 outcome = msgspec.structs.replace(outcome, code=550, status=_EXPIRED)
                 kind = 5
+            self._trace(envelope, recipient.address, outcome, session)
             if kind == 4:
                 reason = outcome.text
                 late = age >= self._figure(connection, "delay_notice") and not queued.state.told
@@ -160,15 +170,34 @@ class Attempts:
         attempted = Attempted(sequence=queued.sequence, settled=tuple(settled), due=due, reason=reason, told=late)
         return Done(attempted, reports)
 
+    def _trace(self, envelope: OutgoingEnvelope, recipient: str, outcome: Outcome, session: Any) -> None:
+        side = Side()
+        if session is not None:
+            side = Side(host=session.peer, tls_version=session.tls_version, tls_group=session.tls_group)
+        answer = Answer(code=outcome.code, status=outcome.status, words=outcome.text)
+        if outcome.status == _EXPIRED:
+            self._tracer.expired(envelope.queue_id, recipient=recipient, answer=answer)
+        elif outcome.code // 100 == 2:
+            self._tracer.relayed(envelope.queue_id, recipient=recipient, side=side, answer=answer)
+        elif outcome.code // 100 == 4:
+            self._tracer.deferred(envelope.queue_id, recipient=recipient, side=side, answer=answer)
+        else:
+            self._tracer.failed(envelope.queue_id, recipient=recipient, side=side, answer=answer)
+
     async def _report(
         self, queued: Queued, envelope: OutgoingEnvelope, happened: list[Happened], session: Any, expires: int
     ) -> tuple[SpoolBatch, ...]:
         """Return the reports that the sender gets."""
         if not happened or not envelope.reverse_path:
             return ()
-        return await self._reports.sent(
+        made = await self._reports.sent(
             queued.outgoing, envelope, happened, remote=session.peer if session is not None else "", expires=expires
         )
+        for batch in made:
+            for each in happened:
+                report = batch.id[:8].hex()
+                self._tracer.returned(envelope.queue_id, recipient=each.recipient.address, report=report)
+        return made
 
 
 class Attempt:
@@ -226,7 +255,8 @@ class Attempt:
         leaving = house.edge.leaving(
             self._connection, opened.header, envelope.reverse_path, [each.address for each in wanted]
         )
-        head = leaving.header.octets(before=b"", without=frozenset(), after=b"")
+        signatures = await self._signatures(leaving.header)
+        head = leaving.header.octets(before=signatures + envelope.fields, without=frozenset(), after=b"")
         return Parcel(
             reverse_path=leaving.reverse_path,
             addressees=tuple(
@@ -237,6 +267,20 @@ class Attempt:
             octets=len(head) + opened.body_octets,
             pieces=Pieces(head, opened.body, opened.close),
         )
+
+    async def _signatures(self, header: Header) -> bytes:
+        """Return the fields that sign the message as it leaves; its body is read once for them."""
+        house = self._house
+        if house.signer is None:
+            return b""
+        inspector = house.signer.inspector()
+        read = await OpenedOutgoing.read(self._envelope, self._queued.outgoing, house.bodies, house.settings.mail)
+        try:
+            while octets := await read.body():
+                inspector.write(octets)
+        finally:
+            read.close()
+        return house.signer.sign(header, inspector.finish())
 
     def close(self) -> None:
         """Give back what is held. Idempotent."""

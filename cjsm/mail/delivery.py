@@ -17,6 +17,9 @@ from twisted.python.failure import Failure
 
 from cjsm.community.identifiers import DeliveryId, MailboxId
 from cjsm.configuration import MailSettings
+from cjsm.mail.entries import queue_id
+from cjsm.mail.traced import Answer
+from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
     Claimed,
     Damaged,
@@ -76,10 +79,12 @@ class DeliveryWorker:
         spool: ISpool,
         mail: IMailStore,
         reports: Callable[[SpoolEntry, Sequence[DeliveryId]], Coroutine[Any, Any, Sequence[SpoolBatch]]],
+        tracer: Tracer,
         reactor: IReactorTime,
         clock: Callable[[], float],
     ) -> None:
         self.settings = settings
+        self._tracer = tracer
         self._reports = reports
         self._spool = spool
         self._mail = mail
@@ -243,6 +248,7 @@ class DeliveryWorker:
         try:
             if made:
                 await self._spool.done(made, await self._heard_of(settled))
+            self._trace(settled)
             for entry in settled:
                 if entry.problem:
                     await self._spool.defer(entry.claimed.sequence, self._next_try(entry.claimed), entry.problem)
@@ -252,6 +258,13 @@ class DeliveryWorker:
             if self._running:
                 self._settled[:0] = settled
                 await self._wait()
+
+    def _trace(self, settled: Sequence[_Entry]) -> None:
+        for each in settled:
+            called = queue_id(each.claimed.entry.id)
+            self._tracer.delivered(called, *each.made)
+            for late in set(each.claimed.remaining).difference(each.made) if each.problem else ():
+                self._tracer.deferred(called, delivery=late, answer=Answer(code=450, words=each.problem))
 
     async def _heard_of(self, settled: Sequence[_Entry]) -> list[SpoolBatch]:
         """Return what senders hear of deliveries, for the commit that notes them."""

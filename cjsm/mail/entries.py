@@ -23,9 +23,18 @@ from cjsm.vault.queue import EnvelopeSealer
 from cjsm.vault.secrets import ServiceSecrets
 
 
+def queue_id(entry_id: bytes) -> str:
+    """Return how replies and traces call a message."""
+    return entry_id[:8].hex()
+
+
 def joined(batch: SpoolBatch, answer: SpoolBatch) -> SpoolBatch:
     """Return what is kept of a message and of the answer to it, for one commit."""
     return SpoolBatch(id=batch.id, hosted=batch.hosted + answer.hosted, outgoing=batch.outgoing + answer.outgoing)
+
+
+def _return_path(reverse_path: str) -> bytes:
+    return f"Return-Path: <{reverse_path}>\r\n".encode()
 
 
 class EntryMaker:
@@ -49,8 +58,11 @@ class EntryMaker:
         told: Submitted,
         now: int,
         demands: Demands = NO_DEMANDS,
+        fields: bytes = b"",
     ) -> SpoolBatch:
         """Finish *content* and return what the spool keeps of the whole message.
+
+        :param fields: header fields that go on top of it; they were not known when it was sealed.
 
         :raises StoreError: when the body could not be written, or a mailbox has no key any more.
         :raises VaultError: when a mailbox's key is not what the community signed.
@@ -60,7 +72,7 @@ class EntryMaker:
         hosted = recipients.hosted
         entries: tuple[SpoolEntry, ...] = ()
         if hosted:
-            deliveries = await self._deliveries(content, hosted, reverse_path, now)
+            deliveries = await self._deliveries(content, hosted, _return_path(reverse_path) + fields, now)
             envelope = Envelope(
                 reverse_path=reverse_path,
                 message_id=told.message_id,
@@ -89,6 +101,8 @@ class EntryMaker:
             demands=demands,
             octets=body.octets,
             key=content.sealer.key,
+            fields=fields,
+            queue_id=queue_id(entry_id),
         )
         return SpoolBatch(id=entry_id, hosted=entries, outgoing=self._outgoing(recipients, base, content, body, now))
 
@@ -118,9 +132,8 @@ class EntryMaker:
         return tuple(made)
 
     async def _deliveries(
-        self, content: SealedContent, destinations: Sequence[Destination], reverse_path: str, now: int
+        self, content: SealedContent, destinations: Sequence[Destination], prefix: bytes, now: int
     ) -> tuple[SpoolDelivery, ...]:
-        prefix = f"Return-Path: <{reverse_path}>\r\n".encode()
         turns = Turns(self._reactor)
         made = []
         for destination in destinations:

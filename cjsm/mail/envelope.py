@@ -85,7 +85,8 @@ class OutgoingRecipient(Struct, frozen=True, kw_only=True):
 class OutgoingEnvelope(Struct, frozen=True, kw_only=True):
     """Of a message for recipients behind one connection; it also holds the message's ``key``.
 
-    ``octets`` is the length of the message as it was sealed. A field may be added with a default.
+    ``octets`` is the length of the message as it was sealed; ``fields`` are header fields that go on top of it,
+    ``queue_id`` is how replies and traces call it. A field may be added with a default.
     """
 
     version: int = 1
@@ -95,6 +96,8 @@ class OutgoingEnvelope(Struct, frozen=True, kw_only=True):
     demands: Demands = Demands()
     octets: int = 0
     key: bytes = b""
+    fields: bytes = b""
+    queue_id: str = ""
 
     def __repr__(self) -> str:
         return "<OutgoingEnvelope>"

@@ -11,19 +11,20 @@ from cjsm.mail.mailboxes import AmbiguousAddress, addresses
 _ANSWER_TO = (b"reply-to", b"disposition-notification-to", b"return-receipt-to", b"errors-to")
 
 
-def check_identity(view: View, origin: Origin, header: Header, most: int) -> None:
+def check_identity(view: View, origin: Origin, header: Header, most: int, *, international: bool = False) -> None:
     """Check that the message says truly who sent it, and asks for answers inside the community only.
 
     From, and Sender where there is one, must be exactly one address that *origin* may use. To and Cc are not checked.
 
+    :param international: SMTPUTF8 was said, so that addresses may be of UTF-8.
     :param most: addresses that may be asked to get answers, all fields together.
     :raises Refused: saying which field is wrong.
     """
     for field in header.all(b"from", b"sender"):
-        _check_own(view, origin, field)
+        _check_own(view, origin, field, international=international)
     asked: set[Address] = set()
     for field in header.all(*_ANSWER_TO):
-        for address in _read(field):
+        for address in _read(field, international=international):
             asked.add(address)
             if len(asked) > most:
                 raise Refused(550, "5.7.1", f"the message asks more than {most} addresses to get the answers")
@@ -31,8 +32,8 @@ def check_identity(view: View, origin: Origin, header: Header, most: int) -> Non
                 raise Refused(550, "5.7.1", f"{field.title} names {address}, which mail from here cannot reach")
 
 
-def _check_own(view: View, origin: Origin, field: Field) -> None:
-    named = _read(field, groups=False)
+def _check_own(view: View, origin: Origin, field: Field, *, international: bool) -> None:
+    named = _read(field, groups=False, international=international)
     if len(named) != 1:
         raise Refused(550, "5.7.1", f"the {field.title} field must name exactly one address, your own")
     verdict = may_appear_as(view, origin, canonical(view, origin, named[0]))
@@ -40,8 +41,8 @@ def _check_own(view: View, origin: Origin, field: Field) -> None:
         raise Refused(verdict.code, verdict.status, f"{field.title}: {verdict.text}")
 
 
-def _read(field: Field, *, groups: bool = True) -> list[Address]:
+def _read(field: Field, *, groups: bool = True, international: bool = False) -> list[Address]:
     try:
-        return addresses(field.value, groups=groups)
+        return addresses(field.value, groups=groups, international=international)
     except AmbiguousAddress as error:
         raise Refused(550, "5.7.1", f"the {field.title} field is not plain: {error}") from error

@@ -34,7 +34,8 @@ class Refused(Exception):
 class Hop(Struct, frozen=True, kw_only=True):
     """What the trace line says of the connection: our host, the protocol word, TLS version and group.
 
-    ``client`` is who relayed the message in, in words that may stand in the line; empty for accounts.
+    ``client`` is who relayed the message in, in words that may stand in the line; empty for accounts. ``source`` is
+    the client's address and ``called`` what it called itself; they are for limits and checks, not for the line.
     """
 
     host: str
@@ -42,6 +43,8 @@ class Hop(Struct, frozen=True, kw_only=True):
     tls_version: str
     tls_group: str
     client: str = ""
+    source: str = ""
+    called: str = ""
 
 
 class IMailboxKeys(Interface):

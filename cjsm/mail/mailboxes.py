@@ -27,17 +27,18 @@ class AmbiguousAddress(Exception):
     """The field does not name addresses that everybody reads alike; the text says what is wrong."""
 
 
-def addresses(value: str, *, groups: bool = True) -> list[Address]:
+def addresses(value: str, *, groups: bool = True, international: bool = False) -> list[Address]:
     """Return the addresses of an address list; empty where it names none.
 
     :param value: a field's value, unfolded or not.
     :param groups: whether groups (``name: member, member;``) are taken.
+    :param international: whether addresses may be of UTF-8.
     :raises AmbiguousAddress: for everything that is not plainly an address list.
     """
     if len(value) > _LONGEST:
         raise AmbiguousAddress("the list of addresses is too long")
     items = _items(list(_tokens(value)), groups)
-    return [_mailbox(item) for item in items if item]
+    return [_mailbox(item, international=international) for item in items if item]
 
 
 def _tokens(value: str) -> Iterator[_Token]:
@@ -96,7 +97,7 @@ def _check_group(name: Sequence[_Token], allowed: bool) -> None:
         raise AmbiguousAddress("a group needs a plain name")
 
 
-def _mailbox(item: Sequence[_Token]) -> Address:
+def _mailbox(item: Sequence[_Token], *, international: bool) -> Address:
     """Return the address of ``address`` or ``name <address>``."""
     *name, last = item
     if last == ("special", ">") and len(name) >= 2 and name[-2] == ("special", "<"):
@@ -109,6 +110,6 @@ def _mailbox(item: Sequence[_Token]) -> Address:
     if kind != "plain":
         raise AmbiguousAddress("an address must be plain: name@organisation")
     try:
-        return Address.parse(text)
+        return Address.parse(text, international=international)
     except BadAddress as error:
         raise AmbiguousAddress(str(error)) from error

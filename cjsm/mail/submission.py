@@ -46,16 +46,10 @@ def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str
     return Submitted(octets=octets, message_id=message_id[:_LONGEST_ID], summary=_summary(header, date))
 
 
-def relayed(
-    header: Header, *, hop: Hop, queue_id: str, now: float, before: bytes, without: frozenset[bytes]
-) -> Submitted:
-    """Return *header* as this service passes on what an organisation's server relays: nothing is added but trace.
-
-    :param before: fields that go on top of everything, below our trace line.
-    :param without: fields that do not go on.
-    """
+def relayed(header: Header, *, hop: Hop, queue_id: str, now: float) -> Submitted:
+    """Return *header* as this service passes on what an organisation's server relays: nothing is added but trace."""
     date = _date(int(now))
-    octets = header.octets(before=_received(hop, queue_id, date) + before, without=_OURS_TO_WRITE | without, after=b"")
+    octets = header.octets(before=_received(hop, queue_id, date), without=_OURS_TO_WRITE, after=b"")
     message_id = header.first(b"message-id")[:_LONGEST_ID]
     return Submitted(octets=octets, message_id=message_id, summary=_summary(header, date))
 

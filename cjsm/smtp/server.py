@@ -255,6 +255,8 @@ class SmtpDoor(LineDoor):
             tls_version=agreed.version if agreed is not None else "",
             tls_group=(agreed.group or agreed.cipher) if agreed is not None else "",
             client=self.client(),
+            source=self.source,
+            called=self.session.called,
         )
 
     # The text.

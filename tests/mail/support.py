@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
@@ -16,11 +16,18 @@ from cjsm.community.admission import AccountOrigin
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.view import View
-from cjsm.configuration import MailSettings, Settings, SmtpSettings, StoreSettings
-from cjsm.mail.acceptance import Acceptance, IncomingMessage
+from cjsm.configuration import MailSettings, RatesSettings, Settings, SmtpSettings, StoreSettings, TraceSettings
+from cjsm.mail.acceptance import Acceptance
+from cjsm.mail.authentication.bodies import BodyHashes, BodyInspector
+from cjsm.mail.authentication.interfaces import IAuthenticator
+from cjsm.mail.authentication.results import UNAVAILABLE, AuthenticationResult
 from cjsm.mail.envelope import Envelope, decode_envelope
+from cjsm.mail.header import Header
+from cjsm.mail.incoming import IncomingMessage
 from cjsm.mail.interfaces import Hop, IMailboxKeys, Refused
-from cjsm.store.interfaces import Missing, SpoolBatch, SpoolEntry
+from cjsm.mail.rates import Rates
+from cjsm.mail.tracing import Tracer
+from cjsm.store.interfaces import ITrace, Missing, SpoolBatch, SpoolEntry, Traced
 from cjsm.vault.hybrid import PrivateKey, PublicKey
 from cjsm.vault.message import Summary, decode_wrap, open_wrap
 from cjsm.vault.queue import open_envelope
@@ -131,6 +138,47 @@ class MemoryCommunity:
         return function(self.view)
 
 
+NO_RATES = RatesSettings(**{field.name: 0 for field in msgspec.structs.fields(RatesSettings) if "_per_" in field.name})
+
+
+@implementer(ITrace)
+class MemoryTrace:
+    """Keeps what was traced, sealed as it is."""
+
+    def __init__(self) -> None:
+        self.records: list[Traced] = []
+
+    def add(self, records: Sequence[Traced]) -> None:
+        self.records += records
+
+    def find(self, queue_id: bytes, limit: int) -> Deferred[Sequence[Traced]]:
+        raise NotImplementedError
+
+    def named(self, message_tag: bytes, limit: int) -> Deferred[Sequence[bytes]]:
+        raise NotImplementedError
+
+    def prune(self, before: int) -> Deferred[int]:
+        raise NotImplementedError
+
+
+@implementer(IAuthenticator)
+class MemoryAuthenticator:
+    """Says of every message what a test sets."""
+
+    def __init__(self) -> None:
+        self.result = UNAVAILABLE
+        self.asked: list[tuple[str, str, str]] = []
+
+    def inspector(self, header: Header) -> BodyInspector:
+        return BodyInspector(())
+
+    def verify(
+        self, header: Header, bodies: BodyHashes, peer: str, helo: str, mail_from: str
+    ) -> Deferred[AuthenticationResult]:
+        self.asked.append((peer, helo, mail_from))
+        return succeed(self.result)
+
+
 def small(**mail: Any) -> Settings:
     """Settings with limits that a test can reach; *mail* changes those of the mail."""
     limits = {"message_octets": 400_000, "recipients": 5, "header_octets": 4_000, "header_fields": 40} | mail
@@ -166,6 +214,9 @@ class House:
         self.spool = MemorySpool(self.platter, self.weather, self.clock.seconds)
         self.bodies = MemoryBodies(self.platter, self.weather, self.clock.seconds)
         self.mail = MemoryMail(self.platter, self.weather)
+        self.traced = MemoryTrace()
+        self.tracer = Tracer(self.traced, SECRETS, TraceSettings(identities="clear"), clock=self.clock.seconds)
+        self.authenticator = MemoryAuthenticator()
         self.acceptance = Acceptance(
             settings or small(),
             community=self.community,
@@ -174,6 +225,10 @@ class House:
             mail=self.mail,
             keys=self.keys,
             secrets=SECRETS,
+            rates=Rates(NO_RATES, name=bytes.hex),
+            tracer=self.tracer,
+            authenticator=self.authenticator,
+            providers={},
             clock=self.clock.seconds,
             reactor=self.clock,
             entropy=random.Random(seed).randbytes,

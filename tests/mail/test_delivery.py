@@ -12,7 +12,7 @@ from cjsm.store.interfaces import Damaged, SpoolBatch, SpoolDelivery, SpoolEntry
 from tests.community.communities import identifier
 
 from .memory import Fate, File, Forecast, MemoryMail, MemorySpool, Platter
-from .support import BODY, logged, no_reports, result
+from .support import BODY, House, logged, no_reports, result
 
 SETTINGS = MailSettings(retry_first=5, retry_most=60, delivery_workers=2, delivery_batch=100)
 AWAY = Unavailable("the disk is away")
@@ -42,6 +42,7 @@ class Post:
             spool=self.spool,
             mail=self.mail,
             reports=no_reports,
+            tracer=House().tracer,
             reactor=self.clock,
             clock=self.clock.seconds,
         )

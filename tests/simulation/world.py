@@ -103,6 +103,7 @@ class Process:
             spool=self.house.spool,
             mail=self.house.mail,
             reports=no_reports,
+            tracer=self.house.tracer,
             reactor=self.clock,
             clock=self.clock.seconds,
         )
