@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import rich_click as click
 
-from cjsm.command import check, demo, device, initialise, organisation, role, service, user
+from cjsm.command import check, connection, demo, device, initialise, organisation, policy, role, service, user
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -35,5 +35,7 @@ for command in (
     user.user,
     device.device,
     role.role,
+    connection.connection,
+    policy.policy,
 ):
     main.add_command(command)
