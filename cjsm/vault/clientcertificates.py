@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -58,7 +58,7 @@ def requested(pem: bytes) -> PublicKey:
         request = x509.load_pem_x509_csr(pem[:_LONGEST_REQUEST])
         signed = request.is_signature_valid
         public = request.public_key()
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise BadRequest(f"this is not a certificate signing request in PEM: {error}") from None
     if not signed:
         raise BadRequest("the request is not signed with the key that it names")

@@ -73,6 +73,8 @@ def edit(view: View, by: By, connection: ConnectionId, changes: ConnectionChange
     given = changes.given()
     if not given:
         raise BadValue("nothing to change was given", "see `cjsm connection edit --help`")
+    if not given.get("slug", found.slug):
+        raise BadValue("this connection is older than short names", "give it one with --rename")
     made = raised(checked(msgspec.structs.replace(found, **given)))
     _check_unique(view, made)
     if made.state is ConnectionState.LIVE:

@@ -190,6 +190,16 @@ def test_edit() -> None:
         connections.edit(view, by(), NEW.id, ConnectionChanges(tls_pins=("x",)))
 
 
+def test_older_than_short_names() -> None:
+    """It is edited once it has one, and works without."""
+    view = VIEW.apply(Change(put=(msgspec.structs.replace(FIRM_CONNECTION, slug=""),)))
+    with pytest.raises(BadValue) as refused:
+        connections.edit(view, by(), FIRM_CONNECTION.id, ConnectionChanges(contact="Jo"))
+    assert "--rename" in refused.value.cure
+    assert put(connections.edit(view, by(), FIRM_CONNECTION.id, ConnectionChanges(slug="firm"))).slug == "firm"
+    assert put(connections.set_state(view, by(), FIRM_CONNECTION.id, ConnectionState.SUSPENDED)).slug == ""
+
+
 def test_live_when_complete() -> None:
     """A domain, a next hop and a proof; what is missing is said in words."""
     view = VIEW.apply(connections.add(VIEW, by(), NEW))
