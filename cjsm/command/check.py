@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import rich_click as click
-from msgspec import Struct
 from rich.markup import escape
 
 from cjsm import configuration
 from cjsm.access.mailboxkeys import CurrentKeys
+from cjsm.command import checkconnections
 from cjsm.command.context import become_owner, config_option, wait
+from cjsm.command.findings import Finding
 from cjsm.command.output import console, document, json_option, reported
 from cjsm.community import invariants
 from cjsm.community.identifiers import MailboxId
@@ -28,18 +29,6 @@ from cjsm.wire.tls import ServerTls, TlsError
 
 _DAY = 86_400
 _MIB = 1024 * 1024
-
-
-class Finding(Struct, frozen=True):
-    """One thing that was looked at; ``problem`` is empty where all is well.
-
-    ``warning`` is True for what could be better and works.
-    """
-
-    what: str
-    problem: str = ""
-    cure: str = ""
-    warning: bool = False
 
 
 @click.command()
@@ -82,7 +71,11 @@ def _findings(config: Path) -> Iterator[Finding]:
     yield _apart(settings)
     yield _certificate(settings)
     yield from _ports(settings)
-    yield _stores(settings)
+    yield checkconnections.authority(settings)
+    stores = _stores(settings)
+    yield stores
+    if not stores.problem:
+        yield from checkconnections.findings(settings)
 
 
 def _permissions(settings: Settings) -> Finding:

@@ -1,7 +1,8 @@
 """Opening the suite for a command: which settings file, as whom, and how a Deferred is waited for."""
 
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from twisted.python.failure import Failure
 
 from cjsm import configuration
 from cjsm.command.output import Refused
+from cjsm.community.acts.acting import By
+from cjsm.community.view import Change, View
 from cjsm.configuration import Settings
 from cjsm.suite import Suite
 
@@ -66,6 +69,48 @@ def open_suite(config: Path) -> Suite:
     suite = Suite(settings)
     click.get_current_context().call_on_close(lambda: wait(suite.stores.close()))
     return suite
+
+
+def open_suite_for_files(config: Path) -> Suite:
+    """Open the suite as :func:`open_suite` does, for a command that also reads or writes the caller's own files.
+
+    Whoever is root acts as the data directory's owner, and is root again inside :func:`as_caller`.
+    """
+    directory = Path(configuration.load(config).store.data_directory)
+    if os.geteuid() == 0 and directory.exists() and directory.stat().st_uid != 0:
+        groups, owner = os.getgroups(), directory.stat()
+        click.get_current_context().call_on_close(lambda: _again(groups))
+        os.setgroups([])
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+    return open_suite(config)
+
+
+def _again(groups: list[int]) -> None:
+    os.seteuid(os.getuid())
+    os.setegid(os.getgid())
+    os.setgroups(groups)
+
+
+@contextmanager
+def as_caller() -> Iterator[None]:
+    """Be whoever called the command, for its files; :func:`open_suite_for_files` became the data's owner."""
+    user, group = os.geteuid(), os.getegid()
+    if user != os.getuid():
+        os.seteuid(os.getuid())
+        os.setegid(os.getgid())
+    try:
+        yield
+    finally:
+        if user != os.geteuid():
+            os.setegid(group)
+            os.seteuid(user)
+
+
+def act(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:
+    """Commit one administrative act of the local operator."""
+    by = suite.enrolment.by(reason=reason)
+    wait(suite.stores.community.commit(by.act_id, lambda view: decide(view, by)))
 
 
 def wait(work: "Coroutine[Deferred[Any], Any, T] | Deferred[T]") -> T:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -10,10 +11,11 @@ from rich.progress import Progress
 
 from cjsm import resources
 from cjsm.access.enrolment import Enrolled
-from cjsm.command.context import wait
+from cjsm.command import issuing
+from cjsm.command.context import act, wait
 from cjsm.command.output import errors
 from cjsm.community import finding
-from cjsm.community.acts import connections, organisations, roles
+from cjsm.community.acts import connections, domains, organisations, roles
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import Address, name_from
@@ -88,31 +90,29 @@ def _organisation(suite: Suite, told: dict[str, Any]) -> None:
 
 
 def _connection(suite: Suite, told: dict[str, Any]) -> None:
-    by = suite.enrolment.by()
     identifier = ConnectionId(os.urandom(LENGTH))
 
-    def decide(view: View) -> Change:
+    def decide(view: View, by: By) -> Change:
         made = Connection(
             id=identifier,
+            slug=told["short_name"],
             organisation=finding.organisation_of(view, told["organisation"]).id,
             kind=ConnectionKind(told["kind"]),
             name=told["name"],
-            state=ConnectionState.LIVE,
             next_hops=(NextHop(host=told["next_hop"], port=25),),
         )
         return connections.add(view, by, made)
 
-    wait(suite.stores.community.commit(by.act_id, decide))
+    act(suite, decide)
     for name in told["domains"]:
-        _domain(suite, suite.enrolment.by(), name, identifier)
+        _domain(suite, name, identifier)
+    authority = issuing.authority_of(suite.settings)
+    issuing.issue(suite, authority, told["short_name"], Path(suite.settings.tls.authority).parent)
+    act(suite, lambda view, by: connections.set_state(view, by, identifier, ConnectionState.LIVE))
 
 
-def _domain(suite: Suite, by: By, name: str, connection: ConnectionId) -> None:
-    wait(
-        suite.stores.community.commit(
-            by.act_id, lambda view: connections.add_domain(view, by, name, connection, listed_members_only=False)
-        )
-    )
+def _domain(suite: Suite, name: str, connection: ConnectionId) -> None:
+    act(suite, lambda view, by: domains.add(view, by, name, connection))
 
 
 def _person(suite: Suite, told: dict[str, Any]) -> DemoAccount:

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import rich_click as click
 
-from cjsm.command import check, demo, device, initialise, organisation, role, service, trace, user
+from cjsm.command import check, connection, demo, device, initialise, organisation, policy, role, service, trace, user
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -36,5 +36,7 @@ for command in (
     device.device,
     role.role,
     trace.trace,
+    connection.connection,
+    policy.policy,
 ):
     main.add_command(command)

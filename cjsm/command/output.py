@@ -1,7 +1,8 @@
 """What a command says: tables for people, one JSON document for programs, errors that name the cure."""
 
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -10,6 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from cjsm.access.errors import AccessError
@@ -17,11 +19,12 @@ from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
 from cjsm.store.interfaces import StoreError
-from cjsm.vault.errors import BadPassword, MissingSecret, VaultError
+from cjsm.vault.errors import BadPassword, BadRequest, MissingSecret, VaultError
 from cjsm.wire.tls import TlsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 #: Columns where nobody looks: programs get every value on one line.
 _UNSEEN = 1_000
@@ -49,6 +52,22 @@ def table(rows: Sequence[Sequence[str]], *columns: str, title: str | None = None
     for row in rows:
         made.add_row(*(escape(value) for value in row))
     console.print(made)
+
+
+def watched(items: Iterable[T], description: str, *, patience: float = 1.0) -> Iterator[T]:
+    """Yield *items*; whoever waits longer than *patience* seconds sees at a terminal how many there were."""
+    begun = time.monotonic()
+    progress = Progress("{task.description}", "{task.completed}", console=errors, transient=True)
+    task = progress.add_task(description, total=None)
+    try:
+        for number, item in enumerate(items):
+            if time.monotonic() - begun > patience:
+                progress.start()
+                progress.update(task, completed=number)
+            yield item
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def when(moment: int | None) -> str | None:
@@ -104,6 +123,8 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
             fail(str(error), error.cure, as_json=as_json)
         except BadPassword as error:
             fail(str(error), "choose another password", as_json=as_json)
+        except BadRequest as error:
+            fail(str(error), "see `cjsm connection certificate issue --help`", as_json=as_json)
         except AccessError as error:
             cure = "type the user's own password again: the current one, or the one-time password while it is valid"
             fail(str(error), cure, as_json=as_json)

@@ -1,10 +1,12 @@
 """Finding records by the names that people give them, and names for new ones."""
 
+from contextlib import suppress
+
 from cjsm.community import states
 from cjsm.community.address import UserId
 from cjsm.community.errors import Conflict, Exists, NotFound
-from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Account, Organisation, OwnerKind
+from cjsm.community.identifiers import AccountId, ConnectionId, OrganisationId, from_text, text
+from cjsm.community.records import Account, Connection, Organisation, OwnerKind
 from cjsm.community.view import View
 
 
@@ -41,6 +43,25 @@ def account_of(view: View, name: str) -> Account:
     if account is None:
         raise NotFound(f"there is no user {name!r}", "see `cjsm user list`")
     return account
+
+
+def connection_of(view: View, name: str) -> Connection:
+    """Return the connection with a short name, or with an identifier: those older than short names have only that.
+
+    :raises NotFound: when there is none.
+    """
+    found = view.connection_of_slug(name.lower())
+    if found is None:
+        with suppress(ValueError):
+            found = view.connection(ConnectionId(from_text(name.lower())))
+    if found is None:
+        raise NotFound(f"there is no connection {name!r}", "see `cjsm connection list`")
+    return found
+
+
+def name_of(connection: Connection) -> str:
+    """Return what :func:`connection_of` finds *connection* under."""
+    return connection.slug or text(connection.id)
 
 
 def primary_address(view: View, account: AccountId) -> str:

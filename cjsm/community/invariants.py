@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from cjsm.community.address import has_suffix
+from cjsm.community.finding import name_of
 from cjsm.community.records import AccountKind, OwnerKind
 from cjsm.community.states import DEEPEST, chain
 from cjsm.community.view import View
@@ -10,7 +12,7 @@ from cjsm.community.view import View
 
 def problems(view: View) -> list[str]:
     """Return what does not hold, in words; empty when all is well. Reads every record."""
-    return [*_organisations(view), *_accounts(view)]
+    return [*_organisations(view), *_accounts(view), *_connections(view), *_domains(view)]
 
 
 def _organisations(view: View) -> Iterator[str]:
@@ -40,3 +42,31 @@ def _accounts(view: View) -> Iterator[str]:
         if sum(not record.alias for record in own) != 1:
             yield f"user {account.user_id} needs exactly one primary address"
     yield from (f"the user ID {name} is used twice" for name, many in names.items() if many > 1)
+
+
+def _connections(view: View) -> Iterator[str]:
+    slugs: Counter[str] = Counter()
+    names: Counter[str] = Counter()
+    fingerprints: Counter[str] = Counter()
+    for connection in view.connections():
+        slugs[connection.slug] += 1
+        names.update(set(connection.certificate_names))
+        fingerprints.update(issued.fingerprint for issued in connection.issued)
+        if view.organisation(connection.organisation) is None:
+            yield f"connection {name_of(connection)} belongs to no organisation"
+    del slugs[""]
+    yield from (f"two connections are called {slug}" for slug, many in slugs.items() if many > 1)
+    yield from (f"the certificate name {name} proves two connections" for name, many in names.items() if many > 1)
+    yield from (f"the certificate {told} proves two connections" for told, many in fingerprints.items() if many > 1)
+
+
+def _domains(view: View) -> Iterator[str]:
+    for domain in view.domains():
+        connection = view.connection(domain.connection)
+        if connection is None:
+            yield f"the domain {domain.name} belongs to no connection"
+        elif connection.organisation not in {found.id for found in chain(view, domain.organisation)}:
+            yield f"the domain {domain.name} is of an organisation that its connection does not serve"
+        plain = domain.name.removesuffix(f".{view.suffix}")
+        if plain == domain.name or "." not in plain or has_suffix(plain, view.suffix):
+            yield f"the domain {domain.name} could be taken for another"

@@ -119,17 +119,25 @@ class MemoryView:
         """See :class:`View`."""
         return self._one(Domain, name)
 
-    def connections(self) -> Iterable[Connection]:
-        """See :class:`View`."""
-        return self._all(Connection, lambda _: True)
-
     def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
         """See :class:`View`."""
         return self._all(Domain, lambda found: found.connection == connection)
 
+    def domains(self) -> Iterable[Domain]:
+        """See :class:`View`."""
+        return self._all(Domain)
+
     def connection(self, identifier: ConnectionId) -> Connection | None:
         """See :class:`View`."""
         return self._one(Connection, identifier)
+
+    def connection_of_slug(self, slug: str) -> Connection | None:
+        """See :class:`View`."""
+        return next(self._all(Connection, lambda found: bool(slug) and found.slug == slug), None)
+
+    def connections(self) -> Iterable[Connection]:
+        """See :class:`View`."""
+        return self._all(Connection)
 
     def mail_list(self, identifier: ListId) -> MailList | None:
         """See :class:`View`."""

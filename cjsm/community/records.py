@@ -277,6 +277,8 @@ class RelayLimits(Struct, frozen=True, kw_only=True):
 class Connection(Struct, frozen=True, kw_only=True):
     """An organisation's own mail system.
 
+    ``slug`` is its short name, unique in the community; empty in records that are older than short names.
+
     What it shows when it relays in: a client certificate that the community issued (``issued``), or one of a public
     authority with one of ``certificate_names``; ``networks`` narrow where it may come from. A cloud connection is one
     ``tenant`` of a ``provider`` in the provider table. What it must show when mail is relayed out: a certificate for
@@ -303,6 +305,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     tls_trust: TlsTrust = TlsTrust.COMMUNITY
     tls_minimum: TlsVersion = TlsVersion.TLS_1_2
     limits: RelayLimits = RelayLimits()
+    slug: str = ""
     state_reason: str = ""
     state_since: int = 0
 

@@ -68,7 +68,9 @@ def destinations(
     :param international: SMTPUTF8 was said, so that the address may be one of UTF-8.
     :raises Refused: when admission says no.
     """
-    address = read_address(view, forward_path, international=international)
+    # RFC 5321 section 4.1.1.3: the one address that needs no domain.
+    path = f"postmaster@{view.suffix}" if forward_path.lower() == "postmaster" else forward_path
+    address = read_address(view, path, international=international)
     if isinstance(address, Refuse):
         raise refused(address)
     verdict = admit(view, origin, sender, address)

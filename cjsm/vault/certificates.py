@@ -3,12 +3,12 @@
 import datetime
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
@@ -16,6 +16,9 @@ from cjsm.vault.errors import MissingSecret
 
 _DAY = 86_400
 _BACKDATED = 300
+
+#: Keys that certificates are issued for.
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
 
 class CertificateDates(Struct, frozen=True, kw_only=True):
@@ -68,24 +71,64 @@ class Authority:
 
     def save(self, certificate_file: Path, key_file: Path) -> None:
         """Write certificate and key as PEM; the key with mode 0600."""
-        _write(certificate_file, self._certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-        _write(key_file, _private_pem(self._key), 0o600)
+        _write(certificate_file, self.pem, 0o644)
+        _write(key_file, private_pem(self._key), 0o600)
 
     def issue(self, names: Iterable[str], moment: int, days: int, certificate_file: Path, key_file: Path) -> None:
         """Make a key and a server certificate for *names* (host names or IP addresses) and write both."""
         told = tuple(names)
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, told[0])])
+        alternatives = [general_name(name) for name in told]
+        certificate = self.certify(
+            told[0], key.public_key(), alternatives, [ExtendedKeyUsageOID.SERVER_AUTH], moment, days
+        )
+        _write(key_file, private_pem(key), 0o600)
+        _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+    def certify(
+        self,
+        name: str,
+        public: PublicKey,
+        alternatives: Sequence[x509.GeneralName],
+        purposes: Sequence[x509.ObjectIdentifier],
+        moment: int,
+        days: int,
+    ) -> x509.Certificate:
+        """Return a certificate for the holder of *public*, with *name* as its common name."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = (
-            _dated(subject, self._certificate.subject, key.public_key(), moment, days)
-            .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in told]), critical=False)
+            _dated(subject, self._certificate.subject, public, moment, days)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
-        certificate = _usage(builder, authority=False).sign(self._key, hashes.SHA256())
-        _write(key_file, _private_pem(key), 0o600)
-        _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        return _usage(builder, authority=False).sign(self._key, hashes.SHA256())
+
+    def revocations(self, revoked: Iterable[tuple[str, int]], moment: int, days: int) -> bytes:
+        """Return a revocation list (PEM) that holds for *days*: serial numbers in hexadecimal, and since when."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(_time(moment))
+            .next_update(_time(moment + days * _DAY))
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .add_extension(x509.CRLNumber(moment), critical=False)
+        )
+        for serial, since in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(_time(since))
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def pem(self) -> bytes:
+        """The authority's certificate."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def not_after(self) -> int:
+        """When the authority ends, and with it everything that it issued."""
+        return int(self._certificate.not_valid_after_utc.timestamp())
 
 
 def dates(certificate_file: Path) -> CertificateDates:
@@ -129,19 +172,19 @@ def check_dates(certificate_file: Path, moment: float) -> CertificateDates:
     return found
 
 
-def _dated(
-    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, moment: int, days: int
-) -> x509.CertificateBuilder:
-    start = datetime.datetime.fromtimestamp(moment - _BACKDATED, datetime.UTC)
-    end = datetime.datetime.fromtimestamp(moment + days * _DAY, datetime.UTC)
+def _time(moment: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC)
+
+
+def _dated(subject: x509.Name, issuer: x509.Name, public: PublicKey, moment: int, days: int) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
+        .not_valid_before(_time(moment - _BACKDATED))
+        .not_valid_after(_time(moment + days * _DAY))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 
@@ -161,7 +204,8 @@ def _usage(builder: x509.CertificateBuilder, *, authority: bool) -> x509.Certifi
     return builder.add_extension(usage, critical=True)
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
+    """Return a host name or IP address as certificates name it."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -175,7 +219,8 @@ def _subtree(place: str) -> x509.GeneralName:
         return x509.DNSName(place)
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a key as PEM, without a password."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

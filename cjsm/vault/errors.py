@@ -33,6 +33,10 @@ class BadPassword(VaultError):
     """A new password is not acceptable; the text says why and what would be."""
 
 
+class BadRequest(VaultError):
+    """A certificate is not issued: the request, or how long it should hold, is not taken."""
+
+
 class MissingSecret(VaultError):
     """A service secret or certificate cannot be used.
 

@@ -18,7 +18,7 @@ from cjsm.access.keyring import AccountKeys, decode
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.maildrop import Maildrop
 from cjsm.access.realm import Realm
-from cjsm.community.acts import accounts, connections, organisations
+from cjsm.community.acts import accounts, connections, domains, organisations
 from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import (
     AccountId,
@@ -208,10 +208,11 @@ class House:
             id=ConnectionId(b"connection 00001"),
             organisation=ORGANISATION,
             kind=ConnectionKind.SERVER,
+            slug="firm",
             name="firm",
         )
         self.commit(lambda view, by: connections.add(view, by, link))
-        self.commit(lambda view, by: connections.add_domain(view, by, "firm.co.uk", link.id, listed_members_only=False))
+        self.commit(lambda view, by: domains.add(view, by, "firm.co.uk", link.id))
 
     # Signing in
 

@@ -24,13 +24,17 @@ EVERY = dict(commands())
 
 
 def test_what_there_is() -> None:
-    """The verbs of the foundation."""
+    """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
         *("init", "demo", "status", "check", "reload", "trace"),
         *("organisation add", "organisation list", "organisation show"),
         *("user add", "user list", "user show", "user set-password"),
         *("device add", "device list", "device revoke"),
         *("role grant", "role list", "role revoke"),
+        *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns")),
+        *(f"connection domain {verb}" for verb in ("add", "remove", "suspend", "resume", "exception", "show")),
+        *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
+        *("policy explain", "policy matrix"),
     }
 
 

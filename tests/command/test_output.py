@@ -73,3 +73,12 @@ def test_values() -> None:
     assert output.shown(["a", "b"]) == "a\nb"
     assert output.shown({"smtp": None, "pop3": 3}) == "smtp -\npop3 3"
     assert (output.when(0), output.when(1_767_225_600)) == (None, "2026-01-01T00:00:00+00:00")
+
+
+def test_watched() -> None:
+    """Whoever waits sees how far it is; whoever does not sees nothing. All items come through."""
+    assert list(output.watched(range(5), "things")) == list(range(5))
+    assert list(output.watched(range(5), "things", patience=-1)) == list(range(5))
+    ended = output.watched(range(5), "things", patience=-1)
+    assert next(ended) == 0
+    ended.close()  # type: ignore[attr-defined]

@@ -29,6 +29,7 @@ from cjsm.community.records import (
     Life,
     MailboxRight,
     MailList,
+    NextHop,
     Organisation,
     OrganisationState,
     OwnerKind,
@@ -108,6 +109,9 @@ FIRM_CONNECTION = Connection(
     kind=ConnectionKind.SERVER,
     name="Firm's server",
     state=ConnectionState.LIVE,
+    slug="firm",
+    next_hops=(NextHop(host="mail.firm.co.uk", port=25),),
+    certificate_names=("mail.firm.co.uk",),
 )
 FIRM_DOMAIN = Domain(
     name=f"firm.co.uk.{SUFFIX}", connection=FIRM_CONNECTION.id, organisation=FIRM_CONNECTION.organisation

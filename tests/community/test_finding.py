@@ -1,12 +1,13 @@
 """Finding by the names that people give: paths, user IDs, addresses."""
 
+import msgspec
 import pytest
 
 from cjsm.community import finding
 from cjsm.community.errors import Conflict, NotFound
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.view import Change
-from tests.community.communities import SUFFIX, community, identifier, organisation
+from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier, organisation
 
 VIEW = community()
 CRIME = OrganisationId(identifier("crime"))
@@ -58,3 +59,20 @@ def test_free_user_ids() -> None:
     assert VIEW.account_of_user_id(user_id)
     assert finding.free_user_id(VIEW, "jo.ward", "avon") == "jo.ward-2@avon"
     assert finding.free_user_id(VIEW, "new.comer", "avon") == "new.comer@avon"
+
+
+def test_connections() -> None:
+    """By short name in either case, or by identifier; what is shown is what finds it."""
+    for name in ("firm", "FIRM", FIRM_CONNECTION.id.hex(), FIRM_CONNECTION.id.hex().upper()):
+        assert finding.connection_of(VIEW, name) == FIRM_CONNECTION
+    assert finding.name_of(FIRM_CONNECTION) == "firm"
+    old = msgspec.structs.replace(FIRM_CONNECTION, slug="")
+    assert finding.connection_of(community(old), finding.name_of(old)) == old
+
+
+@pytest.mark.parametrize("name", ["", "none", "00" * 16, "zz" * 16, "firm "])
+def test_connections_that_are_not_there(name: str) -> None:
+    """The cure names the command that lists what there is."""
+    with pytest.raises(NotFound) as refused:
+        finding.connection_of(VIEW, name)
+    assert "connection list" in refused.value.cure

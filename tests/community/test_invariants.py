@@ -1,12 +1,25 @@
 """What holds in every community is noticed when it does not."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Record, Role
-from tests.community.communities import SUFFIX, address, community, hosted, identifier, organisation, records, role
+from cjsm.community.records import Connection, IssuedCertificate, Record, Role
+from tests.community.communities import (
+    FIRM_CONNECTION,
+    FIRM_DOMAIN,
+    SUFFIX,
+    address,
+    community,
+    hosted,
+    identifier,
+    organisation,
+    records,
+    role,
+)
 
 JO, JO_ADDRESS = hosted("jo.ward", "crime", "avon")
 
@@ -14,6 +27,14 @@ JO, JO_ADDRESS = hosted("jo.ward", "crime", "avon")
 def without(*gone: Record) -> MemoryView:
     """The community without some records."""
     return MemoryView([record for record in records() if record not in gone], suffix=SUFFIX)
+
+
+def firm(**changes: Any) -> Connection:
+    """The firm's connection with some values changed."""
+    return msgspec.structs.replace(FIRM_CONNECTION, **changes)
+
+
+ISSUED = IssuedCertificate(serial="1f", fingerprint="ab" * 32, not_before=0, not_after=1)
 
 
 def test_all_is_well() -> None:
@@ -36,6 +57,15 @@ def test_all_is_well() -> None:
         (community(msgspec.structs.replace(JO, organisation=identifier("nowhere"))), "belongs to no organisation"),
         (community(msgspec.structs.replace(JO, user_id="sam.hill@avon")), "sam.hill@avon is used twice"),
         (without(JO_ADDRESS), "exactly one primary address"),
+        (community(firm(organisation=identifier("nowhere"))), "connection firm belongs to no organisation"),
+        (community(firm(id=identifier("second"))), "two connections are called firm"),
+        (community(firm(id=identifier("second"), slug="")), "mail.firm.co.uk proves two connections"),
+        (community(firm(issued=(ISSUED, ISSUED))), "proves two connections"),
+        (without(FIRM_CONNECTION), "belongs to no connection"),
+        (community(firm(organisation=identifier("avon"))), "does not serve"),
+        (community(msgspec.structs.replace(FIRM_DOMAIN, name=f"firm.{SUFFIX}")), "taken for another"),
+        (community(msgspec.structs.replace(FIRM_DOMAIN, name=f"a.{SUFFIX}.{SUFFIX}")), "taken for another"),
+        (community(msgspec.structs.replace(FIRM_DOMAIN, name="firm.co.uk")), "taken for another"),
         (community(address(f"second@avon.{SUFFIX}", JO.id)), "exactly one primary address"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -34,6 +34,10 @@ def test_lookups() -> None:
     assert view.account_of_mailbox(jo.mailbox) == jo
     assert [record.address for record in view.addresses_of(jo.id)] == [f"jo.ward@avon.{SUFFIX}"]
     assert list(view.domains_of(FIRM_CONNECTION.id)) == [FIRM_DOMAIN]
+    assert list(view.domains()) == [FIRM_DOMAIN]
+    assert view.connection_of_slug("firm") == FIRM_CONNECTION
+    assert view.connection_of_slug("") is None
+    assert list(view.connections()) == [FIRM_CONNECTION]
     assert len(list(view.lists_in(crime.id))) == 1
     assert len(list(view.shared_mailboxes_in(crime.parent))) == 1  # type: ignore[arg-type]
     assert MemoryView().account(jo.id) is None

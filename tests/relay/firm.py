@@ -10,8 +10,8 @@ import msgspec
 from cjsm import configuration
 from cjsm.command.context import wait
 from cjsm.community import finding
-from cjsm.community.acts import connections
-from cjsm.community.acts.acting import entry_of
+from cjsm.community.acts import connections, domains
+from cjsm.community.acts.acting import By, entry_of
 from cjsm.community.authority import Permission
 from cjsm.community.identifiers import LENGTH, ActId, ConnectionId
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState, DomainState, NextHop
@@ -41,7 +41,7 @@ class Firm:
         authority = Path(community.told["ca_file"])
         authority.write_bytes(authority.read_bytes() + self.certificates.file.read_bytes())
 
-    def join(self, port: int, *, domain: str = DOMAIN, **values: Any) -> None:
+    def join(self, port: int) -> None:
         """Make the connection, live, with its next hop at *port* of this machine."""
 
         def act(suite: Suite) -> None:
@@ -52,22 +52,21 @@ class Firm:
                 id=self.identifier,
                 organisation=organisation,
                 kind=ConnectionKind.SERVER,
+                slug="firm",
                 name="Firm",
-                state=ConnectionState.LIVE,
                 next_hops=(NextHop(host="127.0.0.1", port=port),),
-                **({"tls_name": NAME} | values),
+                certificate_names=(NAME,),
+                tls_name=NAME,
             )
             by = suite.enrolment.by()
-            wait(suite.stores.community.commit(by.act_id, lambda view: connections.add(view, by, made)))
-            other = suite.enrolment.by()
-            wait(
-                suite.stores.community.commit(
-                    other.act_id,
-                    lambda view: connections.add_domain(
-                        view, other, domain, self.identifier, listed_members_only=False
-                    ),
-                )
+            steps: tuple[Callable[[View], Change], ...] = (
+                lambda view: connections.add(view, by, made),
+                lambda view: domains.add(view, by, DOMAIN, self.identifier),
+                lambda view: connections.set_state(view, by, self.identifier, ConnectionState.LIVE),
             )
+            for step in steps:
+                by = suite.enrolment.by()
+                wait(suite.stores.community.commit(by.act_id, step))
 
         self.beside(act)
 
@@ -103,7 +102,7 @@ class Firm:
         self.beside(lambda suite: wait(suite.stores.community.commit(ActId(os.urandom(LENGTH)), decide)))
 
     def _put(self, view: View, record: Any) -> Change:
-        by = connections.By(act_id=ActId(os.urandom(LENGTH)))
+        by = By(act_id=ActId(os.urandom(LENGTH)))
         entry = entry_of(view, by, "connection-edit", "connection", self.identifier, Permission(True, "a test"))
         return Change(put=(record,), entry=entry)
 

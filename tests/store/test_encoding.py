@@ -2,8 +2,8 @@
 
 import pytest
 
-from cjsm.community.identifiers import OrganisationId
-from cjsm.community.records import Organisation
+from cjsm.community.identifiers import ConnectionId, OrganisationId
+from cjsm.community.records import Connection, ConnectionKind, ConnectionState, NextHop, Organisation
 from cjsm.store.encoding import decode, encode
 from cjsm.store.interfaces import Damaged, NewerStore
 
@@ -15,11 +15,34 @@ SAMPLE = bytes.fromhex(
     "6174656400a776657273696f6e01"
 )
 
+LINK = Connection(
+    id=ConnectionId(b"c" * 16),
+    organisation=OrganisationId(b"o" * 16),
+    kind=ConnectionKind.SERVER,
+    name="Firm",
+    state=ConnectionState.LIVE,
+    next_hops=(NextHop(host="mail.firm.co.uk", port=25),),
+)
+#: Of the first release, before there were short names, certificates and limits.
+LINK_SAMPLE = bytes.fromhex(
+    "018da26964c41063636363636363636363636363636363ac6f7267616e69736174696f6ec4106f6f6f6f6f6f6f6f6f6f"
+    "6f6f6f6f6f6fa46b696e64a6736572766572a46e616d65a44669726da57374617465a46c697665a96e6578745f686f70"
+    "739182a4686f7374af6d61696c2e6669726d2e636f2e756ba4706f727419a86e6574776f726b7390b163657274696669"
+    "636174655f6e616d657390a8746c735f70696e7390a674656e616e74a0a7636f6e74616374a0a76372656174656400a7"
+    "76657273696f6e01"
+)
+
 
 def test_kept_sample() -> None:
     """A record is stored as it always was, and a kept one is read."""
     assert encode(COURT) == SAMPLE
     assert decode(SAMPLE, Organisation) == COURT
+
+
+def test_older_connection() -> None:
+    """One of the first release is read, with defaults for what came later."""
+    assert decode(LINK_SAMPLE, Connection) == LINK
+    assert decode(LINK_SAMPLE, Connection).slug == ""
 
 
 def test_newer() -> None:

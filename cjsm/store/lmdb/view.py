@@ -65,6 +65,8 @@ def index_keys(record: Record) -> list[bytes]:
             return [b"role-acc\0" + record.account + record.id, b"role-org\0" + place + record.id]
         case Domain():
             return [b"dom-conn\0" + record.connection + record.name.encode()]
+        case Connection():
+            return [b"conn-slug\0" + record.slug.encode()] if record.slug else []
         case MailList():
             return [b"list-org\0" + record.organisation + record.id]
         case SharedMailbox():
@@ -212,17 +214,25 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self.one(Domain, name.encode())
 
-    def connections(self) -> Iterable[Connection]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Connection)
-
     def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(Domain, b"dom-conn\0" + connection)
 
+    def domains(self) -> Iterable[Domain]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Domain)
+
     def connection(self, identifier: ConnectionId) -> Connection | None:
         """See :class:`~cjsm.community.view.View`."""
         return self.one(Connection, identifier)
+
+    def connection_of_slug(self, slug: str) -> Connection | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._indexed(Connection, b"conn-slug\0" + slug.encode())
+
+    def connections(self) -> Iterable[Connection]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Connection)
 
     def mail_list(self, identifier: ListId) -> MailList | None:
         """See :class:`~cjsm.community.view.View`."""

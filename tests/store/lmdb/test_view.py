@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from cjsm.community.identifiers import ActId, OrganisationId
+from cjsm.community.identifiers import ActId, ConnectionId, OrganisationId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Organisation
+from cjsm.community.records import Connection, ConnectionKind, Domain, Organisation
 from cjsm.community.view import Change, View
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import InlineDisk
@@ -114,3 +115,28 @@ def test_views_offer_the_same() -> None:
     for kind in (LmdbView, MemoryView):
         lacking = {name for name in asked if not hasattr(kind, name)} - {"suffix", "moment", "number"}
         assert not lacking, kind
+
+
+LINK = Connection(
+    id=ConnectionId(b"c" * 16), organisation=FIRM.id, kind=ConnectionKind.SERVER, name="Firm's server", slug="firm"
+)
+
+
+def test_connections_by_short_name(store: LmdbCommunityStore) -> None:
+    """Found under the one they have now; those from before there were any are found by identifier only."""
+    old = msgspec.structs.replace(LINK, id=ConnectionId(b"o" * 16), slug="")
+    put(store, 1, LINK, old)
+    assert store.read_now(lambda view: view.connection_of_slug("firm")) == LINK
+    assert store.read_now(lambda view: view.connection_of_slug("")) is None
+    renamed = msgspec.structs.replace(LINK, slug="other")
+    put(store, 2, renamed)
+    assert store.read_now(lambda view: view.connection_of_slug("firm")) is None
+    assert store.read_now(lambda view: view.connection_of_slug("other")) == renamed
+    assert store.read_now(lambda view: list(view.connections())) == [renamed, old]
+
+
+def test_all_domains(store: LmdbCommunityStore) -> None:
+    """By name, of whatever connection."""
+    made = [Domain(name=f"{name}.example.cjsm.test", connection=LINK.id, organisation=FIRM.id) for name in "ab"]
+    put(store, 1, *made)
+    assert store.read_now(lambda view: list(view.domains())) == made
