@@ -211,7 +211,7 @@ def _names(item: list[_Token]) -> list[tuple[int, int]] | None:
 
 
 def _item(item: list[_Token]) -> list[tuple[int, int]] | None:
-    """Return where the address of ``address`` or ``name <address>`` is; no place for a name alone, None for the rest."""
+    """Return where the address of ``address`` or ``name <address>`` is; no place for a name, None for the rest."""
     if not item:
         return []
     if item[-1].octets == b">" and item[-1].kind == "special":
