@@ -56,14 +56,17 @@ def encode_utf8_address(address: str) -> str:
 def parse_notify(value: str) -> frozenset[Notify]:
     """Return what NOTIFY asks for (RFC 3461 §4.1).
 
-    :raises BadParameter: when a word is not known, or NEVER is not alone.
+    :raises BadParameter: when a word is not known or comes twice, or NEVER is not alone.
     """
+    words = _upper(value).split(",")
     try:
-        asked = frozenset(Notify(word) for word in _upper(value).split(","))
+        asked = frozenset(Notify(word) for word in words)
     except ValueError as error:
         raise BadParameter("NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY with commas between") from error
     if Notify.NEVER in asked and len(asked) > 1:
         raise BadParameter("NOTIFY=NEVER stands alone")
+    if len(words) > len(asked):
+        raise BadParameter("NOTIFY names each of SUCCESS, FAILURE and DELAY once at most")
     return asked
 
 
