@@ -175,7 +175,7 @@ def _addresses(octets: bytes, at: int) -> list[tuple[int, int]]:
     in_group = in_angle = False
     for token in _tokens(octets, at):
         mark = token.octets if token.kind == "special" else b""
-        if token.kind == "unreadable" or (in_angle and mark in (b"<", b",", b";", b":")):
+        if token.kind == "unreadable" or (mark == b">") > in_angle or (in_angle and mark in (b"<", b",", b";", b":")):
             return []
         if mark in (b",", b";", b":"):
             place = _names(item) if mark == b":" else _item(item)
