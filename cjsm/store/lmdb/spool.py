@@ -187,8 +187,10 @@ class LmdbSpool:
         return stored is not None and _decode_entry(stored).id == batch.hosted[0].id
 
     def _attempt_ended(self, result: Any, batch_id: bytes) -> Any:
-        """Only where a commit may have happened is it remembered which sequence it would have given."""
-        if not (isinstance(result, Failure) and getattr(result.value, "maybe_committed", False)):
+        """Until it has worked it is remembered which sequence a commit would have given: one that fails plainly says
+        nothing of an earlier one that nobody knows of.
+        """
+        if not isinstance(result, Failure):
             self._attempted.pop(batch_id, None)
         elif len(self._attempted) > _MOST_ATTEMPTED:
             del self._attempted[next(iter(self._attempted))]

@@ -8,6 +8,7 @@ from typing import Any
 import lmdb
 import msgspec
 import pytest
+from twisted.internet.defer import fail
 from twisted.logger import LogLevel, capturedLogs
 from zope.interface.verify import verifyObject
 
@@ -226,6 +227,28 @@ def test_put_again_in_doubt(tmp_path: Path, together: int) -> None:
     assert [result(one) for one in waiting] == list(range(2, 2 + together))
     assert spool.status().entries == 1 + together
     assert spool._attempted == {}
+    result(spool.close())
+
+
+def test_put_again_after_a_doubt_and_a_failure(tmp_path: Path) -> None:
+    """A try that failed plainly says nothing of the one before it: the entry is there once."""
+    spool = open_spool(tmp_path)
+    write, run = spool._environment.write, spool._disk.run
+
+    def doubtful(act: Callable[[lmdb.Transaction], object]) -> object:
+        write(act)
+        raise Unavailable("no answer", maybe_committed=True)
+
+    spool._environment.write = doubtful  # type: ignore[method-assign,assignment]  # the fault
+    with pytest.raises(Unavailable):
+        result(spool.put(alone(entry(1))))
+    spool._environment.write = write  # type: ignore[method-assign]  # well again
+    spool._commits._disk.run = lambda _: fail(Unavailable("no thread"))  # type: ignore[method-assign]  # the next fault
+    with pytest.raises(Unavailable):
+        result(spool.put(alone(entry(1))))
+    spool._commits._disk.run = run  # type: ignore[method-assign]  # well again
+    assert result(spool.put(alone(entry(1)))) == 1
+    assert claimed(spool) == [1]
     result(spool.close())
 
 
