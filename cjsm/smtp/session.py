@@ -218,7 +218,8 @@ class Session:
             case "EXPN":
                 return self._bad(reply(502, "5.5.1", "lists are not shown here"))
             case "HELP":
-                return [Say(reply(214, "2.0.0", "commands: EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP QUIT"))]
+                auth = " AUTH" if self.offers_auth else ""
+                return [Say(reply(214, "2.0.0", f"commands: EHLO STARTTLS{auth} MAIL RCPT DATA BDAT RSET NOOP QUIT"))]
             case _:
                 return [Say(OK)]
 
