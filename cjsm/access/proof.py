@@ -196,10 +196,16 @@ class Relayer:
         try:
             sender = Address.parse(reverse_path, international=True)
         except BadAddress:
-            return ConnectionOrigin(connection=self._connections[0])
+            return self._any(view)
         for connection in self._connections:
             origin = ConnectionOrigin(connection=connection)
             domain = view.domain(canonical(view, origin, sender).domain)
             if domain is not None and domain.connection == connection:
                 return origin
-        return ConnectionOrigin(connection=self._connections[0])
+        return self._any(view)
+
+    def _any(self, view: View) -> ConnectionOrigin:
+        """The null sender says not whose mail it is: one that is not approved must not stop that of the others."""
+        found = ((each, view.connection(each)) for each in self._connections)
+        live = (each for each, one in found if one is not None and one.state is ConnectionState.LIVE)
+        return ConnectionOrigin(connection=next(live, self._connections[0]))
