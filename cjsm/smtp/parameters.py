@@ -16,8 +16,9 @@ _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]{0,63})(?:=([!-<>-~]{1,1024})
 _SIZE = re.compile(rb"[0-9]{1,20}\Z")
 _XTEXT = rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})"
 _ENVELOPE_ID = re.compile(_XTEXT + rb"{1,100}\Z")
-#: The address may be of any kind; one of UTF-8 is written with escapes that begin with a backslash (RFC 6533 §3).
-_ORIGINAL = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]{0,31};" + _XTEXT + rb"{1,500}\Z")
+#: At most 500 characters in all (RFC 3461 §4.2). The address may be of any kind; one of UTF-8 is written with escapes
+#: that begin with a backslash (RFC 6533 §3).
+_ORIGINAL = re.compile(rb"(?=.{1,500}\Z)[A-Za-z0-9][A-Za-z0-9-]{0,31};" + _XTEXT + rb"+\Z")
 _BODIES = {b"7BIT": False, b"8BITMIME": True}
 
 

@@ -92,10 +92,9 @@ def test_before_tls(firm: Firm, calls: Calls) -> None:
     offered = wire.say(f"EHLO {NAME}")
     assert "STARTTLS" in offered.lines
     assert not [line for line in offered.lines if line.startswith(("AUTH", "SIZE", "CHUNKING"))]
-    for said in ("MAIL FROM:<jo@firm.example>", "RCPT TO:<x@avon.cjsm.test>", "DATA", "RSET", "VRFY jo", "HELP"):
+    for said in ("MAIL FROM:<jo@firm.example>", "RCPT TO:<x@a.cjsm.test>", "DATA", "RSET", "HELP", "AUTH PLAIN AA=="):
         answer = wire.say(said)
         assert (answer.code, answer.status) == (530, "5.7.0"), f"{said}: {answer}"
-    assert wire.say("AUTH PLAIN AGEAYg==").code in (502, 530)
     assert wire.say("NOOP").code == 250
     assert wire.say("QUIT").code == 221
     assert wire.rest() == []
