@@ -7,6 +7,7 @@ testing. What is proved may be several connections behind one system; the sender
 
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
+from typing import TypeAlias
 
 from msgspec import Struct
 from zope.interface import Interface, implementer
@@ -20,6 +21,9 @@ from cjsm.community.providers import Provider
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState
 from cjsm.community.view import View
 from cjsm.store.interfaces import ICommunityStore
+
+#: Connections, and whether each is suspended: a session ends when one is suspended meanwhile.
+Standing: TypeAlias = tuple[tuple[ConnectionId, bool], ...]
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -78,15 +82,15 @@ class Proof:
     def prove(self, shown: Shown) -> "Relayer":
         """See :class:`IProof`."""
         found = self._community.read_now(lambda view: self._found(view, shown))
-        return Relayer(self, self._community, shown, tuple(connection.id for connection in found))
+        return Relayer(self, self._community, shown, _standing(found))
 
-    def still_proved(self, shown: Shown, connections: tuple[ConnectionId, ...]) -> bool:
+    def still_proved(self, shown: Shown, standing: Standing) -> bool:
         """Whether *shown* proves the same today."""
         try:
             found = self._community.read_now(lambda view: self._found(view, shown))
         except NotProved:
             return False
-        return tuple(connection.id for connection in found) == connections
+        return _standing(found) == standing
 
     def _found(self, view: View, shown: Shown) -> tuple[Connection, ...]:
         known = self._as_of(view)
@@ -149,6 +153,10 @@ def _narrowed(connections: tuple[Connection, ...], shown: Shown, otherwise: str)
     return near
 
 
+def _standing(connections: tuple[Connection, ...]) -> Standing:
+    return tuple((one.id, one.state is ConnectionState.SUSPENDED) for one in connections)
+
+
 def _comes_from(connection: Connection, source: str) -> bool:
     return _within(source, connection.networks)
 
@@ -166,19 +174,19 @@ def _within(source: str, networks: tuple[str, ...]) -> bool:
 class Relayer:
     """See :class:`IRelayer`."""
 
-    def __init__(
-        self, proof: Proof, community: ICommunityStore, shown: Shown, connections: tuple[ConnectionId, ...]
-    ) -> None:
+    def __init__(self, proof: Proof, community: ICommunityStore, shown: Shown, standing: Standing) -> None:
+        connections = tuple(connection for connection, _ in standing)
         self.account = connections[0]
         self.pseudonym = f"connection {connections[0].hex()[:12]}"
         self._proof = proof
         self._community = community
         self._shown = shown
         self._connections = connections
+        self._standing = standing
 
     def still_valid(self) -> bool:
         """See :class:`IRelayer`."""
-        return self._proof.still_proved(self._shown, self._connections)
+        return self._proof.still_proved(self._shown, self._standing)
 
     def origin_for(self, reverse_path: str) -> ConnectionOrigin:
         """See :class:`IRelayer`."""
@@ -188,10 +196,16 @@ class Relayer:
         try:
             sender = Address.parse(reverse_path, international=True)
         except BadAddress:
-            return ConnectionOrigin(connection=self._connections[0])
+            return self._any(view)
         for connection in self._connections:
             origin = ConnectionOrigin(connection=connection)
             domain = view.domain(canonical(view, origin, sender).domain)
             if domain is not None and domain.connection == connection:
                 return origin
-        return ConnectionOrigin(connection=self._connections[0])
+        return self._any(view)
+
+    def _any(self, view: View) -> ConnectionOrigin:
+        """The null sender says not whose mail it is: one that is not approved must not stop that of the others."""
+        found = ((each, view.connection(each)) for each in self._connections)
+        live = (each for each, one in found if one is not None and one.state is ConnectionState.LIVE)
+        return ConnectionOrigin(connection=next(live, self._connections[0]))

@@ -85,7 +85,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
 #: The same where organisations' own servers relay mail in: they are proved before MAIL, and nobody signs in.
 RELAY_NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
     {verb: tuple(_PROVED if need is _SIGNED_IN else need for need in needs) for verb, needs in NEEDS.items()}
-    | {"AUTH": (_NO_AUTH,), "HELP": (_SECURE,)}
+    | {"AUTH": (_SECURE, _NO_AUTH), "HELP": (_SECURE,)}
 )
 
 OK = reply(250, "2.0.0", "done")
@@ -218,7 +218,8 @@ class Session:
             case "EXPN":
                 return self._bad(reply(502, "5.5.1", "lists are not shown here"))
             case "HELP":
-                return [Say(reply(214, "2.0.0", "commands: EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP QUIT"))]
+                auth = " AUTH" if self.offers_auth else ""
+                return [Say(reply(214, "2.0.0", f"commands: EHLO STARTTLS{auth} MAIL RCPT DATA BDAT RSET NOOP QUIT"))]
             case _:
                 return [Say(OK)]
 

@@ -2,18 +2,27 @@
 
 import pytest
 
-from cjsm.access import errors
-from cjsm.access.errors import AccessError, AccessRefused, NotOffered, TryLater
+from cjsm.access.errors import (
+    AccessError,
+    AccessRefused,
+    AccessUnavailable,
+    MailboxClosed,
+    MaildropInUse,
+    MustChoosePassword,
+    NotOffered,
+    TryLater,
+)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AccessError.__subclasses__() if kind is not NotOffered])
+@pytest.mark.parametrize(
+    "kind", [AccessRefused, TryLater, MustChoosePassword, MaildropInUse, MailboxClosed, AccessUnavailable]
+)
 def test_texts(kind: type[AccessError]) -> None:
-    """Each says something printable by itself and is an AccessError of this module."""
+    """Each says something printable by itself."""
     told = str(kind())
     assert told
     assert told.isprintable()
     assert told.isascii()
-    assert getattr(errors, kind.__name__) is kind
 
 
 def test_refusal_has_one_text() -> None:

@@ -1,5 +1,7 @@
 """Which connection a server is."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from zope.interface.verify import verifyObject
@@ -19,6 +21,11 @@ FIRM = msgspec.structs.replace(FIRM_CONNECTION, issued=(ISSUED,), certificate_na
 SHOWN = Shown(source="192.0.2.1", fingerprint=PRINT, by_community=True)
 NAMED = Shown(source="192.0.2.1", fingerprint="cd" * 32, names=frozenset({"mail.firm.co.uk"}))
 CLOUD = Provider(name="cloud", title="Cloud", names=("*.out.cloud.example",), tenant_header="X-Tenant")
+#: A provider that says from where it sends, too.
+PLACED = msgspec.structs.replace(
+    CLOUD, names=("out.cloud.example", "*.out.cloud.example"), networks=("192.0.2.0/24", "2001:db8::/32")
+)
+BY_PROVIDER = Shown(source="192.0.2.9", fingerprint="ab" * 32, names=frozenset(("mail.out.cloud.example",)))
 
 
 def tenant(slug: str, **values: object) -> tuple[Connection, Domain]:
@@ -37,9 +44,9 @@ def tenant(slug: str, **values: object) -> tuple[Connection, Domain]:
     return made, Domain(name=f"{slug}.example.{SUFFIX}", connection=made.id, organisation=FIRM_CONNECTION.organisation)
 
 
-def proof(*records: object) -> Proof:
+def proof(*records: object, provider: Provider = CLOUD) -> Proof:
     """The proof over the community with *records*."""
-    return Proof(MemoryCommunity(community(*records)), {"cloud": CLOUD})  # type: ignore[arg-type]  # what it asks for
+    return Proof(MemoryCommunity(community(*records)), {"cloud": provider})  # type: ignore[arg-type]  # what it asks for
 
 
 def whose(made: Proof, shown: Shown, path: str = "jo@firm.co.uk") -> ConnectionId:
@@ -123,6 +130,54 @@ def test_tenants_of_a_cloud() -> None:
     assert whose(made, shown, "a@one.example") == one.id
     assert whose(made, msgspec.structs.replace(shown, source="198.51.100.1"), "a@two.example") == two.id
     assert whose(made, shown, "a@two.example") == one.id
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"fingerprint": "", "names": frozenset()},
+        {"source": "203.0.113.1"},
+        {"names": frozenset(("out.cloud.example.evil.example",))},
+        {"names": frozenset(("evilout.cloud.example",))},
+        {"problem": "it has expired"},
+        {"by_community": True},
+    ],
+    ids=["no certificate", "another network", "a name in front", "a name behind", "expired", "not public"],
+)
+def test_what_is_no_provider(changed: dict[str, Any]) -> None:
+    """Certificate, name and network must all be the provider's; the community's authority issues none for it."""
+    made = proof(*tenant("one"), provider=PLACED)
+    assert whose(made, BY_PROVIDER, "a@one.example")
+    assert refused(made, msgspec.structs.replace(BY_PROVIDER, **changed))
+
+
+@pytest.mark.parametrize("source", ["192.0.2.9", "::ffff:192.0.2.9", "2001:db8::1"])
+def test_networks_of_either_kind(source: str) -> None:
+    """Addresses count however the socket writes them."""
+    shown = msgspec.structs.replace(BY_PROVIDER, source=source, names=frozenset(("out.cloud.example",)))
+    assert proof(*tenant("one"), provider=PLACED).prove(shown).still_valid()
+
+
+@pytest.mark.parametrize("state", [ConnectionState.SUSPENDED, ConnectionState.TESTING])
+def test_one_tenant_does_not_stop_another(state: ConnectionState) -> None:
+    """A bounce does not say whose it is: where one tenant is not live, it is taken as that of one that is."""
+    stopped, its = tenant("one", state=state)
+    other, theirs = tenant("two")
+    assert whose(proof(stopped, its, other, theirs, provider=PLACED), BY_PROVIDER, "") == other.id
+    other = msgspec.structs.replace(other, state=state)
+    assert whose(proof(stopped, its, other, theirs, provider=PLACED), BY_PROVIDER, "") in {stopped.id, other.id}
+
+
+def test_suspended_meanwhile() -> None:
+    """A session ends when its connection is suspended, and one that began so goes on to be told."""
+    store = MemoryCommunity(community(FIRM))
+    made = Proof(store, {})  # type: ignore[arg-type]  # what it asks for
+    relayer = made.prove(NAMED)
+    assert relayer.still_valid()
+    store.view = community(msgspec.structs.replace(FIRM, state=ConnectionState.SUSPENDED))
+    store.view.number += 1
+    assert not relayer.still_valid()
+    assert made.prove(NAMED).still_valid()
 
 
 def test_a_session_ends_with_its_proof() -> None:

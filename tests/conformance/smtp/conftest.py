@@ -1,16 +1,18 @@
 """The target: the one named on the command line of ``script/conformance``, else this project's service."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.conformance.smtp.caller import Caller, Notes, offers
 from tests.conformance.smtp.target import CHOSEN, CommunityMailbox, Security, Target
+from tests.relay.firm import Firm
 from tests.running import Community
 
 _NOTES = pytest.StashKey[Notes]()
 #: Doors of this project's service that the suite is run against.
-_DOORS = {"submission": Security.STARTTLS, "submissions": Security.IMPLICIT}
+_DOORS = {"submission": Security.STARTTLS, "submissions": Security.IMPLICIT, "relay": Security.STARTTLS}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,21 +28,37 @@ def target(request: pytest.FixtureRequest, door: str) -> Target:
     if door == "chosen":
         return request.config.stash[CHOSEN]
     community: Community = request.getfixturevalue("community")
-    sender, reader = community.person("jane.smith@avon"), community.person("tom.harding@avon")
+    reader = community.person("tom.harding@avon")
     community.empty(reader)
     return Target(
         host="localhost",
         port=community.port(door),
         security=_DOORS[door],
         authority=community.told["ca_file"],
-        user=sender["user_id"],
-        password=sender["password"],
-        sender=sender["address"],
+        **_who_sends(request, community, door),
         recipient=reader["address"],
         refused=community.told["unknown_address"],
         own=True,
         mailbox=CommunityMailbox(community, reader),
     )
+
+
+def _who_sends(request: pytest.FixtureRequest, community: Community, door: str) -> dict[str, Any]:
+    """Return who speaks at a door of ours: a person who signs in, or an organisation's server with its certificate."""
+    if door == "relay":
+        firm: Firm = request.getfixturevalue("caller_firm")
+        shown = firm.issued()
+        return {"identity": (str(shown.certificate), str(shown.key)), "sender": f"jo@{firm.suffixed}"}
+    sender = community.person("jane.smith@avon")
+    return {"user": sender["user_id"], "password": sender["password"], "sender": sender["address"]}
+
+
+@pytest.fixture(scope="session")
+def caller_firm(community: Community, tmp_path_factory: pytest.TempPathFactory) -> Firm:
+    """An organisation whose server speaks to the relay door."""
+    made = Firm(community, tmp_path_factory.mktemp("caller"), "caller")
+    made.join(1)
+    return made
 
 
 @pytest.fixture(scope="session")
