@@ -69,7 +69,7 @@ def _findings(config: Path) -> Iterator[Finding]:
     yield _secrets(settings)
     yield _signing(settings)
     yield _apart(settings)
-    yield _certificate(settings)
+    yield from _certificates(settings)
     yield from _ports(settings)
     yield checkconnections.authority(settings)
     stores = _stores(settings)
@@ -155,23 +155,30 @@ def _apart(settings: Settings) -> Finding:
     return Finding("apart")
 
 
-def _certificate(settings: Settings) -> Finding:
-    tls = settings.tls
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    tls, smtp, relay = settings.tls, settings.smtp, settings.relay
+    yield _certificate("certificate", tls.certificate, tls.key, "smtp.host_name", smtp.host_name, tls.warn_before)
+    if relay.relay:
+        files = (relay.certificate or tls.certificate, relay.key or tls.key)
+        yield _certificate("relay certificate", *files, "relay.host_name", relay.host_name, tls.warn_before)
+    if relay.client_certificate:
+        files = (relay.client_certificate, relay.client_key)
+        yield _certificate("client certificate", *files, "", "", tls.warn_before)
+
+
+def _certificate(name: str, certificate: str, key: str, setting: str, host: str, warn_before: int) -> Finding:
+    """Look at one certificate, which is for *host* where *setting* says so."""
     try:
-        ServerTls(Path(tls.certificate), Path(tls.key))
-        found = certificates.check_dates(Path(tls.certificate), time.time())
+        ServerTls(Path(certificate), Path(key))
+        found = certificates.check_dates(Path(certificate), time.time())
     except (TlsError, MissingSecret) as error:
-        return Finding("certificate", str(error), error.cure)
+        return Finding(name, str(error), error.cure)
     days = int(found.not_after - time.time()) // _DAY
-    if days < tls.warn_before:
-        return Finding("certificate", f"ends in {days} days", "renew it, then run `cjsm reload`", warning=True)
-    if settings.smtp.host_name not in found.names:
-        return Finding(
-            "certificate",
-            f"does not name {settings.smtp.host_name}",
-            "get one for that name, or correct smtp.host_name",
-        )
-    return Finding("certificate")
+    if days < warn_before:
+        return Finding(name, f"ends in {days} days", "renew it, then run `cjsm reload`", warning=True)
+    if setting and host not in found.names:
+        return Finding(name, f"does not name {host}", f"get one for that name, or correct {setting}")
+    return Finding(name)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -183,6 +190,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     doors = {
         "submissions": settings.smtp.submissions,
         "submission": settings.smtp.submission,
+        "relay": settings.relay.relay,
         "pop3s": settings.pop3.pop3s,
         "ldaps": settings.ldap.ldaps,
     }

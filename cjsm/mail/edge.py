@@ -6,9 +6,8 @@ from msgspec import Struct
 
 from cjsm.community.records import Connection
 from cjsm.community.view import View
-from cjsm.mail import rewriting
 from cjsm.mail.header import Header
-from cjsm.mail.rewriting import SuffixRules
+from cjsm.mail.rewriting import SuffixRules, address_leaving, leaving, suffix_rules
 from cjsm.store.interfaces import ICommunityStore
 
 
@@ -32,9 +31,9 @@ class Edge:
         def look(view: View) -> Leaving:
             rules = rules_of(view, connection)
             return Leaving(
-                rewriting.leaving(header, rules),
-                rules.leaving(reverse_path) if reverse_path else "",
-                tuple(rules.leaving(address) for address in addresses),
+                leaving(header, rules),
+                address_leaving(reverse_path, rules),
+                tuple(address_leaving(address, rules) for address in addresses),
             )
 
         return self._community.read_now(look)
@@ -42,10 +41,4 @@ class Edge:
 
 def rules_of(view: View, connection: Connection) -> SuffixRules:
     """Return the suffix rules of *connection*, for as long as *view* holds."""
-    domains = tuple(view.domains_of(connection.id))
-    return SuffixRules(
-        suffix=view.suffix,
-        own=frozenset(domain.name for domain in domains),
-        is_connected=lambda name: view.domain(name) is not None,
-        exceptions={canonical: outside.lower() for domain in domains for canonical, outside in domain.exceptions},
-    )
+    return suffix_rules(view.suffix, view.domains_of(connection.id), lambda name: view.domain(name) is not None)

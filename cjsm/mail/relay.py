@@ -80,6 +80,8 @@ class RelayWorker:
         self._looking = False
         self._arrived = False
         self._recording = False
+        self._going_on = False
+        self._again = False
         self._active = 0
         self._under_way = 0
         self._destinations: dict[ConnectionId, _Destination] = {}
@@ -131,6 +133,19 @@ class RelayWorker:
         Deferred.fromCoroutine(work).addBoth(after)
 
     def _go_on(self) -> None:
+        """Begin whatever can begin now; called whenever something ended, also while it is under way itself."""
+        self._again = True
+        if self._going_on:
+            return
+        self._going_on = True
+        try:
+            while self._again:
+                self._again = False
+                self._go_on_once()
+        finally:
+            self._going_on = False
+
+    def _go_on_once(self) -> None:
         if self._done and not self._recording:
             self._recording = True
             self._begin(self._record())
@@ -179,7 +194,8 @@ class RelayWorker:
             destination.senders += 1
             self._active += 1
             self._begin(self._send_all(connection, destination, destination.ready.popleft()))
-        if destination.empty and not destination.senders and not destination.ready and not window.is_dead:
+        busy = destination.senders or destination.taking or destination.ready or window.is_dead
+        if destination.empty and not busy:
             del self._destinations[connection]
 
     async def _take(self, connection: ConnectionId, destination: _Destination) -> None:

@@ -1,24 +1,28 @@
 """What senders hear of their mail: reports of failure, delay and delivery, made as messages of the service."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from twisted.logger import Logger
 
 from cjsm.community.admission import Service
-from cjsm.community.identifiers import LENGTH, DeliveryId, Entropy
+from cjsm.community.identifiers import DeliveryId, Entropy
 from cjsm.configuration import Settings
-from cjsm.mail.envelope import NO_WISH, Notify, OutgoingEnvelope, OutgoingRecipient, Returned, decode_envelope
+from cjsm.mail.envelope import NO_WISH, Demands, Notify, OutgoingEnvelope, OutgoingRecipient, Returned, decode_envelope
 from cjsm.mail.outgoing import OpenedOutgoing
 from cjsm.mail.ownmail import OwnMail
-from cjsm.mail.reports import Action, Original, RecipientReport, Report, build
+from cjsm.mail.reports.facts import Action, Enclosure, RecipientReport, Reporter, Subject, enclosed
+from cjsm.mail.reports.message import UNIQUE_OCTETS, report
 from cjsm.mail.sending import Outcome
 from cjsm.store.interfaces import IBodyStore, Outgoing, SpoolBatch, SpoolEntry, StoreError
 from cjsm.vault.errors import VaultError
 from cjsm.vault.queue import open_envelope
 from cjsm.vault.secrets import ServiceSecrets
 
+#: A header section, blank line included, octet for octet.
+_AS_IT_IS: Any = {"before": b"", "without": frozenset(), "after": b""}
 _ACTIONS = {Notify.FAILURE: Action.FAILED, Notify.DELAY: Action.DELAYED, Notify.SUCCESS: Action.RELAYED}
 
 
@@ -64,31 +68,26 @@ class Reports:
         :param remote: the server that said so, where one did.
         :param expires: when the message is given up, in seconds since the epoch.
         """
-        told = tuple(
-            RecipientReport(
-                address=each.recipient.address,
-                original=each.recipient.wish.original,
-                action=_ACTIONS[each.kind],
-                status=_status(each),
-                words=each.outcome.text,
-                remote="" if each.outcome.ours else remote,
-            )
-            for each in happened
-        )
-        report = self._report(
-            envelope.reverse_path, envelope.message_id, envelope.demands.envelope_id, outgoing.accepted
-        )
-        failed = any(each.kind is Notify.FAILURE for each in happened)
-        report = msgspec.structs.replace(
-            report, recipients=told, expires=expires, original=self._original(envelope, failed=failed)
+        now = int(self._clock())
+        told = tuple(_told(each, remote, now, expires) for each in happened)
+        what = enclosed(envelope.demands.returned, told)
+        if what is Returned.FULL and envelope.octets > self.settings.relay.report_whole:
+            what = Returned.HEADERS
+        subject = Subject(
+            reverse_path=envelope.reverse_path,
+            arrival=outgoing.accepted,
+            envelope_id=envelope.demands.envelope_id,
+            message_id=envelope.message_id,
         )
         try:
             text = await OpenedOutgoing.read(envelope, outgoing, self._bodies, self.settings.mail)
         except (StoreError, VaultError) as error:
             self._log.error("a report returns nothing of its message: {error}", error=error)
-            return await self._write(msgspec.structs.replace(report, original=Original.NOTHING), None)
+            return await self._write(subject, told, None, None)
         try:
-            return await self._write(report, text)
+            utf8 = envelope.demands.smtputf8
+            eight_bit = envelope.demands.eight_bit or not text.header.octets(**_AS_IT_IS).isascii()
+            return await self._write(subject, told, Enclosure(what=what, eight_bit=eight_bit, utf8=utf8), text)
         finally:
             text.close()
 
@@ -103,49 +102,47 @@ class Reports:
             return ()
         wishes = envelope.wishes or (NO_WISH,) * len(envelope.recipients)
         told = tuple(
-            RecipientReport(
-                address=address,
-                original=wish.original,
-                action=Action.DELIVERED,
-                status="2.0.0",
-                words="",
-            )
+            RecipientReport(final_recipient=address, original=wish.original, action=Action.DELIVERED, status="2.0.0")
             for (address, delivery), wish in zip(envelope.recipients, wishes, strict=True)
             if delivery in set(made) and wish.wants(Notify.SUCCESS)
         )
         if not told or not envelope.reverse_path:
             return ()
-        report = self._report(envelope.reverse_path, envelope.message_id, envelope.demands.envelope_id, entry.accepted)
-        return await self._write(msgspec.structs.replace(report, recipients=told), None)
-
-    def _report(self, to: str, message_id: str, envelope_id: str, arrived: int) -> Report:
-        community = self.settings.community
-        return Report(
-            service=community.service_name,
-            host=self.settings.smtp.host_name,
-            postmaster=f"postmaster@{community.suffix}",
-            to=to,
-            message_id=message_id,
-            envelope_id=envelope_id,
-            arrived=arrived,
-            now=int(self._clock()),
-            expires=0,
-            unique=self._entropy(LENGTH).hex(),
-            recipients=(),
-            original=Original.NOTHING,
+        subject = Subject(
+            reverse_path=envelope.reverse_path,
+            arrival=entry.accepted,
+            envelope_id=envelope.demands.envelope_id,
+            message_id=envelope.message_id,
         )
+        return await self._write(subject, told, None, None)
 
-    def _original(self, envelope: OutgoingEnvelope, *, failed: bool) -> Original:
-        """RET counts for failures; nothing but the header is returned of what was only late (RFC 3461 section 4.3)."""
-        whole = envelope.demands.returned is Returned.FULL and envelope.octets <= self.settings.relay.report_whole
-        return Original.WHOLE if failed and whole else Original.HEADER
-
-    async def _write(self, report: Report, text: OpenedOutgoing | None) -> tuple[SpoolBatch, ...]:
-        built = build(report)
-        pieces = _Pieces(built.after, text, report.original)
+    async def _write(
+        self,
+        subject: Subject,
+        told: Sequence[RecipientReport],
+        enclosure: Enclosure | None,
+        text: OpenedOutgoing | None,
+    ) -> tuple[SpoolBatch, ...]:
+        community = self.settings.community
+        made = report(
+            subject,
+            told,
+            reporter=Reporter(
+                host=self.settings.smtp.host_name,
+                postmaster=f"postmaster@{community.suffix}",
+                service=community.service_name,
+            ),
+            enclosure=enclosure,
+            now=int(self._clock()),
+            unique=self._entropy(UNIQUE_OCTETS),
+        )
+        pieces = _Pieces(made.after, text, enclosure.what if enclosure is not None else None)
+        demands = Demands(
+            smtputf8=not subject.reverse_path.isascii(), eight_bit=enclosure is not None and enclosure.eight_bit
+        )
         try:
-            written = await self._own_mail.write(Service.DSN, report.to, built.before, pieces.next)
-        except (StoreError, VaultError) as error:
+            written = await self._own_mail.write(Service.DSN, subject.reverse_path, made.before, pieces.next, demands)
+        except VaultError as error:
             # Whoever asked for the report decides what is tried again for it.
             raise StoreError(f"a report could not be kept: {error}") from error
         return (written,) if written is not None else ()
@@ -154,29 +151,38 @@ class Reports:
 class _Pieces:
     """What follows the beginning of a report: of the message what is returned, then the end."""
 
-    def __init__(self, after: bytes, text: OpenedOutgoing | None, original: Original) -> None:
+    def __init__(self, after: bytes, text: OpenedOutgoing | None, what: Returned | None) -> None:
         self._after = after
-        self._text = text
-        self._header_due = original is not Original.NOTHING
-        self._body_due = original is Original.WHOLE
+        self._text = text if what is not None else None
+        self._header_due = True
+        self._whole = what is Returned.FULL
 
     async def next(self) -> bytes:
         if self._text is not None and self._header_due:
             self._header_due = False
             # Without the blank line where only the header is returned.
-            octets = self._text.header.octets(before=b"", without=frozenset(), after=b"")
-            return octets if self._body_due else octets[:-2]
-        if self._text is not None and self._body_due:
+            octets = self._text.header.octets(**_AS_IT_IS)
+            return octets if self._whole else octets[:-2]
+        if self._text is not None and self._whole:
             piece = await self._text.body()
             if piece:
                 return piece
-            self._body_due = False
         after, self._after = self._after, b""
         return after
 
 
-def _status(each: Happened) -> str:
-    """Return the status with the class that the report's action has."""
+def _told(each: Happened, remote: str, now: int, expires: int) -> RecipientReport:
+    """Return what is told of one recipient; the status has the class that the report's action has."""
+    outcome = each.outcome
     first = {Notify.FAILURE: "5", Notify.DELAY: "4", Notify.SUCCESS: "2"}[each.kind]
-    status = each.outcome.status
-    return status if status[0] == first else f"{first}{status[1:]}"
+    return RecipientReport(
+        final_recipient=each.recipient.address,
+        original=each.recipient.wish.original,
+        action=_ACTIONS[each.kind],
+        status=outcome.status if outcome.status[0] == first else f"{first}{outcome.status[1:]}",
+        reason=f"{outcome.text}." if outcome.ours and outcome.text else "",
+        diagnostic="" if outcome.ours else outcome.text,
+        remote="" if outcome.ours else remote,
+        last_attempt=now,
+        retry_until=expires if each.kind is Notify.DELAY else None,
+    )

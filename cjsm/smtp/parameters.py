@@ -3,21 +3,19 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
 
-from cjsm.mail.envelope import Demands, Notify, Returned, Wish
+from cjsm.mail import notifications
+from cjsm.mail.envelope import Demands, Notify, Wish
+from cjsm.mail.notifications import check_envelope_id, check_original, parse_notify, parse_returned
 
 Meaning = TypeVar("Meaning")
 
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]{0,63})(?:=([!-<>-~]{1,1024}))?\Z")
 _SIZE = re.compile(rb"[0-9]{1,20}\Z")
-_XTEXT = rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})"
-_ENVELOPE_ID = re.compile(_XTEXT + rb"{1,100}\Z")
-#: The address may be of any kind; one of UTF-8 is written with escapes that begin with a backslash (RFC 6533 §3).
-_ORIGINAL = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]{0,31};" + _XTEXT + rb"{1,500}\Z")
 _BODIES = {b"7BIT": False, b"8BITMIME": True}
 
 
@@ -75,9 +73,9 @@ def of_mail(given: Parameters) -> MailParameters:
             case b"AUTH":
                 _given(name, value)
             case b"RET":
-                found["returned"] = Returned(_one_of(name, value, {b"FULL": "FULL", b"HDRS": "HDRS"}))
+                found["returned"] = _read(parse_returned, name, value)
             case b"ENVID":
-                found["envelope_id"] = _matching(name, value, _ENVELOPE_ID).decode()
+                found["envelope_id"] = _read(check_envelope_id, name, value)
             case b"SMTPUTF8":
                 found["smtputf8"] = _bare(name, value)
             case b"REQUIRETLS":
@@ -97,23 +95,19 @@ def of_rcpt(given: Parameters) -> Wish:
     for name, value in given.items():
         match name:
             case b"NOTIFY":
-                notify = _notify(_given(name, value))
+                notify = _read(parse_notify, name, value)
             case b"ORCPT":
-                original = _matching(name, value, _ORIGINAL).decode()
+                original = _read(check_original, name, value)
             case _:
                 raise _unknown(name)
     return Wish(notify=notify, original=original)
 
 
-def _notify(value: bytes) -> frozenset[Notify]:
-    words = value.upper().decode("ascii").split(",")
+def _read(read: Callable[[str], Meaning], name: bytes, value: bytes | None) -> Meaning:
     try:
-        found = frozenset(Notify(word) for word in words)
-    except ValueError:
-        raise BadParameter("NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY with commas between") from None
-    if len(found) != len(words) or (Notify.NEVER in found and len(found) > 1):
-        raise BadParameter("NOTIFY is NEVER alone, or each of SUCCESS, FAILURE and DELAY once at most")
-    return found
+        return read(_given(name, value).decode("ascii"))
+    except notifications.BadParameter as error:
+        raise BadParameter(str(error)) from error
 
 
 def _given(name: bytes, value: bytes | None) -> bytes:

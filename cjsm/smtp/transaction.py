@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cjsm.mail.envelope import NO_WISH, Notify
+from cjsm.mail.envelope import NO_WISH
+from cjsm.mail.notifications import format_notify
 from cjsm.mail.sending import Outcome, Parcel, Sent
 from cjsm.smtp.replies import Answer, Capabilities
 from cjsm.wire.dots import Stuffer
@@ -160,7 +161,7 @@ class Transaction:
         if "DSN" in self._offers and addressee.wish != NO_WISH:
             notify = addressee.wish.notify
             if notify is not None:
-                words.append(f"NOTIFY={','.join(each for each in Notify if each in notify)}")
+                words.append(f"NOTIFY={format_notify(notify)}")
             if addressee.wish.original:
                 words.append(f"ORCPT={addressee.wish.original}")
         return " ".join(words).encode() + b"\r\n"

@@ -141,14 +141,12 @@ class PeerCertificate(Struct, frozen=True, kw_only=True):
 
     :ivar fingerprint: SHA-256 over the certificate, hexadecimal.
     :ivar names: the DNS names that it is for, in lower case.
-    :ivar subject: whose it is, for the log.
     :ivar by_community: the community's own authority vouches for it; else one that the operating system trusts does.
     :ivar problem: why it proves nothing, in words; empty where it is good.
     """
 
     fingerprint: str
     names: frozenset[str] = frozenset()
-    subject: str = ""
     by_community: bool = False
     problem: str = ""
 
@@ -173,9 +171,6 @@ def certificate_of(connection: SSL.Connection, authority: str) -> PeerCertificat
     return PeerCertificate(
         fingerprint=_fingerprint(certificate),
         names=_names(certificate),
-        subject=",".join(
-            f"{name.decode()}={value.decode()}" for name, value in certificate.get_subject().get_components()
-        ),
         by_community=bool(chain) and _fingerprint(chain[-1]) in ours,
         problem=_PROBLEMS.get(connection, ""),
     )

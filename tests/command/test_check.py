@@ -111,6 +111,19 @@ def test_low_ports_are_the_services_to_try(cjsm: Run, config: Path, monkeypatch:
     assert not found(cjsm, config)["submissions"]["problem"]
 
 
+def test_the_relay_doors_certificate(cjsm: Run, config: Path) -> None:
+    """It is looked at where the door is open, and must be for the door's own name."""
+    assert "relay" not in found(cjsm, config)
+    plain = config.read_text().replace('relay = ""', 'relay = "tcp:47125:interface=127.0.0.1"')
+    config.write_text(plain)
+    assert not found(cjsm, config)["relay certificate"]["problem"]
+    section, _, rest = plain.partition("[relay]")[2].partition("[pop3]")
+    other = section.replace('host_name = "localhost"', 'host_name = "other.example"')
+    config.write_text(plain.replace(section, other))
+    assert rest
+    assert "other.example" in problem(cjsm, config, "relay certificate")
+
+
 def test_port(cjsm: Run, config: Path) -> None:
     """Somebody else listens there."""
     found(cjsm, config)

@@ -23,7 +23,7 @@ def test_demo_json(community: Community) -> None:
         *("ports", "accounts"),
     ]
     assert list(told["ports"]) == ["submissions", "submission", "relay", "pop3s", "ldaps", "ldap"]
-    assert [name for name, port in told["ports"].items() if port is None] == ["relay", "ldap"]
+    assert [name for name, port in told["ports"].items() if port is None] == ["ldap"]
     assert (told["host"], told["suffix"], told["base_dn"]) == ("localhost", "cjsm.test", "dc=cjsm,dc=test")
     assert not path.is_relative_to(told["data_directory"])
     for account in told["accounts"]:

@@ -3,10 +3,7 @@
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from cjsm.command.initialise import with_values
-from cjsm.command.output import Refused
 from tests.command.conftest import ran, refused, told
 
 
@@ -68,7 +65,7 @@ def test_bad_values(tmp_path: Path) -> None:
 
 
 def test_replaced_values() -> None:
-    """Only values change; a setting that does not exist is refused."""
+    """Only values change; a setting that the file does not have is added to its section."""
     assert with_values('# why\n[a]\nb = "x" \nc = 1\n', {"a.c": "y"}) == '# why\n[a]\nb = "x" \nc = "y"\n'
-    with pytest.raises(Refused):
-        with_values("[a]\nb = 1\n", {"a.c": "y"})
+    assert with_values("[a]\nb = 1\n[d]\n", {"a.c": "y"}) == '[a]\nc = "y"\nb = 1\n[d]\n'
+    assert with_values("[a]\n", {"e.f": "y"}) == '[a]\n\n[e]\nf = "y"\n'

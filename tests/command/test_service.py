@@ -24,7 +24,7 @@ def test_beside_the_service(community: Community) -> None:
     """Its sessions, doors, queue and jobs; reload answers with its process."""
     document = json.loads(community.command("status", "--json").stdout)
     assert document["service"]["process"] == community.pid
-    assert len(document["service"]["doors"]) == 4
+    assert len(document["service"]["doors"]) == 5
     assert {job["kind"] for job in document["jobs"]} == {"orphans", "activity", "unnamed-keys", "delivered", "trace"}
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
 

@@ -52,8 +52,10 @@ def test_a_letter(firm: Firm, identity: Identity) -> None:
     assert message.encrypted
     assert message.sender.address == sender
     assert [each.address for each in message.recipients] == [f"jo@{DOMAIN}"]
-    trace, _, rest = message.octets.partition(b"From: ")
-    assert trace.startswith(b"Received: by localhost with ESMTPSA")
+    _, trace, rest = message.octets.partition(b"Received: by localhost with ESMTPSA")
+    _, _, rest = rest.partition(b"From: ")
+    assert trace
+    assert message.octets.count(b"DKIM-Signature: ") == 2
     expected = LETTER % (sender.encode(), b"Hello.")
     assert b"From: " + rest == expected.replace(b"jo@firm.example.cjsm.test", b"jo@firm.example")
     emptied(firm)
@@ -165,8 +167,9 @@ def test_the_last_reply_is_lost(firm: Firm, identity: Identity) -> None:
         firm.retry()
         once(firm, peer, b"last reply")
         copies = [message.octets for message in peer.messages if b"last reply" in message.octets]
-    assert len(copies) == 2
-    assert copies[0] == copies[1]
+    # Signatures are dated; all that follows them is the same.
+    first, second = (copy.partition(b"\r\nReceived: ")[2] for copy in copies)
+    assert first == second
 
 
 def test_recipients_by_themselves(firm: Firm, identity: Identity) -> None:
@@ -189,8 +192,9 @@ def test_recipients_by_themselves(firm: Firm, identity: Identity) -> None:
     (report,) = [email.message_from_bytes(each) for each in reports]
     assert report.get_content_type() == "multipart/report"
     words, status, returned = report.get_payload()
-    assert "never@firm.example.cjsm.test" in words.get_payload(decode=True).decode()
-    assert "550 5.1.1 nobody here" in words.get_payload(decode=True).decode()
+    said = " ".join(words.get_payload(decode=True).decode().split())
+    assert "never@firm.example.cjsm.test" in said
+    assert "550 5.1.1 nobody here" in said
     fields = status.get_payload()[1]
     assert (fields["Action"], fields["Status"]) == ("failed", "5.1.1")
     assert returned.get_content_type() == "text/rfc822-headers"
@@ -210,7 +214,7 @@ def test_a_domain_that_is_no_longer_approved(firm: Firm, identity: Identity) -> 
         (*_, report) = firm.community.messages(sender, before + 1).values()
         assert len(peer.connections) == seen
     firm.change_domain(DomainState.APPROVED)
-    assert b"use another route" in report
+    assert b"another route" in b" ".join(report.split())
     assert firm.queue() == []
 
 

@@ -98,7 +98,8 @@ def authserv_id(value: str) -> str | None:
     at = _skip(value, match.end())
     if at is not None:
         at = _skip(value, _past(_VERSION, value, at))
-    return name if at is not None and value[at : at + 1] in ("", ";") else None
+    # A name of nothing is none.
+    return (name or None) if at is not None and value[at : at + 1] in ("", ";") else None
 
 
 def _skip(value: str, at: int) -> int | None:
