@@ -4,7 +4,20 @@ from importlib.metadata import version
 
 import rich_click as click
 
-from cjsm.command import check, connection, demo, device, initialise, organisation, policy, role, service, trace, user
+from cjsm.command import (
+    check,
+    connection,
+    demo,
+    device,
+    initialise,
+    organisation,
+    policy,
+    queue,
+    role,
+    service,
+    trace,
+    user,
+)
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -36,6 +49,7 @@ for command in (
     device.device,
     role.role,
     trace.trace,
+    queue.queue,
     connection.connection,
     policy.policy,
 ):

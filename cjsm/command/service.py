@@ -7,8 +7,9 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import config_option, load, open_suite
+from cjsm.command.context import config_option, load, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, when
+from cjsm.command.queueshown import Shown
 from cjsm.configuration import Settings
 from cjsm.instance import NotRunning
 from cjsm.suite import Suite, instance
@@ -25,7 +26,7 @@ _MIB = 1024 * 1024
 @json_option
 @reported
 def status(config: Path, as_json: bool) -> None:
-    """Show the service: sessions, queue, disk, certificate, jobs.
+    """Show the service: sessions, queues, disk, certificate, jobs.
 
     \b
     cjsm status
@@ -35,6 +36,7 @@ def status(config: Path, as_json: bool) -> None:
     told = {
         "service": _service(suite),
         "queue": _queue(suite),
+        "outgoing": Shown(suite).outgoing(wait(suite.stores.spool.outgoing.summary())),
         "disk": _disk(suite.settings),
         "certificate": _certificate(suite.settings),
         "jobs": suite.stores.community.read_now(

@@ -30,6 +30,7 @@ class Action(StrEnum):
     MANAGE_CONNECTIONS = "manage connections and domains"
     TEST_CONNECTIONS = "test connections"
     SEE_QUEUES = "see queues"
+    CHANGE_QUEUES = "change queues"
     TRACE = "trace messages"
     REPORTS = "see reports"
     OWN_SETTINGS = "change one's own settings"
@@ -63,11 +64,12 @@ POWERS: dict[Role, frozenset[Action]] = {
         Action.MANAGE_CONNECTIONS,
         Action.TEST_CONNECTIONS,
         Action.SEE_QUEUES,
+        Action.CHANGE_QUEUES,
         Action.TRACE,
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset({Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.TRACE}),
-    Role.ENGINEER: frozenset({Action.TEST_CONNECTIONS, Action.SEE_QUEUES}),
+    Role.ENGINEER: frozenset({Action.TEST_CONNECTIONS, Action.SEE_QUEUES, Action.CHANGE_QUEUES}),
     Role.MAILBOX_USER: frozenset(),
 }
 

@@ -1,6 +1,6 @@
 """One try to send a queued message: whether it still may go, what was said of each recipient, what the sender hears."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from cjsm.community.address import Address, BadAddress
 from cjsm.community.admission import Refuse, leaves_to
 from cjsm.community.identifiers import ConnectionId
-from cjsm.community.records import Connection, ConnectionState, NextHop, TlsTrust, TlsVersion
+from cjsm.community.records import Connection, ConnectionState
 from cjsm.community.view import View
 from cjsm.configuration import RelaySettings, Settings
 from cjsm.mail.authentication.signing import Signer
@@ -19,7 +19,7 @@ from cjsm.mail.envelope import Notify, OutgoingEnvelope
 from cjsm.mail.header import Header
 from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
 from cjsm.mail.reporting import Happened, Reports
-from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent
+from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent, policy
 from cjsm.mail.traced import Answer, Side
 from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
@@ -35,7 +35,7 @@ from cjsm.vault.errors import VaultError
 from cjsm.vault.secrets import ServiceSecrets
 
 _GROWS = 1.5
-_EXPIRED = "4.4.7"
+_EXPIRED = "5.4.7"
 
 
 class Done(Struct, frozen=True):
@@ -83,6 +83,10 @@ class Attempts:
         found = self._community.read_now(lambda view: view.connection(connection))
         return (found.limits.concurrency if found is not None else None) or settings.concurrency
 
+    def rest(self, connection: ConnectionId) -> int:
+        """Return for how many seconds a dead destination is left alone."""
+        return self._figure(self._community.read_now(lambda view: view.connection(connection)), "retry_first")
+
     async def begin(self, queued: Queued) -> "Attempt | Done":
         """Return an attempt to send what may still go, or what there is to write where nothing may."""
         try:
@@ -91,9 +95,7 @@ class Attempts:
             self._log.critical("message {number} cannot be opened: {error}", number=queued.sequence, error=error)
             return self._unreadable(queued, str(error))
         if queued.state.removed:
-            words = f"an engineer took the message out of the queue: {queued.state.removed}"
-            everybody = dict.fromkeys(self._left(queued), Outcome(code=550, status="5.7.0", text=words, ours=True))
-            return await self.judged(queued, envelope, everybody)
+            return await self._returned(queued, envelope)
         connection, refused = self._community.read_now(lambda view: _destination(view, queued, envelope))
         if connection is not None and connection.state is ConnectionState.SUSPENDED:
             return await self.put_off(queued, "the connection is suspended at the moment", envelope)
@@ -109,12 +111,21 @@ class Attempts:
                 envelope = open_outgoing(self._queue_key, queued.outgoing)
             except (VaultError, Damaged) as error:
                 return self._unreadable(queued, str(error))
+        if queued.state.removed:
+            return await self._returned(queued, envelope)
         later = dict.fromkeys(self._left(queued), Outcome(code=450, status="4.4.1", text=why, ours=True))
         return await self.judged(queued, envelope, later)
 
+    async def _returned(self, queued: Queued, envelope: OutgoingEnvelope) -> Done:
+        words = f"an engineer took the message out of the queue: {queued.state.removed}"
+        everybody = dict.fromkeys(self._left(queued), Outcome(code=550, status="5.7.0", text=words, ours=True))
+        return await self.judged(queued, envelope, everybody)
+
     def _unreadable(self, queued: Queued, why: str) -> Done:
+        """It waits for whoever can put it right; once an engineer gives it up nobody knows whom to tell."""
+        settled = tuple(self._left(queued)) if queued.state.removed else ()
         due = self._next_try(queued, None)
-        return Done(Attempted(sequence=queued.sequence, settled=(), due=due, reason=f"it cannot be read: {why}"))
+        return Done(Attempted(sequence=queued.sequence, settled=settled, due=due, reason=f"it cannot be read: {why}"))
 
     def _left(self, queued: Queued) -> list[int]:
         settled = set(queued.state.settled)
@@ -149,10 +160,11 @@ class Attempts:
         for index, outcome in outcomes.items():
             recipient = envelope.recipients[index]
             kind = outcome.code // 100
-            if kind == 4 and age >= self._figure(connection, "give_up"):
+            expired = kind == 4 and age >= self._figure(connection, "give_up")
+            if expired:
                 outcome = msgspec.structs.replace(outcome, code=550, status=_EXPIRED)
                 kind = 5
-            self._trace(envelope, recipient.address, outcome, session)
+            self._trace(envelope, recipient.address, outcome, session, expired=expired)
             if kind == 4:
                 reason = outcome.text
                 late = age >= self._figure(connection, "delay_notice") and not queued.state.told
@@ -166,16 +178,28 @@ class Attempts:
                 happened.append(Happened(recipient, outcome, Notify.SUCCESS))
         due = self._next_try(queued, connection)
         expires = queued.outgoing.accepted + self._figure(connection, "give_up")
-        reports = await self._report(queued, envelope, happened, session, expires)
-        attempted = Attempted(sequence=queued.sequence, settled=tuple(settled), due=due, reason=reason, told=late)
-        return Done(attempted, reports)
+        attempted = Attempted(
+            sequence=queued.sequence,
+            settled=tuple(settled),
+            due=due,
+            reason=reason,
+            told=late,
+            returning=bool(queued.state.removed),
+        )
+        try:
+            return Done(attempted, await self._report(queued, envelope, happened, session, expires))
+        except Exception as error:  # noqa: BLE001 - logged; what was sent must not be sent again for want of a report
+            self._log.failure("a report could not be made")
+            return Done(_unreported(attempted, envelope, happened, str(error)))
 
-    def _trace(self, envelope: OutgoingEnvelope, recipient: str, outcome: Outcome, session: Any) -> None:
+    def _trace(
+        self, envelope: OutgoingEnvelope, recipient: str, outcome: Outcome, session: Any, *, expired: bool
+    ) -> None:
         side = Side()
         if session is not None:
             side = Side(host=session.peer, tls_version=session.tls_version, tls_group=session.tls_group)
         answer = Answer(code=outcome.code, status=outcome.status, words=outcome.text)
-        if outcome.status == _EXPIRED:
+        if expired:
             self._tracer.expired(envelope.queue_id, recipient=recipient, answer=answer)
         elif outcome.code // 100 == 2:
             self._tracer.relayed(envelope.queue_id, recipient=recipient, side=side, answer=answer)
@@ -288,16 +312,14 @@ class Attempt:
             self._opened.close()
 
 
-def policy(connection: Connection, hop: NextHop) -> NextHopPolicy:
-    """Return what the server at *hop* must show."""
-    return NextHopPolicy(
-        host=hop.host,
-        port=hop.port,
-        name=connection.tls_name or hop.host,
-        public_authority=connection.tls_trust is TlsTrust.PUBLIC,
-        pins=frozenset(connection.tls_pins),
-        newest_tls_only=connection.tls_minimum is TlsVersion.TLS_1_3,
-    )
+def _unreported(attempted: Attempted, envelope: OutgoingEnvelope, happened: Sequence[Happened], why: str) -> Attempted:
+    """Return what is written where the report could not be kept: whoever failed is tried, and reported, again.
+
+    Whoever has the message is done with: a report is not worth a second copy.
+    """
+    owed = {envelope.recipients.index(each.recipient) for each in happened if each.kind is Notify.FAILURE}
+    settled = tuple(index for index in attempted.settled if index not in owed)
+    return msgspec.structs.replace(attempted, settled=settled, reason=why if owed else attempted.reason, told=False)
 
 
 def _destination(

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -21,7 +22,7 @@ from cjsm.configuration import RelaySettings
 from cjsm.mail.attempts import Attempt, Attempts, Done
 from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, NextHopPolicy
 from cjsm.mail.window import Window
-from cjsm.store.interfaces import IOutgoingQueue, Queued, StoreError
+from cjsm.store.interfaces import IOutgoingQueue, Missing, Queued, StoreError
 
 #: Seconds between looks at the queue: what was deferred comes due, and other processes put there too.
 _LOOK = 0.25
@@ -29,6 +30,8 @@ _LOOK = 0.25
 _GULP = 32
 #: Seconds until what could not be written is tried again.
 _WRITE_AGAIN = 5.0
+#: Seconds until an engineer's word revives a destination that died, or died again.
+_ASKED_AGAIN = 5.0
 
 
 class _Destination(Struct):
@@ -37,6 +40,8 @@ class _Destination(Struct):
     :ivar senders: connections under way.
     :ivar ready: taken from the queue.
     :ivar not_before: when a dead one is tried again, in the clock's seconds.
+    :ivar asked: when it died, or was last tried because an engineer said so; an engineer's word counts again a little
+        later.
     """
 
     window: Window
@@ -45,6 +50,7 @@ class _Destination(Struct):
     taking: bool = False
     empty: bool = False
     not_before: float = 0.0
+    asked: float = 0.0
     why: str = ""
 
 
@@ -205,14 +211,29 @@ class RelayWorker:
 
     async def _put_off(self, connection: ConnectionId, destination: _Destination) -> None:
         """A dead destination's messages are not tried: they wait, with its reason, and grow old."""
+        left: deque[Queued] = deque()
         try:
-            taken = [*destination.ready, *await self._queue.claim(connection, _GULP)]
-            destination.ready.clear()
-            destination.empty = not taken
-            for queued in taken:
-                self._done.append(await self._attempts.put_off(queued, destination.why))
+            taken = await self._queue.claim(connection, _GULP)
+            destination.empty = not taken and not destination.ready
+            destination.ready.extend(taken)
+            if self._is_asked_for(destination):
+                destination.window.revive()
+            if destination.window.is_dead:
+                left, destination.ready = destination.ready, left
+            while left:
+                self._done.append(await self._attempts.put_off(left[0], destination.why))
+                left.popleft()
         finally:
+            self._queue.give_back([queued.sequence for queued in left])
             destination.taking = False
+
+    def _is_asked_for(self, destination: _Destination) -> bool:
+        """Whether an engineer wants a dead destination tried now; asking for all its mail is asking once."""
+        now = self._reactor.seconds()
+        if now - destination.asked < _ASKED_AGAIN or all(queued.state.due for queued in destination.ready):
+            return False
+        destination.asked = now
+        return True
 
     # Sending
 
@@ -222,7 +243,10 @@ class RelayWorker:
         queued: Queued | None = first
         try:
             while queued is not None:
-                session, queued = await self._send_one(connection, destination, session, queued)
+                session = await self._send_one(connection, destination, session, queued)
+                # It was sent: whatever happens now, it must not be given back.
+                queued = None
+                queued = await self._following(connection, destination)
         finally:
             if queued is not None:
                 self._queue.give_back([queued.sequence])
@@ -231,9 +255,10 @@ class RelayWorker:
             destination.senders -= 1
             self._active -= 1
 
-    async def _send_one(
-        self, connection: ConnectionId, destination: _Destination, session: Any, queued: Queued
-    ) -> tuple[Any, Queued | None]:
+    async def _send_one(self, connection: ConnectionId, destination: _Destination, session: Any, taken: Queued) -> Any:
+        queued = await self._as_it_is(taken)
+        if queued is None:
+            return session
         attempt = await self._attempts.begin(queued)
         if isinstance(attempt, Attempt):
             try:
@@ -242,7 +267,7 @@ class RelayWorker:
                 done = await attempt.send(session)
                 destination.window.succeeded()
             except (CannotReach, Interrupted) as error:
-                self._failed(destination, str(error))
+                self._failed(connection, destination, str(error))
                 session = None
                 done = await self._attempts.put_off(queued, str(error))
             except Exception as error:  # noqa: BLE001 - logged; it costs this message a wait, and nobody else anything
@@ -256,7 +281,18 @@ class RelayWorker:
         else:
             done = attempt
         self._settle(done)
-        return session, await self._following(connection, destination)
+        return session
+
+    async def _as_it_is(self, taken: Queued) -> Queued | None:
+        """Return the message with what engineers said since it was taken; None where it is not to be sent now."""
+        try:
+            state = (await self._queue.found(taken.sequence)).state
+        except Missing:
+            state = None
+        if state is None or state.held:
+            self._queue.give_back([taken.sequence])
+            return None
+        return msgspec.structs.replace(taken, state=state)
 
     async def _connected(self, hops: tuple[NextHopPolicy, ...], earlier: Any) -> Any:
         """Connect to the first next hop that can be reached and trusted."""
@@ -270,13 +306,14 @@ class RelayWorker:
                 problem = error
         raise problem
 
-    def _failed(self, destination: _Destination, why: str) -> None:
+    def _failed(self, connection: ConnectionId, destination: _Destination, why: str) -> None:
         window = destination.window
         was_dead = window.is_dead
         window.failed()
         destination.why = why
         if window.is_dead and not was_dead:
-            destination.not_before = self._reactor.seconds() + self.settings.retry_first
+            destination.asked = self._reactor.seconds()
+            destination.not_before = destination.asked + self._attempts.rest(connection)
             self._log.error("a destination is put off: {why}", why=why)
 
     def _settle(self, done: Done) -> None:
@@ -309,6 +346,9 @@ class RelayWorker:
             self._recording = False
 
     async def _wait(self) -> None:
+        if not self._running:
+            self._done.clear()
+            return
         self._pause = deferLater(self._reactor, _WRITE_AGAIN)
         try:
             await self._pause

@@ -143,7 +143,7 @@ class Reports:
         try:
             written = await self._own_mail.write(Service.DSN, subject.reverse_path, made.before, pieces.next, demands)
         except VaultError as error:
-            # The message stays in the queue with what became of it, and is reported at its next try.
+            # Whoever asked for the report decides what is tried again for it.
             raise StoreError(f"a report could not be kept: {error}") from error
         return (written,) if written is not None else ()
 

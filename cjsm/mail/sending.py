@@ -7,6 +7,7 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from cjsm.community.records import Connection, NextHop, TlsTrust, TlsVersion
 from cjsm.mail.envelope import Demands, Wish
 
 
@@ -19,6 +20,18 @@ class NextHopPolicy(Struct, frozen=True, kw_only=True):
     public_authority: bool = False
     pins: frozenset[str] = frozenset()
     newest_tls_only: bool = False
+
+
+def policy(connection: Connection, hop: NextHop) -> NextHopPolicy:
+    """Return what the server at *hop* must show."""
+    return NextHopPolicy(
+        host=hop.host,
+        port=hop.port,
+        name=connection.tls_name or hop.host,
+        public_authority=connection.tls_trust is TlsTrust.PUBLIC,
+        pins=frozenset(connection.tls_pins),
+        newest_tls_only=connection.tls_minimum is TlsVersion.TLS_1_3,
+    )
 
 
 class Addressee(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.traces import TraceSealer
 
 _QUEUE_ID = re.compile(r"[0-9a-fA-F]{16}")
+_ADDRESS = re.compile(r"\S*@\S*")
 
 
 class Result(StrEnum):
@@ -152,3 +153,9 @@ def is_queue_id(name: str) -> bool:
 def plain_message_id(name: str) -> str:
     """Return a Message-ID without white space and angle brackets (RFC 5322 section 3.6.4)."""
     return name.strip().removeprefix("<").removesuffix(">")
+
+
+def speakable(words: str, *, clear: bool) -> str:
+    """Return *words* of another system printable, and without addresses unless those are shown in *clear*."""
+    plain = "".join(each if each.isprintable() else " " for each in words)
+    return plain if clear else _ADDRESS.sub("(address)", plain)

@@ -4,7 +4,6 @@ An event never holds subject or content. Who sent and who receives is kept as a 
 say; all of it is sealed, and the Message-ID is kept as a keyed tag only.
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 from twisted.logger import Logger
@@ -13,14 +12,13 @@ from cjsm.community.identifiers import DeliveryId
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, EchoRoute, ListRoute, Origin, RelayRoute, Route
 from cjsm.configuration import TraceSettings
 from cjsm.mail.interfaces import Hop, Refused
-from cjsm.mail.traced import Answer, Event, Result, Side, Target, plain_message_id, seal_event
+from cjsm.mail.traced import Answer, Event, Result, Side, Target, plain_message_id, seal_event, speakable
 from cjsm.store.interfaces import ITrace
 from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.traces import TraceSealer
 
 #: Characters of a peer's words that are kept.
 _WORDS = 160
-_ADDRESS = re.compile(r"\S*@\S*")
 
 
 class Tracer:
@@ -197,8 +195,7 @@ class Tracer:
 
     def _said(self, words: str) -> str:
         """Return the first of *words*, printable, without addresses unless those are kept in clear."""
-        plain = "".join(each if each.isprintable() else " " for each in words[: 4 * _WORDS])
-        return (plain if self._clear else _ADDRESS.sub("(address)", plain))[:_WORDS]
+        return speakable(words[: 4 * _WORDS], clear=self._clear)[:_WORDS]
 
     def _add(self, queue_id: str, events: Sequence[Event], message_id: str = "") -> None:
         try:

@@ -343,7 +343,7 @@ class QueueState(Struct, frozen=True, kw_only=True):
     """How far a message on its way out has come.
 
     :ivar attempts: tries so far; ``tried`` is when the last one was, 0 for never.
-    :ivar due: when the next one is.
+    :ivar due: when the next one is; 0: at once, because an engineer said so, even where the destination is put off.
     :ivar held: an engineer keeps it back.
     :ivar reason: why it is still here, in words.
     :ivar settled: indexes of recipients that are done with, delivered or reported.
@@ -374,6 +374,7 @@ class Attempted(Struct, frozen=True, kw_only=True):
 
     :ivar settled: indexes of recipients that are done with now.
     :ivar due: when those that are left are tried again.
+    :ivar returning: it was known that an engineer had it returned.
     """
 
     sequence: int
@@ -381,6 +382,26 @@ class Attempted(Struct, frozen=True, kw_only=True):
     due: int
     reason: str = ""
     told: bool = False
+    returning: bool = False
+
+
+class QueueSummary(Struct, frozen=True, kw_only=True):
+    """What waits for one connection.
+
+    :ivar held: how many of the messages an engineer keeps back.
+    :ivar tried: how many of them were tried, and are still here.
+    :ivar damaged: how many of them cannot be read.
+    :ivar oldest: when the oldest was accepted.
+    :ivar reason: why the one that was tried last is still here; empty where none was tried.
+    """
+
+    connection: ConnectionId
+    messages: int
+    held: int
+    tried: int
+    damaged: int
+    oldest: int
+    reason: str
 
 
 class IOutgoingQueue(Interface):
@@ -402,7 +423,13 @@ class IOutgoingQueue(Interface):
         """
 
     def listed(after: int, limit: int, connection: ConnectionId | None = None) -> "Deferred[Sequence[Queued]]":
-        """At most *limit* messages with a sequence above *after*, without their bodies; of *connection* only."""
+        """At most *limit* messages with a sequence above *after*, without their bodies; of *connection* only.
+
+        Those that cannot be read are left out; :meth:`summary` counts them.
+        """
+
+    def summary() -> "Deferred[Sequence[QueueSummary]]":
+        """What waits for each connection that something waits for."""
 
     def found(sequence: int) -> "Deferred[Queued]":
         """One message, without its body.
@@ -415,6 +442,11 @@ class IOutgoingQueue(Interface):
 
         :raises Missing: when it is not there (any more).
         """
+
+    def change_each(
+        sequences: Sequence[int], decide: "Callable[[QueueState], QueueState]"
+    ) -> "Deferred[Sequence[int]]":
+        """Do the same to several in one commit, those that are there; fires with those that are not as before."""
 
 
 class IBodyWriter(Interface):

@@ -34,6 +34,7 @@ def test_what_there_is() -> None:
         *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns")),
         *(f"connection domain {verb}" for verb in ("add", "remove", "suspend", "resume", "exception", "show")),
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
+        *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *("policy explain", "policy matrix"),
     }
 

@@ -53,6 +53,7 @@ TABLE = {
     Action.MANAGE_CONNECTIONS: ("a", "a", "a", "a"),
     Action.TEST_CONNECTIONS: ("ae", "ae", "ae", "ae"),
     Action.SEE_QUEUES: ("ae", "ae", "ae", "ae"),
+    Action.CHANGE_QUEUES: ("ae", "ae", "ae", "ae"),
     Action.TRACE: ("ah", "ah", "ah", "ah"),
     Action.REPORTS: ("ao", "ao", "a", "a"),
     Action.OWN_SETTINGS: ("", "", "", ""),

@@ -5,6 +5,7 @@ however much waits for it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import lmdb
@@ -14,7 +15,17 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from cjsm.community.identifiers import LENGTH, BodyId, ConnectionId
-from cjsm.store.interfaces import Attempted, Damaged, IOutgoingQueue, Missing, Outgoing, Queued, QueueState, SpoolBatch
+from cjsm.store.interfaces import (
+    Attempted,
+    Damaged,
+    IOutgoingQueue,
+    Missing,
+    Outgoing,
+    Queued,
+    QueueState,
+    QueueSummary,
+    SpoolBatch,
+)
 from cjsm.store.lmdb.disk import Disk
 from cjsm.store.lmdb.environment import Environment, number
 from cjsm.store.lmdb.groupcommit import GroupCommit
@@ -181,7 +192,7 @@ class LmdbOutgoing:
                 attempts=state.attempts + 1,
                 tried=int(self._clock()),
                 # What an engineer said meanwhile stays said.
-                due=state.due if state.held else attempted.due,
+                due=state.due if state.held or (state.removed and not attempted.returning) else attempted.due,
                 reason=attempted.reason,
                 settled=settled,
                 told=state.told or attempted.told,
@@ -206,13 +217,53 @@ class LmdbOutgoing:
                 here = cursor.set_range(number(after + 1))
                 while here and len(found) < limit:
                     sequence = int.from_bytes(bytes(cursor.key()), "big")
-                    queued = self._queued(transaction, sequence)
-                    if queued is not None and connection in (None, queued.outgoing.connection):
-                        found.append(queued)
+                    with suppress(Damaged):
+                        queued = self._queued(transaction, sequence)
+                        if queued is not None and connection in (None, queued.outgoing.connection):
+                            found.append(queued)
                     here = cursor.next()
             return found
 
         return self._disk.run(look)
+
+    def summary(self) -> "Deferred[Sequence[QueueSummary]]":
+        """See :class:`IOutgoingQueue`."""
+
+        def look() -> list[QueueSummary]:
+            with self._environment.reading() as transaction:
+                return [self._summed(transaction, connection) for connection, _ in self._earliest(transaction)]
+
+        return self._disk.run(look)
+
+    def _summed(self, transaction: lmdb.Transaction, connection: ConnectionId) -> QueueSummary:
+        """Look at the small states of all messages for *connection*, and at nothing else but the oldest."""
+        states: list[QueueState] = []
+        messages, first = 0, _NEVER
+        cursor = transaction.cursor(db=self._table(_DUE))
+        here = cursor.set_range(connection)
+        while here and bytes(cursor.key()[:LENGTH]) == connection:
+            sequence = bytes(cursor.key()[LENGTH + 8 :])
+            messages, first = messages + 1, min(first, int.from_bytes(sequence, "big"))
+            with suppress(Damaged):
+                states.append(_decoded(_states, transaction.get(sequence, db=self._table(_STATE)) or b""))
+            here = cursor.next()
+        tried = [state for state in states if state.attempts]
+        return QueueSummary(
+            connection=connection,
+            messages=messages,
+            held=sum(state.held for state in states),
+            tried=len(tried),
+            damaged=messages - len(states),
+            oldest=self._accepted(transaction, first),
+            reason=max(tried, key=lambda state: state.tried).reason if tried else "",
+        )
+
+    def _accepted(self, transaction: lmdb.Transaction, sequence: int) -> int:
+        try:
+            queued = self._queued(transaction, sequence)
+        except Damaged:
+            return 0
+        return queued.outgoing.accepted if queued is not None else 0
 
     def found(self, sequence: int) -> "Deferred[Queued]":
         """See :class:`IOutgoingQueue`."""
@@ -227,12 +278,28 @@ class LmdbOutgoing:
         """See :class:`IOutgoingQueue`."""
 
         def act(transaction: lmdb.Transaction) -> QueueState:
-            queued = self._existing(transaction, sequence)
-            following = decide(queued.state)
-            self._write_state(transaction, sequence, queued.outgoing, following, queued.state)
-            return following
+            return self._change(transaction, self._existing(transaction, sequence), decide)
 
         return self._commits.write(act, 0)
+
+    def change_each(
+        self, sequences: Sequence[int], decide: Callable[[QueueState], QueueState]
+    ) -> "Deferred[Sequence[int]]":
+        """See :class:`IOutgoingQueue`."""
+
+        def act(transaction: lmdb.Transaction) -> list[int]:
+            found = (self._queued(transaction, sequence) for sequence in sequences)
+            there = [queued for queued in found if queued is not None]
+            return [each.sequence for each in there if self._change(transaction, each, decide) != each.state]
+
+        return self._commits.write(act, 0)
+
+    def _change(
+        self, transaction: lmdb.Transaction, queued: Queued, decide: Callable[[QueueState], QueueState]
+    ) -> QueueState:
+        following = decide(queued.state)
+        self._write_state(transaction, queued.sequence, queued.outgoing, following, queued.state)
+        return following
 
     # How it is kept
 
