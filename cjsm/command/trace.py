@@ -85,9 +85,11 @@ def _message(suite: Suite, queue_id: str, recipient: str | None, after: float) -
     told: dict[str, dict[str, Any]] = {}
     for event in events:
         known = by_delivery.get(event.delivery, event) if event.delivery else event
-        if event.moment < after or (recipient is not None and not suite.traces.is_of(known, recipient)):
+        of_everybody = not (known.recipient or known.delivery)
+        meant = recipient is None or of_everybody or suite.traces.is_of(known, recipient)
+        if event.moment < after or not meant:
             continue
-        whose = recipient or known.recipient
+        whose = known.recipient if of_everybody else recipient or known.recipient
         lines = told.setdefault(
             known.recipient or event.delivery.hex(), {"recipient": whose, "route": "", "events": []}
         )

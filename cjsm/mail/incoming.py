@@ -100,6 +100,8 @@ class IncomingMessage:
         self._writing: Deferred[None] | None = None
         self._octets = 0
         self._refusal: Refused | None = None
+        self._message_id = ""
+        self._turned_away: list[tuple[str, Refused]] = []
         self._ended = False
         self._in_doubt = False
 
@@ -120,6 +122,14 @@ class IncomingMessage:
         return Deferred.fromCoroutine(self._recipient(forward_path, wish))
 
     async def _recipient(self, forward_path: str, wish: Wish) -> None:
+        try:
+            await self._add(forward_path, wish)
+        except Refused as refusal:
+            if len(self._turned_away) < self._settings.mail.recipients:
+                self._turned_away.append((forward_path, refusal))
+            raise
+
+    async def _add(self, forward_path: str, wish: Wish) -> None:
         rooms, settings = self._rooms, self._settings.mail
         if self._recipients.asked >= settings.recipients:
             raise too_many(settings.recipients)
@@ -195,8 +205,10 @@ class IncomingMessage:
         :raises Refused: with the verdict on the header.
         """
         rooms = self._rooms
+        self._message_id = header.first(b"message-id")
         crossing = self._crossing(header)
         told = self._told(header if crossing is None else crossing.header, crossed=crossing is not None)
+        self._message_id = told.message_id
         limit = self._settings.store.inline_body
         inline = min(limit, _COPIES * limit // self._recipients.copies)
         content = SealedContent(self._body_id, bodies=rooms.bodies, entropy=rooms.entropy, inline=inline)
@@ -252,6 +264,22 @@ class IncomingMessage:
         # From here on only this coroutine ends the message: a door that loses its client must not take it apart.
         self._ended = True
         try:
+            batch = await self._kept()
+        except Refused as refusal:
+            self._trace_refused("", refusal)
+            raise
+        finally:
+            for path, why in self._turned_away:
+                self._trace_refused(path, why)
+        self._trace(batch)
+        return self.queue_id
+
+    async def _kept(self) -> SpoolBatch:
+        """Return what the spool now keeps of the message; of one that it does not keep nothing is left.
+
+        :raises Refused: with the verdict on it.
+        """
+        try:
             batch = await self._batch()
             await self._put(batch)
         except (StoreError, VaultError) as error:
@@ -261,8 +289,20 @@ class IncomingMessage:
         except Exception:
             await self._discard()
             raise
-        self._trace(batch)
-        return self.queue_id
+        return batch
+
+    def _trace_refused(self, recipient: str, refusal: Refused) -> None:
+        """Note a refused *recipient*, or, without one, that the message was refused, for the helpdesk."""
+        self._rooms.tracer.refused(
+            self.queue_id,
+            refusal,
+            origin=self._origin,
+            sender=str(self._sender or ""),
+            hop=self._hop,
+            recipient=recipient.lower(),
+            message_id=self._message_id,
+            host=self._hop.client,
+        )
 
     def _trace(self, batch: SpoolBatch) -> None:
         """Note what was accepted, for the helpdesk."""
@@ -281,7 +321,7 @@ class IncomingMessage:
             targets.append(Target(address="echo", route=EchoRoute()))
         self._rooms.tracer.accepted(
             self.queue_id,
-            message_id=self._begun.told.message_id if self._begun is not None else "",
+            message_id=self._message_id,
             origin=self._origin,
             sender=str(self._sender or ""),
             octets=self._octets,

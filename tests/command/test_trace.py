@@ -11,13 +11,13 @@ from cjsm import configuration
 from cjsm.command.context import wait
 from cjsm.community.identifiers import AccountId, ConnectionId, DeliveryId, MailboxId
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, HostedRoute, RelayRoute
-from cjsm.mail.interfaces import Hop
+from cjsm.mail.interfaces import Hop, Refused
 from cjsm.mail.traced import Answer, Side, Target
 from cjsm.mail.tracing import Tracer
 from cjsm.suite import Suite
 from tests.command.conftest import Run, refused, told
 
-QUEUE = "0123456789abcdef"
+QUEUE, OTHER = "0123456789abcdef", "fedcba9876543210"
 MESSAGE_ID = "<1@client.example>"
 JANE, TOM, FIRM = "jane.smith@avon.cjsm.test", "tom.harding@avon.cjsm.test", "jo@firm.co.uk.cjsm.test"
 HOP = Hop(host="mail.test", protocol="ESMTPSA", tls_version="TLSv1.3", tls_group="X25519MLKEM768")
@@ -92,6 +92,25 @@ def test_one_recipient(cjsm: Run, traced: Trace) -> None:
     assert tom["recipient"] == TOM.upper()
     assert [event["result"] for event in tom["events"]] == ["accepted", "delivered"]
     assert "that fits" in refused(cjsm("trace", QUEUE, "--recipient", JANE, "--json"))["error"]
+
+
+def test_refused(cjsm: Run, traced: Trace) -> None:
+    """Who was refused, and why; a message that was refused whole concerns all its recipients."""
+
+    def refuse(tracer: Tracer, recipient: str = "") -> None:
+        why = Refused(550, "5.7.1", "outside the community")
+        origin = AccountOrigin(AccountId(b"a" * 16))
+        tracer.refused(OTHER, why, origin=origin, sender=JANE, hop=HOP, recipient=recipient, message_id=MESSAGE_ID)
+
+    traced(lambda tracer: refuse(tracer, "x@evil.example"))
+    traced(refuse)
+    found = {each["queue_id"]: each for each in told(cjsm("trace", MESSAGE_ID, "--json"))}
+    one, whole = found[OTHER]["recipients"]
+    assert [(event["result"], event["words"]) for event in one["events"]] == [("refused", "outside the community")]
+    assert (whole["recipient"], whole["events"][0]["code"]) == ("", 550)
+    (seen,) = told(cjsm("trace", OTHER, "--recipient", TOM, "--json"))
+    assert seen["recipients"] == [whole]
+    assert "(the message)" in cjsm("trace", OTHER).stdout
 
 
 def test_since(cjsm: Run, traced: Trace) -> None:

@@ -12,8 +12,10 @@ from cjsm.community.identifiers import AccountId, ConnectionId
 from cjsm.community.records import Life, MailList, OwnerKind
 from cjsm.mail.acceptance import IncomingMessage
 from cjsm.mail.interfaces import Refused
+from cjsm.mail.traced import open_event
 from cjsm.store.interfaces import Damaged, DiskFull, Unavailable
 from cjsm.vault.errors import NotAuthentic
+from cjsm.vault.traces import TraceSealer
 from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, SUFFIX, address, community, hosted, identifier
 
 from .memory import Fate, File
@@ -31,6 +33,7 @@ from .support import (
     OLIVE_ADDRESS,
     SAM,
     SAM_ADDRESS,
+    SECRETS,
     House,
     envelope,
     logged,
@@ -126,6 +129,41 @@ def test_a_refused_recipient_costs_the_others_nothing() -> None:
     message.write(LETTER)
     result(message.commit())
     assert [each.mailbox for each in house.entry().deliveries] == [SAM]
+
+
+def traced(house: House) -> list[tuple[str, str, int, str]]:
+    """What the helpdesk sees: result, recipient, code, and whether it is found by the Message-ID."""
+    events = [(open_event(TraceSealer(SECRETS.cache), each), each.message) for each in house.traced.records]
+    return [(each.result, each.recipient, each.code, "named" if tag else "") for each, tag in events]
+
+
+def test_who_was_refused_is_traced_with_the_message() -> None:
+    """By its Message-ID, however few of its recipients were taken."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    refusal(message.recipient("X@evil.example"))
+    refusal(message.recipient(f"nobody@avon.{SUFFIX}"))
+    message.write(LETTER)
+    result(message.commit())
+    assert traced(house) == [
+        ("refused", "x@evil.example", 550, "named"),
+        ("refused", f"nobody@avon.{SUFFIX}", 550, "named"),
+        ("accepted", SAM_ADDRESS, 0, "named"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "octets", [LETTER.replace(b"jo.ward", b"sam.hill"), LETTER + b"x" * 400_000], ids=["From", "size"]
+)
+def test_a_refused_message_is_traced(octets: bytes) -> None:
+    """With its Message-ID, as far as it was read."""
+    house = House()
+    message = house.begun(SAM_ADDRESS)
+    octets = b"Message-ID: <1@client.example>\r\n" + octets
+    for at in range(0, len(octets), 1_000):
+        message.write(octets[at : at + 1_000])
+    code, _ = refusal(message.commit())
+    assert traced(house) == [("refused", "", code, "named")]
 
 
 def test_as_many_recipients_as_settings_say() -> None:
