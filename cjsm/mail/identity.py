@@ -7,8 +7,11 @@ from cjsm.mail.header import Field, Header
 from cjsm.mail.interfaces import Refused
 from cjsm.mail.mailboxes import AmbiguousAddress, addresses
 
-#: Fields that ask for an answer somewhere: they must name members.
-_ANSWER_TO = (b"reply-to", b"disposition-notification-to", b"return-receipt-to", b"errors-to")
+#: Fields that ask for an answer somewhere, whether a standard knows them or mail programs only: they must name members.
+ANSWER_TO = (
+    *(b"reply-to", b"disposition-notification-to", b"return-receipt-to", b"errors-to"),
+    *(b"mail-reply-to", b"mail-followup-to"),
+)
 
 
 def check_identity(view: View, origin: Origin, header: Header, most: int, *, international: bool = False) -> None:
@@ -23,7 +26,7 @@ def check_identity(view: View, origin: Origin, header: Header, most: int, *, int
     for field in header.all(b"from", b"sender"):
         _check_own(view, origin, field, international=international)
     asked: set[Address] = set()
-    for field in header.all(*_ANSWER_TO):
+    for field in header.all(*ANSWER_TO):
         for address in _read(field, international=international):
             asked.add(address)
             if len(asked) > most:

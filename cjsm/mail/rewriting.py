@@ -21,6 +21,7 @@ from msgspec import Struct
 from cjsm.community.address import Address, BadAddress, has_suffix
 from cjsm.community.records import Domain
 from cjsm.mail.header import Field, Header
+from cjsm.mail.identity import ANSWER_TO
 
 #: Fields that people or programs take addresses from to write to, as a mistaken one would take the answer out of the
 #: community: to those of community §3 belong the fields that ask for automatic answers, which admission lets a
@@ -28,8 +29,8 @@ from cjsm.mail.header import Field, Header
 #: and what a program shows of a message that was sent on.
 _FIELDS = frozenset(
     (
-        *(b"from", b"sender", b"reply-to", b"to", b"cc"),
-        *(b"disposition-notification-to", b"return-receipt-to", b"errors-to"),
+        *(b"from", b"sender", b"to", b"cc"),
+        *ANSWER_TO,
         *(b"resent-from", b"resent-sender", b"resent-to", b"resent-cc"),
     )
 )

@@ -16,7 +16,14 @@ SAM = AccountOrigin(account=AccountId(identifier("sam.hill")))
 FIRM = ConnectionOrigin(connection=ConnectionId(FIRM_CONNECTION.id))
 OUTSIDE = "someone@evil.example"
 RELAYED = f"re.layed@firm.co.uk.{SUFFIX}"
-ANSWER_TO = ("Reply-To", "Disposition-Notification-To", "Return-Receipt-To", "Errors-To")
+ANSWER_TO = (
+    "Reply-To",
+    "Disposition-Notification-To",
+    "Return-Receipt-To",
+    "Errors-To",
+    "Mail-Reply-To",
+    "Mail-Followup-To",
+)
 VIEW = community()
 
 

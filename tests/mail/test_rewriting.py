@@ -282,6 +282,7 @@ def test_a_field_that_is_not_plain_stays(value: str) -> None:
 
 
 NAMES = ["From", "Sender", "Reply-To", "To", "Cc", "Disposition-Notification-To", "Return-Receipt-To", "Errors-To"]
+NAMES += ["Mail-Reply-To", "Mail-Followup-To"]
 
 
 @pytest.mark.parametrize("name", [*NAMES, "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc"])
