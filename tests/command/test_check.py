@@ -13,6 +13,7 @@ from cjsm import configuration
 from cjsm.vault.certificates import Authority
 from cjsm.vault.secrets import create
 from tests.command.conftest import Run, told
+from tests.peers.certificates import CertificateMaker
 from tests.running import free_port_base
 
 
@@ -123,6 +124,23 @@ def test_the_relay_doors_certificate(cjsm: Run, config: Path) -> None:
     config.write_text(plain.replace(section, other))
     assert rest
     assert "other.example" in problem(cjsm, config, "relay certificate")
+
+
+def test_what_is_shown_to_organisations_servers(cjsm: Run, config: Path) -> None:
+    """The certificate that init made is good for it; one for servers only is told of, and init issues another."""
+    port = f'relay = "tcp:{free_port_base() + 25}:interface=127.0.0.1"'
+    config.write_text(config.read_text().replace('relay = ""', port))
+    assert not found(cjsm, config)["client certificate"]["problem"]
+    tls = config.parent / "tls"
+    bought = CertificateMaker(config.parent / "public").server("localhost", ends=300)
+    shutil.copy(bought.certificate, tls / "server.pem")
+    shutil.copy(bought.key, tls / "server.key")
+    assert "for servers only" in problem(cjsm, config, "client certificate")
+    client = f'client_certificate = "{tls / "client.pem"}"'
+    plain = config.read_text().replace('client_certificate = ""', client)
+    config.write_text(plain.replace('client_key = ""', f'client_key = "{tls / "client.key"}"'))
+    assert cjsm("init").exit_code == 0
+    assert not found(cjsm, config)["client certificate"]["problem"]
 
 
 def test_port(cjsm: Run, config: Path) -> None:
