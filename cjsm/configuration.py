@@ -175,7 +175,7 @@ class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     concurrency_first: Count = 5
     concurrency: Count = 20
     messages_per_connection: Count = 100
-    idle_connection: Seconds = 5
+    idle_connection: Annotated[int, Meta(ge=0, description="seconds")] = 5
     connect_timeout: Seconds = 30
     reply_timeout: Seconds = 300
     retry_first: Seconds = 300

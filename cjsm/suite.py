@@ -260,7 +260,7 @@ class RunningSuite(Suite):
     def renew(self, settings: Settings) -> None:
         """Take new settings, as far as they need no restart."""
         self.acceptance.renew(settings)
-        self.relay.settings = settings.relay
+        self.relay.renew(settings.relay)
         self.reports.settings = settings
         self.attempts.settings = settings
         shared = SharedNetworks(settings.connections.listed_networks)

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from cjsm.community.identifiers import ConnectionId
 from cjsm.configuration import RelaySettings
 from cjsm.mail.attempts import Attempt, Attempts, Done
+from cjsm.mail.idle import IdleLines, Line
 from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, NextHopPolicy
 from cjsm.mail.window import Window
 from cjsm.store.interfaces import IOutgoingQueue, Missing, Queued, StoreError
@@ -55,10 +56,7 @@ class _Destination(Struct):
 
 
 class RelayWorker:
-    """Sends while it is started. One for each spool: its process owns the spool's delivery.
-
-    :ivar settings: may be replaced while it runs.
-    """
+    """Sends while it is started. One for each spool: its process owns the spool's delivery."""
 
     _log = Logger()
 
@@ -71,11 +69,12 @@ class RelayWorker:
         connector: IRelayConnector,
         reactor: IReactorTime,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self._queue = queue
         self._attempts = attempts
         self._connector = connector
         self._reactor = reactor
+        self._idle = IdleLines(reactor)
         self._running = False
         self._looking = False
         self._arrived = False
@@ -95,9 +94,15 @@ class RelayWorker:
         self._running = True
         self._look_again()
 
+    def renew(self, settings: RelaySettings) -> None:
+        """Take new settings; connections that wait for messages were made with other certificates, perhaps."""
+        self._settings = settings
+        self._idle.close()
+
     def stop(self) -> "Deferred[None]":
         """Fire when the messages under way are through and written; nothing more is begun."""
         self._running = False
+        self._idle.close()
         if self._look is not None and self._look.active():
             self._look.cancel()
         if self._pause is not None:
@@ -169,9 +174,9 @@ class RelayWorker:
         for connection in due:
             destination = self._destinations.get(connection)
             if destination is None:
-                most = self._attempts.concurrency(connection, self.settings)
+                most = self._attempts.concurrency(connection, self._settings)
                 destination = self._destinations[connection] = _Destination(
-                    Window(self.settings.concurrency_first, most)
+                    Window(self._settings.concurrency_first, most)
                 )
             destination.empty = False
         if self._arrived:
@@ -190,7 +195,7 @@ class RelayWorker:
         if not destination.ready and not destination.empty and not destination.taking:
             destination.taking = True
             self._begin(self._take(connection, destination))
-        while destination.ready and destination.senders < window.width and self._active < self.settings.active:
+        while destination.ready and destination.senders < window.width and self._active < self._settings.active:
             destination.senders += 1
             self._active += 1
             self._begin(self._send_all(connection, destination, destination.ready.popleft()))
@@ -239,49 +244,64 @@ class RelayWorker:
 
     async def _send_all(self, connection: ConnectionId, destination: _Destination, first: Queued) -> None:
         """Send one message after the other over one connection, while there are any."""
-        session: Any = None
+        line: Line | None = None
         queued: Queued | None = first
         try:
             while queued is not None:
-                session = await self._send_one(connection, destination, session, queued)
+                line = await self._send_one(connection, destination, line, queued)
                 # It was sent: whatever happens now, it must not be given back.
                 queued = None
                 queued = await self._following(connection, destination)
         finally:
             if queued is not None:
                 self._queue.give_back([queued.sequence])
-            if session is not None:
-                session.close()
             destination.senders -= 1
             self._active -= 1
+            if line is not None:
+                wanted = self._running and destination.senders < destination.window.width
+                self._idle.keep(line, self._settings.idle_connection if wanted else 0)
 
-    async def _send_one(self, connection: ConnectionId, destination: _Destination, session: Any, taken: Queued) -> Any:
+    async def _send_one(
+        self, connection: ConnectionId, destination: _Destination, line: Line | None, taken: Queued
+    ) -> Line | None:
+        """Send one message over *line*, or over another; return what the next may be sent over."""
         queued = await self._as_it_is(taken)
         if queued is None:
-            return session
+            return line
         attempt = await self._attempts.begin(queued)
-        if isinstance(attempt, Attempt):
-            try:
-                if session is None or not session.usable:
-                    session = await self._connected(attempt.hops, session)
-                done = await attempt.send(session)
-                destination.window.succeeded()
-            except (CannotReach, Interrupted) as error:
-                self._failed(connection, destination, str(error))
-                session = None
-                done = await self._attempts.put_off(queued, str(error))
-            except Exception as error:  # noqa: BLE001 - logged; it costs this message a wait, and nobody else anything
-                self._log.failure("a message could not be sent")
-                done = await self._attempts.put_off(queued, f"something went wrong here: {type(error).__name__}")
-                if session is not None:
-                    session.close()
-                    session = None
-            finally:
-                attempt.close()
-        else:
-            done = attempt
+        if not isinstance(attempt, Attempt):
+            self._settle(attempt)
+            return line
+        try:
+            line = await self._line(line, attempt.hops)
+            line, done = await self._sent(attempt, line)
+            destination.window.succeeded()
+        except (CannotReach, Interrupted) as error:
+            self._failed(connection, destination, str(error))
+            line = None
+            done = await self._attempts.put_off(queued, str(error))
+        except Exception as error:  # noqa: BLE001 - logged; it costs this message a wait, and nobody else anything
+            self._log.failure("a message could not be sent")
+            done = await self._attempts.put_off(queued, f"something went wrong here: {type(error).__name__}")
+            if line is not None:
+                line.session.close()
+                line = None
+        finally:
+            attempt.close()
         self._settle(done)
-        return session
+        return line
+
+    async def _sent(self, attempt: Attempt, line: Line) -> tuple[Line, Done]:
+        """Send over *line*; where it broke because it had waited too long, over a new one at once."""
+        try:
+            done = await attempt.send(line.session)
+        except Interrupted:
+            if not line.waited:
+                raise
+            attempt.close()
+            line = await self._connected(attempt.hops)
+            done = await attempt.send(line.session)
+        return Line(line.hop, line.session), done
 
     async def _as_it_is(self, taken: Queued) -> Queued | None:
         """Return the message with what engineers said since it was taken; None where it is not to be sent now."""
@@ -294,14 +314,20 @@ class RelayWorker:
             return None
         return msgspec.structs.replace(taken, state=state)
 
-    async def _connected(self, hops: tuple[NextHopPolicy, ...], earlier: Any) -> Any:
+    async def _line(self, line: Line | None, hops: tuple[NextHopPolicy, ...]) -> Line:
+        """Return *line* if it is what *hops* ask for now, else one that waits, else a new one."""
+        if line is not None and line.session.usable and line.hop in hops:
+            return line
+        if line is not None:
+            line.session.close()
+        return self._idle.take(hops) or await self._connected(hops)
+
+    async def _connected(self, hops: tuple[NextHopPolicy, ...]) -> Line:
         """Connect to the first next hop that can be reached and trusted."""
-        if earlier is not None:
-            earlier.close()
         problem = CannotReach("the connection has no next hop")
         for hop in hops:
             try:
-                return await self._connector.connect(hop)
+                return Line(hop, await self._connector.connect(hop))
             except CannotReach as error:
                 problem = error
         raise problem

@@ -88,12 +88,92 @@ def test_nothing_goes_before_the_start(way: Way) -> None:
 
 
 def test_one_connection_for_many(way: Way) -> None:
-    """Messages follow each other while their session may be used, and it is closed after the last."""
+    """Messages follow each other while their session may be used; it is closed when no more come for a while."""
     for _ in range(40):
         way.send()
     way.worker.start()
     assert len(way.servers.got()) == 40
     assert len(way.servers.calls) <= 40 // 2
+    way.wait(4)
+    assert not all(session.closed for session in way.servers.sessions)
+    way.wait(2)
+    assert all(session.closed for session in way.servers.sessions)
+
+
+def _waiting_session(way: Way) -> MemorySession:
+    """Send a message; return the session that waits for another."""
+    way.send()
+    way.worker.start()
+    way.wait()
+    (session,) = way.servers.sessions
+    assert not session.closed
+    return session
+
+
+def test_a_connection_that_waits_is_used_again(way: Way) -> None:
+    """As long as it may be, and the connection asks for nothing else."""
+    session = _waiting_session(way)
+    way.send()
+    way.wait()
+    assert (len(way.servers.got()), way.servers.sessions) == (2, [session])
+    session.usable = False
+    way.send()
+    way.wait()
+    assert len(way.servers.got()) == 3
+    assert len(way.servers.sessions) == 2
+    assert session.closed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"tls_pins": ("ab",)}, {"tls_name": "other.example"}, {"next_hops": (NextHop(host="two.example", port=25),)}],
+    ids=["pin", "name", "host"],
+)
+def test_a_connection_that_waits_is_not_used_for_another_policy(way: Way, changed: dict[str, Any]) -> None:
+    """What must be shown has changed: the server is asked to show it."""
+    session = _waiting_session(way)
+    way.connection(msgspec.structs.replace(FIRM_CONNECTION, **changed))
+    way.send()
+    way.wait()
+    assert len(way.servers.messages) == len(way.servers.sessions) == 2
+    way.wait(6)
+    assert session.closed
+
+
+@pytest.mark.parametrize("ended", ["renewed", "stopped"])
+def test_what_waits_is_closed(way: Way, ended: str) -> None:
+    """With other settings, which may be other certificates, and at the end."""
+    session = _waiting_session(way)
+    if ended == "renewed":
+        way.worker.renew(RelaySettings())
+    else:
+        result(way.worker.stop())
+    assert session.closed
+
+
+def test_a_connection_that_broke_while_it_waited(way: Way) -> None:
+    """It says nothing of the server: the message goes over another at once, and nobody counts a failure."""
+    _waiting_session(way)
+    way.servers.interrupts.append(Interrupted("the server closed the connection"))
+    way.send()
+    way.wait()
+    assert (len(way.servers.got()), len(way.servers.sessions), way.waiting()) == (2, 2, [])
+
+
+def test_one_that_breaks_while_it_is_used_is_a_failure(way: Way) -> None:
+    """Also where the connection before it had waited."""
+    _waiting_session(way)
+    way.servers.interrupts += Interrupted("and again"), Interrupted("the server closed the connection")
+    way.send()
+    way.wait()
+    assert way.state().reason == "and again"
+
+
+def test_no_waiting(make: MakeWay) -> None:
+    """Where the settings say so."""
+    way = make(relay=RelaySettings(idle_connection=0))
+    way.send()
+    way.worker.start()
     assert all(session.closed for session in way.servers.sessions)
 
 

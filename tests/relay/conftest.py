@@ -14,6 +14,9 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
     """The firm; a test says where its server is with :meth:`Firm.change`."""
     community = Community(tmp_path_factory.mktemp("community"))
     community.make()
+    # What a server does is written for each connection, so each try gets one of its own.
+    community.set("idle_connection", "0")
+    community.reload()
     made = Firm(community, tmp_path_factory.mktemp("authority"))
     made.join(1)
     yield made

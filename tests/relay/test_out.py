@@ -292,3 +292,23 @@ def test_the_echo(firm: Firm) -> None:
     assert read["From"] == "Echo <echo@cjsm.test>"
     assert read["In-Reply-To"] == "<one@example>"
     assert "Subject: Disclosure" in read.get_payload(decode=True).decode()
+
+
+def test_a_connection_that_waits_for_the_next_message(firm: Firm, identity: Identity) -> None:
+    """The next goes over it; a reload ends it in order."""
+    community = firm.community
+    community.set("idle_connection", "60")
+    community.reload()
+    try:
+        with ScriptedPeer(identity=identity) as peer:
+            at(firm, peer)
+            for number in range(2):
+                send(firm, text=b"number %d" % number)
+                peer.wait_until(lambda peer, number=number: len(peer.accepted) > number)
+            assert len(peer.connections) == 1
+            community.set("idle_connection", "0")
+            community.reload()
+            peer.wait_until(lambda peer: b"QUIT" in peer.connections[0].commands)
+    finally:
+        community.set("idle_connection", "0")
+        community.reload()
