@@ -221,6 +221,7 @@ def test_another_sender(firm: Firm, wire: Wire, reader: dict[str, Any], sender: 
         "From: jo@firm.example <clerk@chambers.example>",
         "From: firm: jo@firm.example;",
         "From: =?utf-8?q?jo=40firm.example?= <=?utf-8?q?clerk=40chambers.example?=>",
+        "From: =?utf-8?q?Jo <jo@firm.example>",
     ],
 )
 def test_a_forged_from(wire: Wire, reader: dict[str, Any], field: str) -> None:
