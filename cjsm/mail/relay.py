@@ -262,7 +262,8 @@ class RelayWorker:
         attempt = await self._attempts.begin(queued)
         if isinstance(attempt, Attempt):
             try:
-                if session is None or not session.usable:
+                # What a session was made under may have been changed since: then it is not trusted any more.
+                if session is None or not session.usable or session.policy not in attempt.hops:
                     session = await self._connected(attempt.hops, session)
                 done = await attempt.send(session)
                 destination.window.succeeded()

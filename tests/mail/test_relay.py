@@ -11,7 +11,7 @@ from zope.interface.verify import verifyObject
 
 from cjsm.community.records import ConnectionState, NextHop, RelayLimits, TlsTrust, TlsVersion
 from cjsm.configuration import RelaySettings
-from cjsm.mail.sending import Interrupted, IRelayConnector, IRelaySession
+from cjsm.mail.sending import Interrupted, IRelayConnector, IRelaySession, NextHopPolicy
 from cjsm.store.interfaces import Unavailable
 from tests.community.communities import FIRM_CONNECTION
 
@@ -58,7 +58,7 @@ def way(make: MakeWay) -> Way:
 def test_fakes_are_true() -> None:
     """The servers of these tests keep to what relay asks for."""
     assert verifyObject(IRelayConnector, Servers())
-    assert verifyObject(IRelaySession, MemorySession(Servers(), "host"))
+    assert verifyObject(IRelaySession, MemorySession(Servers(), NextHopPolicy(host="host", port=25, name="host")))
 
 
 def test_a_message_goes_out(way: Way) -> None:
@@ -117,6 +117,28 @@ def test_next_hops_in_order(make: MakeWay) -> None:
     assert (policy.name, policy.public_authority, policy.newest_tls_only) == ("mail.firm.example", True, True)
     assert policy.pins == {"ab"}
     assert len(way.servers.got("two.example")) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"next_hops": (NextHop(host="new.example", port=25),)}, {"tls_pins": ("ab",)}, {"tls_name": "other.example"}],
+    ids=["next hop", "pin", "name"],
+)
+def test_a_connection_that_is_changed_while_mail_goes_over_it(make: MakeWay, values: dict[str, Any]) -> None:
+    """No further message goes to a server that was found to be what the connection asked for before."""
+    way = make(view=firm(limits=RelayLimits(concurrency=1)))
+    way.servers.hold = Deferred()
+    way.send()
+    way.send()
+    way.worker.start()
+    changed = msgspec.structs.replace(FIRM_CONNECTION, limits=RelayLimits(concurrency=1), **values)
+    way.connection(changed)
+    hold, way.servers.hold = way.servers.hold, None
+    hold.callback(None)
+    before, after = way.servers.calls
+    assert after != before
+    assert [host for host, _, _ in way.servers.messages] == [FIRM_HOST, after.host]
+    assert all(session.closed for session in way.servers.sessions)
 
 
 def test_without_next_hops_it_waits(make: MakeWay) -> None:

@@ -57,13 +57,14 @@ def firm(*, court: bool = False, limits: RelayLimits | None = None, **values: An
 class MemorySession:
     """A connection to a server in memory."""
 
-    def __init__(self, servers: "Servers", host: str) -> None:
-        self.peer = f"{host} (192.0.2.1)"
+    def __init__(self, servers: "Servers", policy: NextHopPolicy) -> None:
+        self.policy = policy
+        self.peer = f"{policy.host} (192.0.2.1)"
         self.tls_version, self.tls_group = "TLSv1.3", "X25519"
         self.usable = True
         self.closed = False
         self._servers = servers
-        self._host = host
+        self._host = policy.host
 
     def send(self, parcel: Parcel) -> "Deferred[Sent]":
         return Deferred.fromCoroutine(self._send(parcel))
@@ -112,7 +113,7 @@ class Servers:
         self.calls.append(policy)
         if policy.host in self.away:
             return fail(CannotReach(f"{policy.host} does not answer"))
-        self.sessions.append(MemorySession(self, policy.host))
+        self.sessions.append(MemorySession(self, policy))
         return succeed(self.sessions[-1])
 
     def got(self, host: str = FIRM_HOST) -> list[list[str]]:
