@@ -11,6 +11,7 @@ import msgspec
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
+from cjsm.community.admission import Origin
 from cjsm.community.identifiers import ConnectionId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Connection, Domain, NextHop, Record, RelayLimits
@@ -186,9 +187,16 @@ class Way:
         self.worker.stop().addCallback(stopped.append)
         result(self.spool.close())
 
-    def send(self, *recipients: str, octets: bytes = LETTER, wish: Wish = NO_WISH, sender: str = JO_ADDRESS) -> None:
-        """Accept a message from Jo, by default for the firm, and put it in the queue; nothing is tried yet."""
-        message = result(self.house.acceptance.begin(JO, sender, HOP, None))
+    def send(
+        self,
+        *recipients: str,
+        octets: bytes = LETTER,
+        wish: Wish = NO_WISH,
+        sender: str = JO_ADDRESS,
+        origin: Origin = JO,
+    ) -> None:
+        """Accept a message, by default from Jo for the firm, and put it in the queue; nothing is tried yet."""
+        message = result(self.house.acceptance.begin(origin, sender, HOP, None))
         for each in recipients or (AT_FIRM,):
             result(message.recipient(each, wish))
         message.write(octets)
