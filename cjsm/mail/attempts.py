@@ -20,7 +20,7 @@ from cjsm.mail.header import Header
 from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
 from cjsm.mail.reporting import Happened, Reports
 from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent, policy
-from cjsm.mail.traced import Answer, Side
+from cjsm.mail.traced import Answer, Side, kept
 from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
     Attempted,
@@ -182,7 +182,7 @@ class Attempts:
             sequence=queued.sequence,
             settled=tuple(settled),
             due=due,
-            reason=reason,
+            reason=kept(reason),
             told=late,
             returning=bool(queued.state.removed),
         )

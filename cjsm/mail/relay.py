@@ -21,6 +21,7 @@ from cjsm.community.identifiers import ConnectionId
 from cjsm.configuration import RelaySettings
 from cjsm.mail.attempts import Attempt, Attempts, Done
 from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, NextHopPolicy
+from cjsm.mail.traced import kept
 from cjsm.mail.window import Window
 from cjsm.store.interfaces import IOutgoingQueue, Missing, Queued, StoreError
 
@@ -311,7 +312,8 @@ class RelayWorker:
         window = destination.window
         was_dead = window.is_dead
         window.failed()
-        destination.why = why
+        # Every message that waits for it is put off with these words, and they are logged.
+        destination.why = why = kept(why)
         if window.is_dead and not was_dead:
             destination.asked = self._reactor.seconds()
             destination.not_before = destination.asked + self._attempts.rest(connection)

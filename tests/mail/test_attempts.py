@@ -219,6 +219,20 @@ def test_a_suspended_connection(way: Way) -> None:
     assert fields_of(failed)[0]["Status"] == "5.4.7"
 
 
+def test_what_a_server_says_is_kept_short_and_of_nobody(way: Way, tmp_path: Path) -> None:
+    """The queue is readable for whoever has the disk: why a message waits names nobody, however much is said."""
+    said = f"450 4.2.1 <re.layed@firm.co.uk>: busy {'so busy ' * 50_000}"
+    way.servers.answers["re.layed@firm.co.uk"] = Outcome(code=450, status="4.2.1", text=said)
+    way.send()
+    way.wait()
+    reason = way.state().reason
+    assert reason.startswith("450 4.2.1 (address) busy so busy")
+    assert len(reason) < 500
+    kept = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
+    assert b"so busy" in kept
+    assert b"re.layed@" not in kept
+
+
 TESTED = msgspec.structs.replace(FIRM_CONNECTION, state=ConnectionState.TESTING)
 
 

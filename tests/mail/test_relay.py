@@ -220,6 +220,20 @@ def test_a_dead_destination_rests(make: MakeWay, limits: RelayLimits) -> None:
     assert len(way.servers.got()) >= 50
 
 
+def test_why_a_destination_rests_names_nobody(make: MakeWay) -> None:
+    """What a server said of one message is kept with all that wait, and logged."""
+    way = make(relay=RelaySettings(concurrency_first=1))
+    way.servers.interrupts = [Interrupted("the server says 421 4.7.0 <re.layed@firm.co.uk> is too much")]
+    for _ in range(3):
+        way.send()
+    with logged() as texts:
+        way.worker.start()
+        way.wait(1)
+    reasons = {queued.state.reason for queued in way.waiting()}
+    assert reasons == {"the server says 421 4.7.0 (address) is too much"}
+    assert "a destination is put off: the server says 421 4.7.0 (address) is too much" in texts
+
+
 def test_an_interrupted_message_is_tried_again(way: Way) -> None:
     """Nobody knows what became of it; its session is not used again."""
     way.servers.interrupts = [Interrupted("the server closed the connection")]
