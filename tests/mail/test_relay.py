@@ -13,7 +13,7 @@ from cjsm.community.records import ConnectionState, NextHop, RelayLimits, TlsTru
 from cjsm.configuration import RelaySettings
 from cjsm.mail.sending import Interrupted, IRelayConnector, IRelaySession, NextHopPolicy
 from cjsm.store.interfaces import Unavailable
-from tests.community.communities import FIRM_CONNECTION
+from tests.community.communities import FIRM_CONNECTION, FIRM_DOMAIN
 
 from .support import logged, result
 from .way import (
@@ -70,6 +70,20 @@ def test_a_message_goes_out(way: Way) -> None:
     assert octets.endswith(b"At ten.\r\n")
     assert way.waiting() == []
     assert way.told() == []
+
+
+def test_more_recipients_than_a_server_must_take(make: MakeWay) -> None:
+    """A hundred at a time (RFC 5321 section 4.5.3.1.8), so that nobody waits for hours behind the others."""
+    way = make(recipients=1_000)
+    everybody = [f"member{number}@{FIRM_DOMAIN.name}" for number in range(250)]
+    way.send(*everybody)
+    way.worker.start()
+    way.wait(1)
+    assert [len(each) for each in way.servers.got()] == [100, 100, 50]
+    assert {address for each in way.servers.got() for address in each} == {
+        f"member{number}@firm.co.uk" for number in range(250)
+    }
+    assert way.waiting() == []
 
 
 def test_nothing_goes_before_the_start(way: Way) -> None:
