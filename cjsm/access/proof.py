@@ -15,7 +15,7 @@ from zope.interface import Interface, implementer
 from cjsm.access.errors import AccessError
 from cjsm.access.interfaces import IRelayer
 from cjsm.community.address import Address, BadAddress
-from cjsm.community.admission import ConnectionOrigin, canonical
+from cjsm.community.admission import ConnectionOrigin, canonical, sends_bounces
 from cjsm.community.identifiers import ConnectionId
 from cjsm.community.providers import Provider
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState
@@ -206,6 +206,5 @@ class Relayer:
 
     def _any(self, view: View) -> ConnectionOrigin:
         """The null sender says not whose mail it is: one that is not approved must not stop that of the others."""
-        found = ((each, view.connection(each)) for each in self._connections)
-        live = (each for each, one in found if one is not None and one.state is ConnectionState.LIVE)
-        return ConnectionOrigin(connection=next(live, self._connections[0]))
+        live = (ConnectionOrigin(connection=each) for each in self._connections if sends_bounces(view, each))
+        return next(live, ConnectionOrigin(connection=self._connections[0]))

@@ -1,7 +1,7 @@
 """Who may send as whom: the reverse-path at MAIL, and the header's From (community §5, rules 1 and 2)."""
 
 from cjsm.community.address import Address, BadAddress
-from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.community.identifiers import AccountId, ConnectionId, MailboxId
 from cjsm.community.records import (
     AccountKind,
     AddressRecord,
@@ -54,6 +54,13 @@ def admit_sender(view: View, origin: Origin, reverse_path: Address | None) -> Se
     if isinstance(origin, AccountOrigin):
         return refuse(view, 550, "5.7.1", "mail from an account needs its own address as sender", "sender-null")
     return SenderAccepted(rules=(_origin_rule(origin), "sender-null"))
+
+
+def sends_bounces(view: View, connection: ConnectionId) -> bool:
+    """Whether mail with the null sender, which does not say whose it is, may be taken for *connection*'s."""
+    found = view.connection(connection)
+    live = found is not None and found.state is ConnectionState.LIVE
+    return live and isinstance(admit_sender(view, ConnectionOrigin(connection=connection), None), SenderAccepted)
 
 
 def may_appear_as(view: View, origin: Origin, identity: Address) -> SenderAccepted | Refuse:

@@ -7,9 +7,9 @@ for all its tenants, so the tenant that the provider names and an aligned DKIM s
 from collections.abc import Mapping
 
 from cjsm.community.address import Address
-from cjsm.community.admission import ConnectionOrigin, Origin
+from cjsm.community.admission import ConnectionOrigin, Origin, sends_bounces
 from cjsm.community.providers import Provider
-from cjsm.community.records import Connection, ConnectionKind, ConnectionState
+from cjsm.community.records import Connection, ConnectionKind
 from cjsm.community.view import View
 from cjsm.configuration import Settings
 from cjsm.mail.authentication.field import authentication_results, without_claims
@@ -48,7 +48,7 @@ class Crossings:
         if len(tenants) == 1 and sender is None:
             for other in view.connections():
                 same = other.provider == connection.provider and other.tenant.lower() == tenants[0]
-                if same and other.tenant and other.state is ConnectionState.LIVE:
+                if same and other.tenant and sends_bounces(view, other.id):
                     return ConnectionOrigin(connection=other.id)
         raise Refused(550, "5.7.1", f"{provider.title} does not say that this is mail of the connection's own tenant")
 
