@@ -196,7 +196,8 @@ class IncomingMessage:
         """
         rooms = self._rooms
         crossing = self._crossing(header)
-        told = self._told(header if crossing is None else crossing.header, crossed=crossing is not None)
+        passed_on = crossing.header if crossing is not None else rooms.crossings.believed(header)
+        told = self._told(passed_on, crossed=crossing is not None)
         limit = self._settings.store.inline_body
         inline = min(limit, _COPIES * limit // self._recipients.copies)
         content = SealedContent(self._body_id, bodies=rooms.bodies, entropy=rooms.entropy, inline=inline)
