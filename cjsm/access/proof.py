@@ -15,7 +15,7 @@ from zope.interface import Interface, implementer
 from cjsm.access.errors import AccessError
 from cjsm.access.interfaces import IRelayer
 from cjsm.community.address import Address, BadAddress
-from cjsm.community.admission import ConnectionOrigin, canonical
+from cjsm.community.admission import ConnectionOrigin, sends_bounces
 from cjsm.community.identifiers import ConnectionId
 from cjsm.community.providers import Provider
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState
@@ -194,18 +194,16 @@ class Relayer:
 
     def _origin(self, view: View, reverse_path: str) -> ConnectionOrigin:
         try:
-            sender = Address.parse(reverse_path, international=True)
+            sender = Address.parse(reverse_path, international=True).with_suffix(view.suffix)
         except BadAddress:
             return self._any(view)
-        for connection in self._connections:
-            origin = ConnectionOrigin(connection=connection)
-            domain = view.domain(canonical(view, origin, sender).domain)
-            if domain is not None and domain.connection == connection:
-                return origin
-        return self._any(view)
+        # One look-up, however many tenants a provider has: strangers write over it too.
+        domain = view.domain(sender.domain)
+        if domain is None or domain.connection not in self._connections:
+            return self._any(view)
+        return ConnectionOrigin(connection=domain.connection)
 
     def _any(self, view: View) -> ConnectionOrigin:
         """The null sender says not whose mail it is: one that is not approved must not stop that of the others."""
-        found = ((each, view.connection(each)) for each in self._connections)
-        live = (each for each, one in found if one is not None and one.state is ConnectionState.LIVE)
-        return ConnectionOrigin(connection=next(live, self._connections[0]))
+        live = (ConnectionOrigin(connection=each) for each in self._connections if sends_bounces(view, each))
+        return next(live, ConnectionOrigin(connection=self._connections[0]))

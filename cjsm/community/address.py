@@ -58,12 +58,17 @@ class Address(Struct, frozen=True, order=True):
             raise BadAddress("an address has ASCII letters only")
         if len(text) > _LONGEST or len(text.encode("utf-8", "replace")) > _LONGEST:
             raise BadAddress(f"an address has at most {_LONGEST} octets")
-        local, at, domain = text.lower().rpartition("@")
+        written, at, domain = text.rpartition("@")
         if not at:
             raise BadAddress("an address needs a domain: name@organisation")
-        _check_local(unicodedata.normalize("NFC", local))
+        local = unicodedata.normalize("NFC", written.lower())
+        _check_local(local)
+        if not domain.isascii():
+            # Asked before letters become small: the Kelvin sign becomes a k.
+            raise BadAddress("a domain has ASCII letters only")
+        domain = domain.lower()
         check_domain(domain)
-        return cls(unicodedata.normalize("NFC", local), domain)
+        return cls(local, domain)
 
 
 def _check_local(local: str) -> None:

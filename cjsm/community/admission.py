@@ -14,7 +14,7 @@ from cjsm.community.identifiers import ListId
 from cjsm.community.posting import LIST_DEPTH, LIST_TOTAL, may_post
 from cjsm.community.recipients import is_member_address, leaves_to, read_address, route, visible_to
 from cjsm.community.records import ConnectionState, WhoMayPost
-from cjsm.community.senders import admit_sender, canonical, may_appear_as, may_use
+from cjsm.community.senders import admit_sender, canonical, may_appear_as, may_use, sends_bounces
 from cjsm.community.verdicts import (
     Accept,
     AccountOrigin,
@@ -58,6 +58,7 @@ __all__ = [
     "may_appear_as",
     "may_use",
     "read_address",
+    "sends_bounces",
     "visible_to",
 ]
 

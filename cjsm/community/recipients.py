@@ -190,7 +190,7 @@ def _connected(view: View, origin: Origin, recipient: Address, listed: Account |
 def leaves_to(view: View, connection: ConnectionId, recipient: Address) -> Refuse | None:
     """Decide again, when the queue sends, whether *recipient* may be reached over *connection*; None for yes.
 
-    Only the destination is asked. A connection that is suspended keeps its mail waiting; a domain that is no longer
+    Only the destination is asked. A connection that is not live keeps its mail waiting; a domain that is no longer
     approved, or somebody else's, returns it.
     """
     domain = view.domain(recipient.domain)

@@ -1,7 +1,9 @@
 """Who may send as whom: the reverse-path at MAIL, and the header's From (community §5, rules 1 and 2)."""
 
+from collections.abc import Iterable
+
 from cjsm.community.address import Address, BadAddress
-from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.community.identifiers import AccountId, ConnectionId, MailboxId
 from cjsm.community.records import (
     AccountKind,
     AddressRecord,
@@ -27,7 +29,8 @@ from cjsm.community.view import View
 
 
 def canonical(view: View, origin: Origin, address: Address) -> Address:
-    """Return *address* in canonical form: a connection may write its own domains without the suffix (§3).
+    """Return *address* in canonical form: a connection may write its own domains without the suffix, and its members
+    as the exceptions of those domains have them (§3).
 
     Anything else comes back as it is, for the rules to judge.
     """
@@ -38,7 +41,19 @@ def canonical(view: View, origin: Origin, address: Address) -> Address:
     except BadAddress:
         return address
     domain = view.domain(suffixed.domain)
-    return suffixed if domain is not None and domain.connection == origin.connection else address
+    if domain is not None and domain.connection != origin.connection:
+        return address
+    # In a connected domain only that domain's own exceptions can be.
+    places = (domain,) if domain is not None else view.domains_of(origin.connection)
+    member = _excepted(places, str(address))
+    if member:
+        return Address.parse(member)
+    return suffixed if domain is not None else address
+
+
+def _excepted(domains: Iterable[Domain], outside: str) -> str:
+    """Return the member that an exception calls *outside*; empty where none does."""
+    return next((pair[0] for domain in domains for pair in domain.exceptions if pair[1] == outside), "")
 
 
 def admit_sender(view: View, origin: Origin, reverse_path: Address | None) -> SenderAccepted | Refuse:
@@ -54,6 +69,13 @@ def admit_sender(view: View, origin: Origin, reverse_path: Address | None) -> Se
     if isinstance(origin, AccountOrigin):
         return refuse(view, 550, "5.7.1", "mail from an account needs its own address as sender", "sender-null")
     return SenderAccepted(rules=(_origin_rule(origin), "sender-null"))
+
+
+def sends_bounces(view: View, connection: ConnectionId) -> bool:
+    """Whether mail with the null sender, which does not say whose it is, may be taken for *connection*'s."""
+    found = view.connection(connection)
+    live = found is not None and found.state is ConnectionState.LIVE
+    return live and isinstance(admit_sender(view, ConnectionOrigin(connection=connection), None), SenderAccepted)
 
 
 def may_appear_as(view: View, origin: Origin, identity: Address) -> SenderAccepted | Refuse:

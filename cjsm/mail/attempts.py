@@ -20,7 +20,7 @@ from cjsm.mail.header import Header
 from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
 from cjsm.mail.reporting import Happened, Reports
 from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent, policy
-from cjsm.mail.traced import Answer, Side
+from cjsm.mail.traced import Answer, Side, kept
 from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
     Attempted,
@@ -96,9 +96,9 @@ class Attempts:
             return self._unreadable(queued, str(error))
         if queued.state.removed:
             return await self._returned(queued, envelope)
-        connection, refused = self._community.read_now(lambda view: _destination(view, queued, envelope))
-        if connection is not None and connection.state is ConnectionState.SUSPENDED:
-            return await self.put_off(queued, "the connection is suspended at the moment", envelope)
+        connection, refused, closed = self._community.read_now(lambda view: _destination(view, queued, envelope))
+        if closed:
+            return await self.put_off(queued, closed, envelope)
         wanted = [index for index in self._left(queued) if index not in refused]
         if connection is None or not wanted:
             return await self.judged(queued, envelope, refused)
@@ -182,7 +182,7 @@ class Attempts:
             sequence=queued.sequence,
             settled=tuple(settled),
             due=due,
-            reason=reason,
+            reason=kept(reason),
             told=late,
             returning=bool(queued.state.removed),
         )
@@ -324,8 +324,11 @@ def _unreported(attempted: Attempted, envelope: OutgoingEnvelope, happened: Sequ
 
 def _destination(
     view: View, queued: Queued, envelope: OutgoingEnvelope
-) -> tuple[Connection | None, dict[int, Outcome]]:
-    """Ask again, for the destination only, whether each recipient that is left may be sent to (community section 5)."""
+) -> tuple[Connection | None, dict[int, Outcome], str]:
+    """Ask again, for the destination only, whether each recipient that is left may be sent to (community section 5).
+
+    Return the connection, what is refused by place, and why everything else has to wait, where it has.
+    """
     refused: dict[int, Outcome] = {}
     settled = set(queued.state.settled)
     for index, recipient in enumerate(envelope.recipients):
@@ -334,7 +337,19 @@ def _destination(
         verdict = _leaves(view, queued.outgoing.connection, recipient.address)
         if verdict is not None:
             refused[index] = Outcome(code=verdict.code, status=verdict.status, text=verdict.text, ours=True)
-    return view.connection(queued.outgoing.connection), refused
+    connection = view.connection(queued.outgoing.connection)
+    return connection, refused, _closed(view, connection, envelope) if connection is not None else ""
+
+
+def _closed(view: View, connection: Connection, envelope: OutgoingEnvelope) -> str:
+    """Return why a message must not go over *connection* now; one in testing gets no members' mail but its own."""
+    if connection.state is ConnectionState.SUSPENDED:
+        return "the connection is suspended at the moment"
+    sender = view.domain(envelope.reverse_path.rpartition("@")[2])
+    own = sender is not None and sender.connection == connection.id
+    if connection.state is ConnectionState.TESTING and not (own or envelope.service):
+        return "the connection is being tested: members' mail waits until it is live"
+    return ""
 
 
 def _leaves(view: View, connection: ConnectionId, address: str) -> Refuse | None:

@@ -7,9 +7,9 @@ for all its tenants, so the tenant that the provider names and an aligned DKIM s
 from collections.abc import Mapping
 
 from cjsm.community.address import Address
-from cjsm.community.admission import ConnectionOrigin, Origin
+from cjsm.community.admission import ConnectionOrigin, Origin, sends_bounces
 from cjsm.community.providers import Provider
-from cjsm.community.records import Connection, ConnectionKind, ConnectionState
+from cjsm.community.records import Connection, ConnectionKind
 from cjsm.community.view import View
 from cjsm.configuration import Settings
 from cjsm.mail.authentication.field import authentication_results, without_claims
@@ -48,7 +48,7 @@ class Crossings:
         if len(tenants) == 1 and sender is None:
             for other in view.connections():
                 same = other.provider == connection.provider and other.tenant.lower() == tenants[0]
-                if same and other.tenant and other.state is ConnectionState.LIVE:
+                if same and other.tenant and sends_bounces(view, other.id):
                     return ConnectionOrigin(connection=other.id)
         raise Refused(550, "5.7.1", f"{provider.title} does not say that this is mail of the connection's own tenant")
 
@@ -58,23 +58,23 @@ class Crossings:
         if connection is None:
             return None
         own = self._provider(connection)
-        tenant_fields = frozenset(
-            provider.tenant_header.lower().encode("ascii")
-            for provider in self._providers.values()
-            if provider is not own
-        )
-        names = (self.settings.relay.host_name, self.settings.smtp.host_name)
-        kept = without_claims(header, names)
-        kept = Header(tuple(field for field in kept.fields if field.name not in tenant_fields))
         return Crossing(
             self._authenticator,
             host=self.settings.relay.host_name,
             original=header,
-            header=entering(kept, rules_of(view, connection)),
+            header=entering(self.believed(header, own), rules_of(view, connection)),
             hop=hop,
             sender=_outside(str(sender), view.suffix) if sender is not None else "",
             must_be_from=_from_domain(header, view.suffix) if own is not None else None,
         )
+
+    def believed(self, header: Header, own: Provider | None = None) -> Header:
+        """Return *header* without what only we may say of a message, or a provider: all but *own*."""
+        names = (self.settings.relay.host_name, self.settings.smtp.host_name)
+        others = (provider for provider in self._providers.values() if provider is not own)
+        tenant_fields = frozenset(provider.tenant_header.lower().encode("ascii") for provider in others)
+        kept = without_claims(header, names).fields
+        return Header(tuple(field for field in kept if field.name not in tenant_fields))
 
     def _provider(self, connection: Connection | None) -> Provider | None:
         if connection is None or connection.kind is not ConnectionKind.CLOUD:

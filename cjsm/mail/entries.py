@@ -59,11 +59,12 @@ class EntryMaker:
         now: int,
         demands: Demands = NO_DEMANDS,
         fields: bytes = b"",
+        service: bool = False,
     ) -> SpoolBatch:
         """Finish *content* and return what the spool keeps of the whole message.
 
         :param fields: header fields that go on top of it; they were not known when it was sealed.
-
+        :param service: whether the service itself wrote it.
         :raises StoreError: when the body could not be written, or a mailbox has no key any more.
         :raises VaultError: when a mailbox's key is not what the community signed.
         """
@@ -103,6 +104,7 @@ class EntryMaker:
             key=content.sealer.key,
             fields=fields,
             queue_id=queue_id(entry_id),
+            service=service,
         )
         return SpoolBatch(id=entry_id, hosted=entries, outgoing=self._outgoing(recipients, base, content, body, now))
 

@@ -86,7 +86,8 @@ class OutgoingEnvelope(Struct, frozen=True, kw_only=True):
     """Of a message for recipients behind one connection; it also holds the message's ``key``.
 
     ``octets`` is the length of the message as it was sealed; ``fields`` are header fields that go on top of it,
-    ``queue_id`` is how replies and traces call it. A field may be added with a default.
+    ``queue_id`` is how replies and traces call it; ``service`` says that the service itself wrote it. A field may be
+    added with a default.
     """
 
     version: int = 1
@@ -98,6 +99,7 @@ class OutgoingEnvelope(Struct, frozen=True, kw_only=True):
     key: bytes = b""
     fields: bytes = b""
     queue_id: str = ""
+    service: bool = False
 
     def __repr__(self) -> str:
         return "<OutgoingEnvelope>"

@@ -10,12 +10,11 @@ from cjsm.mail.sending import NextHopPolicy
 
 
 class Line(Struct, frozen=True):
-    """A connection to a server that showed what *hop* asks for.
+    """A connection to a server: an :class:`~cjsm.mail.sending.IRelaySession`.
 
     :ivar waited: it was idle before: that it breaks with the first message says nothing of the server.
     """
 
-    hop: NextHopPolicy
     session: Any
     waited: bool = False
 
@@ -32,9 +31,9 @@ class IdleLines:
         if not (line.session.usable and seconds):
             line.session.close()
             return
-        kept = Line(line.hop, line.session, waited=True)
+        kept = Line(line.session, waited=True)
         over = self._reactor.callLater(seconds, self._over, kept)
-        self._waiting.setdefault(line.hop, []).append((kept, over))
+        self._waiting.setdefault(line.session.policy, []).append((kept, over))
 
     def take(self, hops: Sequence[NextHopPolicy]) -> Line | None:
         """Return one that may be used for the first of *hops*; None where there is none."""
@@ -44,7 +43,7 @@ class IdleLines:
             line, over = waiting.pop()
             over.cancel()
             if not waiting:
-                del self._waiting[line.hop]
+                del self._waiting[line.session.policy]
             if line.session.usable:
                 return line
             line.session.close()
@@ -59,9 +58,9 @@ class IdleLines:
                 line.session.close()
 
     def _over(self, line: Line) -> None:
-        waiting = [each for each in self._waiting[line.hop] if each[0] is not line]
+        waiting = [each for each in self._waiting[line.session.policy] if each[0] is not line]
         if waiting:
-            self._waiting[line.hop] = waiting
+            self._waiting[line.session.policy] = waiting
         else:
-            del self._waiting[line.hop]
+            del self._waiting[line.session.policy]
         line.session.close()

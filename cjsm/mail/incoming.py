@@ -207,7 +207,8 @@ class IncomingMessage:
         rooms = self._rooms
         self._message_id = header.first(b"message-id")
         crossing = self._crossing(header)
-        told = self._told(header if crossing is None else crossing.header, crossed=crossing is not None)
+        passed_on = crossing.header if crossing is not None else rooms.crossings.believed(header)
+        told = self._told(passed_on, crossed=crossing is not None)
         self._message_id = told.message_id
         limit = self._settings.store.inline_body
         inline = min(limit, _COPIES * limit // self._recipients.copies)

@@ -19,6 +19,8 @@ _TOKEN = re.compile(
       | (?P<plain>[^ \t\r\n"()<>,;:\\\x00-\x1f\x7f]+)""",
     re.VERBOSE,
 )
+#: An encoded word (RFC 2047) without its end: some readers look for that behind what separates addresses.
+_CUT = re.compile(r"=\?[^?]+\?[bq]\?[^?]*\Z", re.IGNORECASE)
 #: One kind and text each.
 _Token = tuple[str, str]
 
@@ -95,6 +97,12 @@ def _check_group(name: Sequence[_Token], allowed: bool) -> None:
         raise AmbiguousAddress("a group of addresses must not stand here")
     if not name or any(kind == "special" or "@" in text for kind, text in name):
         raise AmbiguousAddress("a group needs a plain name")
+    _check_words(name)
+
+
+def _check_words(name: Sequence[_Token]) -> None:
+    if any(kind == "plain" and _CUT.match(text) for kind, text in name):
+        raise AmbiguousAddress("an encoded word in a name does not end")
 
 
 def _mailbox(item: Sequence[_Token], *, international: bool) -> Address:
@@ -104,6 +112,7 @@ def _mailbox(item: Sequence[_Token], *, international: bool) -> Address:
         *name, _, last = name
         if any(kind == "special" or (kind == "plain" and "@" in text) for kind, text in name):
             raise AmbiguousAddress("put a name that has brackets or an at sign in quotation marks")
+        _check_words(name)
     elif name:
         raise AmbiguousAddress("write an address as name@organisation, or as name <name@organisation>")
     kind, text = last

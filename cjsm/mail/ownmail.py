@@ -85,6 +85,7 @@ class OwnMail:
             told=told_of(header),
             now=int(self._clock()),
             demands=demands,
+            service=True,
         )
 
     def _found(self, service: Service, to: str) -> Destinations | None:

@@ -6,6 +6,9 @@ from cjsm.community.identifiers import ConnectionId, MailboxId
 from cjsm.mail.destinations import Destination, Destinations, Relayed
 from cjsm.mail.envelope import OutgoingRecipient, Wish
 
+#: Recipients of one message that every server takes (RFC 5321 section 4.5.3.1.8); many take no more.
+_AT_ONCE = 100
+
 
 class Recipients:
     """Grows with each RCPT.
@@ -36,14 +39,18 @@ class Recipients:
 
     @property
     def relayed(self) -> Iterator[tuple[ConnectionId, str | None, tuple[OutgoingRecipient, ...]]]:
-        """Each connection with who hears of failures (None: the sender) and the recipients behind it."""
+        """Each connection with who hears of failures (None: the sender) and recipients behind it: as many as fit into
+        one message, and the same again with the next ones.
+        """
         for (connection, reports_to), recipients in self._relayed.items():
-            yield connection, reports_to, tuple(recipients.values())
+            behind = tuple(recipients.values())
+            for start in range(0, len(behind), _AT_ONCE):
+                yield connection, reports_to, behind[start : start + _AT_ONCE]
 
     @property
     def copies(self) -> int:
         """How many times the spool and mailboxes keep the message."""
-        return max(1, len(self._hosted) + len(self._relayed))
+        return max(1, len(self._hosted) + sum(1 for _ in self.relayed))
 
     def fresh(self, found: Destinations) -> list[Destination]:
         """Return the mailboxes of *found* that the message does not go to yet."""

@@ -22,6 +22,7 @@ from cjsm.configuration import RelaySettings
 from cjsm.mail.attempts import Attempt, Attempts, Done
 from cjsm.mail.idle import IdleLines, Line
 from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, NextHopPolicy
+from cjsm.mail.traced import kept
 from cjsm.mail.window import Window
 from cjsm.store.interfaces import IOutgoingQueue, Missing, Queued, StoreError
 
@@ -301,7 +302,7 @@ class RelayWorker:
             attempt.close()
             line = await self._connected(attempt.hops)
             done = await attempt.send(line.session)
-        return Line(line.hop, line.session), done
+        return Line(line.session), done
 
     async def _as_it_is(self, taken: Queued) -> Queued | None:
         """Return the message with what engineers said since it was taken; None where it is not to be sent now."""
@@ -316,7 +317,7 @@ class RelayWorker:
 
     async def _line(self, line: Line | None, hops: tuple[NextHopPolicy, ...]) -> Line:
         """Return *line* if it is what *hops* ask for now, else one that waits, else a new one."""
-        if line is not None and line.session.usable and line.hop in hops:
+        if line is not None and line.session.usable and line.session.policy in hops:
             return line
         if line is not None:
             line.session.close()
@@ -327,7 +328,7 @@ class RelayWorker:
         problem = CannotReach("the connection has no next hop")
         for hop in hops:
             try:
-                return Line(hop, await self._connector.connect(hop))
+                return Line(await self._connector.connect(hop))
             except CannotReach as error:
                 problem = error
         raise problem
@@ -336,7 +337,8 @@ class RelayWorker:
         window = destination.window
         was_dead = window.is_dead
         window.failed()
-        destination.why = why
+        # Every message that waits for it is put off with these words, and they are logged.
+        destination.why = why = kept(why)
         if window.is_dead and not was_dead:
             destination.asked = self._reactor.seconds()
             destination.not_before = destination.asked + self._attempts.rest(connection)

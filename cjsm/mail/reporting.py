@@ -79,6 +79,9 @@ class Reports:
             envelope_id=envelope.demands.envelope_id,
             message_id=envelope.message_id,
         )
+        if envelope.demands.require_tls:
+            # The way back may not promise TLS, and a report that must not go tells nobody (RFC 8689 section 5).
+            return await self._write(subject, told, None, None)
         try:
             text = await OpenedOutgoing.read(envelope, outgoing, self._bodies, self.settings.mail)
         except (StoreError, VaultError) as error:

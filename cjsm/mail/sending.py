@@ -110,6 +110,7 @@ class IRelaySession(Interface):
     """A connection to another server, inside TLS, trusted and greeted."""
 
     usable = Attribute("Whether another parcel may be sent.")
+    policy = Attribute("The :class:`NextHopPolicy` that it was made under.")
     peer = Attribute("The server, for reports: name and address.")
     tls_version = Attribute("As in TLSv1.3.")
     tls_group = Attribute("Name of the key exchange group.")

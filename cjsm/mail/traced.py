@@ -16,6 +16,8 @@ from cjsm.vault.traces import TraceSealer
 
 _QUEUE_ID = re.compile(r"[0-9a-fA-F]{16}")
 _ADDRESS = re.compile(r"\S*@\S*")
+#: Characters of a peer's words that are kept.
+_WORDS = 160
 
 
 class Result(StrEnum):
@@ -159,3 +161,8 @@ def speakable(words: str, *, clear: bool) -> str:
     """Return *words* of another system printable, and without addresses unless those are shown in *clear*."""
     plain = "".join(each if each.isprintable() else " " for each in words)
     return plain if clear else _ADDRESS.sub("(address)", plain)
+
+
+def kept(words: str, *, clear: bool = False) -> str:
+    """Return the first of *words*, :func:`speakable`; not in *clear* where what is kept is not sealed."""
+    return speakable(words[: 4 * _WORDS], clear=clear)[:_WORDS]

@@ -12,13 +12,10 @@ from cjsm.community.identifiers import DeliveryId
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, EchoRoute, ListRoute, Origin, RelayRoute, Route
 from cjsm.configuration import TraceSettings
 from cjsm.mail.interfaces import Hop
-from cjsm.mail.traced import Answer, Event, Result, Side, Target, plain_message_id, seal_event, speakable
+from cjsm.mail.traced import Answer, Event, Result, Side, Target, kept, plain_message_id, seal_event
 from cjsm.store.interfaces import ITrace
 from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.traces import TraceSealer
-
-#: Characters of a peer's words that are kept.
-_WORDS = 160
 
 
 class Tracer:
@@ -195,7 +192,7 @@ class Tracer:
 
     def _said(self, words: str) -> str:
         """Return the first of *words*, printable, without addresses unless those are kept in clear."""
-        return speakable(words[: 4 * _WORDS], clear=self._clear)[:_WORDS]
+        return kept(words, clear=self._clear)
 
     def _add(self, queue_id: str, events: Sequence[Event], message_id: str = "") -> None:
         try:

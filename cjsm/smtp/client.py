@@ -36,18 +36,22 @@ class _Ended(Exception):
 class ClientConnection(Protocol):
     """See :class:`IRelaySession`.
 
-    :param name: as which we greet.
+    :param policy: under which it is made.
+    :param asked: what that asks of the server.
     """
 
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(self, settings: RelaySettings, clock: IReactorTime, tls: ClientTls, policy: PeerPolicy) -> None:
+    def __init__(
+        self, settings: RelaySettings, clock: IReactorTime, tls: ClientTls, policy: NextHopPolicy, asked: PeerPolicy
+    ) -> None:
+        self.policy = policy
         self.peer = ""
         self.tls_version = ""
         self.tls_group = ""
         self._settings = settings
         self._tls = tls
-        self._policy = policy
+        self._asked = asked
         self._answers = AnswerReader()
         self._waiting: Deferred[Answer] | None = None
         self._secured: Deferred[None] | None = None
@@ -120,10 +124,10 @@ class ClientConnection(Protocol):
             raise self._ending("the server said something between STARTTLS and TLS")
         self._secured = Deferred()
         self._timer.start(self._settings.connect_timeout)
-        self._transport.startTLS(self._tls.towards(self._policy))
+        self._transport.startTLS(self._tls.towards(self._asked))
         await self._secured
         handle = self._transport.getHandle()
-        check_server(handle, self._policy)
+        check_server(handle, self._asked)
         self._is_secure = True
         agreed = negotiated(self._transport)
         if agreed is not None:
@@ -194,7 +198,7 @@ class ClientConnection(Protocol):
         self._transport = self.transport
         self._transport.setTcpNoDelay(True)
         host = self._transport.getPeer()
-        self.peer = f"{self._policy.name} [{getattr(host, 'host', '')}]"
+        self.peer = f"{self._asked.name} [{getattr(host, 'host', '')}]"
 
     def handshakeCompleted(self) -> None:
         """See :class:`IHandshakeListener`."""
@@ -288,7 +292,7 @@ class RelayConnector:
             pins=policy.pins,
             newest_only=policy.newest_tls_only,
         )
-        factory = Factory.forProtocol(lambda: ClientConnection(self.settings, self._reactor, self._tls, wanted))
+        factory = Factory.forProtocol(lambda: ClientConnection(self.settings, self._reactor, self._tls, policy, wanted))
         factory.noisy = False
         timeout = self.settings.connect_timeout
         endpoint = HostnameEndpoint(self._reactor, policy.host, policy.port, timeout=timeout)

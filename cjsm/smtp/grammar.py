@@ -135,15 +135,16 @@ def parse(line: bytes, limits: Limits) -> Command:
             return _mail(rest) if verb == b"MAIL" else _rcpt(rest)
         except BadParameter as error:
             return Problem(reply(501 if error.known else 555, "5.5.4", str(error)))
+    if verb.startswith(b"BDAT"):
+        # However it is written, what follows may be text.
+        chunk = _CHUNK.match(rest.strip(b" ")) if verb == b"BDAT" and octets <= limits.command else None
+        return Bdat(int(chunk[1]), chunk[2] is not None) if chunk is not None else _BAD_CHUNK
     if octets > (limits.auth if verb == b"AUTH" else limits.command):
         return _TOO_LONG
     if verb in _BARE:
         return Plain(_BARE[verb]) if not rest.strip() else _NO_ARGUMENTS
     if verb in _LOOSE:
         return Plain(_LOOSE[verb])
-    if verb == b"BDAT":
-        chunk = _CHUNK.match(rest.strip(b" "))
-        return Bdat(int(chunk[1]), chunk[2] is not None) if chunk is not None else _BAD_CHUNK
     if verb == b"AUTH":
         return _auth(rest)
     if verb == b"EHLO" or verb == b"HELO":

@@ -9,6 +9,8 @@ _STATUS = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |\Z)")
 #: Octets of one line, and lines of one reply. RFC 5321 §4.5.3.1.5 says 512; servers say more.
 _LONGEST = 4_096
 _MOST = 200
+#: Characters that are made of a reply in one line: there is one for each recipient.
+_TEXT = 1_000
 
 
 class BadReply(Exception):
@@ -34,8 +36,8 @@ class Answer(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """All of it in one line, as reports quote it."""
-        return " ".join((str(self.code), *self.lines)).strip()
+        """The first of it in one line, as reports quote it."""
+        return " ".join((str(self.code), *self.lines)).strip()[:_TEXT]
 
     @property
     def is_good(self) -> bool:

@@ -47,6 +47,9 @@ class Transaction:
         self._offers = capabilities
         self._parcel = parcel
         self._outcomes: dict[int, Outcome] = {}
+        paths = (parcel.reverse_path, *(each.address for each in parcel.addressees))
+        #: Whether the other side must take UTF-8: the sender said so, or who the message is from or for is so written.
+        self._international = parcel.demands.smtputf8 or not all(path.isascii() for path in paths)
 
     async def run(self) -> Sent:
         """Return what the other side said; whoever calls hears of a connection that ended."""
@@ -68,12 +71,11 @@ class Transaction:
     def _impossible(self) -> Outcome | None:
         """Return why the other side cannot take the message, before anything of it is said."""
         demands, offers = self._parcel.demands, self._offers
-        international = demands.smtputf8 or not all(each.address.isascii() for each in self._parcel.addressees)
         if demands.require_tls and "REQUIRETLS" not in offers:
             return _ours(
                 "5.7.30", "the message must stay inside TLS, and the organisation's server does not promise it"
             )
-        if international and "SMTPUTF8" not in offers:
+        if self._international and "SMTPUTF8" not in offers:
             return _ours("5.6.7", "the organisation's server does not take addresses that are not plain ASCII")
         if demands.eight_bit and "8BITMIME" not in offers:
             return _ours("5.6.3", "the organisation's server takes only plain ASCII text")
@@ -145,7 +147,7 @@ class Transaction:
             words.append(f"SIZE={parcel.octets}")
         if "8BITMIME" in offers:
             words.append("BODY=8BITMIME")
-        if demands.smtputf8:
+        if self._international:
             words.append("SMTPUTF8")
         if demands.require_tls:
             words.append("REQUIRETLS")

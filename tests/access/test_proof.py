@@ -9,10 +9,17 @@ from zope.interface.verify import verifyObject
 from cjsm.access.interfaces import IRelayer
 from cjsm.access.proof import IProof, NotProved, Proof, Shown
 from cjsm.community.admission import ConnectionOrigin
-from cjsm.community.identifiers import ConnectionId
+from cjsm.community.identifiers import ConnectionId, OrganisationId
 from cjsm.community.providers import Provider
-from cjsm.community.records import Connection, ConnectionKind, ConnectionState, Domain, IssuedCertificate
-from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier
+from cjsm.community.records import (
+    Connection,
+    ConnectionKind,
+    ConnectionState,
+    Domain,
+    IssuedCertificate,
+    OrganisationState,
+)
+from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier, with_state
 from tests.mail.support import MemoryCommunity
 
 PRINT = "ab" * 32
@@ -166,6 +173,15 @@ def test_one_tenant_does_not_stop_another(state: ConnectionState) -> None:
     assert whose(proof(stopped, its, other, theirs, provider=PLACED), BY_PROVIDER, "") == other.id
     other = msgspec.structs.replace(other, state=state)
     assert whose(proof(stopped, its, other, theirs, provider=PLACED), BY_PROVIDER, "") in {stopped.id, other.id}
+
+
+def test_an_organisation_that_is_suspended_does_not_stop_another() -> None:
+    """Its connection is live still, but admission takes nothing from it."""
+    stopped, its = tenant("one", organisation=OrganisationId(identifier("avon")))
+    other, theirs = tenant("two")
+    view = with_state(community(stopped, its, other, theirs), "avon", OrganisationState.SUSPENDED)
+    made = Proof(MemoryCommunity(view), {"cloud": CLOUD})  # type: ignore[arg-type]  # what it asks for
+    assert whose(made, msgspec.structs.replace(BY_PROVIDER, names=frozenset({"a.out.cloud.example"})), "") == other.id
 
 
 def test_suspended_meanwhile() -> None:

@@ -62,6 +62,13 @@ def test_everything_else_is_refused(text: str) -> None:
     assert str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["jo@avon.co.u\u212a", "jo@\u212aent.cjsm.test", "jo@ävon.cjsm.test"])
+def test_domains_are_ascii_as_they_are_written(text: str) -> None:
+    """The Kelvin sign is no K, although it becomes one in lower case."""
+    with pytest.raises(BadAddress, match="ASCII letters only"):
+        Address.parse(text, international=True)
+
+
 @given(st.text(max_size=60))
 def test_any_text(text: str) -> None:
     """Any text is an address in canonical form, or refused."""

@@ -1,5 +1,6 @@
 """The closed community as properties: nobody outside writes in, nothing leads out, whatever state it is in."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from cjsm.community.admission import (
     Origin,
     Refuse,
     RelayRoute,
+    SenderAccepted,
     Service,
     ServiceOrigin,
     admit,
@@ -22,13 +24,14 @@ from cjsm.community.admission import (
     canonical,
     expand,
     is_member_address,
+    may_appear_as,
     read_address,
 )
 from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import ConnectionState, DomainState, Life, MailList, OrganisationState
 from cjsm.community.states import may_send, organisation_state
-from tests.community.communities import SUFFIX, communities, community, identifier, with_state
+from tests.community.communities import FIRM_DOMAIN, SUFFIX, communities, community, identifier, with_state
 
 JO = AccountOrigin(account=AccountId(identifier("jo.ward")))
 FIRM = ConnectionOrigin(connection=ConnectionId(identifier("firm-server")))
@@ -103,6 +106,20 @@ def test_connections_send_from_their_own_domains() -> None:
     assert canonical(view, JO, plain) == plain
     for other in (f"jo.ward@avon.{SUFFIX}", "a@example.org", f"law.yer@firm.{SUFFIX}"):
         assert isinstance(admit_sender(view, FIRM, Address.parse(other)), Refuse)
+
+
+@pytest.mark.parametrize("listed_only", [False, True])
+def test_an_exception_is_the_member(listed_only: bool) -> None:
+    """The address that the organisation's system knows a member by is that member's, as it is in the header."""
+    member = f"re.layed@firm.co.uk.{SUFFIX}"
+    pairs = ((member, "re@elsewhere.example"), (f"re.lay@firm.co.uk.{SUFFIX}", "re.layed@firm.co.uk"))
+    view = community(msgspec.structs.replace(FIRM_DOMAIN, exceptions=pairs, listed_members_only=listed_only))
+    outside = Address.parse("RE@elsewhere.example")
+    assert canonical(view, FIRM, outside) == Address.parse(member)
+    assert isinstance(may_appear_as(view, FIRM, canonical(view, FIRM, outside)), SenderAccepted)
+    assert str(canonical(view, FIRM, Address.parse("re.layed@firm.co.uk"))) == pairs[1][0]
+    assert canonical(view, JO, outside) == outside
+    assert canonical(view, FIRM, Address.parse("x@elsewhere.example")) == Address.parse("x@elsewhere.example")
 
 
 def test_relayed_members_send_over_their_connection() -> None:

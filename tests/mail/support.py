@@ -15,6 +15,7 @@ from zope.interface import implementer
 from cjsm.community.admission import AccountOrigin
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
 from cjsm.community.memory import MemoryView
+from cjsm.community.providers import Provider
 from cjsm.community.view import View
 from cjsm.configuration import MailSettings, RatesSettings, Settings, SmtpSettings, StoreSettings, TraceSettings
 from cjsm.mail.acceptance import Acceptance
@@ -41,6 +42,7 @@ T = TypeVar("T")
 SECRETS = generate(random.Random("secrets").randbytes)
 HOST = "mail.cjsm.test"
 HOP = Hop(host=HOST, protocol="ESMTPSA", tls_version="TLS1.3", tls_group="X25519MLKEM768")
+CLOUDS = Provider(name="clouds", title="Clouds", names=("out.clouds.example",), tenant_header="X-Clouds-Tenant")
 JO = AccountOrigin(account=AccountId(identifier("jo.ward")))
 JO_ADDRESS = f"jo.ward@avon.{SUFFIX}"
 SAM_ADDRESS = f"sam.hill@avon.{SUFFIX}"
@@ -228,7 +230,7 @@ class House:
             rates=Rates(NO_RATES, name=bytes.hex),
             tracer=self.tracer,
             authenticator=self.authenticator,
-            providers={},
+            providers={CLOUDS.name: CLOUDS},
             clock=self.clock.seconds,
             reactor=self.clock,
             entropy=random.Random(seed).randbytes,

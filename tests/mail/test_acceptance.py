@@ -44,6 +44,8 @@ from .support import (
     spooled,
 )
 
+#: What only others may say of a message.
+CLAIMS = f"Authentication-Results: {HOP.host}; dmarc=pass\r\nx-clouds-tenant: tenant-court\r\n".encode()
 LARGE = DATED + LETTER + b"0123456789abcdef" * 20_000
 MAYBE = Unavailable("the commit did not answer", maybe_committed=True)
 AWAY = Unavailable("the disk is away")
@@ -324,6 +326,16 @@ def test_settings_that_change_meanwhile_are_for_the_next_message() -> None:
     message.write(LETTER)
     result(message.commit())
     assert refusal_of(house, LETTER) == (552, "5.3.4")
+
+
+def test_what_only_others_may_say_is_taken_away() -> None:
+    """Neither what was found about a message, nor of which tenant it is, is for its author to say."""
+    house = House()
+    house.send(CLAIMS + b"Authentication-Results: mx.other.example; spf=pass\r\n" + LETTER)
+    text, _ = spooled(house)
+    assert b"dmarc=pass" not in text
+    assert b"tenant-court" not in text
+    assert b"mx.other.example; spf=pass" in text
 
 
 # Where the body goes

@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred
 
+from cjsm.community.admission import ConnectionOrigin, Service
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import ConnectionState, DomainState, RelayLimits
 from cjsm.configuration import RelaySettings
@@ -18,7 +20,7 @@ from cjsm.vault.traces import TraceSealer
 from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, FIRM_DOMAIN, SUFFIX, community, identifier
 
 from .memory import Fate
-from .support import JO_ADDRESS, JO_MAILBOX, LIST_ADDRESS, OLIVE, SECRETS, logged
+from .support import JO_ADDRESS, JO_MAILBOX, LETTER, LIST_ADDRESS, OLIVE, SECRETS, logged, result
 from .way import AT_FIRM, BUSY, FIRM_HOST, HOUR, MINUTE, NOBODY, TAKEN, Way, fields_of, firm, words_of
 
 MakeWay = Callable[..., Way]
@@ -215,6 +217,57 @@ def test_a_suspended_connection(way: Way) -> None:
     late, failed = way.told()
     assert "suspended" in words_of(late)
     assert fields_of(failed)[0]["Status"] == "5.4.7"
+
+
+def test_what_a_server_says_is_kept_short_and_of_nobody(way: Way, tmp_path: Path) -> None:
+    """The queue is readable for whoever has the disk: why a message waits names nobody, however much is said."""
+    said = f"450 4.2.1 <re.layed@firm.co.uk>: busy {'so busy ' * 50_000}"
+    way.servers.answers["re.layed@firm.co.uk"] = Outcome(code=450, status="4.2.1", text=said)
+    way.send()
+    way.wait()
+    reason = way.state().reason
+    assert reason.startswith("450 4.2.1 (address) busy so busy")
+    assert len(reason) < 500
+    kept = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
+    assert b"so busy" in kept
+    assert b"re.layed@" not in kept
+
+
+TESTED = msgspec.structs.replace(FIRM_CONNECTION, state=ConnectionState.TESTING)
+
+
+def test_a_connection_that_is_tested_again(way: Way) -> None:
+    """What members sent it while it was live waits until it is live again."""
+    way.worker.stop()
+    way.send()
+    way.connection(TESTED)
+    way.worker.start()
+    way.wait(HOUR, step=60)
+    assert way.servers.calls == []
+    assert "is being tested" in way.state().reason
+    way.connection(FIRM_CONNECTION)
+    way.wait(HOUR, step=60)
+    assert way.waiting() == []
+    assert len(way.servers.messages) == 1
+
+
+def test_what_a_connection_in_testing_gets(make: MakeWay) -> None:
+    """Its own mail, and what the service itself writes: reports and echoes."""
+    way = make(view=firm(state=ConnectionState.TESTING))
+    origin = ConnectionOrigin(connection=FIRM_CONNECTION.id)
+    way.send(octets=LETTER.replace(JO_ADDRESS.encode(), AT_FIRM.encode()), sender=AT_FIRM, origin=origin)
+    own_mail = way.house.acceptance.own_mail
+
+    async def nothing() -> bytes:
+        return b""
+
+    head = LETTER.replace(JO_ADDRESS.encode(), f"echo@{SUFFIX}".encode())
+    echo = result(Deferred.fromCoroutine(own_mail.write(Service.ECHO, AT_FIRM, head, nothing)))
+    assert echo is not None
+    result(way.spool.put(echo))
+    way.wait()
+    assert way.servers.got() == [["re.layed@firm.co.uk"]] * 2
+    assert way.waiting() == []
 
 
 def test_a_domain_that_is_no_longer_approved(way: Way) -> None:

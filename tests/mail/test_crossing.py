@@ -12,7 +12,7 @@ from cjsm.community.admission import ConnectionOrigin
 from cjsm.community.identifiers import ConnectionId, OrganisationId
 from cjsm.community.memory import MemoryView
 from cjsm.community.providers import Provider
-from cjsm.community.records import Connection, ConnectionKind, ConnectionState, Domain
+from cjsm.community.records import Connection, ConnectionKind, ConnectionState, Domain, OrganisationState
 from cjsm.configuration import RelaySettings
 from cjsm.mail.authentication import signatures, verification
 from cjsm.mail.authentication.bodies import BodyHashes, BodyInspector
@@ -22,7 +22,7 @@ from cjsm.mail.authentication.verification import examine
 from cjsm.mail.crossing import Crossing, Crossings
 from cjsm.mail.header import Header
 from cjsm.mail.interfaces import Hop, Refused
-from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier
+from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier, with_state
 
 from .authentication.support import NOW, Zone, fields, lookups, other_rsa, published, rsa, signed
 from .support import result, small
@@ -143,6 +143,10 @@ def test_a_bounce_is_its_tenants() -> None:
         crossings().origin(clouds(suspended), FROM_COURT, None, named)
     with pytest.raises(Refused):
         crossings().origin(clouds(), FROM_COURT, None, fields(SECTION))
+    elsewhere = msgspec.structs.replace(PRISON, organisation=OrganisationId(identifier("avon")))
+    view = with_state(clouds(elsewhere), "avon", OrganisationState.SUSPENDED)
+    with pytest.raises(Refused):
+        crossings().origin(view, FROM_COURT, None, named)
 
 
 def test_a_tenant_without_a_name() -> None:

@@ -77,8 +77,10 @@ OUTGOING_SAMPLE = bytes.fromhex(
 
 def test_the_stored_form_of_what_goes_out() -> None:
     """Every field comes back, and what the first version wrote is read."""
-    assert encode_envelope(OUTGOING) == OUTGOING_SAMPLE
-    assert decode_outgoing(OUTGOING_SAMPLE) == OUTGOING
+    written = encode_envelope(OUTGOING)
+    # A field more: whether the service itself wrote the message.
+    assert written == b"\x8a" + OUTGOING_SAMPLE[1:] + b"\xa7service\xc2"
+    assert decode_outgoing(written) == decode_outgoing(OUTGOING_SAMPLE) == OUTGOING
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from zope.interface.verify import verifyObject
 
 from cjsm.community.records import ConnectionState, NextHop, RelayLimits, TlsTrust, TlsVersion
 from cjsm.configuration import RelaySettings
-from cjsm.mail.sending import Interrupted, IRelayConnector, IRelaySession
+from cjsm.mail.sending import Interrupted, IRelayConnector, IRelaySession, NextHopPolicy
 from cjsm.store.interfaces import Unavailable
-from tests.community.communities import FIRM_CONNECTION
+from tests.community.communities import FIRM_CONNECTION, FIRM_DOMAIN
 
 from .support import logged, result
 from .way import (
@@ -58,7 +58,7 @@ def way(make: MakeWay) -> Way:
 def test_fakes_are_true() -> None:
     """The servers of these tests keep to what relay asks for."""
     assert verifyObject(IRelayConnector, Servers())
-    assert verifyObject(IRelaySession, MemorySession(Servers(), "host"))
+    assert verifyObject(IRelaySession, MemorySession(Servers(), NextHopPolicy(host="host", port=25, name="host")))
 
 
 def test_a_message_goes_out(way: Way) -> None:
@@ -70,6 +70,20 @@ def test_a_message_goes_out(way: Way) -> None:
     assert octets.endswith(b"At ten.\r\n")
     assert way.waiting() == []
     assert way.told() == []
+
+
+def test_more_recipients_than_a_server_must_take(make: MakeWay) -> None:
+    """A hundred at a time (RFC 5321 section 4.5.3.1.8), so that nobody waits for hours behind the others."""
+    way = make(recipients=1_000)
+    everybody = [f"member{number}@{FIRM_DOMAIN.name}" for number in range(250)]
+    way.send(*everybody)
+    way.worker.start()
+    way.wait(1)
+    assert [len(each) for each in way.servers.got()] == [100, 100, 50]
+    assert {address for each in way.servers.got() for address in each} == {
+        f"member{number}@firm.co.uk" for number in range(250)
+    }
+    assert way.waiting() == []
 
 
 def test_nothing_goes_before_the_start(way: Way) -> None:
@@ -199,6 +213,29 @@ def test_next_hops_in_order(make: MakeWay) -> None:
     assert len(way.servers.got("two.example")) == 1
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"next_hops": (NextHop(host="new.example", port=25),)}, {"tls_pins": ("ab",)}, {"tls_name": "other.example"}],
+    ids=["next hop", "pin", "name"],
+)
+def test_a_connection_that_is_changed_while_mail_goes_over_it(make: MakeWay, values: dict[str, Any]) -> None:
+    """No further message goes to a server that was found to be what the connection asked for before."""
+    way = make(view=firm(limits=RelayLimits(concurrency=1)))
+    way.servers.hold = Deferred()
+    way.send()
+    way.send()
+    way.worker.start()
+    changed = msgspec.structs.replace(FIRM_CONNECTION, limits=RelayLimits(concurrency=1), **values)
+    way.connection(changed)
+    hold, way.servers.hold = way.servers.hold, None
+    hold.callback(None)
+    before, after = way.servers.calls
+    assert after != before
+    assert [host for host, _, _ in way.servers.messages] == [FIRM_HOST, after.host]
+    way.wait(6)
+    assert all(session.closed for session in way.servers.sessions)
+
+
 def test_without_next_hops_it_waits(make: MakeWay) -> None:
     """And says what is missing."""
     way = make(view=firm(next_hops=()))
@@ -276,6 +313,20 @@ def test_a_dead_destination_rests(make: MakeWay, limits: RelayLimits) -> None:
     way.servers.away.clear()
     way.wait(20, step=1)
     assert len(way.servers.got()) >= 50
+
+
+def test_why_a_destination_rests_names_nobody(make: MakeWay) -> None:
+    """What a server said of one message is kept with all that wait, and logged."""
+    way = make(relay=RelaySettings(concurrency_first=1))
+    way.servers.interrupts = [Interrupted("the server says 421 4.7.0 <re.layed@firm.co.uk> is too much")]
+    for _ in range(3):
+        way.send()
+    with logged() as texts:
+        way.worker.start()
+        way.wait(1)
+    reasons = {queued.state.reason for queued in way.waiting()}
+    assert reasons == {"the server says 421 4.7.0 (address) is too much"}
+    assert "a destination is put off: the server says 421 4.7.0 (address) is too much" in texts
 
 
 def test_an_interrupted_message_is_tried_again(way: Way) -> None:

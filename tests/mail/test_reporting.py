@@ -64,6 +64,14 @@ def test_classes(way: Way, outcome: Outcome, kind: Notify, action: str, status: 
     assert bool(fields["Will-Retry-Until"]) == (kind is Notify.DELAY)
 
 
+def test_a_message_that_must_stay_inside_tls(way: Way) -> None:
+    """Its report may take another way: nothing of the message is in it (RFC 8689 section 5)."""
+    demands = Demands(require_tls=True, returned=Returned.FULL)
+    (report,) = reported(way, NOBODY, Notify.FAILURE, demands=demands)
+    assert fields_of(report)[0]["Action"] == "failed"
+    assert b"Bail" not in report.as_bytes()
+
+
 def test_our_own_words(way: Way) -> None:
     """They are not another server's."""
     (report,) = reported(way, Outcome(code=550, status="5.7.0", text="taken out", ours=True), Notify.FAILURE)

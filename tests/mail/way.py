@@ -11,6 +11,7 @@ import msgspec
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
+from cjsm.community.admission import Origin
 from cjsm.community.identifiers import ConnectionId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Connection, Domain, NextHop, Record, RelayLimits
@@ -57,13 +58,14 @@ def firm(*, court: bool = False, limits: RelayLimits | None = None, **values: An
 class MemorySession:
     """A connection to a server in memory."""
 
-    def __init__(self, servers: "Servers", host: str) -> None:
-        self.peer = f"{host} (192.0.2.1)"
+    def __init__(self, servers: "Servers", policy: NextHopPolicy) -> None:
+        self.policy = policy
+        self.peer = f"{policy.host} (192.0.2.1)"
         self.tls_version, self.tls_group = "TLSv1.3", "X25519"
         self.usable = True
         self.closed = False
         self._servers = servers
-        self._host = host
+        self._host = policy.host
 
     def send(self, parcel: Parcel) -> "Deferred[Sent]":
         return Deferred.fromCoroutine(self._send(parcel))
@@ -112,7 +114,7 @@ class Servers:
         self.calls.append(policy)
         if policy.host in self.away:
             return fail(CannotReach(f"{policy.host} does not answer"))
-        self.sessions.append(MemorySession(self, policy.host))
+        self.sessions.append(MemorySession(self, policy))
         return succeed(self.sessions[-1])
 
     def got(self, host: str = FIRM_HOST) -> list[list[str]]:
@@ -185,9 +187,16 @@ class Way:
         self.worker.stop().addCallback(stopped.append)
         result(self.spool.close())
 
-    def send(self, *recipients: str, octets: bytes = LETTER, wish: Wish = NO_WISH, sender: str = JO_ADDRESS) -> None:
-        """Accept a message from Jo, by default for the firm, and put it in the queue; nothing is tried yet."""
-        message = result(self.house.acceptance.begin(JO, sender, HOP, None))
+    def send(
+        self,
+        *recipients: str,
+        octets: bytes = LETTER,
+        wish: Wish = NO_WISH,
+        sender: str = JO_ADDRESS,
+        origin: Origin = JO,
+    ) -> None:
+        """Accept a message, by default from Jo for the firm, and put it in the queue; nothing is tried yet."""
+        message = result(self.house.acceptance.begin(origin, sender, HOP, None))
         for each in recipients or (AT_FIRM,):
             result(message.recipient(each, wish))
         message.write(octets)

@@ -216,6 +216,7 @@ def test_another_sender(firm: Firm, wire: Wire, reader: dict[str, Any], sender: 
         "From: jo@firm.example <clerk@chambers.example>",
         "From: firm: jo@firm.example;",
         "From: =?utf-8?q?jo=40firm.example?= <=?utf-8?q?clerk=40chambers.example?=>",
+        "From: =?utf-8?q?Jo <jo@firm.example>",
     ],
 )
 def test_a_forged_from(wire: Wire, reader: dict[str, Any], field: str) -> None:
@@ -228,12 +229,13 @@ def test_a_forged_from(wire: Wire, reader: dict[str, Any], field: str) -> None:
     "name", ["Reply-To", "Disposition-Notification-To", "Return-Receipt-To", "Errors-To", "reply-to"]
 )
 @pytest.mark.parametrize("outside", ["x@evil.com", "nobody@avon.cjsm.test", "x@evil.com.cjsm.test"])
-def test_answers_stay_inside(wire: Wire, reader: dict[str, Any], name: str, outside: str) -> None:
+def test_answers_stay_inside(firm: Firm, wire: Wire, reader: dict[str, Any], name: str, outside: str) -> None:
     """What asks for answers from outside is not taken, so that no answer can be sent there; a member may be named."""
     message = letter("jo@firm.example", f"{name}: Jo <{outside}>")
     refused(send(wire, "jo@firm.example", [reader["address"]], message), "which mail from here cannot reach")
     message = letter("jo@firm.example", f"{name}: Jo <jo.other@firm.example>")
     assert send(wire, "jo@firm.example", [reader["address"]], message).code == 250
+    assert one(firm.community, reader)
 
 
 def test_nothing_is_sent_outside(wire: Wire) -> None:

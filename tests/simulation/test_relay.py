@@ -23,7 +23,7 @@ from cjsm.mail.attempts import Attempts
 from cjsm.mail.edge import Edge
 from cjsm.mail.relay import RelayWorker
 from cjsm.mail.reporting import Reports
-from cjsm.mail.sending import CannotReach, Interrupted, Outcome, Parcel, Sent
+from cjsm.mail.sending import CannotReach, Interrupted, NextHopPolicy, Outcome, Parcel, Sent
 from cjsm.store.interfaces import Unavailable
 from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.outgoing import LmdbOutgoing
@@ -65,10 +65,10 @@ class Firm:
         self._luck = luck
         self._clock = clock
 
-    def connect(self, _: object) -> "Deferred[Session]":
+    def connect(self, policy: NextHopPolicy) -> "Deferred[Session]":
         if not self.fair and self._luck.random() < 0.2:
             return fail(CannotReach("it is away"))
-        return succeed(Session(self))
+        return succeed(Session(self, policy))
 
     def judge(self, number: bytes, address: str) -> int:
         if self.fair:
@@ -82,7 +82,8 @@ class Session:
 
     peer, tls_version, tls_group, usable = "firm", "TLSv1.3", "X25519", True
 
-    def __init__(self, firm: Firm) -> None:
+    def __init__(self, firm: Firm, policy: NextHopPolicy) -> None:
+        self.policy = policy
         self._firm = firm
 
     def send(self, parcel: Parcel) -> "Deferred[Sent]":

@@ -168,6 +168,10 @@ def test_chunks() -> None:
     """How many octets follow, and whether they are the last; what cannot be read ends the connection."""
     assert parse(b"BDAT 100", LIMITS) == Bdat(100, last=False)
     assert parse(b"bdat 0 last", LIMITS) == Bdat(0, last=True)
+    for said in (b"BDAT\t5 LAST", b"BDAT5", b"bdat 5" + b" " * LIMITS.command + b"LAST"):
+        wrong = parse(said, LIMITS)
+        assert isinstance(wrong, Problem)
+        assert wrong.close, said
     wrong = parse(b"BDAT ten", LIMITS)
     assert isinstance(wrong, Problem)
     assert wrong.close

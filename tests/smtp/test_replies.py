@@ -73,6 +73,13 @@ def test_what_is_no_reply(said: bytes) -> None:
         read(said)
 
 
+def test_what_is_quoted_of_a_reply_is_short() -> None:
+    """However much a server says of each of many recipients."""
+    text = Answer(450, ("x" * 4_000,) * 200).text
+    assert text.startswith("450 xxx")
+    assert len(text) == 1_000
+
+
 def test_other_octets_are_shown_safely() -> None:
     """Replies are quoted in reports and logs."""
     assert read(b"550 caf\xe9 \x1b[31m\r\n")[0].lines == ("caf\N{REPLACEMENT CHARACTER} ?[31m",)

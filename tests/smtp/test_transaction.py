@@ -166,8 +166,14 @@ def test_what_a_server_cannot_do(demands: Demands, offers: tuple[str, ...], stat
 
 
 def test_an_address_of_utf8() -> None:
-    """It needs a server that takes it."""
-    assert run(Server(), parcel("jörg@firm.example"), "8BITMIME").outcomes[0].status == "5.6.7"
+    """It needs a server that takes it, and that is told so, whatever the sender said (RFC 6531 section 3.4)."""
+    from_jörg = parcel()
+    from_jörg.reverse_path = "jörg@avon.test"
+    for sent in (parcel("jörg@firm.example"), from_jörg):
+        assert run(Server(), sent, "8BITMIME").outcomes[0].status == "5.6.7"
+        server = Server()
+        assert codes(run(server, sent, "SMTPUTF8")) == {0: 250}
+        assert server.said.partition(b"\r\n")[0].endswith(b" SMTPUTF8")
 
 
 def test_too_large() -> None:

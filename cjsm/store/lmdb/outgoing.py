@@ -76,6 +76,7 @@ class LmdbOutgoing:
         self._announce = arrived
         self._clock = clock
         self._claimed: set[int] = set()
+        self._told_of: set[int] = set()
 
     # Inside the spool's transactions
 
@@ -145,11 +146,13 @@ class LmdbOutgoing:
             here = cursor.next()
 
     def _readable(self, transaction: lmdb.Transaction, sequence: int) -> Queued | None:
-        """Return a message with its body; one that cannot be read keeps nobody else's mail."""
+        """Return a message with its body; one that cannot be read keeps nobody else's mail, and is told of once."""
         try:
             queued = self._queued(transaction, sequence)
         except Damaged as error:
-            self._log.critical("message {sequence} is not sent: {error}", sequence=sequence, error=error)
+            if sequence not in self._told_of:
+                self._told_of.add(sequence)
+                self._log.critical("message {sequence} is not sent: {error}", sequence=sequence, error=error)
             return None
         if queued is None:
             return None

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.logger import LogLevel, capturedLogs
 from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import BodyId, ConnectionId
@@ -173,11 +174,14 @@ def test_it_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_damaged_message_keeps_nobody_elses(spool: LmdbSpool) -> None:
-    """It stays, and is told of."""
+    """It stays, and is told of once, although it is looked at four times a second."""
     result(spool.put(going(outgoing(1), outgoing(2))))
     key = (1).to_bytes(8, "big")
     spool._environment.write(lambda txn: txn.put(key, b"\xc1", db=spool._table("outgoing")))
-    assert taken(spool.outgoing) == [2]
+    with capturedLogs() as logged:
+        assert taken(spool.outgoing) == [2]
+        assert taken(spool.outgoing) == []
+    assert [event["log_level"] for event in logged] == [LogLevel.critical]
 
 
 @given(st.integers(0, 10_000))
