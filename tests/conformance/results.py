@@ -46,3 +46,14 @@ class Results:
         """Write the file."""
         findings = session.config.stash.get(NOTES, Notes()).findings
         self._path.write_text(json.dumps({"tests": list(self._told.values()), "findings": findings}, indent=1))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For runs against our own service: ``pytest -p tests.conformance.results --results FILE``."""
+    parser.addoption("--results", metavar="FILE", help="write what came of each test there, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write where the option says."""
+    if config.getoption("--results"):
+        config.pluginmanager.register(Results(Path(config.getoption("--results"))))

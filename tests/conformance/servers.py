@@ -62,6 +62,7 @@ class DebianServer:
         if (self.root / "etc/peer").is_dir():
             return
         base = self._roots / "base"
+        self._roots.mkdir(parents=True, exist_ok=True)
         if not (base / "usr/sbin/policy-rc.d").exists():
             shutil.rmtree(base, ignore_errors=True)
             _run("debootstrap", "--variant=minbase", _RELEASE, str(base), _MIRROR)
