@@ -113,7 +113,8 @@ class DebianServer:
             os.chown(path, 8, 8)
         self.configure()
         (self.root / "start").write_text(f"set -e\n{self.start()}\n")
-        script = f"mount -t proc proc {self.root}/proc && exec chroot {self.root} sh /start"
+        # The shell stays as the first process of its namespace: with it all that was started ends.
+        script = f"mount -t proc proc {self.root}/proc && chroot {self.root} sh /start; exit"
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]
         with running(command, log=self.root / "log", ports=(self.starttls, self.implicit)):
             time.sleep(1)
