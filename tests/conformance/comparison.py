@@ -129,14 +129,14 @@ def page(results: Path, date: datetime.date) -> str:
     for kind in SERVERS:
         version = (results / f"{kind.name}.version").read_text().strip()
         columns.append(Column(f"{kind.name} {version}", sorted(results.glob(f"{kind.name}.*.json"))))
-    keys = list(columns[1].about)
+    keys = list(columns[0].about)
     told = [_ABOUT.format(tests=columns[1].tests, date=date.isoformat())]
     titles = " | ".join(column.title for column in columns)
     for group, heading in _GROUPS.items():
         told.append(f"## {heading}\n\n| | {titles} |\n|---|{'---|' * len(columns)}\n")
         for key in (key for key in keys if key[0] == group):
             cells = " | ".join(column.cell(key) for column in columns)
-            told.append(f"| {columns[1].about[key].replace('|', '/')} | {cells} |\n")
+            told.append(f"| {columns[0].about[key].replace('|', '/')} | {cells} |\n")
         told.append("\n")
     told.append(f"## In all\n\n| rows | {titles} |\n|---|{'---|' * len(columns)}\n")
     for sign in "✓○✗–":

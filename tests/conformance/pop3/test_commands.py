@@ -113,21 +113,21 @@ def test_spaces_at_the_end(caller: Caller, line: str) -> None:
 
 
 def test_quit_before_signing_in(caller: Caller) -> None:
-    """QUIT is answered, then the server closes (RFC 1939 4)."""
+    """QUIT before signing in is answered, then the server closes (RFC 1939 4)."""
     wire = caller.secured()
     assert wire.say("QUIT").ok
     assert wire.rest() == []
 
 
 def test_quit_after_signing_in(caller: Caller) -> None:
-    """QUIT is answered, then the server closes (RFC 1939 6)."""
+    """QUIT after signing in is answered, then the server closes (RFC 1939 6)."""
     wire = caller.ready()
     assert wire.say("QUIT").ok
     assert wire.rest() == []
 
 
 def test_noop_and_rset(caller: Caller) -> None:
-    """Both are answered with yes, and change nothing (RFC 1939 5)."""
+    """NOOP and RSET are answered with yes, and change nothing (RFC 1939 5)."""
     wire = caller.holding()
     before = totals(wire)
     assert wire.say("NOOP").ok

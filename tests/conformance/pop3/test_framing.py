@@ -39,7 +39,7 @@ def test_many_commands_at_once(caller: Caller) -> None:
 
 
 def test_octet_by_octet(caller: Caller) -> None:
-    """Every octet in a write of its own."""
+    """Commands are understood with every octet in a write of its own."""
     wire = caller.holding()
     wire.send(*(bytes((octet,)) for octet in b"STAT\r\nRETR 1\r\nNOOP\r\n"))
     assert wire.reply().ok

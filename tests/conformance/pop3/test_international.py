@@ -77,7 +77,7 @@ def test_languages(caller: Caller) -> None:
 
 @pytest.mark.parametrize("language", ["mul", "tlh-Latn", "x"])
 def test_a_language_that_is_not_there(caller: Caller, language: str) -> None:
-    """An error, and the language stays as it was (RFC 6856 3)."""
+    """A language that is not there is an error, and the language stays as it was (RFC 6856 3)."""
     caller.needs("LANG")
     wire = caller.ready()
     before = wire.say("XYZZY").text

@@ -51,7 +51,7 @@ def test_unique_ids_stay(caller: Caller) -> None:
 
 
 def test_an_empty_maildrop(caller: Caller) -> None:
-    """Nothing is listed, nothing can be fetched (RFC 1939 5)."""
+    """In an empty maildrop nothing is listed, and nothing can be fetched (RFC 1939 5)."""
     caller.fill([])
     wire = caller.ready()
     assert totals(wire) == (0, 0)
@@ -63,7 +63,7 @@ def test_an_empty_maildrop(caller: Caller) -> None:
 
 
 def test_a_deleted_message(caller: Caller) -> None:
-    """Whoever refers to it later in the session gets an error; the others keep their numbers (RFC 1939 5)."""
+    """Whoever refers to a message marked as deleted gets an error; the others keep their numbers (RFC 1939 5)."""
     wire = caller.holding()
     count, octets = totals(wire)
     size = int(wire.say("LIST 2").text.split(" ")[1])

@@ -65,7 +65,7 @@ def test_dots_at_every_edge(caller: Caller) -> None:
 
 
 def test_a_large_message(caller: Caller) -> None:
-    """Five megabytes, octet for octet, with a command behind it."""
+    """Five megabytes come octet for octet, and a command behind them is answered."""
     line = b"." + b"x" * 74 + b"\r\n"
     wire = caller.holding(line * 65_000)
     wire.send(b"RETR 1\r\nNOOP\r\n")
@@ -88,7 +88,7 @@ def test_the_same_twice(caller: Caller) -> None:
 
 
 def test_a_last_line_without_end(caller: Caller) -> None:
-    """A last line that was stored without its end is sent with one, and the size says so (RFC 1939 3, 11)."""
+    """A last line that a Maildir has without its end is sent with one, and the size says so (RFC 1939 3, 11)."""
     wire = caller.holding(b"text\r\n.last")
     received = wire.ask("RETR 1")
     assert received.endswith(b"\r\n.last\r\n")

@@ -30,7 +30,7 @@ def _goes_on(caller: Caller, wire: Wire) -> None:
 
 
 def test_initial_response(plain: Caller) -> None:
-    """In one line, in any case of letters (RFC 5034 4)."""
+    """AUTH PLAIN takes its response in the same line, in any case of letters (RFC 5034 4)."""
     for line in (f"AUTH PLAIN {plain.plain()}", f"auth plain {plain.plain()}"):
         wire = plain.secured()
         assert wire.say(line).ok
@@ -90,7 +90,7 @@ def test_no_message_of_plain(plain: Caller, message: bytes) -> None:
 
 
 def test_wrong_password(plain: Caller) -> None:
-    """An error, with the response code AUTH where that is offered; the right one is taken then (RFC 5034 4)."""
+    """A wrong password is an error, with the response code AUTH where that is offered; the right one is taken then (RFC 5034 4)."""
     wire = plain.secured()
     reply = wire.say(f"AUTH PLAIN {plain.plain('wrong')}")
     assert reply.status == "-ERR"
