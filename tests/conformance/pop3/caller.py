@@ -109,7 +109,7 @@ class Caller(Judge):
             number = next(_NUMBERS)
             self._mailbox.held[number] = self.target.message(body, number, fields)
             self.target.deliverer.deliver(self._mailbox.held[number])
-        self._arrived(len(wanted))
+        self.arrived(len(wanted))
         self._mailbox.wanted = tuple(wanted)
 
     def spoil(self) -> None:
@@ -126,7 +126,8 @@ class Caller(Judge):
             assert wire.say(f"DELE {number}").ok
         finish(wire)
 
-    def _arrived(self, count: int) -> None:
+    def arrived(self, count: int) -> None:
+        """Wait until the mailbox holds so many messages: delivery may take a moment."""
         ends = time.monotonic() + _WAIT
         while True:
             wire = self.ready()

@@ -13,6 +13,7 @@ from tests.conformance.judgement import NOTES, Notes, tell
 from tests.conformance.pop3.caller import Caller, Mailbox, capabilities
 from tests.conformance.pop3.target import Submission, Target
 from tests.conformance.target import CHOSEN, Security
+from tests.peers.processes import free_port
 from tests.running import Community
 
 _TWISTD = Path(sys.executable).parent / "twistd"
@@ -54,7 +55,7 @@ def target(request: pytest.FixtureRequest, door: str) -> Target:
 @pytest.fixture(scope="session")
 def stls_port(community: Community, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The door that begins in the clear, which is off unless it is asked for: in a process of its own, beside."""
-    port = community.port("pop3s") - 995 + 110
+    port = free_port()
     config = tmp_path_factory.mktemp("stls") / "cjsm.toml"
     usual = Path(community.config).read_text()
     usual = re.sub(r'^pop3s = ".*"$', 'pop3s = ""', usual, flags=re.MULTILINE)

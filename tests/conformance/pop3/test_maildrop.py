@@ -127,3 +127,4 @@ def test_numbers_stay_in_a_session(caller: Caller) -> None:
     caller.promise(totals(wire) == before, "mail that arrives shows in a session that is open")
     assert [row for row in wire.rows("LIST") if row[0] in "123"] == rows
     finish(wire)
+    caller.arrived(4)

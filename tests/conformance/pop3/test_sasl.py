@@ -90,7 +90,7 @@ def test_no_message_of_plain(plain: Caller, message: bytes) -> None:
 
 
 def test_wrong_password(plain: Caller) -> None:
-    """A wrong password is an error, with the response code AUTH where that is offered; the right one is taken then (RFC 5034 4)."""
+    """A wrong password is an error, with the code AUTH where that is offered; the right one is taken (RFC 5034 4)."""
     wire = plain.secured()
     reply = wire.say(f"AUTH PLAIN {plain.plain('wrong')}")
     assert reply.status == "-ERR"
