@@ -199,9 +199,13 @@ class AuthenticationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The POP3 door."""
+    """The POP3 doors."""
 
     pop3s: str = "tcp:995"
+    pop3: str = ""
+    login_delay: Annotated[int, Meta(ge=0, description="seconds, 0 for no delay")] = 0
+    retention: Annotated[int, Meta(ge=0, description="days, 0 for ever")] = 0
+    language: Literal["en", "cy"] = "en"
     line_octets: Octets = 255
     auth_octets: Octets = 12_288
     handshake: Seconds = 10

@@ -214,6 +214,8 @@ class CjsmService(Service):
             self._door("relay", settings.relay.relay, relay, implicit=False)
         if "pop3" in self._parts:
             self._door("pop3s", settings.pop3.pop3s, Pop3Factory(settings.pop3, **common), implicit=True)
+            clear = Pop3Factory(settings.pop3, **common, stls=self._tls["pop3"])
+            self._door("pop3", settings.pop3.pop3, clear, implicit=False)
         if "ldap" in self._parts:
             base = names.of_suffix(settings.community.suffix)
             directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from cjsm import resources
 from cjsm.access.checker import Checker
+from cjsm.access.delay import LoginDelay
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.kdf import KdfPool
 from cjsm.access.mailboxkeys import CurrentKeys
@@ -176,11 +177,13 @@ class RunningSuite(Suite):
             clock=time.time,
             shared=SharedNetworks(settings.connections.listed_networks),
         )
+        self._login_delay = LoginDelay(settings.pop3.login_delay)
         realm = Realm(
             community=stores.community,
             keys=stores.keys,
             mail=stores.mail,
             secrets=self.secrets,
+            delay=self._login_delay,
         )
         self.portal = Portal(realm, [self._checker])
         self.tracer = Tracer(stores.trace, self.secrets, settings.trace, clock=time.time)
@@ -265,6 +268,7 @@ class RunningSuite(Suite):
         self.attempts.settings = settings
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
+        self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)
         self.authenticator.settings = settings.authentication
         self.tracer.settings = settings.trace

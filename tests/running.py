@@ -174,6 +174,8 @@ class Community:
         """Return a session that is signed in."""
         session = poplib.POP3_SSL("localhost", self.port("pop3s"), context=self.tls(), timeout=timeout)
         try:
+            # Without it a message with UTF-8 in its header is rewritten.
+            session.utf8()
             session.user(account["user_id"])
             session.pass_(account["password"])
         except BaseException:

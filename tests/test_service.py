@@ -1,6 +1,7 @@
 """The service as a process: how it starts, what it says when it cannot, how it reloads and stops."""
 
 import os
+import poplib
 import shutil
 import signal
 import socket
@@ -208,6 +209,35 @@ def test_reload(stopped: Community) -> None:
         os.kill(stopped.pid, signal.SIGHUP)
         _until(lambda: "not reloaded" in stopped.log())
         assert _serial(stopped) == second
+    finally:
+        stopped.stop()
+
+
+def test_pop3_policy_follows_the_settings(stopped: Community) -> None:
+    """LOGIN-DELAY and EXPIRE are announced, and the first held to, from a reload on; 0 is no delay and NEVER."""
+    reader = stopped.person("tom.harding@avon")
+
+    def announced() -> dict[str, list[str]]:
+        with closing(stopped.pop3(reader)) as session:
+            told = session.capa()
+            session.quit()
+        return told
+
+    stopped.start()
+    try:
+        assert announced()["EXPIRE"] == ["NEVER"]
+        assert "LOGIN-DELAY" not in announced()
+        setting(stopped, "pop3", "login_delay = 3600")
+        setting(stopped, "pop3", "retention = 30")
+        stopped.reload()
+        told = announced()
+        assert (told["LOGIN-DELAY"], told["EXPIRE"]) == (["3600"], ["30"])
+        with pytest.raises(poplib.error_proto, match=r"-ERR \[LOGIN-DELAY\] "):
+            stopped.pop3(reader)
+        stopped.pop3(stopped.person("jane.smith@avon")).quit()
+        setting(stopped, "pop3", "login_delay = 0")
+        stopped.reload()
+        announced()
     finally:
         stopped.stop()
 

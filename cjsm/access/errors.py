@@ -34,6 +34,14 @@ class MaildropInUse(AccessError):
         super().__init__("your mailbox is open in another session")
 
 
+class LoginTooSoon(AccessError):
+    """This maildrop was opened a moment ago; *seconds* is how long to wait yet (RFC 2449 §6.5)."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"you signed in a moment ago, try again in {seconds} seconds")
+        self.seconds = seconds
+
+
 class MailboxClosed(AccessError):
     """The mailbox is not what it was: nobody opens it before an operator has looked."""
 

@@ -9,7 +9,8 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from cjsm.access.checker import SignedIn
-from cjsm.access.errors import AccessUnavailable, MailboxClosed, MaildropInUse, NotOffered
+from cjsm.access.delay import LoginDelay
+from cjsm.access.errors import AccessUnavailable, LoginTooSoon, MailboxClosed, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
 from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.access.maildrop import Maildrop
@@ -103,7 +104,10 @@ Avatar = tuple[Any, Any, Callable[[], None]]
 
 @implementer(IRealm)
 class Realm:
-    """Makes avatars of :class:`SignedIn`."""
+    """Makes avatars of :class:`SignedIn`.
+
+    :param delay: how often a maildrop may be opened.
+    """
 
     _log = Logger()
 
@@ -114,11 +118,13 @@ class Realm:
         keys: IKeyStore,
         mail: IMailStore,
         secrets: ServiceSecrets,
+        delay: LoginDelay | None = None,
     ) -> None:
         self._community = community
         self._keys = keys
         self._mail = mail
         self._secrets = secrets
+        self._delay = delay or LoginDelay()
 
     def requestAvatar(  # type: ignore[override]  # the checker gives more than bytes
         self, avatarId: SignedIn, mind: object, *interfaces: type[Interface]
@@ -127,6 +133,7 @@ class Realm:
 
         :raises NotOffered: when the account has nothing behind this door.
         :raises MaildropInUse: while another session has the maildrop.
+        :raises LoginTooSoon: when it was opened a moment ago.
         """
         if IMaildrop in interfaces:
             return Deferred.fromCoroutine(self._maildrop(avatarId))
@@ -161,6 +168,11 @@ class Realm:
             self._log.error("mailbox {mailbox} cannot be listed: {error}", mailbox=mailbox.hex(), error=error)
             raise AccessUnavailable from error
         except BaseException:
+            lease.release()
+            raise
+        try:
+            self._delay.enter(mailbox + account.id)
+        except LoginTooSoon:
             lease.release()
             raise
         drop = Maildrop(

@@ -203,6 +203,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         "submission": settings.smtp.submission,
         "relay": settings.relay.relay,
         "pop3s": settings.pop3.pop3s,
+        "pop3": settings.pop3.pop3,
         "ldaps": settings.ldap.ldaps,
     }
     for name, where in doors.items():

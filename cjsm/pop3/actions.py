@@ -55,11 +55,14 @@ class SendMessage(Struct, frozen=True):
 
     :ivar first: the positive reply that goes before it, once it is known to be readable.
     :ivar lines: how many lines of the body, or None for all of the message.
+    :ivar changed: the reply instead where a message with UTF-8 in its header is rewritten, for a client that did not
+        say UTF8 (RFC 6856 §2.1); None for one that did, which gets it as it is.
     """
 
     index: int
     first: bytes
     lines: int | None
+    changed: bytes | None = None
 
 
 class Remove(Struct, frozen=True):

@@ -51,6 +51,16 @@ class Auth:
         return f"<Auth {self.mechanism!r}>"
 
 
+class Utf8(Struct, frozen=True):
+    """``UTF8`` (RFC 6856 §2.1)."""
+
+
+class Lang(Struct, frozen=True):
+    """``LANG [range]``: choose a language, ``*`` for the preferred one, or list them (RFC 6856 §3)."""
+
+    range: str | None
+
+
 class Stat(Struct, frozen=True):
     """``STAT``."""
 
@@ -112,7 +122,24 @@ class Unknown(Struct, frozen=True):
 
 
 Command: TypeAlias = (
-    Capa | Stls | User | Pass | Auth | Stat | List | Uidl | Retr | Top | Dele | Noop | Rset | Quit | Malformed | Unknown
+    Capa
+    | Stls
+    | User
+    | Pass
+    | Auth
+    | Utf8
+    | Lang
+    | Stat
+    | List
+    | Uidl
+    | Retr
+    | Top
+    | Dele
+    | Noop
+    | Rset
+    | Quit
+    | Malformed
+    | Unknown
 )
 
 
@@ -121,12 +148,14 @@ class Code(Enum):
 
     AUTH = "AUTH"
     IN_USE = "IN-USE"
+    LOGIN_DELAY = "LOGIN-DELAY"
     SYS_TEMP = "SYS/TEMP"
     SYS_PERM = "SYS/PERM"
 
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")
+_LANGUAGE_RANGE = re.compile(rb"\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
 def parse(line: bytes) -> Command:
@@ -194,6 +223,15 @@ def _read_auth(rest: bytes) -> Command | None:
     return Auth(arguments[0].upper(), arguments[1] if len(arguments) == 2 else None)
 
 
+def _read_lang(rest: bytes) -> Command | None:
+    arguments = _arguments(rest)
+    if not arguments:
+        return Lang(None)
+    if len(arguments) > 1 or not _LANGUAGE_RANGE.fullmatch(arguments[0]):
+        return None
+    return Lang(arguments[0].decode("ascii"))
+
+
 _KEYWORDS: Mapping[bytes, tuple[Callable[[bytes], Command | None], str]] = MappingProxyType(
     {
         b"CAPA": (_plain(Capa()), "CAPA"),
@@ -201,6 +239,8 @@ _KEYWORDS: Mapping[bytes, tuple[Callable[[bytes], Command | None], str]] = Mappi
         b"USER": (_read_user, "USER name"),
         b"PASS": (_read_pass, "PASS password"),
         b"AUTH": (_read_auth, "AUTH mechanism"),
+        b"UTF8": (_plain(Utf8()), "UTF8"),
+        b"LANG": (_read_lang, "LANG [language]"),
         b"STAT": (_plain(Stat()), "STAT"),
         b"LIST": (_perhaps_number(List), "LIST [message]"),
         b"UIDL": (_perhaps_number(Uidl), "UIDL [message]"),

@@ -9,6 +9,7 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    LoginTooSoon,
     MailboxClosed,
     MaildropInUse,
     MustChoosePassword,
@@ -16,6 +17,7 @@ from cjsm.access.errors import (
     TryLater,
 )
 from cjsm.pop3.grammar import Code
+from cjsm.pop3.texts import Sayable, Text, Words, recognised, words
 from cjsm.store.interfaces import Damaged, Missing, Unavailable
 from cjsm.vault.errors import VaultError
 
@@ -26,7 +28,7 @@ class Refusal(Struct, frozen=True):
     :ivar counts: True where it counts as a failed attempt to sign in.
     """
 
-    text: str
+    text: Sayable
     code: Code
     counts: bool = False
 
@@ -37,22 +39,33 @@ _SIGNING_IN: Mapping[type[AccessError], tuple[Code, bool]] = MappingProxyType(
         MustChoosePassword: (Code.AUTH, False),
         TryLater: (Code.SYS_TEMP, True),
         MaildropInUse: (Code.IN_USE, False),
+        LoginTooSoon: (Code.LOGIN_DELAY, False),
         AccessUnavailable: (Code.SYS_TEMP, False),
         MailboxClosed: (Code.SYS_PERM, False),
         NotOffered: (Code.SYS_PERM, False),
     }
 )
 
-_UNREADABLE = Refusal("this message cannot be read at the moment, try again later", Code.SYS_TEMP)
-_DAMAGED = Refusal("this message is damaged, tell your helpdesk", Code.SYS_PERM)
-_NOT_REMOVED = Refusal("no message was removed, try again later", Code.SYS_TEMP)
-_MAYBE_REMOVED = Refusal("either all marked messages were removed or none, look again later", Code.SYS_TEMP)
+_UNREADABLE = Refusal(Words(Text.UNREADABLE), Code.SYS_TEMP)
+_DAMAGED = Refusal(Words(Text.DAMAGED), Code.SYS_PERM)
+_NOT_REMOVED = Refusal(Words(Text.NOT_REMOVED), Code.SYS_TEMP)
+_MAYBE_REMOVED = Refusal(Words(Text.MAYBE_REMOVED), Code.SYS_TEMP)
 
 
 def signing_in(error: AccessError) -> Refusal:
     """Return what to answer when signing in failed; the text is the error's own."""
     code, counts = _SIGNING_IN.get(type(error), (Code.SYS_TEMP, False))
-    return Refusal(str(error), code, counts)
+    return Refusal(_told(error), code, counts)
+
+
+def _told(error: AccessError) -> Sayable:
+    match error:
+        case TryLater():
+            return words(Text.TRY_LATER, seconds=error.seconds)
+        case LoginTooSoon():
+            return words(Text.TOO_SOON, seconds=error.seconds)
+        case _:
+            return recognised(str(error))
 
 
 def reading(error: Exception) -> Refusal | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from cjsm.access.interfaces import IMessageReader
 from cjsm.pop3.excerpt import Excerpt
+from cjsm.pop3.surrogate import SurrogateReader
 from cjsm.wire.dots import Stuffer
 from cjsm.wire.flow import Outflow
 
@@ -12,13 +13,20 @@ class Retrieval:
     """Sends what *reader* gives. Nothing is said before its first piece has been read and verified.
 
     :param lines: how many lines of the body (TOP), or None for all of the message (RETR).
+    :param ascii_only: the client takes UTF-8 in bodies only.
     """
 
-    def __init__(self, reader: IMessageReader, lines: int | None) -> None:
-        self._reader = reader
+    def __init__(self, reader: IMessageReader, lines: int | None, *, ascii_only: bool = False) -> None:
+        self._surrogate = SurrogateReader(reader) if ascii_only else None
+        self._reader = self._surrogate or reader
         self._excerpt = None if lines is None else Excerpt(lines)
         self._stuffer = Stuffer()
         self._piece = b""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the message had to be rewritten for the client, as far as it was read."""
+        return self._surrogate is not None and self._surrogate.changed
 
     async def begin(self) -> None:
         """Read the first piece; whatever this raises, nothing has been sent."""

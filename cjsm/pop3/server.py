@@ -15,8 +15,10 @@ from cjsm.configuration import Pop3Settings
 from cjsm.pop3 import grammar, refusals
 from cjsm.pop3.actions import Action, Close, Remove, Reply, Rows, SendMessage, SignIn, StartTls
 from cjsm.pop3.grammar import Code
+from cjsm.pop3.policy import Policy
 from cjsm.pop3.retrieval import Retrieval
 from cjsm.pop3.session import Session
+from cjsm.pop3.texts import Text, recognised, words
 from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes
 from cjsm.wire.factory import DoorFactory
@@ -69,6 +71,7 @@ class Pop3Door(LineDoor):
             auth_octets=settings.auth_octets,
             failed_sign_ins=settings.failed_sign_ins,
             bad_commands=settings.bad_commands,
+            policy=Policy(settings.login_delay, settings.retention, settings.language),
         )
         self._maildrop: Any = None
         self._logout: Callable[[], object] | None = None
@@ -97,7 +100,7 @@ class Pop3Door(LineDoor):
     def line_received(self, line: Line) -> None:
         """Take a line, if the account is still what it was at sign-in."""
         if self._maildrop is not None and not self._maildrop.still_valid():
-            self.say(grammar.error("your account or password has changed, sign in again", Code.AUTH))
+            self.say(grammar.error(self._session.say(words(Text.ACCOUNT_CHANGED)), Code.AUTH))
             self._leave("account changed")
         else:
             self._act(self._session.line(line))
@@ -171,7 +174,7 @@ class Pop3Door(LineDoor):
         full = self.admission.sign_in(maildrop.account)
         if full is not None:
             self._log_out()
-            self._act(self._session.not_signed_in(full.value, Code.SYS_TEMP, counts=False))
+            self._act(self._session.not_signed_in(recognised(full.value), Code.SYS_TEMP, counts=False))
             return
         self._maildrop = maildrop
         self._revalidation.start(self._house.revalidate)
@@ -197,7 +200,7 @@ class Pop3Door(LineDoor):
         reader: IMessageReader | None = None
         try:
             reader = await self._maildrop.open(request.index)
-            retrieval = Retrieval(reader, request.lines)
+            retrieval = Retrieval(reader, request.lines, ascii_only=request.changed is not None)
             await retrieval.begin()
         except Exception as error:  # noqa: BLE001 - _not_sent raises again what nobody expects
             if reader is not None:
@@ -205,7 +208,7 @@ class Pop3Door(LineDoor):
             self._not_sent(error)
             return
         try:
-            await self._stream(retrieval, request.first)
+            await self._stream(retrieval, request)
         finally:
             reader.close()
 
@@ -217,9 +220,10 @@ class Pop3Door(LineDoor):
             self._log.failure("a message of {account} could not be read", account=self._maildrop.pseudonym)
         self._act(self._session.not_sent(refusal.text, refusal.code))
 
-    async def _stream(self, retrieval: Retrieval, first: bytes) -> None:
+    async def _stream(self, retrieval: Retrieval, request: SendMessage) -> None:
         if self.ended:
             return
+        first = request.changed if request.changed and retrieval.changed else request.first
         outflow = Outflow(self._transport)
         try:
             await retrieval.send(outflow, first, lambda: self.expect())

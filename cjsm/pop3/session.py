@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 
-from cjsm.pop3 import grammar
+from cjsm.pop3 import grammar, texts
 from cjsm.pop3.actions import Action, Close, Message, Remove, Reply, Rows, SendMessage, SignIn, StartTls
 from cjsm.pop3.grammar import (
     Auth,
@@ -17,6 +17,7 @@ from cjsm.pop3.grammar import (
     Code,
     Command,
     Dele,
+    Lang,
     List,
     Malformed,
     Noop,
@@ -30,7 +31,10 @@ from cjsm.pop3.grammar import (
     Uidl,
     Unknown,
     User,
+    Utf8,
 )
+from cjsm.pop3.policy import Policy, capabilities
+from cjsm.pop3.texts import Sayable, Text, words
 from cjsm.wire.lines import BadLine, Line, LineTooLong
 from cjsm.wire.sasl import Challenge, Exchange, Plain, SaslFailure, SaslResult, Step
 
@@ -53,10 +57,10 @@ _MAILDROP: frozenset[type] = frozenset({Stat, List, Uidl, Retr, Top, Dele, Noop,
 TABLE: Mapping[State, frozenset[type]] = MappingProxyType(
     {
         State.CLEAR: frozenset({Capa, Stls, Quit}),
-        State.AUTHORIZATION: frozenset({Capa, User, Pass, Auth, Quit}),
+        State.AUTHORIZATION: frozenset({Capa, User, Pass, Auth, Utf8, Lang, Quit}),
         State.SASL: frozenset(),
         State.SIGNING_IN: frozenset(),
-        State.TRANSACTION: _MAILDROP | {Capa, Quit},
+        State.TRANSACTION: _MAILDROP | {Capa, Lang, Quit},
         State.SENDING: frozenset(),
         State.UPDATE: frozenset(),
         State.ENDED: frozenset(),
@@ -64,15 +68,15 @@ TABLE: Mapping[State, frozenset[type]] = MappingProxyType(
 )
 """The commands of each state. In the states without any, lines are answers or wait."""
 
-CAPABILITIES = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "IMPLEMENTATION CJSM")
-"""What CAPA lists before and after signing in (RFC 2449 §6); TLS adds ``USER`` and ``SASL``, its absence ``STLS``."""
-
 
 class Session:
     """The state of one connection.
 
     :ivar state: where it is.
     :ivar deleted: numbers, counted from 0, of the messages marked as deleted.
+    :ivar utf8: the client takes UTF-8 in messages (RFC 6856 §2.1).
+    :ivar language: what replies are said in.
+    :param policy: what is announced and asked of clients.
     :param secure: True inside TLS from the beginning.
     :param stls: True where TLS may begin by STLS.
     :param line_octets: most octets of a command, CRLF included (RFC 2449 §4).
@@ -90,9 +94,13 @@ class Session:
         auth_octets: int,
         failed_sign_ins: int,
         bad_commands: int,
+        policy: Policy | None = None,
     ) -> None:
         self.state = State.AUTHORIZATION if secure else State.CLEAR
         self.deleted: set[int] = set()
+        self.utf8 = False
+        self.language = texts.ENGLISH
+        self._policy = policy or Policy()
         self._octets = self._octets_deleted = 0
         self._stls = stls
         self._line_octets = line_octets
@@ -108,21 +116,25 @@ class Session:
         """Most octets of the next line, CRLF included."""
         return self._auth_octets if self.state in {State.AUTHORIZATION, State.SASL} else self._line_octets
 
+    def say(self, text: Sayable) -> str:
+        """Return *text* in the client's language."""
+        return texts.say(text, self.language)
+
     def greeting(self) -> list[Action]:
         """Return what is said first."""
-        return [Reply(grammar.ok("POP3 server ready"))]
+        return [self._yes(Text.READY)]
 
     def line(self, line: Line) -> list[Action]:
         """Take the client's next line, or what was wrong with it."""
         if isinstance(line, BadLine):
-            return self._bad(f"{line.kind} in a line")
+            return self._bad(Text.STRAY, kind=line.kind)
         if isinstance(line, LineTooLong):
-            return self._bad("line too long")
+            return self._bad(Text.LINE_TOO_LONG)
         if self.state is State.SASL:
             return self._sasl_answer(line)
         command = grammar.parse(line)
         if len(line) + 2 > self._line_octets and not isinstance(command, Auth):
-            return self._bad("line too long")
+            return self._bad(Text.LINE_TOO_LONG)
         return self._command(command)
 
     def secured(self) -> list[Action]:
@@ -137,12 +149,12 @@ class Session:
         self._octets = sum(message.octets for message in messages)
         self.state = State.TRANSACTION
         count, octets = self._totals()
-        return [Reply(grammar.ok(f"maildrop has {count} messages ({octets} octets)"))]
+        return [self._yes(Text.MAILDROP, count=count, octets=octets)]
 
-    def not_signed_in(self, text: str, code: Code, *, counts: bool) -> list[Action]:
+    def not_signed_in(self, text: Sayable, code: Code, *, counts: bool) -> list[Action]:
         """Signing in did not succeed; *counts* is True where it is a failure of the client's."""
         self.state = State.AUTHORIZATION
-        reply = Reply(grammar.error(text, code))
+        reply = self._refusal(text, code)
         if counts:
             self._failures_left -= 1
         if self._failures_left > 0:
@@ -154,54 +166,59 @@ class Session:
         self.state = State.TRANSACTION
         return []
 
-    def not_sent(self, text: str, code: Code) -> list[Action]:
+    def not_sent(self, text: Sayable, code: Code) -> list[Action]:
         """Nothing of the message has been sent, nor will be."""
         self.state = State.TRANSACTION
-        return [Reply(grammar.error(text, code))]
+        return [self._refusal(text, code)]
 
     def removed(self) -> list[Action]:
         """All marked messages are gone."""
         count = len(self.deleted)
-        return [Reply(grammar.ok(f"{count} message{'s' if count > 1 else ''} removed, goodbye")), self._close("quit")]
+        return [self._yes(Text.REMOVED if count > 1 else Text.REMOVED_ONE, count=count), self._close("quit")]
 
-    def not_removed(self, text: str, code: Code) -> list[Action]:
+    def not_removed(self, text: Sayable, code: Code) -> list[Action]:
         """They are not; *text* says exactly what is."""
-        return [Reply(grammar.error(text, code)), self._close("quit, removing failed")]
+        return [self._refusal(text, code), self._close("quit, removing failed")]
 
     def broken(self) -> list[Action]:
         """The last command ended in an unexpected failure."""
         if self.state is State.UPDATE:
-            return self.not_removed("your messages could not be removed, try again later", Code.SYS_TEMP)
+            return self.not_removed(words(Text.REMOVING_BROKEN), Code.SYS_TEMP)
         if self.state in {State.SIGNING_IN, State.SASL}:
             self.state = State.AUTHORIZATION
         elif self.state is State.SENDING:
             self.state = State.TRANSACTION
-        return [Reply(grammar.error("this is not possible at the moment, try again later", Code.SYS_TEMP))]
+        return [self._refusal(words(Text.BROKEN), Code.SYS_TEMP)]
 
     # Commands.
 
     def _command(self, command: Command) -> list[Action]:
         if isinstance(command, Unknown):
-            return self._bad("unknown command")
+            return self._bad(Text.UNKNOWN)
         if isinstance(command, Malformed):
-            return self._no(f"usage: {command.usage}")
+            return self._no(Text.USAGE, usage=command.usage)
         if type(command) not in TABLE[self.state] or (isinstance(command, Stls) and not self._stls):
-            return self._no("not possible in this state")
+            return self._no(Text.NOT_NOW)
         return self._take(command)
 
     def _take(self, command: Command) -> list[Action]:
         match command:
             case Capa():
-                return [Rows(grammar.listing("capabilities follow", self._capabilities()))]
+                return [self._listed(Text.CAPABILITIES, self._capabilities())]
             case Stls():
-                return [Reply(grammar.ok("begin TLS")), StartTls()]
+                return [self._yes(Text.BEGIN_TLS), StartTls()]
             case User():
                 self._name = command.name
-                return [Reply(grammar.ok("send PASS"))]
+                return [self._yes(Text.SEND_PASS)]
             case Pass():
                 return self._pass(command)
             case Auth():
                 return self._auth(command)
+            case Utf8():
+                self.utf8 = True
+                return [self._yes(Text.UTF8)]
+            case Lang():
+                return self._lang(command.range)
             case Quit():
                 return self._quit()
             case _:
@@ -214,21 +231,22 @@ class Session:
             case Rset():
                 self.deleted.clear()
                 self._octets_deleted = 0
-                return [Reply(grammar.ok("no message is marked"))]
+                return [self._yes(Text.NONE_MARKED)]
             case List(None):
-                return [Rows(grammar.listing("sizes follow", self._rows(sizes=True)))]
+                count, octets = self._totals()
+                return [self._listed(Text.TOTALS, self._rows(sizes=True), count=count, octets=octets)]
             case Uidl(None):
-                return [Rows(grammar.listing("unique-ids follow", self._rows(sizes=False)))]
+                return [self._listed(Text.UNIQUE_IDS, self._rows(sizes=False))]
             case List(int() as number) | Uidl(int() as number) | Retr(number) | Top(number, _) | Dele(number):
                 return self._on_message(command, number - 1)
             case _:
-                return [Reply(grammar.ok("done"))]
+                return [self._yes(Text.DONE)]
 
     def _on_message(self, command: Command, index: int) -> list[Action]:
         if not 0 <= index < len(self._messages):
-            return self._no("no such message")
+            return self._no(Text.NO_SUCH_MESSAGE)
         if index in self.deleted:
-            return self._no("that message is marked as deleted")
+            return self._no(Text.IS_MARKED)
         message = self._messages[index]
         match command:
             case List():
@@ -238,15 +256,16 @@ class Session:
             case Dele():
                 self.deleted.add(index)
                 self._octets_deleted += message.octets
-                return [Reply(grammar.ok(f"message {index + 1} is marked as deleted"))]
+                return [self._yes(Text.MARKED, number=index + 1)]
         self.state = State.SENDING
+        changed = None if self.utf8 else self._yes(Text.CHANGED).data
         if isinstance(command, Top):
-            return [SendMessage(index, grammar.ok("top of message follows"), command.lines)]
-        return [SendMessage(index, grammar.ok(f"{message.octets} octets"), None)]
+            return [SendMessage(index, self._yes(Text.TOP).data, command.lines, changed)]
+        return [SendMessage(index, self._yes(Text.OCTETS, octets=message.octets).data, None, changed)]
 
     def _pass(self, command: Pass) -> list[Action]:
         if self._name is None:
-            return self._no("send USER first")
+            return self._no(Text.SEND_USER)
         name, self._name = self._name, None
         self.state = State.SIGNING_IN
         return [SignIn(name, command.secret)]
@@ -254,7 +273,7 @@ class Session:
     def _auth(self, command: Auth) -> list[Action]:
         self._name = None
         if command.mechanism != b"PLAIN":
-            return self._no("the mechanism is PLAIN")
+            return self._no(Text.MECHANISM)
         self._exchange = Plain()
         return self._sasl_step(self._exchange.start(command.initial))
 
@@ -273,24 +292,29 @@ class Session:
                 self.state = State.SIGNING_IN
                 return [SignIn(step.name, step.secret)]
             case SaslFailure.REFUSED:
-                return self.not_signed_in(step.value, Code.AUTH, counts=True)
+                return self.not_signed_in(texts.recognised(step.value), Code.AUTH, counts=True)
             case SaslFailure():
-                return self._no(f"authentication {step.value}")
+                return [self._refusal(texts.recognised(step.value))]
+
+    def _lang(self, language_range: str | None) -> list[Action]:
+        if language_range is None:
+            return [self._listed(Text.LANGUAGES, (f"{tag} {name}" for tag, name in texts.LANGUAGES.items()))]
+        language = texts.chosen(language_range, self._policy.language)
+        if language is None:
+            return self._no(Text.NO_LANGUAGE)
+        self.language = language
+        return [Reply(grammar.ok(f"{language} {self.say(words(Text.LANGUAGE))}"))]
 
     def _quit(self) -> list[Action]:
         if self.state is not State.TRANSACTION or not self.deleted:
-            return [Reply(grammar.ok("goodbye")), self._close("quit")]
+            return [self._yes(Text.GOODBYE), self._close("quit")]
         self.state = State.UPDATE
         return [Remove(tuple(sorted(self.deleted)))]
 
     # What they need.
 
     def _capabilities(self) -> Iterator[str]:
-        yield from CAPABILITIES
-        if self.state is not State.CLEAR:
-            yield from ("USER", "SASL PLAIN")
-        elif self._stls:
-            yield "STLS"
+        return capabilities(self._policy, secure=self.state is not State.CLEAR, stls=self._stls)
 
     def _totals(self) -> tuple[int, int]:
         return len(self._messages) - len(self.deleted), self._octets - self._octets_deleted
@@ -301,16 +325,25 @@ class Session:
             if index not in deleted:
                 yield f"{index + 1} {message.octets if sizes else message.unique_id}"
 
-    def _no(self, text: str) -> list[Action]:
-        return [Reply(grammar.error(text))]
+    def _yes(self, text: Text, **values: object) -> Reply:
+        return Reply(grammar.ok(self.say(words(text, **values))))
 
-    def _bad(self, text: str) -> list[Action]:
+    def _listed(self, text: Text, rows: Iterator[str], **values: object) -> Rows:
+        return Rows(grammar.listing(self.say(words(text, **values)), rows))
+
+    def _refusal(self, text: Sayable, code: Code | None = None) -> Reply:
+        return Reply(grammar.error(self.say(text), code))
+
+    def _no(self, text: Text, **values: object) -> list[Action]:
+        return [self._refusal(words(text, **values))]
+
+    def _bad(self, text: Text, **values: object) -> list[Action]:
         self._bad_left -= 1
         if self.state is State.SASL:
             self.state = State.AUTHORIZATION
         if self._bad_left > 0:
-            return self._no(text)
-        return [*self._no(text), self._close("too many bad commands")]
+            return self._no(text, **values)
+        return [*self._no(text, **values), self._close("too many bad commands")]
 
     def _close(self, why: str) -> Close:
         self.state = State.ENDED

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from zope.interface.verify import verifyObject
 
-from cjsm.access.errors import AccessRefused, AccessUnavailable, MaildropInUse, NotOffered
+from cjsm.access.delay import LoginDelay
+from cjsm.access.errors import AccessRefused, AccessUnavailable, LoginTooSoon, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
 from cjsm.community.acts import accounts, organisations
 from cjsm.community.address import Address
@@ -61,6 +62,21 @@ def test_one_session_each(house: House) -> None:
     with pytest.raises(MaildropInUse):
         house.maildrop()
     logout()
+    house.maildrop()[1]()
+
+
+def test_login_delay(house: House) -> None:
+    """Where there is one, it counts from the login that succeeded; too soon leaves no lease behind."""
+    now_is = [0.0]
+    house.realm._delay = LoginDelay(60, lambda: now_is[0])
+    house.join()
+    _, logout = house.maildrop()
+    with pytest.raises(MaildropInUse):
+        house.maildrop()
+    logout()
+    with pytest.raises(LoginTooSoon):
+        house.maildrop()
+    now_is[0] = 60.0
     house.maildrop()[1]()
 
 

@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.conformance.smtp.client import Ended, Malformed, Wire
+from tests.conformance.smtp.client import Wire
+from tests.conformance.wire import Ended, Malformed
 from tests.peers.certificates import CertificateMaker, Identity
 from tests.peers.records import Message
 from tests.peers.script import BeginTls, HangUp, Hold, Pause, Script, Send, Step, Usual

@@ -18,6 +18,7 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    LoginTooSoon,
     MailboxClosed,
     MaildropInUse,
     MustChoosePassword,
@@ -138,6 +139,7 @@ def test_auth_plain_hands_over_what_was_sent() -> None:
         (MustChoosePassword(), b"-ERR [AUTH] this is a one-time password"),
         (TryLater(30), b"-ERR [SYS/TEMP] too many attempts"),
         (MaildropInUse(), b"-ERR [IN-USE] "),
+        (LoginTooSoon(7), b"-ERR [LOGIN-DELAY] you signed in a moment ago, try again in 7 seconds"),
         (MailboxClosed(), b"-ERR [SYS/PERM] "),
         (AccessUnavailable(), b"-ERR [SYS/TEMP] "),
         (NotOffered("your mail is delivered to your own system"), b"-ERR [SYS/PERM] your mail is delivered"),
@@ -203,6 +205,41 @@ def test_messages_are_exact_whatever_the_pieces(size: int) -> None:
     assert bench.ask(b"TOP 1 0").partition(b"\r\n")[2] == b"Subject: hello\r\n\r\n.\r\n"
     assert bench.ask(b"TOP 1 99").partition(b"\r\n")[2] == HELLO_STUFFED + b".\r\n"
     assert all(reader.closed for reader in bench.maildrop.readers)
+
+
+UTF8_MESSAGE = "From: Siân <sian@x.test>\r\nSubject: café\r\n\r\ncafé\r\n".encode()
+
+
+@pytest.mark.parametrize("size", [1, 7, 16_384])
+def test_a_message_with_utf8_in_its_header(size: int) -> None:
+    """A client that says UTF8 gets it as it is, any other in ASCII, and is told so (RFC 6856 §2.1)."""
+    bench = Bench(UTF8_MESSAGE, HELLO, size=size).sign_in()
+    reply, _, message = bench.ask(b"RETR 1").partition(b"\r\n")
+    assert reply == b"+OK the message follows, rewritten for a program that does not say UTF8"
+    head, _, body = message.partition(b"\r\n\r\n")
+    assert head.isascii()
+    assert b"<sian@x.test>" in head
+    assert body == "café\r\n.\r\n".encode()
+    assert bench.ask(b"TOP 1 0").split(b"\r\n", 1)[1].removesuffix(b"\r\n.\r\n") == head + b"\r\n"
+    assert bench.ask(b"RETR 2").startswith(f"+OK {len(HELLO)} octets\r\n".encode())
+    bench.connect()
+    bench.take()
+    bench.ask(b"UTF8")
+    assert bench.sign_in().ask(b"RETR 1") == f"+OK {len(UTF8_MESSAGE)} octets\r\n".encode() + UTF8_MESSAGE + b".\r\n"
+
+
+def test_every_refusal_is_told_in_welsh_too() -> None:
+    """LANG holds for what other rooms refuse."""
+    bench = Bench()
+    bench.ask(b"LANG cy")
+    bench.access.outcome = TryLater(30)
+    assert b"-ERR [SYS/TEMP] gormod o ymdrechion ar hyn o bryd, ceisiwch eto ymhen 30 eiliad\r\n" in bench.ask(
+        b"USER alex", b"PASS secret"
+    )
+    bench.access.outcome = None
+    assert b"+OK 0 neges yn y blwch post (0 octed)\r\n" in bench.ask(b"USER alex", b"PASS secret")
+    bench.maildrop.valid = False
+    assert bench.ask(b"NOOP").startswith(b"-ERR [AUTH] mae eich cyfrif")
 
 
 def test_top_does_not_read_what_it_does_not_send() -> None:

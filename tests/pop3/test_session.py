@@ -8,16 +8,26 @@ from hypothesis import strategies as st
 
 from cjsm.pop3.actions import Action, Close, Remove, Reply, Rows, SendMessage, SignIn, StartTls
 from cjsm.pop3.grammar import Code
+from cjsm.pop3.policy import Policy
 from cjsm.pop3.session import TABLE, Session, State
 from cjsm.wire.lines import BadLine, LineTooLong
 
 from .support import Listed
 
 MESSAGES = [Listed(120, "a"), Listed(200, "b"), Listed(7, "c")]
+CHANGED = b"+OK the message follows, rewritten for a program that does not say UTF8\r\n"
 
 
-def session(*, secure: bool = True, stls: bool = False) -> Session:
-    return Session(secure=secure, stls=stls, line_octets=255, auth_octets=12_288, failed_sign_ins=3, bad_commands=10)
+def session(*, secure: bool = True, stls: bool = False, policy: Policy | None = None) -> Session:
+    return Session(
+        secure=secure,
+        stls=stls,
+        line_octets=255,
+        auth_octets=12_288,
+        failed_sign_ins=3,
+        bad_commands=10,
+        policy=policy,
+    )
 
 
 def in_transaction() -> Session:
@@ -65,9 +75,9 @@ def test_a_whole_session() -> None:
     assert said(one.line(b"UIDL")).split(b"\r\n")[1:] == [b"1 a", b"2 b", b"3 c", b".", b""]
     assert said(one.line(b"LIST 2")) == b"+OK 2 200\r\n"
     assert said(one.line(b"UIDL 3")) == b"+OK 3 c\r\n"
-    assert one.line(b"RETR 1") == [SendMessage(0, b"+OK 120 octets\r\n", None)]
+    assert one.line(b"RETR 1") == [SendMessage(0, b"+OK 120 octets\r\n", None, CHANGED)]
     assert one.sent() == []
-    assert one.line(b"TOP 3 5") == [SendMessage(2, b"+OK top of message follows\r\n", 5)]
+    assert one.line(b"TOP 3 5") == [SendMessage(2, b"+OK top of message follows\r\n", 5, CHANGED)]
     assert one.sent() == []
     assert said(one.line(b"DELE 2")).startswith(b"+OK")
     assert said(one.line(b"STAT")) == b"+OK 2 127\r\n"
@@ -122,17 +132,61 @@ def test_capabilities_before_and_after_signing_in_are_the_same() -> None:
     assert before == said(in_transaction().line(b"CAPA"))
     assert set(before.split(b"\r\n")[1:-2]) == {
         *(b"TOP", b"UIDL", b"USER", b"SASL PLAIN", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING"),
-        b"IMPLEMENTATION CJSM",
+        *(b"UTF8 USER", b"LANG", b"EXPIRE NEVER", b"IMPLEMENTATION CJSM"),
     }
     clear = said(session(secure=False, stls=True).line(b"CAPA")).split(b"\r\n")
     assert b"STLS" in clear
-    assert not {b"USER", b"SASL PLAIN"} & set(clear)
+    assert not {b"USER", b"SASL PLAIN", b"UTF8 USER", b"LANG"} & set(clear)
+
+
+def test_policy_is_announced() -> None:
+    """LOGIN-DELAY where there is one, EXPIRE in days where messages do not stay for ever (RFC 2449 §6.5, §6.7)."""
+    told = said(session(policy=Policy(login_delay=60, retention=30)).line(b"CAPA")).split(b"\r\n")
+    assert {b"LOGIN-DELAY 60", b"EXPIRE 30"} <= set(told)
+    assert b"LOGIN-DELAY" not in said(session().line(b"CAPA"))
+
+
+def test_languages() -> None:
+    """LANG lists, chooses and keeps languages, before and after signing in; a new one holds from its own reply on."""
+    one = session(policy=Policy(language="cy"))
+    assert said(one.line(b"LANG")) == b"+OK languages follow\r\nen English\r\ncy Cymraeg\r\n.\r\n"
+    assert said(one.line(b"LANG cy-GB")) == b"+OK cy dyma'r Gymraeg\r\n"
+    assert said(one.line(b"LANG fr")) == b"-ERR nid yw'r iaith honno ar gael yma\r\n"
+    assert said(one.line(b"PASS x")) == b"-ERR anfonwch USER yn gyntaf\r\n"
+    assert said(one.line(b"LANG EN")) == b"+OK en this is English\r\n"
+    assert said(one.line(b"LANG *")).startswith(b"+OK cy ")
+    two = in_transaction()
+    assert said(two.line(b"LANG cy")).startswith(b"+OK cy ")
+    two.line(b"DELE 1")
+    two.line(b"DELE 2")
+    two.line(b"QUIT")
+    assert said(two.removed()) == b"+OK 2 neges wedi'u dileu, hwyl fawr\r\n"
+    for line in (b"LANG en fr", b"LANG toolonglanguage", b"LANG en_GB", b"LANG -", b"LANG \xc3\xa9"):
+        assert is_error(session().line(line))
+
+
+def test_everybody_is_spoken_to_in_english_again_after_stls() -> None:
+    """Nothing that was said before TLS counts inside it, and before it no language is chosen."""
+    one = session(secure=False, stls=True)
+    assert is_error(one.line(b"LANG cy"))
+    assert is_error(one.line(b"UTF8"))
+
+
+def test_utf8() -> None:
+    """UTF8 is for before signing in; afterwards messages come as they are (RFC 6856 §2.1)."""
+    assert is_error(in_transaction().line(b"UTF8"))
+    one = session()
+    assert is_error(one.line(b"UTF8 now"))
+    assert said(one.line(b"UTF8")).startswith(b"+OK")
+    assert said(one.line(b"UTF8")).startswith(b"+OK")
+    one.signed_in(MESSAGES)
+    assert one.line(b"RETR 1") == [SendMessage(0, b"+OK 120 octets\r\n", None, None)]
 
 
 def test_before_tls_nothing_but_capa_stls_and_quit() -> None:
     """No password is taken in the clear; after STLS it is, and what was said before is forgotten."""
     one = session(secure=False, stls=True)
-    for line in (b"USER alex", b"PASS x", b"AUTH PLAIN AGEAYg==", b"STAT", b"NOOP"):
+    for line in (b"USER alex", b"PASS x", b"AUTH PLAIN AGEAYg==", b"STAT", b"NOOP", b"LANG"):
         assert is_error(one.line(line))
     assert one.line(b"STLS") == [Reply(b"+OK begin TLS\r\n"), StartTls()]
     assert one.secured() == []
@@ -229,6 +283,7 @@ LINES = st.one_of(
         [
             *(b"USER a", b"PASS b", b"AUTH PLAIN", b"*", b"STAT", b"LIST", b"UIDL 1", b"RETR 1", b"TOP 2 1", b"DELE 1"),
             *(b"DELE 2", b"RSET", b"NOOP", b"CAPA", b"QUIT", b"STLS", b"AUTH PLAIN AGEAYg=="),
+            *(b"UTF8", b"LANG", b"LANG cy", b"LANG *", b"LANG fr"),
         ]
     ),
     st.sampled_from([BadLine("NUL"), LineTooLong(255)]),

@@ -3,7 +3,15 @@
 import pytest
 
 from cjsm.access import errors
-from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, MustChoosePassword, NotOffered, TryLater
+from cjsm.access.errors import (
+    AccessError,
+    AccessRefused,
+    AccessUnavailable,
+    LoginTooSoon,
+    MustChoosePassword,
+    NotOffered,
+    TryLater,
+)
 from cjsm.mail.interfaces import Refused
 from cjsm.smtp import refusals
 
@@ -30,7 +38,7 @@ def test_every_error_has_a_reply() -> None:
     """A new kind of error is at least 'try later'."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AccessError)]
     for kind in kinds:
-        error = kind(1) if kind is TryLater else kind("words") if kind is NotOffered else kind()
+        error = kind(1) if kind in (TryLater, LoginTooSoon) else kind("words") if kind is NotOffered else kind()
         assert refusals.signing_in(error)[0].code in (454, 535)
 
 

@@ -4,12 +4,11 @@ import base64
 import itertools
 from collections.abc import Collection
 from contextlib import suppress
-from typing import NoReturn
 
-import pytest
-
+from tests.conformance.judgement import Judge, Notes
 from tests.conformance.smtp.client import Reply, Wire
-from tests.conformance.smtp.target import Security, Target, number_of
+from tests.conformance.smtp.target import Target, number_of
+from tests.conformance.target import Security
 
 #: Replies that refuse a line for its form: unknown command, bad arguments, bad address, unknown parameter.
 SYNTAX = (500, 501, 502, 504, 550, 553, 555)
@@ -19,30 +18,17 @@ NO_COMMAND = (500, 502, 521)
 NO_PARAMETER = (501, 504, 555)
 
 
-class Notes:
-    """What is told at the end: what was left out, and where a server that is not ours does other than ours promises."""
-
-    def __init__(self) -> None:
-        self.left_out: dict[str, int] = {}
-        self.findings: dict[str, list[str]] = {}
-
-
-class Caller:
-    """Speaks to one target on behalf of one test.
-
-    :param test: the test's name, for findings.
-    """
+class Caller(Judge):
+    """Speaks to one target on behalf of one test."""
 
     _numbers = itertools.count(1)
 
     def __init__(self, target: Target, offered: dict[str, str], notes: Notes, test: str) -> None:
+        super().__init__(target, offered, notes, test)
         self.target = target
-        self.offered = offered
         self.mail = f"MAIL FROM:<{target.sender}>"
         self.rcpt = f"RCPT TO:<{target.recipient}>"
         self.wires: list[Wire] = []
-        self._notes = notes
-        self._test = test
 
     # Wires in the states that tests begin with.
 
@@ -115,37 +101,11 @@ class Caller:
 
     # Judgement.
 
-    def promise(self, kept: bool, text: str) -> None:
-        """Note *text* where *kept* is False: a failure of our own service, a finding about any other."""
-        if kept:
-            return
-        if self.target.own:
-            pytest.fail(text)
-        self._notes.findings.setdefault(text, []).append(self._test)
-
     def answers(self, reply: Reply, allowed: Collection[int], promised: int | None = None, about: str = "") -> None:
         """Hold a reply against what the standard allows and the one code that our service promises."""
         assert reply.code in allowed, f"{about}: {reply}, not one of {sorted(allowed)}"
         if promised is not None:
             self.promise(reply.code == promised, f"{about}: {reply.code}, not {promised}")
-
-    def leave_out(self, why: str) -> NoReturn:
-        """End the test, and say so at the end of the run."""
-        self._notes.left_out[why] = self._notes.left_out.get(why, 0) + 1
-        pytest.skip(why)
-
-    def needs(self, keyword: str) -> str:
-        """Return the parameters of an extension; leave the test out where it is not offered."""
-        if keyword not in self.offered:
-            self.leave_out(f"{keyword} is not offered")
-        return self.offered[keyword]
-
-    def needs_tls(self, *kinds: Security) -> None:
-        """Leave the test out where TLS begins in another way."""
-        if self.target.security not in kinds:
-            self.leave_out(
-                f"TLS begins as {self.target.security.value}, not {' or '.join(kind.value for kind in kinds)}"
-            )
 
     def needs_user(self) -> None:
         """Leave the test out where there is nobody to sign in as."""

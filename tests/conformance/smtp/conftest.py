@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.smtp.caller import Caller, Notes, offers
-from tests.conformance.smtp.target import CHOSEN, CommunityMailbox, Security, Target
+from tests.conformance.judgement import NOTES, Notes, tell
+from tests.conformance.smtp.caller import Caller, offers
+from tests.conformance.smtp.target import CommunityMailbox, Target
+from tests.conformance.target import CHOSEN, Security
 from tests.peers.certificates import Identity
 from tests.relay.firm import Firm
 from tests.running import Community
 
-_NOTES = pytest.StashKey[Notes]()
 #: Doors of this project's service that the suite is run against.
 _DOORS = {"submission": Security.STARTTLS, "submissions": Security.IMPLICIT, "relay": Security.STARTTLS}
 
@@ -77,7 +78,7 @@ def offered(target: Target) -> dict[str, str]:
 @pytest.fixture
 def caller(request: pytest.FixtureRequest, target: Target, offered: dict[str, str]) -> Iterator[Caller]:
     """Who speaks to the target; afterwards every reply that was heard has a status of its own class, or none."""
-    notes = request.config.stash.setdefault(_NOTES, Notes())
+    notes = request.config.stash.setdefault(NOTES, Notes())
     calling = Caller(target, offered, notes, request.node.name)
     yield calling
     calling.close()
@@ -90,12 +91,4 @@ def caller(request: pytest.FixtureRequest, target: Target, offered: dict[str, st
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was left out and what was found."""
-    notes = config.stash.get(_NOTES, Notes())
-    if notes.left_out:
-        terminalreporter.section("SMTP conformance: left out")
-        for why, count in sorted(notes.left_out.items()):
-            terminalreporter.line(f"{why}: {count} test{'s' if count > 1 else ''}")
-    if notes.findings:
-        terminalreporter.section("SMTP conformance: does other than this project's service promises")
-        for text, tests in sorted(notes.findings.items()):
-            terminalreporter.line(f"{text}  [{', '.join(sorted(set(tests)))}]")
+    tell(terminalreporter, config.stash.get(NOTES, Notes()), "SMTP")

@@ -3,28 +3,17 @@
 import email.utils
 import os
 import re
-import ssl
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import pytest
-
+from tests.conformance.target import Server
 from tests.running import Community, content
 
 _WAIT = 30.0
 _NUMBER = re.compile(rb"^X-Conformance: (\d+)\r?$", re.MULTILINE)
-
-
-class Security(Enum):
-    """How TLS begins, if at all."""
-
-    STARTTLS = "starttls"
-    IMPLICIT = "implicit-tls"
-    PLAIN = "plain"
 
 
 class Mailbox(Protocol):
@@ -35,35 +24,16 @@ class Mailbox(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(Server):
     """The server that is spoken to, and who speaks.
 
-    :ivar authority: PEM file of the authority to trust; None for those of the system.
-    :ivar identity: PEM files of a client certificate and its key.
-    :ivar user: who signs in; empty for nobody.
     :ivar refused: an address that the server refuses as a recipient.
-    :ivar own: the server is this project's, and must also keep what it promises beyond the standards.
     """
 
-    host: str
-    port: int
-    security: Security
-    authority: str | None = None
-    identity: tuple[str, str] | None = None
-    user: str = ""
-    password: str = field(default="", repr=False)
     sender: str = "sender@example.test"
     recipient: str = "recipient@example.test"
     refused: str = "nobody@refused.example"
-    own: bool = False
     mailbox: Mailbox | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Return what this client trusts and shows."""
-        context = ssl.create_default_context(cafile=self.authority)
-        if self.identity is not None:
-            context.load_cert_chain(*self.identity)
-        return context
 
     def message(self, text: bytes = b"text\r\n", *fields: bytes, number: int = 0) -> bytes:
         """Return a message with *text* as its body, found again by *number*; a last CRLF is *text*'s own."""
@@ -132,18 +102,3 @@ class Maildir:
     def _paths(self) -> list[Path]:
         new = self._directory / "new"
         return sorted(new / name for name in os.listdir(new)) if new.is_dir() else []
-
-
-#: The target that ``script/conformance`` names, in pytest's configuration.
-CHOSEN = pytest.StashKey[Target]()
-
-
-class Chosen:
-    """The plug-in by which ``script/conformance`` names a target."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Tell the suite."""
-        config.stash[CHOSEN] = self._target

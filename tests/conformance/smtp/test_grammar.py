@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from tests.conformance.smtp.caller import NO_COMMAND, SYNTAX, Caller, finish
-from tests.conformance.smtp.client import Ended
+from tests.conformance.wire import Ended
 
 _REFUSALS = (*SYNTAX, 551, 554)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conformance.smtp.caller import Caller, finish, offered_by
-from tests.conformance.smtp.target import Security
+from tests.conformance.target import Security
 
 
 @pytest.fixture

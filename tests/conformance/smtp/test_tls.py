@@ -5,8 +5,9 @@ import ssl
 import pytest
 
 from tests.conformance.smtp.caller import Caller, finish, offered_by
-from tests.conformance.smtp.client import Ended, Malformed, Wire
-from tests.conformance.smtp.target import Security
+from tests.conformance.smtp.client import Wire
+from tests.conformance.target import Security
+from tests.conformance.wire import Ended, Malformed
 
 
 def _plain(caller: Caller) -> Wire:
