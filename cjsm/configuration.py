@@ -111,6 +111,7 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     received_fields: Count = 50
     quota: Octets = 500 * MIB
     over_quota_grace: Seconds = 86_400
+    deleted_kept: Annotated[int, Meta(ge=0, description="days")] = 14
     delivery_workers: Count = 2
     delivery_batch: Count = 256
     retry_first: Seconds = 5

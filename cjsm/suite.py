@@ -97,6 +97,7 @@ class Stores:
             open_mailboxes=store.open_mailboxes,
             advance=chain.advance,
             anchors=self.activity,
+            clock=time.time,
         )
 
     def check_readers(self) -> None:
@@ -248,10 +249,12 @@ class RunningSuite(Suite):
         self.directory = Directory(stores.community, schema.load(), reactor)
         self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
         self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
+        self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
             self._pruning,
+            self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
             kinds.Delivered(stores.mail, stores.spool),
         )
@@ -269,6 +272,7 @@ class RunningSuite(Suite):
         self.authenticator.settings = settings.authentication
         self.tracer.settings = settings.trace
         self._pruning.kept = settings.trace.kept
+        self._purging.kept = settings.mail.deleted_kept
         self.delivery.settings = settings.mail
         self._forgetting.forgotten = settings.access.failures_forgotten
 

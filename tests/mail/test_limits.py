@@ -7,8 +7,8 @@ from cjsm.mail.interfaces import Refused
 from cjsm.mail.limits import Capacity, too_large, too_many
 from cjsm.store.interfaces import Unavailable
 
-from .memory import Fate
 from .support import OLIVE, SAM, SAM_ADDRESS, House, refusal, result
+from .weather import Fate
 
 SETTINGS = MailSettings(quota=1_000, over_quota_grace=60)
 FULL_NOW = (452, "4.2.2")

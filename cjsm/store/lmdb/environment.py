@@ -34,7 +34,7 @@ class Environment:
         map_size: int,
         upgrade: Callable[["Environment", lmdb.Transaction, int], None] | None = None,
     ) -> None:
-        self._path = path
+        self.path = path
         _make_directory(path.parent)
         try:
             self._env = lmdb.open(
@@ -71,7 +71,7 @@ class Environment:
             return None
         if (written := int.from_bytes(stored, "big")) > schema:
             raise NewerStore(
-                f"{self._path} was written by a newer version of this software (schema "
+                f"{self.path} was written by a newer version of this software (schema "
                 f"{written}, this version reads {schema})"
             )
         return written
@@ -102,11 +102,11 @@ class Environment:
             self._env.set_mapsize(0)
             transaction = self._env.begin(buffers=False)
         except lmdb.Error as error:
-            raise Unavailable(f"{self._path}: {error}") from error
+            raise Unavailable(f"{self.path}: {error}") from error
         try:
             yield transaction
         except lmdb.Error as error:
-            raise Damaged(f"{self._path}: {error}") from error
+            raise Damaged(f"{self.path}: {error}") from error
         finally:
             transaction.abort()
 
@@ -126,18 +126,18 @@ class Environment:
             self._env.set_mapsize(0)
             transaction = self._env.begin(write=True)
         except lmdb.Error as error:
-            raise Unavailable(f"{self._path}: {error}") from error
+            raise Unavailable(f"{self.path}: {error}") from error
         try:
             result = act(transaction)
         except BaseException as error:
             transaction.abort()
             if isinstance(error, lmdb.Error):
-                raise Unavailable(f"{self._path}: {error}") from error
+                raise Unavailable(f"{self.path}: {error}") from error
             raise
         try:
-            transaction.commit()
+            commit(transaction)
         except lmdb.Error as error:
-            raise Unavailable(f"{self._path}: {error}", maybe_committed=True) from error
+            raise Unavailable(f"{self.path}: {error}", maybe_committed=True) from error
         return result
 
     def check_readers(self) -> int:
@@ -147,6 +147,11 @@ class Environment:
     def close(self) -> None:
         """Close the environment."""
         self._env.close()
+
+
+def commit(transaction: lmdb.Transaction) -> None:
+    """Put *transaction* on stable storage."""
+    transaction.commit()
 
 
 def _make_directory(directory: Path) -> None:

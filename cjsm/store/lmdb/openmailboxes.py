@@ -1,0 +1,114 @@
+"""Mailboxes kept open while they are used, the least recently used closed first: nobody who is signed in pins one."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cjsm.community.identifiers import MailboxId
+from cjsm.store.interfaces import Unavailable
+from cjsm.store.lmdb.mailbox import Mailbox
+
+
+class _Open:
+    """A mailbox in the cache, or about to be, and how many use it at this moment.
+
+    It is opened under its own lock: syncing a new mailbox's directory keeps nobody from another.
+    """
+
+    __slots__ = ("lock", "mailbox", "users")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.mailbox: Mailbox | None = None
+        self.users = 0
+
+    def close(self) -> None:
+        """Close it, if it was opened."""
+        if self.mailbox is not None:
+            self.mailbox.close()
+
+
+class OpenMailboxes:
+    """The open mailboxes of this process. Every method may be called from any thread.
+
+    :param open_one: opens a mailbox.
+    :param most: mailboxes kept open at most while nobody uses them.
+    """
+
+    def __init__(self, open_one: Callable[[MailboxId], Mailbox], most: int) -> None:
+        self._open_one = open_one
+        self._most = most
+        self._entries: OrderedDict[MailboxId, _Open] = OrderedDict()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[MailboxId]:
+        return iter(list(self._entries))
+
+    def has(self, mailbox: MailboxId) -> bool:
+        """Whether it is open."""
+        entry = self._entries.get(mailbox)
+        return entry is not None and entry.mailbox is not None
+
+    @contextmanager
+    def using(self, mailbox: MailboxId) -> Iterator[Mailbox]:
+        """The mailbox, kept open while it is used.
+
+        :raises Unavailable: after :meth:`close`.
+        """
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the service is stopping")
+            entry = self._entries.setdefault(mailbox, _Open())
+            entry.users += 1
+            self._entries.move_to_end(mailbox)
+            self._evict()
+        try:
+            with entry.lock:
+                if entry.mailbox is None:
+                    entry.mailbox = self._open_one(mailbox)
+            yield entry.mailbox
+        finally:
+            with self._lock:
+                entry.users -= 1
+
+    def _evict(self) -> None:
+        spare = len(self._entries) - self._most
+        if spare <= 0:
+            return
+        for mailbox in [known for known, entry in self._entries.items() if not entry.users][:spare]:
+            self._entries.pop(mailbox).close()
+
+    @contextmanager
+    def without(self, mailbox: MailboxId) -> Iterator[None]:
+        """Nobody of this process has the mailbox open meanwhile, or opens it.
+
+        :raises Unavailable: when somebody uses it.
+        """
+        with self._lock:
+            entry = self._entries.get(mailbox)
+            if entry is not None:
+                if entry.users:
+                    raise Unavailable("the mailbox is in use")
+                entry.close()
+                del self._entries[mailbox]
+            yield
+
+    def check_readers(self) -> None:
+        """Clear what readers that died left."""
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.mailbox is not None:
+                    entry.mailbox.check_readers()
+
+    def close(self) -> None:
+        """Close every mailbox; nothing may be under way, and nothing is opened afterwards."""
+        with self._lock:
+            for entry in self._entries.values():
+                entry.close()
+            self._entries.clear()
+            self._closed = True
