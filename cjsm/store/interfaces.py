@@ -290,7 +290,10 @@ class ISpool(Interface):
         """
 
     def claim(worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
-        """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*."""
+        """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*.
+
+        The end of the process frees them; when this fails, nothing was claimed.
+        """
 
     def done(
         progress: Sequence[tuple[int, Sequence[DeliveryId]]], put: "Sequence[SpoolBatch]" = ()
@@ -301,7 +304,10 @@ class ISpool(Interface):
         """
 
     def defer(sequence: int, until: int, reason: str) -> "Deferred[None]":
-        """Try *sequence* again at *until*; *reason* is for the operator."""
+        """Try *sequence* again at *until*; *reason* is for the operator.
+
+        Never fails: where it cannot be written, it holds until the end of the process.
+        """
 
     def waiting(mailbox: MailboxId) -> int:
         """Octets that the spool holds for *mailbox*."""

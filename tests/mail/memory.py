@@ -135,7 +135,9 @@ class MemorySpool:
         if all(each.delivery_id in known.done for each in entry.deliveries):
             del self.platter.entries[sequence], self.platter.progress[sequence]
             self.claims.pop(sequence, None)
-            self.platter.files.pop(entry.body_id, None)
+            others = (*self.platter.entries.values(), *self.platter.outgoing.values())
+            if all(other.body_id != entry.body_id for other in others):
+                self.platter.files.pop(entry.body_id, None)
 
     def defer(self, sequence: int, until: int, reason: str) -> "Deferred[None]":
         def act() -> None:
@@ -222,7 +224,12 @@ class MemoryBodies:
         return self._weather.run("create", act)
 
     def open(self, body_id: BodyId) -> "Deferred[MemoryBodyReader]":
-        return self._weather.run("open", lambda: MemoryBodyReader(bytes(self._platter.files[body_id].octets)))
+        def act() -> MemoryBodyReader:
+            if body_id not in self._platter.files:
+                raise Missing("there is no such body")
+            return MemoryBodyReader(bytes(self._platter.files[body_id].octets))
+
+        return self._weather.run("open", act)
 
     def release(self, body_id: BodyId) -> "Deferred[None]":
         return self._weather.run("release", lambda: self._unlink(body_id))

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class MemoryPlace:
     """Stores in memory over one disk, of which the call with number *failing* fails.
 
-    :param after: it fails when it is done; but a lease that nobody heard of is held by nobody.
+    :param after: it fails when it is done; but a lease or claim that nobody heard of is nobody's.
     :ivar calls: how many calls there were.
     """
 
@@ -38,6 +38,6 @@ class MemoryPlace:
         self.calls += 1
         if self.calls != self._failing + 1:
             return execute(act)
-        if self._after and name != "lease":
+        if self._after and name not in ("lease", "claim"):
             act()
         return fail(Unavailable("it was foretold", maybe_committed=self._after))

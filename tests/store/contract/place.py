@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from cjsm.community.identifiers import BodyId
-from cjsm.store.interfaces import IBodyStore, IMailStore, ISpool, Unavailable
+from cjsm.store.interfaces import IBodyStore, IBodyWriter, IMailStore, ISpool, Unavailable
 
 from ..support import Clock, result
 
@@ -48,14 +48,22 @@ def sure(act: "Callable[[], Deferred[T]]") -> T:
     return result(act())
 
 
+def created(place: Place, body_id: BodyId) -> IBodyWriter:
+    """A body begun, from nothing where that failed halfway."""
+    for _ in range(_TRIES):
+        try:
+            writer: IBodyWriter = result(place.bodies.create(body_id))
+        except Unavailable:
+            sure(lambda: place.bodies.release(body_id))
+            continue
+        return writer
+    raise AssertionError("the disk is not that bad")
+
+
 def put_body(place: Place, body_id: BodyId, sealed: bytes) -> None:
     """Write a whole body to the spool, beginning again where that fails."""
     for _ in range(_TRIES):
-        try:
-            writer = result(place.bodies.create(body_id))
-        except Unavailable:
-            result(place.bodies.release(body_id))
-            continue
+        writer = created(place, body_id)
         try:
             written = writer.write(sealed)
             if written is not None:

@@ -1,15 +1,16 @@
-"""Every implementation keeps what :class:`IMailStore` promises, whichever write, sync or opening fails."""
+"""Every implementation keeps what the contracts promise, whichever write, sync or opening fails."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from . import mailboxes, spool
 from .lmdbplace import LmdbPlace, counted, failing
-from .mailboxes import PROMISES
 from .memoryplace import MemoryPlace
 from .place import Place
 
+PROMISES = mailboxes.PROMISES | spool.PROMISES
 scenarios = pytest.mark.parametrize("name", PROMISES)
 
 
