@@ -57,3 +57,13 @@ class LeaseTaken(StoreError):
 
 class LeaseLost(StoreError):
     """The lease that an act was to be done under is not held any more; nothing was done."""
+
+
+class Quarantined(Damaged):
+    """A mailbox's file cannot be relied on: nobody reads or writes it until it is restored. Only that mailbox."""
+
+    cure = "keep the disk as it is, then restore this mailbox from a backup"
+
+
+class MailboxExists(StoreError):
+    """There is a mailbox already where one was to be restored."""

@@ -247,10 +247,7 @@ class IMailStore(Interface):
         """Forget delivered ids with a spool sequence below *low_water*; returns how many mailboxes were looked at."""
 
     def destroy(mailbox: MailboxId) -> "Deferred[None]":
-        """Remove everything of *mailbox*, bodies that nobody else keeps included. Idempotent.
-
-        :raises Unavailable: while it is read or written; ask again.
-        """
+        """Remove everything of *mailbox*, bodies that nobody else keeps included, whoever uses it. Idempotent."""
 
 
 class ILease(Interface):

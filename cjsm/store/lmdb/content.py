@@ -23,6 +23,7 @@ IMPORTED = "imported"
 TABLES = (ROWS, MESSAGES, BODIES, DELIVERED, DELETED, HIDDEN, IMPORTED)
 _HEAD = b"head"
 _FULL = b"full-since"
+_PURGED = b"purged"
 
 
 class Message(Struct, frozen=True, kw_only=True, array_like=True):
@@ -113,6 +114,16 @@ class Content:
     def set_full_since(self, moment: int) -> None:
         """Keep since when it is full."""
         self.transaction.put(_FULL, number(moment), db=self._environment.meta)
+
+    def purged(self, file: int) -> int:
+        """Return since when the *file* with that number holds remains of destroyed messages; 0 when it does not."""
+        found = self.transaction.get(_PURGED, db=self._environment.meta)
+        return int.from_bytes(found[8:], "big") if found is not None and found[:8] == number(file) else 0
+
+    def set_purged(self, file: int, moment: int) -> None:
+        """Note that there will be such remains, unless there are already. A copy has none, and another number."""
+        if not self.purged(file):
+            self.transaction.put(_PURGED, number(file) + number(moment), db=self._environment.meta)
 
     def message(self, delivery_id: DeliveryId) -> Message | None:
         """Return what is kept of a message, deleted or not.

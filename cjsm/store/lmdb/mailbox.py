@@ -13,8 +13,10 @@ from cjsm.store.lmdb import mailboxacts, rows
 from cjsm.store.lmdb.bodies import link
 from cjsm.store.lmdb.content import BODIES, DELETED, MESSAGES, SCHEMA, TABLES, Content, Message, is_hidden
 from cjsm.store.lmdb.environment import Environment, sync_directory
+from cjsm.store.lmdb.home import Home, check_current, mark_superseded, remove_environment
 
-FILE = "mailbox.mdb"
+#: A file of fewer octets than this is not compacted.
+_SMALL = 1 << 20
 T = TypeVar("T")
 
 
@@ -23,21 +25,29 @@ class Mailbox:
 
     Where *anchored* is an argument, it is the newest head of the list that is known elsewhere.
 
+    Where the file was replaced, it raises :class:`~cjsm.store.lmdb.home.Superseded`: open the mailbox again.
+
     :param home: the mailbox's directory, made here when it is the first delivery.
     :param advance: the running hash of the list.
     """
 
-    def __init__(self, home: Path, *, map_size: int, advance: rows.Advance) -> None:
-        self._bodies = home / "bodies"
+    def __init__(self, home: Home, *, map_size: int, advance: rows.Advance) -> None:
+        self._home = home
+        self._bodies = home.bodies
         self._advance = advance
-        fresh = not (home / FILE).exists()
-        if fresh:
-            self._bodies.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._environment = Environment(home / FILE, tables=TABLES, schema=SCHEMA, map_size=map_size)
+        home.check_usable()
+        if not home.exists():
+            home.make()
+        with home.locked(exclusive=not home.exists()):
+            self._number = (home.numbers() or [1])[-1]
+            self._environment = Environment(
+                home.file(self._number), tables=TABLES, schema=SCHEMA, map_size=map_size, begun=check_current
+            )
         try:
-            if fresh:
-                for directory in (home, home.parent, home.parent.parent):
-                    sync_directory(directory)
+            if self._read(lambda content: content.state().head) == Head():
+                # Nothing may be written to a file whose name is not on stable storage.
+                home.sync()
+            home.clear(self._number)
             self._sweep_orphans()
         except BaseException:
             # An environment may be open once per process: what stayed open would keep the next try from it.
@@ -190,15 +200,19 @@ class Mailbox:
         """Put deleted messages back in the list; return its head and how many there were."""
         return self._write_checked(anchored, lambda content: mailboxacts.undelete(content, delivery_ids))
 
-    def purge(self, before: int) -> int:
+    def purge(self, before: int, now: int) -> int:
         """Destroy messages that were deleted before the moment *before*, then the bodies that are files."""
 
         def due(content: Content) -> bool:
             return any(moment < before for _, moment in content.deleted())
 
+        def act(content: Content) -> Sequence[Message]:
+            content.set_purged(self._number, now)
+            return mailboxacts.purge(content, before)
+
         gone = 0
         while self._read(due):
-            destroyed = self._write(lambda content: mailboxacts.purge(content, before))
+            destroyed = self._write(act)
             for message in destroyed:
                 if not message.inline:
                     # What cannot be removed now is swept when the mailbox is opened next.
@@ -240,6 +254,41 @@ class Mailbox:
             return since
 
         return self._write_checked(anchored, act)
+
+    # Giving space back
+
+    def wants_compacting(self, remains_before: int = 0) -> bool:
+        """Whether the file is more than half empty, or holds what is left of messages destroyed before that moment."""
+        pages, full, size = self._environment.pages()
+        if pages * size > _SMALL and full * 2 < pages:
+            return True
+        purged = self._read(lambda content: content.purged(self._number))
+        return bool(purged) and purged < remains_before
+
+    def compact(self) -> None:
+        """Replace the file by a copy without what is empty in it. This one is superseded afterwards.
+
+        :raises Unavailable: when there is no room for it, or the disk failed; nothing is lost.
+        """
+        following = self._number + 1
+        part = self._home.part(following)
+        with self._home.locked(exclusive=True):
+            remove_environment(part)
+
+            def act(content: Content) -> None:
+                self._environment.copy(part)
+                sync_directory(self._home.directory)
+                mark_superseded(self._environment, content.transaction, following)
+
+            self._write(act)
+            self._home.name_successor(following)
+
+    def destroy(self) -> None:
+        """Take the mailbox away from everybody; its directory is left to be removed."""
+        with self._home.locked(exclusive=True):
+            self._home.condemn()
+            self._write(lambda content: mark_superseded(self._environment, content.transaction, 0))
+            self._home.take_away()
 
     # The rest
 

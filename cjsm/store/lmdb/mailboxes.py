@@ -1,7 +1,6 @@
 """The mailboxes: ``mailboxes/ab/<id>/``, made at the first delivery, kept open while they are used."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from cjsm.store.interfaces import (
     MailboxList,
     MailboxStatus,
     Missing,
+    Quarantined,
     StoredMessage,
     StoreError,
     Unavailable,
@@ -35,14 +35,18 @@ from cjsm.store.interfaces import (
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.bodies import FileBodyReader, FileBodyStore
 from cjsm.store.lmdb.disk import Disk
+from cjsm.store.lmdb.environment import Corrupted
+from cjsm.store.lmdb.home import Home, Superseded, remove_gone
 from cjsm.store.lmdb.leases import Lease, Leases
-from cjsm.store.lmdb.mailbox import FILE, Mailbox
+from cjsm.store.lmdb.mailbox import Mailbox
 from cjsm.store.lmdb.openmailboxes import OpenMailboxes
 
 T = TypeVar("T")
 
 #: Rows of a list that are read and checked on the reactor thread; more go to the disk's.
 _ROWS_AT_ONCE = 500
+#: How often in a row a mailbox's file may be found replaced.
+_REPLACED = 5
 #: Mailboxes looked at before others have their turn on the disk's thread.
 _SLICE = 16
 _UNIQUE_ID = re.compile(f"[!-~]{{1,{UNIQUE_ID}}}")
@@ -56,6 +60,7 @@ class LmdbMailStore:
     :param anchors: where heads are remembered away from the mailbox.
     :param open_mailboxes: mailboxes kept open at most while nobody uses them.
     :param clock: seconds since the epoch.
+    :ivar compact_after: seconds after which what is left of destroyed messages in a file goes; may be changed.
     """
 
     _log = Logger()
@@ -72,6 +77,7 @@ class LmdbMailStore:
         advance: rows.Advance,
         anchors: IAnchors,
         clock: Callable[[], float],
+        compact_after: int = 30 * 86_400,
     ) -> None:
         self._directory = directory / "mailboxes"
         self._disk = disk
@@ -81,6 +87,7 @@ class LmdbMailStore:
         self._advance = advance
         self._anchors = anchors
         self._clock = clock
+        self.compact_after = compact_after
         self._open = OpenMailboxes(self._open_one, open_mailboxes)
 
     # Opening
@@ -91,22 +98,56 @@ class LmdbMailStore:
         return self._directory / name[:2] / name
 
     def _open_one(self, mailbox: MailboxId) -> Mailbox:
-        return Mailbox(self.home(mailbox), map_size=self._map_size, advance=self._advance)
+        return Mailbox(Home(self.home(mailbox)), map_size=self._map_size, advance=self._advance)
 
     @contextmanager
     def opened(self, mailbox: MailboxId) -> Iterator[Mailbox]:
-        """The mailbox, kept open while it is used; may be asked from any thread."""
+        """The mailbox, kept open while it is used; may be asked from any thread.
+
+        :raises Superseded: when its file was replaced: ask again.
+        """
         try:
             with self._open.using(mailbox) as found:
-                yield found
+                try:
+                    yield found
+                except (Superseded, Corrupted):
+                    self._open.retire(mailbox, found)
+                    raise
+        except Superseded as error:
+            Home(self.home(mailbox)).succeed(error.by)
+            raise
+        except Corrupted as error:
+            raise self._quarantined(mailbox, error) from error
         except OSError as error:
             raise Unavailable(f"{self.home(mailbox)}: {error.strerror or error}") from error
         except CannotOpen as error:
             # What keeps the service from starting is for one mailbox a reason to try again.
             raise Unavailable(f"{error}; {error.cure}") from error
 
+    def _in(self, mailbox: MailboxId, look: Callable[[Mailbox], T]) -> T:
+        """Do *look* with the mailbox, whose file may be replaced meanwhile."""
+        for _ in range(_REPLACED):
+            try:
+                with self.opened(mailbox) as opened:
+                    return look(opened)
+            except Superseded:
+                continue
+        raise Unavailable(f"{self.home(mailbox)}: its file is replaced again and again")
+
+    def _quarantined(self, mailbox: MailboxId, error: Corrupted) -> StoreError:
+        try:
+            Home(self.home(mailbox)).quarantine(str(error))
+        except OSError as failed:
+            return Unavailable(f"{error}; and it cannot be put in quarantine: {failed.strerror}")
+        self._log.critical(
+            "mailbox {mailbox} is in quarantine, everything else goes on: {error}",
+            mailbox=mailbox.hex(),
+            error=error,
+        )
+        return Quarantined(str(error))
+
     def _exists(self, mailbox: MailboxId) -> bool:
-        return self._open.has(mailbox) or (self.home(mailbox) / FILE).exists()
+        return self._open.has(mailbox) or Home(self.home(mailbox)).exists()
 
     # Writing
 
@@ -145,8 +186,7 @@ class LmdbMailStore:
         anchored = self._anchors.anchored(mailbox)
 
         def write() -> tuple[Head, T]:
-            with self.opened(mailbox) as opened:
-                return act(opened, anchored)
+            return self._in(mailbox, lambda opened: act(opened, anchored))
 
         def written(answer: tuple[Head, T]) -> T:
             self._anchors.anchor(mailbox, answer[0])
@@ -196,7 +236,19 @@ class LmdbMailStore:
         return Deferred.fromCoroutine(self._purge(before))
 
     async def _purge(self, before: int) -> int:
-        return sum(await self._each(lambda opened: opened.purge(before)))
+        await self._disk.run(lambda: remove_gone(self._directory))
+        now = int(self._clock())
+
+        def purge(opened: Mailbox) -> int:
+            gone = opened.purge(before, now)
+            if opened.wants_compacting(now - self.compact_after):
+                try:
+                    opened.compact()
+                except Unavailable as error:
+                    self._log.error("a mailbox was not compacted: {error}", error=error)
+            return gone
+
+        return sum(await self._each(purge))
 
     def prune(self, low_water: int) -> "Deferred[int]":
         """See :class:`IMailStore`."""
@@ -218,8 +270,7 @@ class LmdbMailStore:
         for mailbox in mailboxes:
             try:
                 if self._exists(mailbox):
-                    with self.opened(mailbox) as opened:
-                        done.append(act(opened))
+                    done.append(self._in(mailbox, act))
             except StoreError as error:
                 # One that cannot be opened keeps nobody else's from being looked at.
                 self._log.error("{mailbox} was left out: {error}", mailbox=mailbox.hex(), error=error)
@@ -239,13 +290,18 @@ class LmdbMailStore:
         anchored = self._anchors.anchored(mailbox)
 
         def remove() -> None:
-            with self._open.without(mailbox):
-                try:
-                    shutil.rmtree(self.home(mailbox))
-                except FileNotFoundError:
-                    return
-                except OSError as error:
-                    raise Unavailable(f"{self.home(mailbox)}: {error.strerror}", maybe_committed=True) from error
+            home = Home(self.home(mailbox))
+            try:
+                if home.exists() and not home.quarantined:
+                    self._in(mailbox, Mailbox.destroy)
+                    self._open.retire(mailbox)
+                elif home.directory.exists():
+                    self._open.retire(mailbox)
+                    with home.locked(exclusive=True):
+                        home.take_away()
+                remove_gone(home.directory.parent.parent, home.directory.name)
+            except OSError as error:
+                raise Unavailable(f"{home.directory}: {error.strerror}", maybe_committed=True) from error
 
         def removed(_: None) -> None:
             if anchored.appended:
@@ -259,8 +315,7 @@ class LmdbMailStore:
         """Look *at_once* into a mailbox that is open; opening one is the disk's work."""
 
         def read() -> T:
-            with self.opened(mailbox) as opened:
-                return look(opened)
+            return self._in(mailbox, look)
 
         return execute(read) if at_once and self._open.has(mailbox) else self._disk.run(read)
 

@@ -16,17 +16,19 @@ class _Open:
     It is opened under its own lock: syncing a new mailbox's directory keeps nobody from another.
     """
 
-    __slots__ = ("lock", "mailbox", "users")
+    __slots__ = ("lock", "mailbox", "stale", "users")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.mailbox: Mailbox | None = None
         self.users = 0
+        self.stale = False
 
     def close(self) -> None:
         """Close it, if it was opened."""
         if self.mailbox is not None:
             self.mailbox.close()
+            self.mailbox = None
 
 
 class OpenMailboxes:
@@ -75,6 +77,22 @@ class OpenMailboxes:
         finally:
             with self._lock:
                 entry.users -= 1
+                if entry.stale and not entry.users:
+                    entry.close()
+
+    def retire(self, mailbox: MailboxId, opened: Mailbox | None = None) -> None:
+        """Close it as soon as nobody uses it; who asks for it from now on gets it opened anew.
+
+        :param opened: only if it is still this one.
+        """
+        with self._lock:
+            entry = self._entries.get(mailbox)
+            if entry is None or (opened is not None and entry.mailbox is not opened):
+                return
+            del self._entries[mailbox]
+            entry.stale = True
+            if not entry.users:
+                entry.close()
 
     def _evict(self) -> None:
         spare = len(self._entries) - self._most
@@ -82,21 +100,6 @@ class OpenMailboxes:
             return
         for mailbox in [known for known, entry in self._entries.items() if not entry.users][:spare]:
             self._entries.pop(mailbox).close()
-
-    @contextmanager
-    def without(self, mailbox: MailboxId) -> Iterator[None]:
-        """Nobody of this process has the mailbox open meanwhile, or opens it.
-
-        :raises Unavailable: when somebody uses it.
-        """
-        with self._lock:
-            entry = self._entries.get(mailbox)
-            if entry is not None:
-                if entry.users:
-                    raise Unavailable("the mailbox is in use")
-                entry.close()
-                del self._entries[mailbox]
-            yield
 
     def check_readers(self) -> None:
         """Clear what readers that died left."""
