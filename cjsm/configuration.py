@@ -53,6 +53,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mailbox_map: Octets = 16 * 1024 * MIB
     map: Octets = 256 * 1024 * MIB
     open_mailboxes: Count = 512
+    compact_after: Annotated[int, Meta(ge=1, description="days")] = 30
     disk_threads: Count = 4
     batch_entries: Count = 512
     batch_octets: Octets = 16 * MIB

@@ -4,6 +4,7 @@ A suite without doors is what the ``cjsm`` command works with; :mod:`cjsm.servic
 """
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -48,6 +49,7 @@ from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
 from cjsm.store.lmdb.trace import LmdbTrace
@@ -94,10 +96,11 @@ class Stores:
             self.bodies,
             Leases(directory / "run" / "leases"),
             map_size=store.mailbox_map,
-            open_mailboxes=store.open_mailboxes,
+            open_mailboxes=most_open(store.open_mailboxes, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             advance=chain.advance,
             anchors=self.activity,
             clock=time.time,
+            compact_after=store.compact_after * 86_400,
         )
 
     def check_readers(self) -> None:

@@ -123,13 +123,18 @@ class Home:
                 remove_environment(self.file(old))
 
     def clear(self, current: int) -> None:
-        """Remove what a crash left of making a copy; *current* is the mailbox."""
-        left = list(self.directory.glob("mailbox.*.part*"))
-        if left:
+        """Remove what a crash left of replacing a file; *current* is the mailbox."""
+        if self._leftovers(current):
             with self.locked(exclusive=True):
-                for path in left:
-                    if path != self.part(current):
-                        path.unlink(missing_ok=True)
+                for path in self._leftovers(current):
+                    path.unlink(missing_ok=True)
+
+    def _leftovers(self, current: int) -> list[Path]:
+        """Return the files of mailboxes that are not *current*, nor one that follows it."""
+        kept = {self.file(current).name, self.part(current).name}
+        kept |= {self.file(following).name for following in self.numbers() if following > current}
+        names = [name for name in os.listdir(self.directory) if name.startswith("mailbox.")]
+        return [self.directory / name for name in names if name.removesuffix("-lock") not in kept]
 
     # Destroying
 

@@ -6,8 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cjsm.community.identifiers import MailboxId
-from cjsm.store.interfaces import Unavailable
+from cjsm.store.interfaces import StoreError, Unavailable
 from cjsm.store.lmdb.mailbox import Mailbox
+
+#: Descriptors of one open mailbox.
+_DESCRIPTORS = 3
+#: Mailboxes that may be open however few descriptors there are.
+_LEAST = 8
+
+
+def most_open(asked: int, descriptors: int) -> int:
+    """Return how many mailboxes may be kept open.
+
+    :param asked: what the settings say.
+    :param descriptors: what the process may have; half of them are for others.
+    """
+    return max(_LEAST, min(asked, descriptors // 2 // _DESCRIPTORS))
 
 
 class _Open:
@@ -72,13 +86,24 @@ class OpenMailboxes:
         try:
             with entry.lock:
                 if entry.mailbox is None:
-                    entry.mailbox = self._open_one(mailbox)
+                    entry.mailbox = self._opened(mailbox)
             yield entry.mailbox
         finally:
             with self._lock:
                 entry.users -= 1
                 if entry.stale and not entry.users:
                     entry.close()
+
+    def _opened(self, mailbox: MailboxId) -> Mailbox:
+        try:
+            return self._open_one(mailbox)
+        except (OSError, StoreError):
+            # The system may have no descriptor more to give: others do not need theirs now.
+            with self._lock:
+                idle = self._close_idle(len(self._entries))
+            if not idle:
+                raise
+            return self._open_one(mailbox)
 
     def retire(self, mailbox: MailboxId, opened: Mailbox | None = None) -> None:
         """Close it as soon as nobody uses it; who asks for it from now on gets it opened anew.
@@ -95,11 +120,14 @@ class OpenMailboxes:
                 entry.close()
 
     def _evict(self) -> None:
-        spare = len(self._entries) - self._most
-        if spare <= 0:
-            return
-        for mailbox in [known for known, entry in self._entries.items() if not entry.users][:spare]:
+        self._close_idle(len(self._entries) - self._most)
+
+    def _close_idle(self, most: int) -> int:
+        """Close at most so many that nobody uses, the least recently used first; return how many there were."""
+        idle = [known for known, entry in self._entries.items() if not entry.users][: max(0, most)]
+        for mailbox in idle:
             self._entries.pop(mailbox).close()
+        return len(idle)
 
     def check_readers(self) -> None:
         """Clear what readers that died left."""
