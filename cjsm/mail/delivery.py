@@ -182,7 +182,7 @@ class DeliveryWorker:
         entry = _Entry(claimed, set(claimed.remaining), [])
         self._entries += 1
         self._held += entry.octets
-        for mailbox, delivery in _deliveries(claimed):
+        for mailbox, delivery in deliveries_of(claimed):
             queue = self._queues.get(mailbox)
             if queue is None:
                 queue = self._queues[mailbox] = deque()
@@ -286,7 +286,7 @@ class DeliveryWorker:
             return
 
 
-def _deliveries(claimed: Claimed) -> list[tuple[MailboxId, Delivery]]:
+def deliveries_of(claimed: Claimed) -> list[tuple[MailboxId, Delivery]]:
     """Return what is still to be delivered of an entry."""
     entry = claimed.entry
     remaining = set(claimed.remaining)
