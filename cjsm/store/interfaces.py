@@ -31,6 +31,7 @@ from cjsm.store.mailstore import (
     UNIQUE_ID,
     Deleted,
     Delivery,
+    Examine,
     Head,
     IAnchors,
     ILease,
@@ -40,6 +41,7 @@ from cjsm.store.mailstore import (
     Row,
     StoredMessage,
     Usage,
+    Verified,
 )
 
 #: What the contract is made of besides, for rooms to import from here.
@@ -50,6 +52,7 @@ __all__ = [
     "Deleted",
     "Delivery",
     "DiskFull",
+    "Examine",
     "Head",
     "IAnchors",
     "ILease",
@@ -67,6 +70,7 @@ __all__ = [
     "StoredMessage",
     "Unavailable",
     "Usage",
+    "Verified",
     "VersionTaken",
 ]
 

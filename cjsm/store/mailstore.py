@@ -3,8 +3,8 @@
 ``tests/store/contract`` holds it as tests that take any implementation.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
 
 from msgspec import Struct, structs
 from twisted.internet.defer import Deferred
@@ -145,6 +145,20 @@ class MailboxStatus(Struct, frozen=True, kw_only=True):
     disk_octets: int
 
 
+class Verified(Struct, frozen=True, kw_only=True):
+    """What a look at a mailbox found. It is sound when there are no problems."""
+
+    messages: int
+    deleted: int
+    octets: int
+    problems: tuple[str, ...]
+
+
+#: Looks at one message without any reader's key: (its row, its wrap, octets and SHA-256 of its sealed body). Returns
+#: what is wrong with it, in words, or nothing.
+Examine = Callable[[Row, bytes, int, bytes], str]
+
+
 class IMailStore(Interface):
     """The mailboxes.
 
@@ -245,6 +259,31 @@ class IMailStore(Interface):
 
     def prune(low_water: int) -> "Deferred[int]":
         """Forget delivered ids with a spool sequence below *low_water*; returns how many mailboxes were looked at."""
+
+    def export(mailbox: MailboxId, to: BinaryIO) -> "Deferred[None]":
+        """Write all of *mailbox* to *to* as it is at one moment, while it is in use: ciphertext only.
+
+        ``docs/specifications/stores.md`` describes the form, which is the same for every back end. *to* is written
+        from another thread.
+
+        :raises Damaged: when something cannot be read; what was written is not a whole export.
+        """
+
+    def restore(mailbox: MailboxId, source: BinaryIO, *, replace: bool = False) -> "Deferred[None]":
+        """Make *mailbox* what an export holds: list, unique-ids, deleted and hidden messages, everything or nothing.
+
+        :param replace: destroy the mailbox that is there. One in quarantine is kept beside it, for whoever looks into
+            it, until the mailbox is destroyed.
+        :raises MailboxExists: when there is one and it is not to be replaced.
+        :raises Damaged: when *source* is not a whole, untouched export of *mailbox*.
+        """
+
+    def verify(mailbox: MailboxId, examine: Examine) -> "Deferred[Verified]":
+        """Look at all of *mailbox*, bodies included: structure, chain, lengths, usage; *examine* sees each message.
+
+        Never fails for what it finds, and changes nothing. Works without a running service, and beside one; on a
+        mailbox in quarantine too.
+        """
 
     def destroy(mailbox: MailboxId) -> "Deferred[None]":
         """Remove everything of *mailbox*, bodies that nobody else keeps included, whoever uses it. Idempotent."""

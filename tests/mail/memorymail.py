@@ -1,29 +1,34 @@
 """Mailboxes in memory, as one process sees them through its weather; what is on the disk outlives it."""
 
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from msgspec import Struct, field, structs
 from twisted.internet.defer import Deferred, execute, succeed
 from zope.interface import implementer
 
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
+from cjsm.store.archive import BEGIN, MESSAGE, PIECE, VERSION, ArchiveReader, ArchiveWriter, Beginning, Exported
 from cjsm.store.interfaces import (
     Damaged,
     Deleted,
     Delivery,
+    Examine,
     Head,
     IBodyReader,
     ILease,
     IMailStore,
     LeaseLost,
     LeaseTaken,
+    MailboxExists,
     MailboxList,
     MailboxStatus,
     Missing,
     Row,
     StoredMessage,
     Usage,
+    Verified,
 )
 
 from .weather import Weather
@@ -327,6 +332,87 @@ class MemoryMail:
             self._disk.pop(mailbox, None)
 
         return self._weather.run("destroy", act)
+
+    def export(self, mailbox: MailboxId, to: BinaryIO) -> "Deferred[None]":
+        def look(kept: Mailbox) -> None:
+            archive = ArchiveWriter(to)
+            beginning = Beginning(
+                version=VERSION,
+                mailbox=mailbox,
+                head=kept.head,
+                messages=len(kept.kept),
+                full_since=kept.full_since,
+                delivered=tuple((sequence, each) for each, sequence in kept.delivered.items()),
+                hidden=tuple((member, tuple(uids)) for member, uids in kept.hidden.items()),
+            )
+            archive.record(BEGIN, beginning)
+            for each in kept.kept.values():
+                exported = Exported(
+                    row=each.row,
+                    body_id=each.delivery.body_id,
+                    sealed_octets=len(kept.bodies[each.row.delivery_id]),
+                    inline=each.delivery.body is not None,
+                    wrap=each.delivery.wrap,
+                    summary=each.delivery.summary,
+                    deleted=each.deleted,
+                )
+                archive.record(MESSAGE, exported)
+                archive.frame(PIECE, kept.bodies[each.row.delivery_id])
+            archive.end()
+
+        return self._look("export", mailbox, look)
+
+    def restore(self, mailbox: MailboxId, source: BinaryIO, *, replace: bool = False) -> "Deferred[None]":
+        def act() -> None:
+            if mailbox in self._disk and not replace:
+                raise MailboxExists("it is there")
+            source.seek(0)
+            self._disk[mailbox] = _restored(mailbox, source)
+
+        return self._weather.run("restore", act)
+
+    def verify(self, mailbox: MailboxId, examine: Examine) -> "Deferred[Verified]":
+        def look(kept: Mailbox) -> Verified:
+            problems = []
+            for each in kept.kept.values():
+                body = kept.bodies[each.row.delivery_id]
+                problem = examine(each.row, each.delivery.wrap, len(body), hashlib.sha256(body).digest())
+                problems += [f"message {each.row.delivery_id.hex()}: {problem}"] if problem else []
+            listed = usage(kept.listed)
+            deleted = len(kept.kept) - listed.messages
+            return Verified(messages=listed.messages, deleted=deleted, octets=listed.octets, problems=tuple(problems))
+
+        return self._look("verify", mailbox, look)
+
+
+def _restored(mailbox: MailboxId, source: BinaryIO) -> Mailbox:
+    archive = ArchiveReader(source)
+    beginning = archive.beginning
+    if beginning.mailbox != mailbox:
+        raise Damaged("it is another's")
+    kept = Mailbox(head=beginning.head, full_since=beginning.full_since)
+    while (found := archive.message()) is not None:
+        body = b""
+        while len(body) < found.sealed_octets:
+            body += archive.piece()
+        row = found.row
+        delivery = Delivery(
+            delivery_id=row.delivery_id,
+            spool_sequence=0,
+            generation=row.generation,
+            octets=row.octets,
+            body_id=found.body_id,
+            sealed_octets=found.sealed_octets,
+            wrap=found.wrap,
+            summary=found.summary,
+            body=body if found.inline else None,
+            imported_id=row.imported_id,
+        )
+        kept.kept[row.delivery_id] = Kept(row, delivery, found.deleted)
+        kept.bodies[row.delivery_id] = body
+    kept.delivered = {each: sequence for sequence, each in beginning.delivered}
+    kept.hidden = {member: set(uids) for member, uids in beginning.hidden}
+    return kept
 
 
 def _check(lease: ILease | None) -> None:

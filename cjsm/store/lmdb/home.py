@@ -28,6 +28,13 @@ _MARK = b"superseded"
 _QUARANTINE = "quarantined"
 _CONDEMNED = "condemned"
 _GONE = ".gone"
+#: What :func:`remove_beside` is told of mailboxes that were taken away.
+GONE = "*" + _GONE
+#: Mailboxes that are made or copied, and how many seconds that may take.
+_ASIDE = ".aside"
+_ASIDE_FOR = 86_400
+#: Mailboxes in quarantine that were replaced.
+_DAMAGED = ".damaged"
 
 
 class Superseded(StoreError):
@@ -149,8 +156,20 @@ class Home:
 
     def take_away(self) -> None:
         """Give the directory a name under which nobody looks; the lock must be held."""
-        os.rename(self.directory, self.directory.with_name(f"{self.directory.name}.{time.time_ns():x}{_GONE}"))
+        os.rename(self.directory, self._beside(_DAMAGED if self.quarantined and not self._condemned else _GONE))
         sync_directory(self.directory.parent)
+
+    def aside(self) -> "Home":
+        """Return a directory beside it that nobody looks at."""
+        return Home(self._beside(_ASIDE))
+
+    def take_place(self, mailbox: "Home") -> None:
+        """Become *mailbox*, which must not be there."""
+        os.rename(self.directory, mailbox.directory)
+        sync_directory(mailbox.directory.parent)
+
+    def _beside(self, kind: str) -> Path:
+        return self.directory.with_name(f"{self.directory.name}.{time.time_ns():x}{kind}")
 
     # Quarantine
 
@@ -173,6 +192,13 @@ class Home:
             os.fsync(file.fileno())
         sync_directory(self.directory)
 
+    def holds(self, path: Path, inode: int) -> bool:
+        """Whether the file at *path* is still the one with that inode, and is not in quarantine."""
+        try:
+            return path.stat().st_ino == inode and not self.quarantined
+        except FileNotFoundError:
+            return False
+
     @property
     def quarantined(self) -> bool:
         """Whether it is in quarantine."""
@@ -185,10 +211,23 @@ def remove_environment(path: Path) -> None:
     path.with_name(path.name + "-lock").unlink(missing_ok=True)
 
 
-def remove_gone(mailboxes: Path, name: str = "*") -> None:
-    """Remove what is left of mailboxes that were taken away.
+def remove_gone(mailboxes: Path, now: float) -> None:
+    """Remove what is left of mailboxes that were taken away, and of copies that nobody needs any more.
 
-    :raises OSError: when it cannot be removed.
+    :raises OSError: when something cannot be removed.
     """
-    for left in mailboxes.glob(f"{name[:2] if name != '*' else '??'}/{name}.*{_GONE}"):
+    for left in mailboxes.glob(f"??/*{_GONE}"):
+        shutil.rmtree(left)
+    for left in mailboxes.glob(f"??/*{_ASIDE}"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < now - _ASIDE_FOR:
+                shutil.rmtree(left)
+
+
+def remove_beside(mailbox: Home, kind: str = "*") -> None:
+    """Remove what is beside a mailbox: of its former selves those of *kind*, or all.
+
+    :raises OSError: when something cannot be removed.
+    """
+    for left in mailbox.directory.parent.glob(f"{mailbox.directory.name}.{kind}"):
         shutil.rmtree(left)

@@ -13,7 +13,8 @@ from cjsm.store.lmdb import mailboxacts, rows
 from cjsm.store.lmdb.bodies import link
 from cjsm.store.lmdb.content import BODIES, DELETED, MESSAGES, SCHEMA, TABLES, Content, Message, is_hidden
 from cjsm.store.lmdb.environment import Environment, sync_directory
-from cjsm.store.lmdb.home import Home, check_current, mark_superseded, remove_environment
+from cjsm.store.lmdb.home import Home, Superseded, check_current, mark_superseded, remove_environment
+from cjsm.store.lmdb.verifying import Findings, body_of, look_at_tables
 
 #: A file of fewer octets than this is not compacted.
 _SMALL = 1 << 20
@@ -29,13 +30,15 @@ class Mailbox:
 
     :param home: the mailbox's directory, made here when it is the first delivery.
     :param advance: the running hash of the list.
+    :param untouched: look at it whatever its state, and mend nothing.
     """
 
-    def __init__(self, home: Home, *, map_size: int, advance: rows.Advance) -> None:
+    def __init__(self, home: Home, *, map_size: int, advance: rows.Advance, untouched: bool = False) -> None:
         self._home = home
         self._bodies = home.bodies
         self._advance = advance
-        home.check_usable()
+        if not untouched:
+            home.check_usable()
         if not home.exists():
             home.make()
         with home.locked(exclusive=not home.exists()):
@@ -43,6 +46,9 @@ class Mailbox:
             self._environment = Environment(
                 home.file(self._number), tables=TABLES, schema=SCHEMA, map_size=map_size, begun=check_current
             )
+        self._inode = self._environment.path.stat().st_ino
+        if untouched:
+            return
         try:
             if self._read(lambda content: content.state().head) == Head():
                 # Nothing may be written to a file whose name is not on stable storage.
@@ -53,6 +59,14 @@ class Mailbox:
             # An environment may be open once per process: what stayed open would keep the next try from it.
             self._environment.close()
             raise
+
+    def check_there(self) -> None:
+        """Check that the file is where it was: a transaction on one that was taken away would be for nothing.
+
+        :raises Superseded: when it is not, or in quarantine.
+        """
+        if not self._home.holds(self._environment.path, self._inode):
+            raise Superseded(0)
 
     def body(self, delivery_id: DeliveryId) -> Path:
         """Return where a large body lies."""
@@ -283,12 +297,40 @@ class Mailbox:
             self._write(act)
             self._home.name_successor(following)
 
+    def snapshot(self, aside: Home) -> None:
+        """Make *aside* what the mailbox is now: a copy of its file, further names for its bodies.
+
+        Nobody writes meanwhile, so that no body goes before it has its name.
+        """
+
+        def act(content: Content) -> None:
+            aside.make()
+            self._environment.copy(aside.file(1))
+            for key, _ in content.items(MESSAGES):
+                if not content.has(BODIES, key):
+                    with suppress(Missing):
+                        link(self._bodies / key.hex(), aside.bodies / key.hex())
+
+        self._write(act)
+
+    def look_at(self, findings: Findings, anchored: Head) -> None:
+        """Hold the tables against each other."""
+        self._read(lambda content: look_at_tables(content, findings, anchored, self._advance))
+
+    def body_of(self, delivery_id: DeliveryId) -> tuple[Message, bytes | Path] | None:
+        """Return a message and its sealed body, or where that is; None where it is gone."""
+        return self._read(lambda content: body_of(content, delivery_id, self._bodies))
+
     def destroy(self) -> None:
         """Take the mailbox away from everybody; its directory is left to be removed."""
         with self._home.locked(exclusive=True):
             self._home.condemn()
-            self._write(lambda content: mark_superseded(self._environment, content.transaction, 0))
+            self.supersede()
             self._home.take_away()
+
+    def supersede(self) -> None:
+        """Tell everybody who has the file open that it is not the mailbox any more."""
+        self._write(lambda content: mark_superseded(self._environment, content.transaction, 0))
 
     # The rest
 

@@ -1,20 +1,27 @@
 """What :class:`IMailStore` promises, for any implementation. Acts are asked for until they are done."""
 
+import hashlib
+import io
 from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred
 
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
+    Damaged,
     Delivery,
     Head,
     ILease,
     LeaseLost,
     LeaseTaken,
+    MailboxExists,
     Missing,
+    NewerStore,
     Row,
     Usage,
+    Verified,
 )
 
 from ..support import MAILBOX, OTHER, delivery, identifier
@@ -373,3 +380,141 @@ def mailboxes_do_not_mix(place: Place) -> None:
     sure(lambda: place.mail.delete(MAILBOX, [id_of(2)]))
     assert (numbers(place), numbers(place, OTHER)) == ([1], [2, 3])
     assert sure(lambda: place.mail.list(MAILBOX)).head != Head()
+
+
+def exported(place: Place, mailbox: MailboxId = MAILBOX) -> io.BytesIO:
+    """An export, begun again where that fails."""
+    files: list[io.BytesIO] = []
+
+    def act() -> "Deferred[None]":
+        files.append(io.BytesIO())
+        return place.mail.export(mailbox, files[-1])
+
+    sure(act)
+    files[-1].seek(0)
+    return files[-1]
+
+
+def restore(place: Place, source: io.BytesIO, mailbox: MailboxId = MAILBOX, *, replace: bool = False) -> None:
+    """Restore, asked again as an operator does who was told that it failed."""
+    failed = False
+
+    def act() -> "Deferred[None]":
+        nonlocal failed
+        source.seek(0)
+        again, failed = failed, True
+        return place.mail.restore(mailbox, source, replace=replace or again)
+
+    sure(act)
+
+
+def everything(place: Place) -> object:
+    """What anybody can see of a mailbox, but for the edition of its list."""
+    seen = rows(place)
+    return (
+        seen,
+        [read(place, number) for number in numbers(place)],
+        [(each.row, each.moment) for each in sure(lambda: place.mail.deleted(MAILBOX))],
+        [rows(place, member=member) for member in (ANN, BEN)],
+        sure(lambda: place.mail.full(MAILBOX, 5)),
+        msgspec.structs.replace(sure(lambda: place.mail.list(MAILBOX)).head, edition=0),
+    )
+
+
+def lively(place: Place) -> object:
+    """A mailbox that has everything; what is seen of it."""
+    put_body(place, delivery(1).body_id, b"sealed")
+    sure(lambda: place.mail.deliver(MAILBOX, [large(1), large(2), *(delivery(n) for n in range(3, 70))], 0))
+    sure(lambda: place.mail.import_messages(MAILBOX, [imported(100, "old-1"), imported(101, "old-2")]))
+    sure(lambda: place.mail.delete(MAILBOX, [id_of(number) for number in (2, 4, 5, 101)]))
+    sure(lambda: place.mail.undelete(MAILBOX, [id_of(4)]))
+    sure(lambda: place.mail.hide(MAILBOX, ANN, [id_of(1), id_of(6)]))
+    sure(lambda: place.mail.full(MAILBOX, 77))
+    sure(lambda: place.bodies.release(delivery(1).body_id))
+    return everything(place)
+
+
+@promise
+def an_export_brings_everything_back(place: Place) -> None:
+    """List, unique-ids, bodies, deleted and hidden messages; what was delivered is not delivered again."""
+    before = lively(place)
+    source = exported(place)
+    sure(lambda: place.mail.destroy(MAILBOX))
+    assert numbers(place) == []
+    restore(place, source)
+    place.again()
+    assert everything(place) == before
+    deliver(place, 3, 4, 5)
+    assert everything(place) == before
+    sure(lambda: place.mail.undelete(MAILBOX, [id_of(2), id_of(101)]))
+    deliver(place, 200)
+    assert [row.unique_id for row in rows(place)][-3:] == ["old-1", "old-2", id_of(200).hex()]
+    assert read(place, 2) == b"sealed"
+
+
+@promise
+def an_export_is_a_moment(place: Place) -> None:
+    """What happens afterwards is not in it; restoring it is possible, and not by mistake."""
+    before = lively(place)
+    source = exported(place)
+    deliver(place, 300)
+    sure(lambda: place.mail.delete(MAILBOX, [id_of(7)]))
+    purged(place, int(place.clock()) + 1)
+    with pytest.raises(MailboxExists):
+        sure(lambda: place.mail.restore(MAILBOX, source))
+    assert 300 in numbers(place)
+    restore(place, source, replace=True)
+    place.again()
+    assert everything(place) == before
+    deliver(place, 301)
+    place.again()
+    assert numbers(place)[-1] == 301
+
+
+@promise
+def an_empty_mailbox_may_be_exported(place: Place) -> None:
+    """And restored."""
+    source = exported(place)
+    restore(place, source)
+    assert numbers(place) == []
+    deliver(place, 1)
+    assert numbers(place) == [1]
+
+
+@promise
+def only_a_whole_export_is_restored(place: Place) -> None:
+    """Of this mailbox; otherwise nothing changes."""
+    deliver(place, 1, 2)
+    octets = exported(place).getvalue()
+    sure(lambda: place.mail.destroy(MAILBOX))
+    changed = [octets[:at] + bytes([octets[at] ^ 1]) + octets[at + 1 :] for at in range(0, len(octets), 211)]
+    for bad in [b"", octets[:-1], octets + b"x", octets[: len(octets) // 2], *changed]:
+        with pytest.raises((Damaged, NewerStore)):
+            restore(place, io.BytesIO(bad))
+    with pytest.raises(Damaged):
+        restore(place, io.BytesIO(octets), OTHER)
+    place.again()
+    assert list(sure(place.mail.mailboxes)) == []
+    assert (numbers(place), numbers(place, OTHER)) == ([], [])
+    restore(place, io.BytesIO(octets))
+    assert numbers(place) == [1, 2]
+
+
+@promise
+def verifying_sees_every_message(place: Place) -> None:
+    """With its wrap and the digest of its body, deleted ones too; what is wrong is told, and nothing changes."""
+    assert sure(lambda: place.mail.verify(MAILBOX, lambda *_: "wrong")) == Verified(
+        messages=0, deleted=0, octets=0, problems=()
+    )
+    before = lively(place)
+    seen: set[tuple[bytes, bytes, int, bytes]] = set()
+
+    def examine(row: Row, wrap: bytes, octets: int, digest: bytes) -> str:
+        seen.add((row.delivery_id, wrap, octets, digest))
+        return "it is sad" if row.delivery_id == id_of(5) else ""
+
+    verified = sure(lambda: place.mail.verify(MAILBOX, examine))
+    digest = hashlib.sha256(b"sealed").digest()
+    assert seen == {(id_of(number), b"wrap", 6, digest) for number in (*range(1, 70), 100, 101)}
+    assert verified == Verified(messages=68, deleted=3, octets=680, problems=(f"message {id_of(5).hex()}: it is sad",))
+    assert everything(place) == before
