@@ -13,8 +13,10 @@ from cjsm.access.errors import MailboxClosed
 from cjsm.access.interfaces import IMaildrop
 from cjsm.access.keyring import MailboxKeys
 from cjsm.access.maildrop import Maildrop
-from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.store.interfaces import Damaged, Delivery, MailboxList, Missing
+from cjsm.community.identifiers import AccountId, ActId, MailboxId
+from cjsm.community.records import MailboxRight, SharedMailbox, SharedMember
+from cjsm.community.view import Change
+from cjsm.store.interfaces import Damaged, Delivery, LeaseLost, MailboxList, Missing
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.content import State, decode_message
 from cjsm.vault.body import SEALED_SEGMENT
@@ -23,6 +25,7 @@ from cjsm.vault.hybrid import PublicKey
 from cjsm.vault.mailboxes import grant, new_generation
 from cjsm.vault.secrets import generate
 
+from ..store.support import delivery
 from .support import House, logged, now, read
 
 LETTER = b"Subject: canary letter\r\n\r\nThe hearing is on Monday.\r\n"
@@ -423,3 +426,33 @@ def test_wrap_damaged(house: House, mailbox: MailboxId) -> None:
 def test_is_a_maildrop() -> None:
     """The class keeps its interface."""
     assert IMaildrop.implementedBy(Maildrop)
+
+
+def test_deleting_in_a_shared_mailbox(house: House, mailbox: MailboxId) -> None:
+    """Hides from that member only, in its next session too; the other member sees everything."""
+    jo = house.sign_in().account
+    ann = house.join("ann.lee")
+    members = tuple(
+        SharedMember(account=each.id, rights=(MailboxRight.READ, MailboxRight.DELETE)) for each in (jo, ann)
+    )
+    desk = SharedMailbox(
+        id=MailboxId(b"d" * 16), organisation=jo.organisation, slug="desk", name="Desk", members=members
+    )
+    now(house.community.commit(ActId(b"shared mailbox.."), lambda view: Change(put=(desk,))))
+    for number in (1, 2, 3):
+        now(house.mail.deliver(desk.id, [delivery(number)], 0))
+    drop, logout = house.maildrop("jo.ward@avon/desk")
+    now(drop.delete([0, 2]))
+    logout()
+    seen = [house.maildrop(f"{name}@avon/desk")[0].messages for name in ("jo.ward", "ann.lee")]
+    assert [[row.uid for row in rows] for rows in seen] == [[2], [1, 2, 3]]
+
+
+def test_a_session_that_lost_its_lease_deletes_nothing(house: House, mailbox: MailboxId) -> None:
+    """What it asks for after it ended might be another session's by now."""
+    house.deliver(mailbox, LETTER)
+    drop, logout = house.maildrop()
+    logout()
+    with pytest.raises(LeaseLost):
+        now(drop.delete([0]))
+    assert len(house.maildrop()[0].messages) == 1

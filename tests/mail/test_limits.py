@@ -52,6 +52,13 @@ def test_a_full_mailbox_is_first_full_at_the_moment_and_then_full() -> None:
     assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 162)) == FULL_NOW
 
 
+def test_the_grace_goes_on_after_a_restart() -> None:
+    """And in other processes: since when a mailbox has been full is kept with it."""
+    house = House()
+    assert refusal(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1_001, 100)) == FULL_NOW
+    assert refusal(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1_001, 160)) == FULL
+
+
 def test_a_store_that_cannot_tell_is_no_refusal() -> None:
     """The door answers that it is not known."""
     house = House()

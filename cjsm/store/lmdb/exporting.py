@@ -38,6 +38,9 @@ from cjsm.store.lmdb.environment import Environment, number, sync_directory
 from cjsm.store.lmdb.home import Home
 
 _ID = 16
+#: Messages, and octets of bodies, that are restored in one transaction.
+_TOGETHER = 256
+_HELD = 16 << 20
 
 
 def open_aside(home: Home, map_size: int) -> Environment:
@@ -143,6 +146,8 @@ class Restoring:
         self._home = home
         self._advance = advance
         self._edition = edition
+        self._taken: list[tuple[Exported, bytes | None]] = []
+        self._held = 0
         home.make()
         self._environment = open_aside(home, map_size)
 
@@ -162,8 +167,9 @@ class Restoring:
         listed: list[Row] = []
         deleted: list[Row] = []
         while (found := archive.message()) is not None:
-            self._put(found, archive)
+            self._take(found, archive)
             (listed if found.deleted is None else deleted).append(found.row)
+        self._write_taken()
         if len(listed) + len(deleted) != beginning.messages or len(listed) != beginning.head.listed:
             raise Damaged("the export has not as many messages as it should")
         listed.sort(key=lambda row: row.uid)
@@ -175,32 +181,34 @@ class Restoring:
         sync_directory(self._home.directory)
         return head
 
-    def _put(self, found: Exported, archive: ArchiveReader) -> None:
-        message = Message(
-            row=found.row,
-            body_id=found.body_id,
-            sealed_octets=found.sealed_octets,
-            inline=found.inline,
-            wrap=found.wrap,
-            summary=found.summary,
-        )
-        key = found.row.delivery_id
-        body = b"".join(_body(found, archive)) if found.inline else None
-        if body is None:
-            with (self._home.bodies / key.hex()).open("xb") as file:
+    def _take(self, found: Exported, archive: ArchiveReader) -> None:
+        """Take a message; several are written together."""
+        if found.inline:
+            body = b"".join(_body(found, archive))
+            self._held += len(body)
+        else:
+            body = None
+            with (self._home.bodies / found.row.delivery_id.hex()).open("xb") as file:
                 for piece in _body(found, archive):
                     file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
+        self._taken.append((found, body))
+        if len(self._taken) >= _TOGETHER or self._held >= _HELD:
+            self._write_taken()
 
+    def _write_taken(self) -> None:
         def act(content: Content) -> None:
-            if content.has(MESSAGES, key):
-                raise Damaged("a message is in the export twice")
-            content.put_message(message, body)
-            if found.deleted is not None:
-                content.put(DELETED, key, number(found.deleted))
+            for found, body in self._taken:
+                if content.has(MESSAGES, found.row.delivery_id):
+                    raise Damaged("a message is in the export twice")
+                content.put_message(_message(found), body)
+                if found.deleted is not None:
+                    content.put(DELETED, found.row.delivery_id, number(found.deleted))
 
         self._environment.write(lambda transaction: act(Content(self._environment, transaction)))
+        self._taken.clear()
+        self._held = 0
 
     def _write_list(self, beginning: Beginning, listed: list[Row], state: State) -> None:
         def act(content: Content) -> None:
@@ -214,6 +222,17 @@ class Restoring:
             content.set_state(state)
 
         self._environment.write(lambda transaction: act(Content(self._environment, transaction)))
+
+
+def _message(found: Exported) -> Message:
+    return Message(
+        row=found.row,
+        body_id=found.body_id,
+        sealed_octets=found.sealed_octets,
+        inline=found.inline,
+        wrap=found.wrap,
+        summary=found.summary,
+    )
 
 
 def _body(found: Exported, archive: ArchiveReader) -> Iterator[bytes]:

@@ -1,9 +1,9 @@
 """The mailboxes: ``mailboxes/ab/<id>/``, made at the first delivery, kept open while they are used."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -25,7 +25,6 @@ from cjsm.store.interfaces import (
     ILease,
     IMailStore,
     LeaseLost,
-    MailboxExists,
     MailboxList,
     MailboxStatus,
     Missing,
@@ -40,12 +39,12 @@ from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.bodies import FileBodyReader, FileBodyStore
 from cjsm.store.lmdb.disk import Disk
 from cjsm.store.lmdb.environment import Corrupted
-from cjsm.store.lmdb.exporting import Restoring, export, open_aside
-from cjsm.store.lmdb.home import GONE, Home, Superseded, remove_beside, remove_gone
+from cjsm.store.lmdb.home import Home, Superseded, remove_gone
 from cjsm.store.lmdb.leases import Lease, Leases
 from cjsm.store.lmdb.mailbox import Mailbox
 from cjsm.store.lmdb.openmailboxes import OpenMailboxes
-from cjsm.store.lmdb.verifying import Findings, look_at_body
+from cjsm.store.lmdb.verifying import Findings
+from cjsm.store.lmdb.wholemailboxes import WholeMailboxes
 
 T = TypeVar("T")
 
@@ -95,6 +94,7 @@ class LmdbMailStore:
         self._clock = clock
         self.compact_after = compact_after
         self._open = OpenMailboxes(self._open_one, open_mailboxes)
+        self._whole = WholeMailboxes(self._open, self.home, self._in, map_size=map_size, advance=advance)
 
     # Opening
 
@@ -302,84 +302,17 @@ class LmdbMailStore:
             if anchored.appended:
                 self._anchors.anchor(mailbox, Head(edition=anchored.edition + 1))
 
-        return self._disk.run(lambda: self._remove(mailbox)).addCallback(removed)
-
-    def _remove(self, mailbox: MailboxId) -> None:
-        home = Home(self.home(mailbox))
-        try:
-            self._take_away(mailbox, home)
-            remove_beside(home)
-        except OSError as error:
-            raise Unavailable(f"{home.directory}: {error.strerror}", maybe_committed=True) from error
-
-    def _take_away(self, mailbox: MailboxId, home: Home) -> None:
-        """Let nobody look at the mailbox any more, nor write to the file that it was."""
-        if home.exists() and not home.quarantined:
-            with suppress(Quarantined):
-                self._in(mailbox, Mailbox.destroy)
-        self._open.retire(mailbox)
-        if home.exists():
-            with suppress(StoreError):
-                # Another process may have a damaged file open still, and think well of it.
-                opened = Mailbox(home, map_size=self._map_size, advance=self._advance, untouched=True)
-                try:
-                    opened.supersede()
-                finally:
-                    opened.close()
-        if home.directory.exists():
-            with home.locked(exclusive=True):
-                home.take_away()
+        return self._disk.run(lambda: self._whole.remove(mailbox)).addCallback(removed)
 
     def export(self, mailbox: MailboxId, to: BinaryIO) -> "Deferred[None]":
         """See :class:`IMailStore`."""
-
-        def write() -> None:
-            aside = Home(self.home(mailbox)).aside()
-            try:
-                if self._exists(mailbox):
-                    self._in(mailbox, lambda opened: opened.snapshot(aside))
-                else:
-                    aside.make()
-                environment = open_aside(aside, self._map_size)
-                try:
-                    export(mailbox, aside, environment, to)
-                finally:
-                    environment.close()
-            except OSError as error:
-                raise Unavailable(f"the export cannot be written: {error.strerror}") from error
-            finally:
-                shutil.rmtree(aside.directory, ignore_errors=True)
-
-        return self._disk.run(write)
+        return self._disk.run(lambda: self._whole.export(mailbox, to))
 
     def restore(self, mailbox: MailboxId, source: BinaryIO, *, replace: bool = False) -> "Deferred[None]":
         """See :class:`IMailStore`."""
         edition = self._anchors.anchored(mailbox).edition + 1
-
-        def write() -> Head:
-            home = Home(self.home(mailbox))
-            if home.directory.exists() and home.exists() and not replace:
-                raise MailboxExists("there is a mailbox already")
-            aside = home.aside()
-            try:
-                head = self._restored(mailbox, aside, source, edition)
-                self._take_away(mailbox, home)
-                aside.take_place(home)
-                remove_beside(home, GONE)
-            except OSError as error:
-                raise Unavailable(f"{home.directory}: {error.strerror}", maybe_committed=True) from error
-            finally:
-                shutil.rmtree(aside.directory, ignore_errors=True)
-            return head
-
-        return self._disk.run(write).addCallback(lambda head: self._anchors.anchor(mailbox, head))
-
-    def _restored(self, mailbox: MailboxId, aside: Home, source: BinaryIO, edition: int) -> Head:
-        restoring = Restoring(aside, map_size=self._map_size, advance=self._advance, edition=edition)
-        try:
-            return restoring.fill(mailbox, source)
-        finally:
-            restoring.close()
+        done = self._disk.run(lambda: self._whole.restore(mailbox, source, edition, replace=replace))
+        return done.addCallback(lambda head: self._anchors.anchor(mailbox, head))
 
     def verify(self, mailbox: MailboxId, examine: Examine) -> "Deferred[Verified]":
         """See :class:`IMailStore`."""
@@ -388,36 +321,13 @@ class LmdbMailStore:
     async def _verify(self, mailbox: MailboxId, examine: Examine) -> Verified:
         anchored, findings = self._anchors.anchored(mailbox), Findings()
         try:
-            await self._disk.run(lambda: self._look_at(mailbox, lambda opened: opened.look_at(findings, anchored)))
+            await self._disk.run(lambda: self._whole.look_at_tables(mailbox, findings, anchored))
             for key in findings.messages:
-
-                def look(opened: Mailbox, key: DeliveryId = key) -> None:
-                    look_at_body(lambda: opened.body_of(key), examine, findings)
-
-                await self._disk.run(lambda look=look: self._look_at(mailbox, look))  # type: ignore[misc]
+                # One body at a time, so that others have their turn.
+                await self._disk.run(partial(self._whole.look_at_body, mailbox, key, examine, findings))
         except StoreError as error:
             findings.add(str(error))
-        return Verified(
-            messages=findings.listed.messages,
-            deleted=findings.deleted.messages,
-            octets=findings.listed.octets,
-            problems=tuple(findings.problems),
-        )
-
-    def _look_at(self, mailbox: MailboxId, look: Callable[[Mailbox], None]) -> None:
-        home = Home(self.home(mailbox))
-        if not self._exists(mailbox):
-            if self._anchors.anchored(mailbox).appended:
-                raise Damaged("it is gone")
-        elif home.quarantined:
-            # Nobody has it open, or opens it.
-            opened = Mailbox(home, map_size=self._map_size, advance=self._advance, untouched=True)
-            try:
-                look(opened)
-            finally:
-                opened.close()
-        else:
-            self._in(mailbox, look)
+        return findings.verified()
 
     # Reading
 

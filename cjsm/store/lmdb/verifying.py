@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cjsm.community.identifiers import DeliveryId
 from cjsm.store.archive import PIECE_OCTETS
-from cjsm.store.interfaces import Damaged, Examine, Head, Row, StoreError, Usage
+from cjsm.store.interfaces import Damaged, Examine, Head, Row, StoreError, Usage, Verified
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.content import BODIES, IMPORTED, MESSAGES, TABLES, Content, Message
 from cjsm.store.lmdb.environment import Corrupted
@@ -25,6 +25,15 @@ class Findings:
         self.messages: list[DeliveryId] = []
         self.listed = Usage()
         self.deleted = Usage()
+
+    def verified(self) -> Verified:
+        """Return what is told."""
+        return Verified(
+            messages=self.listed.messages,
+            deleted=self.deleted.messages,
+            octets=self.listed.octets,
+            problems=tuple(self.problems),
+        )
 
     def add(self, problem: str) -> None:
         """One more problem."""
@@ -107,7 +116,8 @@ def _look_at_place(
     if row is not None and row != message.row:
         findings.add(f"message {delivery_id.hex()} is not what its row says")
     if (row is None) == (delivery_id not in deleted):
-        findings.add(f"message {delivery_id.hex()} is {'neither' if row is None else 'both'} listed and deleted")
+        both = "neither listed nor deleted" if row is None else "both listed and deleted"
+        findings.add(f"message {delivery_id.hex()} is {both}")
 
 
 def _look_at_imported(content: Content, seen: dict[DeliveryId, Message], findings: Findings) -> None:
