@@ -1,12 +1,14 @@
 """Mailboxes kept open while they are used, the least recently used closed first: nobody who is signed in pins one."""
 
+import errno
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cjsm.community.identifiers import MailboxId
-from cjsm.store.interfaces import StoreError, Unavailable
+from cjsm.store.interfaces import CannotOpen, Unavailable
 from cjsm.store.lmdb.mailbox import Mailbox
 
 #: Descriptors of one open mailbox.
@@ -43,6 +45,11 @@ class _Open:
         if self.mailbox is not None:
             self.mailbox.close()
             self.mailbox = None
+
+
+def _no_descriptors(error: OSError | CannotOpen) -> bool:
+    """Whether the system has no descriptor more to give, as it or LMDB says it."""
+    return any(os.strerror(number) in str(error) for number in (errno.EMFILE, errno.ENFILE))
 
 
 class OpenMailboxes:
@@ -97,12 +104,12 @@ class OpenMailboxes:
     def _opened(self, mailbox: MailboxId) -> Mailbox:
         try:
             return self._open_one(mailbox)
-        except (OSError, StoreError):
-            # The system may have no descriptor more to give: others do not need theirs now.
-            with self._lock:
-                idle = self._close_idle(len(self._entries))
-            if not idle:
+        except (OSError, CannotOpen) as error:
+            if not _no_descriptors(error):
                 raise
+            # Others do not need theirs now.
+            with self._lock:
+                self._close_idle(len(self._entries))
             return self._open_one(mailbox)
 
     def retire(self, mailbox: MailboxId, opened: Mailbox | None = None) -> None:

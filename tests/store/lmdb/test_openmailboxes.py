@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.store.interfaces import Quarantined
 from cjsm.store.lmdb.openmailboxes import most_open
 
 from ..support import delivery, identifier, open_mailboxes, result
@@ -59,3 +60,21 @@ def test_more_are_open_than_the_process_may(tmp_path: Path, few_descriptors: int
 def test_most_open(limit: int, asked: int, most: int) -> None:
     """At most half of all descriptors, three for each."""
     assert most_open(asked, limit) == most
+
+
+def test_a_damaged_mailbox_closes_no_other(tmp_path: Path) -> None:
+    """Somebody who asks for it again and again costs nobody else anything."""
+    store = open_mailboxes(tmp_path, most=100)
+    mailboxes = [MailboxId(identifier("box", number)) for number in range(10)]
+    for number, mailbox in enumerate(mailboxes):
+        result(store.deliver(mailbox, [delivery(number)], 0))
+    store.close()
+    (store.home(mailboxes[0]) / "mailbox.mdb").write_bytes(b"nonsense" * 1_000)
+    store = open_mailboxes(tmp_path, most=100)
+    for mailbox in mailboxes[1:]:
+        result(store.list(mailbox))
+    for _ in range(3):
+        with pytest.raises(Quarantined):
+            result(store.list(mailboxes[0]))
+    assert all(store._open.has(mailbox) for mailbox in mailboxes[1:])
+    store.close()
