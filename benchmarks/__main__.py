@@ -10,9 +10,10 @@ import rich_click as click
 
 from benchmarks import bodies as bodies_for_many
 from benchmarks import memory as memory_of_one
+from benchmarks import relay as relay_beside_postfix
 from benchmarks import report
 from benchmarks import smtp as smtp_beside_others
-from benchmarks.peers import postfix_dovecot
+from benchmarks.peers import postfix_dovecot, sink
 
 _directory = click.option(
     "--directory",
@@ -37,6 +38,7 @@ def main() -> None:
     \b
     benchmarks/run smtp
     benchmarks/run smtp --pairs 9 --everything --json result.json
+    benchmarks/run relay
     benchmarks/run memory
     benchmarks/run bodies
     """
@@ -55,6 +57,25 @@ def smtp(directory: Path, document: Path | None, pairs: int, everything: bool) -
         sys.exit(1)
     before = report.machine()
     comparisons = smtp_beside_others.compare(directory.resolve(), pairs, everything, _say)
+    click.echo()
+    for comparison in comparisons:
+        click.echo(comparison.line())
+    if document is not None:
+        report.write(document, comparisons, before)
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 99), help="Runs of each side.")
+def relay(directory: Path, document: Path | None, pairs: int) -> None:
+    """Mail submitted and relayed to other servers over TLS, to one and to 100 destinations, beside Postfix."""
+    cure = postfix_dovecot.missing() or sink.missing()
+    if cure:
+        click.echo(f"benchmarks/run: cannot compare: {cure}", err=True)
+        sys.exit(1)
+    before = report.machine()
+    comparisons = relay_beside_postfix.compare(directory.resolve() / "relay", pairs, _say)
     click.echo()
     for comparison in comparisons:
         click.echo(comparison.line())

@@ -6,7 +6,7 @@ import poplib
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing.synchronize import Barrier
@@ -54,6 +54,10 @@ class Work:
 READERS = 10
 
 
+#: Who gets a message: the addresses for a session and a number in it.
+Recipients = Callable[[int, int], list[str]]
+
+
 def run(target: Target, work: Work) -> float:
     """Send all of *work* and return the seconds from the first connection until every copy is readable over POP3."""
     expected = {reader.user_id: count(target, reader) for reader in target.people[:READERS]}
@@ -61,10 +65,18 @@ def run(target: Target, work: Work) -> float:
         for number in range(work.each):
             for reader in _readers(target, work, session, number):
                 expected[reader.user_id] += 1
+    began = send(target, work, lambda *place: [reader.address for reader in _readers(target, work, *place)])
+    _await_readable(target, expected)
+    return time.perf_counter() - began
+
+
+def send(target: Target, work: Work, recipients: Recipients) -> float:
+    """Send all of *work* and return when the first connection was begun, as a performance counter."""
     barrier = _FORK.Barrier(work.sessions + 1)
     failed = _FORK.Value("i", 0)
     sessions = [
-        _FORK.Process(target=_guarded, args=(target, work, number, barrier, failed)) for number in range(work.sessions)
+        _FORK.Process(target=_guarded, args=(target, work, number, recipients, barrier, failed))
+        for number in range(work.sessions)
     ]
     for session in sessions:
         session.start()
@@ -74,8 +86,7 @@ def run(target: Target, work: Work) -> float:
         session.join()
     if failed.value:
         raise RuntimeError(f"{failed.value} sessions failed at {target.name}")
-    _await_readable(target, expected)
-    return time.perf_counter() - began
+    return began
 
 
 def _await_readable(target: Target, expected: dict[str, int]) -> None:
@@ -118,18 +129,25 @@ def _tls(target: Target) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=target.authority)
 
 
-def _guarded(target: Target, work: Work, session: int, barrier: Barrier, failed: "multiprocessing.Value") -> None:  # type: ignore[valid-type]
+def _guarded(
+    target: Target,
+    work: Work,
+    session: int,
+    recipients: Recipients,
+    barrier: Barrier,
+    failed: "multiprocessing.Value",  # type: ignore[valid-type]
+) -> None:
     context = _tls(target)
     barrier.wait()
     try:
-        _session(target, work, session, context)
+        _session(target, work, session, recipients, context)
     except (OSError, RuntimeError) as error:
         print(f"session {session} at {target.name}: {error}", flush=True)
         with failed.get_lock():  # type: ignore[attr-defined]
             failed.value += 1  # type: ignore[attr-defined]
 
 
-def _session(target: Target, work: Work, session: int, context: ssl.SSLContext) -> None:
+def _session(target: Target, work: Work, session: int, recipients: Recipients, context: ssl.SSLContext) -> None:
     sender = target.people[session % len(target.people)]
     plain = socket.create_connection(("localhost", target.submissions))
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -140,10 +158,10 @@ def _session(target: Target, work: Work, session: int, context: ssl.SSLContext) 
         token = base64.b64encode(f"\0{sender.user_id}\0{sender.password}".encode())
         dialogue.say(b"AUTH PLAIN " + token + b"\r\n", 235)
         for number in range(work.each):
-            readers = [reader.address for reader in _readers(target, work, session, number)]
-            content = message(sender.address, readers, work.octets, session * work.each + number)
-            commands = [f"MAIL FROM:<{sender.address}>", *(f"RCPT TO:<{reader}>" for reader in readers), "DATA"]
-            dialogue.say("".join(f"{command}\r\n" for command in commands).encode(), *(250,) * (len(readers) + 1), 354)
+            to = recipients(session, number)
+            content = message(sender.address, to, work.octets, session * work.each + number)
+            commands = [f"MAIL FROM:<{sender.address}>", *(f"RCPT TO:<{each}>" for each in to), "DATA"]
+            dialogue.say("".join(f"{command}\r\n" for command in commands).encode(), *(250,) * (len(to) + 1), 354)
             dialogue.say(content, 250)
         dialogue.say(b"QUIT\r\n", 221)
 

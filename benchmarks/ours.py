@@ -2,18 +2,20 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load import Person, Target
+from benchmarks.peers import sink
 from benchmarks.processes import running
-from cjsm.command.context import wait
+from cjsm.command.context import act, wait
 from cjsm.command.initialise import initialise
-from cjsm.community.acts import organisations
-from cjsm.community.identifiers import LENGTH, OrganisationId
-from cjsm.community.records import Organisation, Profile
+from cjsm.community.acts import connections, domains, organisations
+from cjsm.community.acts.acting import By
+from cjsm.community.identifiers import LENGTH, ConnectionId, OrganisationId
+from cjsm.community.records import Connection, ConnectionKind, ConnectionState, NextHop, Organisation, Profile
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
@@ -54,7 +56,9 @@ ldaps = ""
 
 @contextmanager
 def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
-    """Run the service on *home* with so many people; yield the target and the process id."""
+    """Run the service on *home* with so many people, and connections to the sink's destinations; yield the target
+    and the process id.
+    """
     told = _community(home, people)
     command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
     target = Target(
@@ -83,21 +87,38 @@ def _community(home: Path, people: int) -> list[dict[str, str]]:
     suite = Suite(settings)
     organisation = _organisation(suite)
     made = [_person(suite, organisation, number) for number in range(people)]
+    for destination in range(sink.DESTINATIONS):
+        _connection(suite, organisation, destination)
     wait(suite.stores.close())
     told.write_text(json.dumps(made))
     return made
 
 
 def _organisation(suite: Suite) -> OrganisationId:
-    by = suite.enrolment.by()
     identifier = OrganisationId(b"\1" * LENGTH)
-
-    def decide(view: View) -> Change:
-        made = Organisation(id=identifier, parent=None, slug="bench", name="Bench", abbreviation="bench")
-        return organisations.add(view, by, made)
-
-    wait(suite.stores.community.commit(by.act_id, decide))
+    made = Organisation(id=identifier, parent=None, slug="bench", name="Bench", abbreviation="bench")
+    act(suite, lambda view, by: organisations.add(view, by, made))
     return identifier
+
+
+def _connection(suite: Suite, organisation: OrganisationId, destination: int) -> None:
+    made = Connection(
+        id=ConnectionId(destination.to_bytes(LENGTH, "big")),
+        organisation=organisation,
+        kind=ConnectionKind.SERVER,
+        slug=f"d{destination}",
+        name=f"Destination {destination}",
+        next_hops=(NextHop(host=sink.host(destination), port=sink.PORT),),
+        certificate_names=(sink.domain(destination),),
+        tls_name=sink.NAME,
+    )
+    steps: tuple[Callable[[View, By], Change], ...] = (
+        lambda view, by: connections.add(view, by, made),
+        lambda view, by: domains.add(view, by, sink.domain(destination), made.id),
+        lambda view, by: connections.set_state(view, by, made.id, ConnectionState.LIVE),
+    )
+    for step in steps:
+        act(suite, step)
 
 
 def _person(suite: Suite, organisation: OrganisationId, number: int) -> dict[str, str]:

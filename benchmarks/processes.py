@@ -16,8 +16,8 @@ _STOPPING = 20.0
 
 
 @contextmanager
-def running(command: Sequence[str], *, log: Path, ports: Sequence[int]) -> Iterator[int]:
-    """Run *command* until the block ends; yield its process id once it listens on *ports*.
+def running(command: Sequence[str], *, log: Path, ports: Sequence[int], host: str = "127.0.0.1") -> Iterator[int]:
+    """Run *command* until the block ends; yield its process id once it listens on *ports* of *host*.
 
     :raises RuntimeError: when it does not come up, with the end of its log.
     """
@@ -27,7 +27,7 @@ def running(command: Sequence[str], *, log: Path, ports: Sequence[int]) -> Itera
         )
     try:
         for port in ports:
-            _wait_for(port, process, log)
+            _wait_for(host, port, process, log)
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
@@ -38,11 +38,11 @@ def running(command: Sequence[str], *, log: Path, ports: Sequence[int]) -> Itera
             process.wait()
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_for(host: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     ends = time.monotonic() + _STARTING
     while time.monotonic() < ends and process.poll() is None:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"nothing listens on {port}: {log.read_text(errors='replace')[-2000:]}")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.load import Person, Target
+from benchmarks.peers import sink
 from benchmarks.processes import running
 
 SUBMISSIONS, POP3S = 22465, 22995
@@ -62,6 +63,8 @@ def _prepare(home: Path, like: Target) -> None:
         "key": str(tls / "server.key"),
         "lmtp": str(home / "lmtp"),
         "auth": str(home / "auth"),
+        "authority": like.authority,
+        "sink": sink.NAME,
         "port": str(SUBMISSIONS),
         "pop3s": str(POP3S),
         "user": _USER,
@@ -73,6 +76,8 @@ def _prepare(home: Path, like: Target) -> None:
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         (home / place / name).write_text(text)
+    hops = ((sink.domain(each), f"smtp:[{sink.host(each)}]:{sink.PORT}") for each in range(sink.DESTINATIONS))
+    (home / "transport").write_text("".join(f"{domain} {hop}\n" for domain, hop in hops))
     (home / "recipients").write_text("".join(f"{person.address} 1\n" for person in like.people))
     (home / "passwd").write_text("".join(_line(person) for person in like.people))
     owner = pwd.getpwnam(_USER)

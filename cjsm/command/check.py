@@ -161,9 +161,7 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
     if relay.relay:
         files = (relay.certificate or tls.certificate, relay.key or tls.key)
         yield _certificate("relay certificate", *files, "relay.host_name", relay.host_name, tls.warn_before)
-    if relay.client_certificate:
-        files = (relay.client_certificate, relay.client_key)
-        yield _certificate("client certificate", *files, "", "", tls.warn_before)
+        yield _client_certificate(settings)
 
 
 def _certificate(name: str, certificate: str, key: str, setting: str, host: str, warn_before: int) -> Finding:
@@ -179,6 +177,19 @@ def _certificate(name: str, certificate: str, key: str, setting: str, host: str,
     if setting and host not in found.names:
         return Finding(name, f"does not name {host}", f"get one for that name, or correct {setting}")
     return Finding(name)
+
+
+def _client_certificate(settings: Settings) -> Finding:
+    """Look at what is shown to organisations' servers; public authorities issue none that is good for it any more."""
+    tls, relay = settings.tls, settings.relay
+    name = "client certificate"
+    shown = relay.client_certificate or relay.certificate or tls.certificate
+    key = relay.client_key or relay.key or tls.key
+    found = _certificate(name, shown, key, "", "", tls.warn_before)
+    if not found.problem and not certificates.dates(Path(shown)).for_clients:
+        cure = "name new files in relay.client_certificate and client_key; `cjsm init` lets the authority issue them"
+        return Finding(name, f"{shown} is for servers only: organisations' servers may refuse us", cure, warning=True)
+    return found
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

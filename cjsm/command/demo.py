@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -75,10 +77,14 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
     settings = _prepare(home, config, port_base)
     # Whatever ends the demonstration ends the service: Ctrl-C (also where it was ignored when this began, as for
     # commands in the background of a script), kill, and a terminal that is closed.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
+    # One that comes while the service is being begun waits until there is somebody to end.
+    asked: list[int] = []
+    _on_ending(lambda number, _: asked.append(number))
     service = _begin(home, config)
     try:
+        _on_ending(signal.default_int_handler)
+        if asked:
+            raise KeyboardInterrupt
         _await(service, home, instance(settings))
         _show(home)
         if detach:
@@ -91,6 +97,11 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
         console.print("stopped; start it again with the same command")
         return
     raise Refused(f"the service ended by itself (exit code {code})", "see service.log in the demo's directory")
+
+
+def _on_ending(handler: Callable[[int, FrameType | None], object]) -> None:
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, handler)
 
 
 def _prepare(home: Path, config: Path, port_base: int) -> Settings:

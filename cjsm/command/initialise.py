@@ -35,7 +35,8 @@ _SERVER_DAYS = 365
 def init(config: Path, as_json: bool, **values: Any) -> None:
     """Make a new community: settings, data directory, service secrets, an authority and a first certificate.
 
-    What is there already stays as it is, so it can be run again after a failure.
+    What is there already stays as it is, so it can be run again after a failure, and when the settings name a
+    certificate that is to be issued.
 
     \b
     cjsm init --suffix mail.example.org --host-name mail.example.org
@@ -47,6 +48,7 @@ def init(config: Path, as_json: bool, **values: Any) -> None:
     made = {
         "community.suffix": suffix,
         "smtp.host_name": values["host_name"],
+        "relay.host_name": values["host_name"],
         "store.data_directory": str(values["data_directory"].resolve()),
         "store.secrets_directory": str((values["secrets_directory"] or place / "secrets").resolve()),
         "tls.certificate": str(place / "tls" / "server.pem"),
@@ -134,10 +136,18 @@ def _secrets(settings: Settings) -> None:
 
 
 def _certificates(settings: Settings, names: tuple[str, ...]) -> None:
-    certificate, key = Path(settings.tls.certificate), Path(settings.tls.key)
-    if certificate.exists():
+    """Let the community's authority, which is made where there is none, issue what the settings name and is missing."""
+    tls, relay = settings.tls, settings.relay
+    doors = dict.fromkeys((*names, settings.smtp.host_name, relay.host_name))
+    wanted = (
+        (tls.certificate, tls.key, tuple(doors)),
+        (relay.certificate, relay.key, (relay.host_name,)),
+        (relay.client_certificate, relay.client_key, (relay.host_name,)),
+    )
+    missing = [each for each in wanted if each[0] and not Path(each[0]).exists()]
+    if not missing:
         return
-    public, private = Path(settings.tls.authority), Path(settings.tls.authority).with_suffix(".key")
+    public, private = Path(tls.authority), Path(tls.authority).with_suffix(".key")
     moment = int(time.time())
     public.parent.mkdir(parents=True, exist_ok=True)
     if public.exists():
@@ -145,7 +155,8 @@ def _certificates(settings: Settings, names: tuple[str, ...]) -> None:
     else:
         authority = Authority.make(f"{settings.community.suffix} authority", moment, _AUTHORITY_DAYS)
         authority.save(public, private)
-    authority.issue(names, moment, _SERVER_DAYS, certificate, key)
+    for certificate, key, shown in missing:
+        authority.issue(shown, moment, _SERVER_DAYS, Path(certificate), Path(key))
 
 
 def _give_to_owner(settings: Settings) -> None:
@@ -153,6 +164,7 @@ def _give_to_owner(settings: Settings) -> None:
     owner = Path(settings.store.data_directory).stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
-    directory = Path(settings.store.secrets_directory)
-    for path in (directory, *directory.iterdir(), Path(settings.tls.key), Path(settings.tls.certificate)):
+    directory, tls, relay = Path(settings.store.secrets_directory), settings.tls, settings.relay
+    shown = (tls.certificate, tls.key, relay.certificate, relay.key, relay.client_certificate, relay.client_key)
+    for path in (directory, *directory.iterdir(), *(Path(each) for each in shown if each)):
         os.chown(path, owner.st_uid, owner.st_gid)

@@ -26,6 +26,7 @@ from cjsm.store.interfaces import (
     Delivery,
     IMailStore,
     ISpool,
+    Quarantined,
     SpoolBatch,
     SpoolEntry,
     StoreError,
@@ -222,8 +223,8 @@ class DeliveryWorker:
             part.entry.made.append(part.delivery.delivery_id)
 
     async def _not_written(self, mailbox: MailboxId, parts: Sequence[_Part], error: Exception) -> None:
-        if len(parts) > 1 and not isinstance(error, (Unavailable, Damaged)):
-            # Nothing is wrong with the mailbox itself: one message that cannot be delivered must not hold up its neighbours.
+        if len(parts) > 1 and not isinstance(error, (Unavailable, Quarantined)):
+            # The mailbox may be in order: one message that cannot be delivered must not hold up its neighbours.
             for part in parts:
                 await self._write(mailbox, [part])
             return

@@ -29,7 +29,7 @@ from cjsm.mail.limits import Capacity, too_large, too_large_there, too_many
 from cjsm.mail.rates import Rates
 from cjsm.mail.recipients import Recipients, smallest_limit
 from cjsm.mail.submission import Submitted, relayed, submitted
-from cjsm.mail.traced import Target
+from cjsm.mail.traced import Answer, Target
 from cjsm.mail.tracing import Tracer
 from cjsm.mail.turns import Turns
 from cjsm.store.interfaces import DiskFull, IBodyStore, ICommunityStore, ISpool, SpoolBatch, StoreError
@@ -101,7 +101,7 @@ class IncomingMessage:
         self._octets = 0
         self._refusal: Refused | None = None
         self._message_id = ""
-        self._turned_away: list[tuple[str, Refused]] = []
+        self._turned_away: list[tuple[str, Answer]] = []
         self._ended = False
         self._in_doubt = False
 
@@ -126,7 +126,7 @@ class IncomingMessage:
             await self._add(forward_path, wish)
         except Refused as refusal:
             if len(self._turned_away) < self._settings.mail.recipients:
-                self._turned_away.append((forward_path, refusal))
+                self._turned_away.append((forward_path, _answer(refusal)))
             raise
 
     async def _add(self, forward_path: str, wish: Wish) -> None:
@@ -266,11 +266,11 @@ class IncomingMessage:
         try:
             batch = await self._kept()
         except Refused as refusal:
-            self._trace_refused("", refusal)
+            self._trace_refused("", _answer(refusal))
             raise
         finally:
-            for path, why in self._turned_away:
-                self._trace_refused(path, why)
+            for path, answer in self._turned_away:
+                self._trace_refused(path, answer)
         self._trace(batch)
         return self.queue_id
 
@@ -291,11 +291,11 @@ class IncomingMessage:
             raise
         return batch
 
-    def _trace_refused(self, recipient: str, refusal: Refused) -> None:
+    def _trace_refused(self, recipient: str, answer: Answer) -> None:
         """Note a refused *recipient*, or, without one, that the message was refused, for the helpdesk."""
         self._rooms.tracer.refused(
             self.queue_id,
-            refusal,
+            answer=answer,
             origin=self._origin,
             sender=str(self._sender or ""),
             hop=self._hop,
@@ -402,3 +402,7 @@ def unavailable(error: BaseException | None) -> Refused:
     if isinstance(error, DiskFull):
         return Refused(452, "4.3.1", "no room for the message at the moment: try again later")
     return Refused(451, "4.3.0", "the message could not be stored: try again later")
+
+
+def _answer(refusal: Refused) -> Answer:
+    return Answer(code=refusal.code, status=refusal.status, words=refusal.text)

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from cjsm.community.identifiers import DeliveryId
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, EchoRoute, ListRoute, Origin, RelayRoute, Route
 from cjsm.configuration import TraceSettings
-from cjsm.mail.interfaces import Hop, Refused
+from cjsm.mail.interfaces import Hop
 from cjsm.mail.traced import Answer, Event, Result, Side, Target, plain_message_id, seal_event, speakable
 from cjsm.store.interfaces import ITrace
 from cjsm.vault.secrets import ServiceSecrets
@@ -78,8 +78,8 @@ class Tracer:
     def refused(
         self,
         queue_id: str,
-        refusal: Refused,
         *,
+        answer: Answer,
         origin: Origin,
         sender: str,
         hop: Hop,
@@ -94,7 +94,7 @@ class Tracer:
             recipient=recipient,
             origin=_origin(origin),
             side=Side(host=host, tls_version=hop.tls_version, tls_group=hop.tls_group),
-            answer=Answer(code=refusal.code, status=refusal.status, words=refusal.text),
+            answer=answer,
         )
         self._add(queue_id, [event], message_id)
 

@@ -22,12 +22,16 @@ PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublic
 
 
 class CertificateDates(Struct, frozen=True, kw_only=True):
-    """Whose a certificate is and when it holds, in seconds since the epoch."""
+    """Whose a certificate is and when it holds, in seconds since the epoch.
+
+    :ivar for_clients: it may be shown by a client (RFC 5280 section 4.2.1.12).
+    """
 
     subject: str
     names: tuple[str, ...]
     not_before: int
     not_after: int
+    for_clients: bool
 
 
 class Authority:
@@ -75,13 +79,15 @@ class Authority:
         _write(key_file, private_pem(self._key), 0o600)
 
     def issue(self, names: Iterable[str], moment: int, days: int, certificate_file: Path, key_file: Path) -> None:
-        """Make a key and a server certificate for *names* (host names or IP addresses) and write both."""
+        """Make a key and a certificate for the service's *names* (host names or IP addresses) and write both.
+
+        It is good for doors, and for us to show to organisations' servers.
+        """
         told = tuple(names)
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = [general_name(name) for name in told]
-        certificate = self.certify(
-            told[0], key.public_key(), alternatives, [ExtendedKeyUsageOID.SERVER_AUTH], moment, days
-        )
+        purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        certificate = self.certify(told[0], key.public_key(), alternatives, purposes, moment, days)
         _write(key_file, private_pem(key), 0o600)
         _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
@@ -146,11 +152,18 @@ def dates(certificate_file: Path) -> CertificateDates:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         names = x509.SubjectAlternativeName([])
+    try:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])
     return CertificateDates(
         subject=certificate.subject.rfc4514_string(),
         names=tuple(str(name.value) for name in names),
         not_before=int(certificate.not_valid_before_utc.timestamp()),
         not_after=int(certificate.not_valid_after_utc.timestamp()),
+        for_clients=bool(
+            {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}.intersection(purposes)
+        ),
     )
 
 

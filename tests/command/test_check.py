@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from cjsm import configuration
 from cjsm.vault.certificates import Authority
 from cjsm.vault.secrets import create
 from tests.command.conftest import Run, told
+from tests.peers.certificates import CertificateMaker
+from tests.running import free_port_base
 
 
 def found(cjsm: Run, config: Path) -> dict[str, dict[str, str]]:
     """Findings by what was looked at; doors on ports that nobody has."""
-    for number, (door, port) in enumerate(
-        (("submissions", 465), ("submission", 587), ("pop3s", 995), ("ldaps", 636)), 47_100
-    ):
+    base = free_port_base()
+    for door, port in (("submissions", 465), ("submission", 587), ("pop3s", 995), ("ldaps", 636)):
         config.write_text(
-            config.read_text().replace(f'{door} = "tcp:{port}"', f'{door} = "tcp:{number}:interface=127.0.0.1"')
+            config.read_text().replace(f'{door} = "tcp:{port}"', f'{door} = "tcp:{base + port}:interface=127.0.0.1"')
         )
     result = cjsm("check", "--json")
     findings = {each["what"]: each for each in json.loads(result.stdout)}
@@ -114,7 +116,7 @@ def test_low_ports_are_the_services_to_try(cjsm: Run, config: Path, monkeypatch:
 def test_the_relay_doors_certificate(cjsm: Run, config: Path) -> None:
     """It is looked at where the door is open, and must be for the door's own name."""
     assert "relay" not in found(cjsm, config)
-    plain = config.read_text().replace('relay = ""', 'relay = "tcp:47125:interface=127.0.0.1"')
+    plain = config.read_text().replace('relay = ""', f'relay = "tcp:{free_port_base() + 25}:interface=127.0.0.1"')
     config.write_text(plain)
     assert not found(cjsm, config)["relay certificate"]["problem"]
     section, _, rest = plain.partition("[relay]")[2].partition("[pop3]")
@@ -124,13 +126,31 @@ def test_the_relay_doors_certificate(cjsm: Run, config: Path) -> None:
     assert "other.example" in problem(cjsm, config, "relay certificate")
 
 
+def test_what_is_shown_to_organisations_servers(cjsm: Run, config: Path) -> None:
+    """The certificate that init made is good for it; one for servers only is told of, and init issues another."""
+    port = f'relay = "tcp:{free_port_base() + 25}:interface=127.0.0.1"'
+    config.write_text(config.read_text().replace('relay = ""', port))
+    assert not found(cjsm, config)["client certificate"]["problem"]
+    tls = config.parent / "tls"
+    bought = CertificateMaker(config.parent / "public").server("localhost", ends=300)
+    shutil.copy(bought.certificate, tls / "server.pem")
+    shutil.copy(bought.key, tls / "server.key")
+    assert "for servers only" in problem(cjsm, config, "client certificate")
+    client = f'client_certificate = "{tls / "client.pem"}"'
+    plain = config.read_text().replace('client_certificate = ""', client)
+    config.write_text(plain.replace('client_key = ""', f'client_key = "{tls / "client.key"}"'))
+    assert cjsm("init").exit_code == 0
+    assert not found(cjsm, config)["client certificate"]["problem"]
+
+
 def test_port(cjsm: Run, config: Path) -> None:
     """Somebody else listens there."""
     found(cjsm, config)
     with closing(socket.socket()) as other:
-        other.bind(("127.0.0.1", 47_102))
+        port = int(configuration.load(config).pop3.pop3s.split(":")[1])
+        other.bind(("127.0.0.1", port))
         other.listen()
-        assert "47102" in problem(cjsm, config, "pop3s")
+        assert str(port) in problem(cjsm, config, "pop3s")
 
 
 def test_stores(cjsm: Run, config: Path) -> None:

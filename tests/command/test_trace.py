@@ -11,7 +11,7 @@ from cjsm import configuration
 from cjsm.command.context import wait
 from cjsm.community.identifiers import AccountId, ConnectionId, DeliveryId, MailboxId
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, HostedRoute, RelayRoute
-from cjsm.mail.interfaces import Hop, Refused
+from cjsm.mail.interfaces import Hop
 from cjsm.mail.traced import Answer, Side, Target
 from cjsm.mail.tracing import Tracer
 from cjsm.suite import Suite
@@ -98,9 +98,11 @@ def test_refused(cjsm: Run, traced: Trace) -> None:
     """Who was refused, and why; a message that was refused whole concerns all its recipients."""
 
     def refuse(tracer: Tracer, recipient: str = "") -> None:
-        why = Refused(550, "5.7.1", "outside the community")
+        why = Answer(code=550, status="5.7.1", words="outside the community")
         origin = AccountOrigin(AccountId(b"a" * 16))
-        tracer.refused(OTHER, why, origin=origin, sender=JANE, hop=HOP, recipient=recipient, message_id=MESSAGE_ID)
+        tracer.refused(
+            OTHER, answer=why, origin=origin, sender=JANE, hop=HOP, recipient=recipient, message_id=MESSAGE_ID
+        )
 
     traced(lambda tracer: refuse(tracer, "x@evil.example"))
     traced(refuse)

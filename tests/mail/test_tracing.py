@@ -22,7 +22,7 @@ from cjsm.community.verdicts import (
     ServiceOrigin,
 )
 from cjsm.configuration import TraceSettings
-from cjsm.mail.interfaces import Hop, Refused
+from cjsm.mail.interfaces import Hop
 from cjsm.mail.traced import Answer, Event, Result, Side, Target, TraceReader, is_queue_id, open_event, seal_event
 from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import ITrace, Traced
@@ -114,7 +114,12 @@ class Desk:
         tracer.expired(QUEUE, recipient=FIRM, answer=Answer(words="two days"))
         tracer.returned(QUEUE, recipient=FIRM, report=OTHER_QUEUE)
         tracer.refused(
-            QUEUE, Refused(550, "5.1.1", f"nobody has {FIRM}"), origin=ACCOUNT, sender=JANE, hop=HOP, recipient=FIRM
+            QUEUE,
+            answer=Answer(code=550, status="5.1.1", words=f"nobody has {FIRM}"),
+            origin=ACCOUNT,
+            sender=JANE,
+            hop=HOP,
+            recipient=FIRM,
         )
 
 

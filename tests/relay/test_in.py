@@ -1,6 +1,5 @@
 """Mail from organisations' own servers at the relay door, on the wire: who they are, and what they may send."""
 
-import base64
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -10,20 +9,16 @@ from typing import Any
 import pytest
 
 from cjsm.community.records import ConnectionState, DomainState, NextHop, OrganisationState
-from tests.community.test_evasion import FORMS, OUTSIDE, SUFFIXED
 from tests.conformance.smtp.client import Reply, Wire
 from tests.peers.certificates import Identity
 from tests.peers.scripted import ScriptedPeer
 from tests.relay.caller import NAME, Calls, addressed, send
+from tests.relay.evasions import every_form, from_account, from_connection
 from tests.relay.firm import Firm
 from tests.running import Community
 
 _ANYWHERE_HERE = ("127.0.0.0/8",)
-#: Bad commands that a session may say, and more.
-_FEW = 5
 _ELSEWHERE = ("192.0.2.0/24",)
-#: Forms that are more than one line, or none, are a matter of framing.
-_FORMS = {name: form for name, form in FORMS.items() if not set(form) & set("\r\n\0")}
 
 
 @pytest.fixture(scope="module")
@@ -431,42 +426,14 @@ def test_an_organisation_that_is_suspended(firm: Firm, calls: Calls, wire: Wire)
 # Ways round
 
 
-def _ours(form: str) -> str:
-    """Return a form with names that are members here, so that only its form can be what is refused."""
-    return form.replace("jo.ward", "jane.smith").replace("re.layed", "jo").replace("firm.co.uk", "firm.example")
-
-
-_ALL = [_ours(form) for form in (*_FORMS.values(), *OUTSIDE.values(), *SUFFIXED.values())]
-
-
-def _from_account(calls: Calls, _: Identity) -> Wire:
-    sender = calls.community.person("jane.smith@avon")
-    wire = calls.wire("submissions")
-    wire.secure(calls.community.tls(), "localhost")
-    assert wire.reply().code == 220
-    assert wire.say("EHLO client.example").code == 250
-    secret = base64.b64encode(f"\0{sender['user_id']}\0{sender['password']}".encode()).decode()
-    assert wire.say(f"AUTH PLAIN {secret}").code == 235
-    assert wire.say(f"MAIL FROM:<{sender['address']}> SMTPUTF8").code == 250
-    return wire
-
-
-def _from_connection(calls: Calls, shown: Identity) -> Wire:
-    wire = calls.call(shown)
-    assert wire.say("MAIL FROM:<jo@firm.example> SMTPUTF8").code == 250
-    return wire
-
-
-@pytest.mark.parametrize("way", [_from_account, _from_connection])
+@pytest.mark.parametrize("way", [from_account, from_connection])
 def test_every_form_of_an_outside_address(
     firm: Firm, calls: Calls, shown: Identity, way: Callable[[Calls, Identity], Wire]
 ) -> None:
     """Whatever has ever led mail out of somewhere is refused at RCPT, from people and from servers."""
-    for at in range(0, len(_ALL), _FEW):
-        wire = way(calls, shown)
-        for form in _ALL[at : at + _FEW]:
+    for wire, forms in every_form(lambda: way(calls, shown)):
+        for form in forms:
             answer = wire.say(f"RCPT TO:<{form}>")
             assert answer.code in (501, 550, 553, 555), f"{form}: {answer}"
         assert wire.say("DATA").code == 554
-        wire.close()
     assert firm.queue() == []

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.relay.caller import Calls, send
+from tests.relay.firm import SUFFIXED, Firm
 from tests.running import Community
 
 pytestmark = pytest.mark.torture
@@ -46,6 +48,37 @@ def test_no_canary_on_disk(own_community: Community) -> None:
     assert all(canary in read for canary in canaries[4:] if not canary.startswith(b"raw"))
     _look(community, canaries)
     community.empty(reader)
+    community.stop()
+    _look(community, canaries)
+    community.start()
+
+
+def test_no_canary_of_relayed_mail_on_disk(own_community: Community, tmp_path: Path) -> None:
+    """Nor of what waits for an organisation's server, of its report, and of what that server sent."""
+    community, firm = own_community, Firm(own_community, tmp_path / "authority")
+    member, outside = community.person("jane.smith@avon"), f"{secrets.token_hex(8)}@{SUFFIXED}"
+    firm.join(1)
+    canaries = [outside.partition("@")[0].encode()]
+    for number, octets in enumerate((0, 200_000)):
+        message, within = _message(member["address"], outside, number, octets)
+        canaries += within
+        with closing(community.smtp(member)) as session:
+            session.sendmail(member["address"], [outside], message)
+    assert len(firm.queue()) == 2
+    _look(community, canaries)
+    message, within = _message(outside, member["address"], 2, 200_000)
+    canaries += within
+    with closing(Calls(community)) as calls:
+        answer = send(calls.call(firm.issued()), outside.removesuffix(".cjsm.test"), [member["address"]], message)
+        assert answer.code == 250
+    community.messages(member, at_least=1)
+    _look(community, canaries)
+    for queued in firm.queue():
+        done = community.command("queue", "remove", str(queued.sequence), "--reason", "a test")
+        assert done.returncode == 0, done.stderr
+    read = b"".join(community.messages(member, at_least=3).values())
+    assert canaries[0] in read
+    assert canaries[-5] in read
     community.stop()
     _look(community, canaries)
     community.start()

@@ -48,7 +48,7 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("change", CHANGES, ids=range(len(CHANGES)))
 def test_changed_slot(change: dict[str, Any]) -> None:
     """A slot moved to another account, epoch, kind, secret, pepper or use does not open."""
     with pytest.raises(NotAuthentic):

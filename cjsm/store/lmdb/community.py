@@ -62,9 +62,12 @@ class LmdbCommunityStore:
 
     def read_now(self, function: Callable[[View], T]) -> T:
         """See :class:`ICommunityStore`."""
-        with self._environment.reading() as transaction:
-            moment = int(self._clock())
-            return function(LmdbView(self._environment, transaction, self._suffix, moment, self._remembered))
+        environment, moment = self._environment, int(self._clock())
+
+        def look(transaction: lmdb.Transaction) -> T:
+            return function(LmdbView(environment, transaction, self._suffix, moment, self._remembered))
+
+        return environment.read(look)
 
     def commit(self, act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
         """See :class:`ICommunityStore`."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 from typing import TypeVar
 
 import lmdb
@@ -75,7 +76,7 @@ class Environment:
         except lmdb.Error as error:
             self._env.close()
             raise _cannot_open(path, error) from error
-        except StoreError:
+        except BaseException:
             self._env.close()
             raise
         self._env.reader_check()
@@ -121,7 +122,7 @@ class Environment:
 
     @contextmanager
     def reading(self) -> Iterator[lmdb.Transaction]:
-        """A read transaction; keep it no longer than a slice."""
+        """A read transaction; keep it no longer than a slice, and no exception from inside: see :meth:`read`."""
         try:
             transaction = self._env.begin(buffers=False)
         except lmdb.MapResizedError:
@@ -140,9 +141,20 @@ class Environment:
             transaction.abort()
 
     def read(self, look: Callable[[lmdb.Transaction], T]) -> T:
-        """Return what *look* finds in a read transaction."""
-        with self.reading() as transaction:
-            return look(transaction)
+        """Return what *look* finds in a read transaction.
+
+        A transaction object holds a reader's slot as long as it exists, even when it is over, and an exception keeps
+        the objects of all frames that it passed. Who keeps one keeps no slot: other people's exceptions could take all.
+        """
+        transaction = None
+        try:
+            with self.reading() as transaction:
+                return look(transaction)
+        except Exception as error:
+            _let_go(error)
+            raise
+        finally:
+            transaction = None
 
     def write(self, act: Callable[[lmdb.Transaction], T]) -> T:
         """Run *act* in a write transaction and commit it, synced; whatever it raises rolls back.
@@ -212,6 +224,18 @@ class Environment:
 def commit(transaction: lmdb.Transaction) -> None:
     """Put *transaction* on stable storage."""
     transaction.commit()
+
+
+def _let_go(error: BaseException) -> None:
+    """Take away what the frames that *error* and its causes passed held."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            clear_frames(each.__traceback__)
+            left += each.__cause__, each.__context__
 
 
 def _make_directory(directory: Path) -> None:

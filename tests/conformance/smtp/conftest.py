@@ -7,6 +7,7 @@ import pytest
 
 from tests.conformance.smtp.caller import Caller, Notes, offers
 from tests.conformance.smtp.target import CHOSEN, CommunityMailbox, Security, Target
+from tests.peers.certificates import Identity
 from tests.relay.firm import Firm
 from tests.running import Community
 
@@ -47,7 +48,7 @@ def _who_sends(request: pytest.FixtureRequest, community: Community, door: str) 
     """Return who speaks at a door of ours: a person who signs in, or an organisation's server with its certificate."""
     if door == "relay":
         firm: Firm = request.getfixturevalue("caller_firm")
-        shown = firm.issued()
+        shown: Identity = request.getfixturevalue("caller_identity")
         return {"identity": (str(shown.certificate), str(shown.key)), "sender": f"jo@{firm.suffixed}"}
     sender = community.person("jane.smith@avon")
     return {"user": sender["user_id"], "password": sender["password"], "sender": sender["address"]}
@@ -59,6 +60,12 @@ def caller_firm(community: Community, tmp_path_factory: pytest.TempPathFactory) 
     made = Firm(community, tmp_path_factory.mktemp("caller"), "caller")
     made.join(1)
     return made
+
+
+@pytest.fixture(scope="session")
+def caller_identity(caller_firm: Firm) -> Identity:
+    """The certificate that the community issued for it, once: a target may be made several times in a session."""
+    return caller_firm.issued()
 
 
 @pytest.fixture(scope="session")

@@ -63,3 +63,24 @@ def test_indexes_follow(store: LmdbCommunityStore) -> None:
         None,
         [],
     )
+
+
+@pytest.mark.parametrize("depth", [0, 3])
+def test_exceptions_that_are_kept_keep_no_place(store: LmdbCommunityStore, depth: int) -> None:
+    """A thousand people who were refused something do not shut the store for everybody."""
+
+    def refuse(view: View, left: int) -> None:
+        if left:
+            try:
+                refuse(view, left - 1)
+            except LookupError as error:
+                raise LookupError("and so") from error
+        raise LookupError(str(view.number))
+
+    kept = []
+    for _ in range(1_000):
+        with pytest.raises(LookupError) as caught:
+            store.read_now(lambda view: refuse(view, depth))
+        kept.append(caught.value)
+    assert store.number() == 0
+    assert len({id(each.__traceback__) for each in kept}) == 1_000
