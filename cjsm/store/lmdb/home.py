@@ -192,17 +192,15 @@ class Home:
             os.fsync(file.fileno())
         sync_directory(self.directory)
 
-    def holds(self, path: Path, inode: int) -> bool:
-        """Whether the file at *path* is still the one with that inode, and is not in quarantine."""
-        try:
-            return path.stat().st_ino == inode and not self.quarantined
-        except FileNotFoundError:
-            return False
+    @property
+    def note(self) -> Path:
+        """Where the note lies while it is in quarantine."""
+        return self.directory / _QUARANTINE
 
     @property
     def quarantined(self) -> bool:
         """Whether it is in quarantine."""
-        return (self.directory / _QUARANTINE).exists()
+        return self.note.exists()
 
 
 def remove_environment(path: Path) -> None:

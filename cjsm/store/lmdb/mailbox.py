@@ -1,5 +1,6 @@
 """One mailbox: ``mailbox.mdb`` and, beside it, ``bodies/`` with the sealed bodies that are too large for it."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +47,9 @@ class Mailbox:
             self._environment = Environment(
                 home.file(self._number), tables=TABLES, schema=SCHEMA, map_size=map_size, begun=check_current
             )
-        self._inode = self._environment.path.stat().st_ino
+        # As text: they are looked for at every use.
+        self._file, self._note = str(self._environment.path), str(home.note)
+        self._inode = os.stat(self._file).st_ino
         if untouched:
             return
         try:
@@ -65,7 +68,11 @@ class Mailbox:
 
         :raises Superseded: when it is not, or in quarantine.
         """
-        if not self._home.holds(self._environment.path, self._inode):
+        try:
+            there = os.stat(self._file).st_ino == self._inode
+        except FileNotFoundError:
+            there = False
+        if not there or os.path.exists(self._note):
             raise Superseded(0)
 
     def body(self, delivery_id: DeliveryId) -> Path:
