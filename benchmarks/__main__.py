@@ -8,6 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from benchmarks import bodies as bodies_for_many
 from benchmarks import memory as memory_of_one
 from benchmarks import relay as relay_beside_postfix
 from benchmarks import report
@@ -39,6 +40,7 @@ def main() -> None:
     benchmarks/run smtp --pairs 9 --everything --json result.json
     benchmarks/run relay
     benchmarks/run memory
+    benchmarks/run bodies
     """
 
 
@@ -89,6 +91,18 @@ def memory(directory: Path, document: Path | None) -> None:
     costs = memory_of_one.measure(directory.resolve(), _say)
     if document is not None:
         told = {"machine": report.machine(), "costs": [asdict(cost) for cost in costs]}
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--recipients", default=1_000, show_default=True, type=click.IntRange(2, 60_000))
+def bodies(directory: Path, document: Path | None, recipients: int) -> None:
+    """One message to many mailboxes: time and disk."""
+    costs = bodies_for_many.measure(directory.resolve(), _say, recipients)
+    if document is not None:
+        told = {"machine": report.machine(), "costs": [cost.document() for cost in costs]}
         document.write_text(json.dumps(told, indent=2) + "\n")
 
 

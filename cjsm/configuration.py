@@ -53,6 +53,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mailbox_map: Octets = 16 * 1024 * MIB
     map: Octets = 256 * 1024 * MIB
     open_mailboxes: Count = 512
+    compact_after: Annotated[int, Meta(ge=1, description="days")] = 30
     disk_threads: Count = 4
     batch_entries: Count = 512
     batch_octets: Octets = 16 * MIB
@@ -111,6 +112,7 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     received_fields: Count = 50
     quota: Octets = 500 * MIB
     over_quota_grace: Seconds = 86_400
+    deleted_kept: Annotated[int, Meta(ge=0, description="days")] = 14
     delivery_workers: Count = 2
     delivery_batch: Count = 256
     retry_first: Seconds = 5

@@ -4,6 +4,7 @@ A suite without doors is what the ``cjsm`` command works with; :mod:`cjsm.servic
 """
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -49,6 +50,7 @@ from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
 from cjsm.store.lmdb.trace import LmdbTrace
@@ -95,9 +97,11 @@ class Stores:
             self.bodies,
             Leases(directory / "run" / "leases"),
             map_size=store.mailbox_map,
-            open_mailboxes=store.open_mailboxes,
+            open_mailboxes=most_open(store.open_mailboxes, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             advance=chain.advance,
             anchors=self.activity,
+            clock=time.time,
+            compact_after=store.compact_after * 86_400,
         )
 
     def check_readers(self) -> None:
@@ -251,10 +255,12 @@ class RunningSuite(Suite):
         self.directory = Directory(stores.community, schema.load(), reactor)
         self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
         self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
+        self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
             self._pruning,
+            self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
             kinds.Delivered(stores.mail, stores.spool),
         )
@@ -273,6 +279,7 @@ class RunningSuite(Suite):
         self.authenticator.settings = settings.authentication
         self.tracer.settings = settings.trace
         self._pruning.kept = settings.trace.kept
+        self._purging.kept = settings.mail.deleted_kept
         self.delivery.settings = settings.mail
         self._forgetting.forgotten = settings.access.failures_forgotten
 

@@ -20,6 +20,7 @@ class Maildrop:
     """See :class:`IMaildrop`.
 
     :param valid: whether the session may go on.
+    :param shared: others have the mailbox too: what is deleted is hidden from this member only.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Maildrop:
         mail: IMailStore,
         keys: OpenedMailbox,
         acceptance: Versions[Verifies],
+        shared: bool = False,
     ) -> None:
         self.account = account
         self.pseudonym = pseudonym
@@ -43,6 +45,7 @@ class Maildrop:
         self._mail = mail
         self._keys = keys
         self._acceptance = acceptance
+        self._shared = shared
         self.messages: Sequence[Row] = listing.rows
 
     def open(self, index: int) -> "Deferred[MessageReader]":
@@ -72,7 +75,10 @@ class Maildrop:
 
     def delete(self, indexes: Sequence[int]) -> "Deferred[None]":
         """See :class:`IMaildrop`."""
-        return self._mail.delete(self._mailbox, [self.messages[index].delivery_id for index in indexes])
+        gone = [self.messages[index].delivery_id for index in indexes]
+        if self._shared:
+            return self._mail.hide(self._mailbox, self.account, gone, self._lease)
+        return self._mail.delete(self._mailbox, gone, self._lease)
 
     def release(self) -> None:
         """Forget the keys and give the lease back; the session is over."""

@@ -149,7 +149,7 @@ class Realm:
         raise NotImplementedError(f"no avatar for {interfaces}")
 
     async def _maildrop(self, signed_in: SignedIn) -> Avatar:
-        account = signed_in.account
+        account, shared = signed_in.account, signed_in.shared_name is not None
         mailbox = self._community.read_now(lambda view: _mailbox_of(view, signed_in))
         try:
             lease = await self._mail.lease(mailbox, account.id)
@@ -158,7 +158,7 @@ class Realm:
         except StoreError as error:
             raise AccessUnavailable from error
         try:
-            listing = await self._mail.list(mailbox)
+            listing = await self._mail.list(mailbox, account.id if shared else None)
         except Damaged as error:
             lease.release()
             self._log.critical("mailbox {mailbox} is not what it was: {error}", mailbox=mailbox.hex(), error=error)
@@ -192,6 +192,7 @@ class Realm:
                 mail_keys=signed_in.mail_keys,
             ),
             acceptance=self._secrets.acceptance_public,
+            shared=shared,
         )
         return IMaildrop, drop, drop.release
 

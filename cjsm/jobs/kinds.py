@@ -103,6 +103,26 @@ class Delivered:
         return self._mail.prune(self._spool.low_water()).addCallback(lambda gone: f"{gone} mailboxes pruned")
 
 
+class DeletedMail:
+    """Destroys messages that their owners deleted longer ago than the settings say.
+
+    :ivar kept: days; may be replaced.
+    """
+
+    name = "deleted-mail"
+    every = _HOUR * 6
+
+    def __init__(self, mail: IMailStore, clock: Callable[[], float], kept: int) -> None:
+        self._mail = mail
+        self._clock = clock
+        self.kept = kept
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        before = int(self._clock()) - self.kept * _DAY
+        return self._mail.purge(before).addCallback(lambda gone: f"{gone} deleted messages destroyed")
+
+
 class Trace:
     """Removes what the message trace holds for longer than the settings say.
 

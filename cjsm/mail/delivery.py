@@ -26,6 +26,7 @@ from cjsm.store.interfaces import (
     Delivery,
     IMailStore,
     ISpool,
+    Quarantined,
     SpoolBatch,
     SpoolEntry,
     StoreError,
@@ -182,7 +183,7 @@ class DeliveryWorker:
         entry = _Entry(claimed, set(claimed.remaining), [])
         self._entries += 1
         self._held += entry.octets
-        for mailbox, delivery in _deliveries(claimed):
+        for mailbox, delivery in deliveries_of(claimed):
             queue = self._queues.get(mailbox)
             if queue is None:
                 queue = self._queues[mailbox] = deque()
@@ -222,8 +223,8 @@ class DeliveryWorker:
             part.entry.made.append(part.delivery.delivery_id)
 
     async def _not_written(self, mailbox: MailboxId, parts: Sequence[_Part], error: Exception) -> None:
-        if len(parts) > 1 and not isinstance(error, Unavailable):
-            # One message that cannot be delivered must not hold up its neighbours.
+        if len(parts) > 1 and not isinstance(error, (Unavailable, Quarantined)):
+            # The mailbox may be in order: one message that cannot be delivered must not hold up its neighbours.
             for part in parts:
                 await self._write(mailbox, [part])
             return
@@ -286,7 +287,7 @@ class DeliveryWorker:
             return
 
 
-def _deliveries(claimed: Claimed) -> list[tuple[MailboxId, Delivery]]:
+def deliveries_of(claimed: Claimed) -> list[tuple[MailboxId, Delivery]]:
     """Return what is still to be delivered of an entry."""
     entry = claimed.entry
     remaining = set(claimed.remaining)

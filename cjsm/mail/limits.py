@@ -9,13 +9,13 @@ from cjsm.store.interfaces import IMailStore, ISpool
 class Capacity:
     """Decides whether a mailbox takes another message (community §8).
 
-    What was accepted is delivered even if it overdraws, so what waits in the spool counts too.
+    What was accepted is delivered even if it overdraws, so what waits in the spool counts too. Since when a mailbox has
+    been full is kept with it, so that neither a restart nor another process begins the grace anew.
     """
 
     def __init__(self, mail: IMailStore, spool: ISpool) -> None:
         self._mail = mail
         self._spool = spool
-        self._full_since: dict[MailboxId, float] = {}
 
     async def check(self, settings: MailSettings, mailbox: MailboxId, quota: int, size: int, now: float) -> None:
         """Return when *mailbox* has room for *size* octets more.
@@ -26,9 +26,9 @@ class Capacity:
         """
         usage = await self._mail.usage(mailbox)
         if usage.octets + self._spool.waiting(mailbox) + size <= (quota or settings.quota):
-            self._full_since.pop(mailbox, None)
+            await self._mail.full(mailbox, 0)
             return
-        since = self._full_since.setdefault(mailbox, now)
+        since = await self._mail.full(mailbox, int(now))
         if now - since < settings.over_quota_grace:
             raise Refused(452, "4.2.2", "the mailbox is full at the moment: try again later")
         raise Refused(552, "5.2.2", "the mailbox is full: ask its owner by another route")

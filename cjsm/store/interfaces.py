@@ -11,64 +11,70 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from cjsm.community.identifiers import AccountId, ActId, BodyId, ConnectionId, DeliveryId, MailboxId, SecretId
+from cjsm.community.identifiers import ActId, BodyId, ConnectionId, DeliveryId, MailboxId, SecretId
 from cjsm.community.view import Change, View
+from cjsm.store.errors import (
+    CannotOpen,
+    Damaged,
+    DiskFull,
+    LeaseLost,
+    LeaseTaken,
+    MailboxExists,
+    Missing,
+    NewerStore,
+    Quarantined,
+    StoreError,
+    Unavailable,
+    VersionTaken,
+)
+from cjsm.store.mailstore import (
+    UNIQUE_ID,
+    Deleted,
+    Delivery,
+    Examine,
+    Head,
+    IAnchors,
+    ILease,
+    IMailStore,
+    MailboxList,
+    MailboxStatus,
+    Row,
+    StoredMessage,
+    Usage,
+    Verified,
+)
+
+#: What the contract is made of besides, for rooms to import from here.
+__all__ = [
+    "UNIQUE_ID",
+    "CannotOpen",
+    "Damaged",
+    "Deleted",
+    "Delivery",
+    "DiskFull",
+    "Examine",
+    "Head",
+    "IAnchors",
+    "ILease",
+    "IMailStore",
+    "LeaseLost",
+    "LeaseTaken",
+    "MailboxExists",
+    "MailboxList",
+    "MailboxStatus",
+    "Missing",
+    "NewerStore",
+    "Quarantined",
+    "Row",
+    "StoreError",
+    "StoredMessage",
+    "Unavailable",
+    "Usage",
+    "Verified",
+    "VersionTaken",
+]
 
 T = TypeVar("T")
-
-
-class StoreError(Exception):
-    """Something a store could not do.
-
-    :ivar cure: what to do about it.
-    """
-
-    cure = "see `cjsm check`"
-
-
-class VersionTaken(StoreError):
-    """Somebody else has written that version of a record."""
-
-
-class Unavailable(StoreError):
-    """The store cannot answer now; nothing is known to be wrong with the request.
-
-    :ivar maybe_committed: True when a write may or may not have happened.
-    """
-
-    def __init__(self, reason: str, *, maybe_committed: bool = False) -> None:
-        super().__init__(reason)
-        self.maybe_committed = maybe_committed
-
-
-class NewerStore(StoreError):
-    """The store was written by a newer version of this software; nothing was touched."""
-
-    cure = "install that version again"
-
-
-class CannotOpen(StoreError):
-    """A store cannot be opened."""
-
-    def __init__(self, problem: str, cure: str) -> None:
-        super().__init__(problem)
-        self.cure = cure
-
-
-class Damaged(StoreError):
-    """A record or file is not what was written."""
-
-
-class Missing(StoreError):
-    """What was asked for is not in the store."""
-
-
-class DiskFull(Unavailable):
-    """Below the floor of free space: nothing is written, reading goes on."""
-
-
-class LeaseTaken(StoreError):
-    """Another session holds the maildrop."""
 
 
 class ICommunityStore(Interface):
@@ -134,24 +140,6 @@ class Failure(Struct, frozen=True, kw_only=True):
     tags: tuple[int, ...] = ()
     first: int = 0
     last: int = 0
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """Where a mailbox's list stands: appends and deletions so far, and the running hash of the appends."""
-
-    appended: int = 0
-    deleted: int = 0
-    chain: bytes = bytes(32)
-
-
-class IAnchors(Interface):
-    """The heads of mailboxes' lists, remembered away from the mailboxes."""
-
-    def anchor(mailbox: MailboxId, head: "Head") -> None:
-        """Remember the newest head of a mailbox's list; merged and written within a second."""
-
-    def anchored(mailbox: MailboxId) -> "Head":
-        """The newest head remembered: a mailbox whose own is older was put back to an earlier state."""
 
 
 class IActivity(IAnchors):
@@ -310,7 +298,10 @@ class ISpool(Interface):
         """
 
     def claim(worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
-        """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*."""
+        """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*.
+
+        The end of the process frees them; when this fails, nothing was claimed.
+        """
 
     def done(
         progress: Sequence[tuple[int, Sequence[DeliveryId]]], put: "Sequence[SpoolBatch]" = ()
@@ -321,7 +312,10 @@ class ISpool(Interface):
         """
 
     def defer(sequence: int, until: int, reason: str) -> "Deferred[None]":
-        """Try *sequence* again at *until*; *reason* is for the operator."""
+        """Try *sequence* again at *until*; *reason* is for the operator.
+
+        Never fails: where it cannot be written, it holds until the end of the process.
+        """
 
     def waiting(mailbox: MailboxId) -> int:
         """Octets that the spool holds for *mailbox*."""
@@ -496,115 +490,3 @@ class IBodyStore(Interface):
 
     def sweep(known: Callable[[BodyId], bool], before: int) -> "Deferred[int]":
         """Remove spooled bodies older than *before* that *known* does not know: orphans of a crash."""
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """One message of a mailbox as its list holds it.
-
-    ``octets`` as POP3 counts them, fixed at delivery. ``chain`` is the running hash up to this row.
-    """
-
-    uid: int
-    octets: int
-    delivery_id: DeliveryId
-    generation: int
-    flags: int
-    chain: bytes
-
-    @property
-    def unique_id(self) -> str:
-        """What POP3's UIDL says of it."""
-        return self.delivery_id.hex()
-
-
-class MailboxList(Struct, frozen=True, kw_only=True):
-    """A mailbox's rows, oldest first, and the head of its list."""
-
-    rows: tuple[Row, ...]
-    head: Head
-
-
-class Delivery(Struct, frozen=True, kw_only=True):
-    """One message for one mailbox: what :meth:`IMailStore.deliver` writes.
-
-    ``spool_sequence`` lets delivered ids be pruned below the spool's low-water mark.
-    """
-
-    delivery_id: DeliveryId
-    spool_sequence: int
-    generation: int
-    octets: int
-    body_id: BodyId
-    sealed_octets: int
-    wrap: bytes
-    summary: bytes
-    body: bytes | None = None
-
-
-class StoredMessage(Struct, frozen=True, kw_only=True):
-    """What opening a message needs: the wrap, the summary and a reader of the sealed body."""
-
-    row: Row
-    wrap: bytes
-    summary: bytes
-    body: Any
-
-
-class Usage(Struct, frozen=True, kw_only=True):
-    """What a mailbox holds: visible messages and their octets."""
-
-    messages: int = 0
-    octets: int = 0
-
-
-class IMailStore(Interface):
-    """The mailboxes."""
-
-    def deliver(mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
-        """Write *batch* in one synced transaction: rows, usage and delivered ids.
-
-        Idempotent by delivery id; never refuses for quota. Delivered ids with a spool sequence below *low_water*
-        are pruned.
-
-        :raises Damaged: when the mailbox was put back to an earlier state.
-        """
-
-    def list(mailbox: MailboxId) -> "Deferred[MailboxList]":
-        """The rows; a mailbox nothing was delivered to has none.
-
-        :raises Damaged: when a row was put in, taken away, exchanged or moved, or the mailbox was put back to an
-            earlier state.
-        """
-
-    def open(mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":
-        """:raises Missing: when the message is not there (any more)."""
-
-    def delete(mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[None]":
-        """Remove the messages, all in one synced transaction or none; bodies are released afterwards."""
-
-    def usage(mailbox: MailboxId) -> "Deferred[Usage]":
-        """What *mailbox* holds now."""
-
-    def lease(mailbox: MailboxId, member: AccountId) -> "Deferred[Any]":
-        """Take the maildrop (mailbox, member); fires with an :class:`ILease`.
-
-        :raises LeaseTaken: while another session, here or in another process, holds it.
-        """
-
-    def prune(low_water: int) -> "Deferred[int]":
-        """Forget delivered ids with a spool sequence below *low_water*; returns how many mailboxes were looked at."""
-
-    def destroy(mailbox: MailboxId) -> "Deferred[None]":
-        """Remove everything of *mailbox*.
-
-        :raises Unavailable: while it is read or written; ask again.
-        """
-
-
-class ILease(Interface):
-    """A maildrop held by one session."""
-
-    fence = Attribute("A number that rises with every lease of this maildrop (back ends with one store compare it).")
-
-    def release() -> None:
-        """Give the maildrop back. Idempotent; the end of the process does it too."""

@@ -139,6 +139,7 @@ class House:
             open_mailboxes=8,
             advance=chain.advance,
             anchors=self.activity,
+            clock=self.clock,
         )
         self.pool = InlinePool()
         stores: dict[str, Any] = {"community": self.community, "keys": self.keys, "secrets": self.secrets}

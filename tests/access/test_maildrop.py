@@ -13,16 +13,19 @@ from cjsm.access.errors import MailboxClosed
 from cjsm.access.interfaces import IMaildrop
 from cjsm.access.keyring import MailboxKeys
 from cjsm.access.maildrop import Maildrop
-from cjsm.community.identifiers import MailboxId
-from cjsm.store.interfaces import Damaged, Delivery, MailboxList, Missing
+from cjsm.community.identifiers import AccountId, ActId, MailboxId
+from cjsm.community.records import MailboxRight, SharedMailbox, SharedMember
+from cjsm.community.view import Change
+from cjsm.store.interfaces import Damaged, Delivery, LeaseLost, MailboxList, Missing
 from cjsm.store.lmdb import rows
-from cjsm.store.lmdb.mailbox import State, decode_message
+from cjsm.store.lmdb.content import State, decode_message
 from cjsm.vault.body import SEALED_SEGMENT
 from cjsm.vault.errors import NotAuthentic, VaultError
 from cjsm.vault.hybrid import PublicKey
 from cjsm.vault.mailboxes import grant, new_generation
 from cjsm.vault.secrets import generate
 
+from ..store.support import delivery
 from .support import House, logged, now, read
 
 LETTER = b"Subject: canary letter\r\n\r\nThe hearing is on Monday.\r\n"
@@ -101,7 +104,7 @@ def test_fixed_at_login(house: House, mailbox: MailboxId) -> None:
 
 
 def test_delete(house: House, mailbox: MailboxId) -> None:
-    """Deleted messages are gone for the next session, bodies in files too; the others stay and keep their ids."""
+    """Deleted messages are gone for the next session, their files in the end; the others stay and keep their ids."""
     for in_file in (True, False, True):
         house.deliver(mailbox, LONG if in_file else LETTER, in_file=in_file)
     drop, logout = house.maildrop()
@@ -112,6 +115,7 @@ def test_delete(house: House, mailbox: MailboxId) -> None:
     again, _ = house.maildrop()
     assert again.messages == (drop.messages[2],)
     assert read(again, 0) == LONG
+    now(house.mail.purge(int(house.clock()) + 1))
     assert [path.name for path in (house.home(mailbox) / "bodies").iterdir()] == [drop.messages[2].unique_id]
 
 
@@ -310,8 +314,8 @@ def test_mail_that_comes_while_somebody_signs_in(
     house.deliver(mailbox, LETTER)
     genuine = house.mail.list
 
-    def overtaken(asked: MailboxId) -> "Deferred[MailboxList]":
-        listed = genuine(asked)
+    def overtaken(asked: MailboxId, member: AccountId | None = None) -> "Deferred[MailboxList]":
+        listed = genuine(asked, member)
         house.deliver(mailbox, LONG)
         return listed
 
@@ -422,3 +426,33 @@ def test_wrap_damaged(house: House, mailbox: MailboxId) -> None:
 def test_is_a_maildrop() -> None:
     """The class keeps its interface."""
     assert IMaildrop.implementedBy(Maildrop)
+
+
+def test_deleting_in_a_shared_mailbox(house: House, mailbox: MailboxId) -> None:
+    """Hides from that member only, in its next session too; the other member sees everything."""
+    jo = house.sign_in().account
+    ann = house.join("ann.lee")
+    members = tuple(
+        SharedMember(account=each.id, rights=(MailboxRight.READ, MailboxRight.DELETE)) for each in (jo, ann)
+    )
+    desk = SharedMailbox(
+        id=MailboxId(b"d" * 16), organisation=jo.organisation, slug="desk", name="Desk", members=members
+    )
+    now(house.community.commit(ActId(b"shared mailbox.."), lambda view: Change(put=(desk,))))
+    for number in (1, 2, 3):
+        now(house.mail.deliver(desk.id, [delivery(number)], 0))
+    drop, logout = house.maildrop("jo.ward@avon/desk")
+    now(drop.delete([0, 2]))
+    logout()
+    seen = [house.maildrop(f"{name}@avon/desk")[0].messages for name in ("jo.ward", "ann.lee")]
+    assert [[row.uid for row in rows] for rows in seen] == [[2], [1, 2, 3]]
+
+
+def test_a_session_that_lost_its_lease_deletes_nothing(house: House, mailbox: MailboxId) -> None:
+    """What it asks for after it ended might be another session's by now."""
+    house.deliver(mailbox, LETTER)
+    drop, logout = house.maildrop()
+    logout()
+    with pytest.raises(LeaseLost):
+        now(drop.delete([0]))
+    assert len(house.maildrop()[0].messages) == 1

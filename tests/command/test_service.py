@@ -25,7 +25,14 @@ def test_beside_the_service(community: Community) -> None:
     document = json.loads(community.command("status", "--json").stdout)
     assert document["service"]["process"] == community.pid
     assert len(document["service"]["doors"]) == 5
-    assert {job["kind"] for job in document["jobs"]} == {"orphans", "activity", "unnamed-keys", "delivered", "trace"}
+    assert {job["kind"] for job in document["jobs"]} == {
+        "orphans",
+        "activity",
+        "deleted-mail",
+        "unnamed-keys",
+        "delivered",
+        "trace",
+    }
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
 
 

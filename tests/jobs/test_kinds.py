@@ -16,7 +16,18 @@ from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.trace import LmdbTrace
 from tests.access.support import House, now
-from tests.store.support import MAP, alone, entry, open_mailboxes, open_spool, put_body, result
+from tests.store.support import (
+    MAILBOX,
+    MAP,
+    Clock,
+    alone,
+    delivery,
+    entry,
+    open_mailboxes,
+    open_spool,
+    put_body,
+    result,
+)
 
 JOB = Job(id=JobId(b"j" * 16), kind="x", due=0)
 
@@ -95,3 +106,21 @@ def test_trace(tmp_path: Path) -> None:
     assert result(pruning.run(JOB)) == "1 records of the message trace removed"
     assert [each.moment for each in result(trace.find(b"12345678", 10))] == [9 * days]
     result(trace.close())
+
+
+def test_deleted_mail(tmp_path: Path) -> None:
+    """Deleted messages can be had back for as long as the settings say, and not longer."""
+    clock = Clock(1_000_000.0)
+    mail = open_mailboxes(tmp_path, clock=clock)
+    result(mail.deliver(MAILBOX, [delivery(1), delivery(2)], 0))
+    result(mail.delete(MAILBOX, [delivery(1).delivery_id]))
+    purging = kinds.DeletedMail(mail, clock, 14)
+    clock.now += 14 * 86_400
+    assert result(purging.run(JOB)) == "0 deleted messages destroyed"
+    clock.now += 1
+    purging.kept = 15
+    assert result(purging.run(JOB)) == "0 deleted messages destroyed"
+    purging.kept = 14
+    assert result(purging.run(JOB)) == "1 deleted messages destroyed"
+    assert result(mail.undelete(MAILBOX, [delivery(1).delivery_id])) == 0
+    mail.close()

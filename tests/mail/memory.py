@@ -1,11 +1,9 @@
 """Stores in memory: a disk that outlives its processes, and what one process sees of it through its weather."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, field
-from twisted.internet.defer import Deferred, execute, succeed
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
@@ -13,74 +11,18 @@ from cjsm.store.interfaces import (
     Claimed,
     Delivery,
     DiskFull,
-    IBodyReader,
     IBodyStore,
     IBodyWriter,
-    IMailStore,
     ISpool,
-    LeaseTaken,
-    MailboxList,
     Missing,
     Outgoing,
     SpoolBatch,
     SpoolEntry,
     SpoolStatus,
-    Usage,
 )
 
-T = TypeVar("T")
-
-
-class Weather(Protocol):
-    """What becomes of the calls of stores."""
-
-    def run(self, name: str, act: Callable[[], T]) -> "Deferred[T]":
-        """Do *act*, or not, and fire, or not."""
-
-
-class Fate(NamedTuple):
-    """What becomes of one call: whether it happens, what it fails with, and what it waits for."""
-
-    error: Exception | None = None
-    happens: bool = False
-    until: "Deferred[None] | None" = None
-
-
-class Forecast:
-    """Fair weather, but for the fates that a test foretells."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self._fates: dict[str, deque[Fate]] = {}
-
-    def foretell(self, name: str, *fates: Fate) -> None:
-        """The next calls of *name* have these fates."""
-        self._fates.setdefault(name, deque()).extend(fates)
-
-    def hold(self, name: str) -> "Deferred[None]":
-        """The next call of *name* waits for what is returned."""
-        until: Deferred[None] = Deferred()
-        self.foretell(name, Fate(until=until))
-        return until
-
-    def run(self, name: str, act: Callable[[], T]) -> "Deferred[T]":
-        """See :class:`Weather`."""
-        self.calls.append(name)
-        waiting = self._fates.get(name)
-        fate = waiting.popleft() if waiting else Fate()
-
-        def happen() -> T:
-            if fate.error is None:
-                return act()
-            if fate.happens:
-                act()
-            raise fate.error
-
-        if fate.until is None:
-            return execute(happen)
-        answer: Deferred[T] = Deferred()
-        fate.until.addCallback(lambda _: execute(happen).chainDeferred(answer))
-        return answer
+from .memorymail import Mailbox, MemoryBodyReader, MemoryMail
+from .weather import Weather
 
 
 class File(Struct):
@@ -89,14 +31,6 @@ class File(Struct):
     made: float
     octets: bytearray = field(default_factory=bytearray)
     synced: bool = False
-
-
-class Mailbox(Struct):
-    """One mailbox: what was ever delivered to it, in order, the delivered ids it remembers and the bodies it keeps."""
-
-    history: list[Delivery] = field(default_factory=list)
-    delivered: dict[DeliveryId, int] = field(default_factory=dict)
-    bodies: dict[DeliveryId, bytes] = field(default_factory=dict)
 
 
 class Progress(Struct):
@@ -201,7 +135,9 @@ class MemorySpool:
         if all(each.delivery_id in known.done for each in entry.deliveries):
             del self.platter.entries[sequence], self.platter.progress[sequence]
             self.claims.pop(sequence, None)
-            self.platter.files.pop(entry.body_id, None)
+            others = (*self.platter.entries.values(), *self.platter.outgoing.values())
+            if all(other.body_id != entry.body_id for other in others):
+                self.platter.files.pop(entry.body_id, None)
 
     def defer(self, sequence: int, until: int, reason: str) -> "Deferred[None]":
         def act() -> None:
@@ -270,21 +206,6 @@ class MemoryBodyWriter:
         self._platter.files.pop(self._body_id, None)
 
 
-@implementer(IBodyReader)
-class MemoryBodyReader:
-    """A body being read."""
-
-    def __init__(self, sealed: bytes) -> None:
-        self.octets = len(sealed)
-        self._sealed = sealed
-
-    def read(self, offset: int, length: int) -> "Deferred[bytes]":
-        return succeed(self._sealed[offset : offset + length])
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
 @implementer(IBodyStore)
 class MemoryBodies:
     """The body store of one process."""
@@ -303,7 +224,12 @@ class MemoryBodies:
         return self._weather.run("create", act)
 
     def open(self, body_id: BodyId) -> "Deferred[MemoryBodyReader]":
-        return self._weather.run("open", lambda: MemoryBodyReader(bytes(self._platter.files[body_id].octets)))
+        def act() -> MemoryBodyReader:
+            if body_id not in self._platter.files:
+                raise Missing("there is no such body")
+            return MemoryBodyReader(bytes(self._platter.files[body_id].octets))
+
+        return self._weather.run("open", act)
 
     def release(self, body_id: BodyId) -> "Deferred[None]":
         return self._weather.run("release", lambda: self._unlink(body_id))
@@ -321,71 +247,13 @@ class MemoryBodies:
         return self._weather.run("sweep", act)
 
 
-@implementer(IMailStore)
-class MemoryMail:
-    """The mailboxes as one process sees them. Nothing reads or deletes here: what came is looked at on the platter.
+def memory_mail(platter: Platter, weather: Weather, clock: Callable[[], float] = lambda: 0.0) -> MemoryMail:
+    """The mailboxes of one process over *platter*."""
 
-    :ivar batches: how many messages each write was asked for, with the mailbox.
-    """
-
-    def __init__(self, platter: Platter, weather: Weather) -> None:
-        self.batches: list[tuple[MailboxId, int]] = []
-        self.low_waters: list[int] = []
-        self._platter = platter
-        self._weather = weather
-
-    def deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
-        self.batches.append((mailbox, len(batch)))
-        self.low_waters.append(low_water)
-        return self._weather.run("deliver", lambda: self._deliver(mailbox, batch, low_water))
-
-    def _deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> None:
-        kept = self._platter.mailbox(mailbox)
-        fresh = {each.delivery_id: each for each in batch if each.delivery_id not in kept.delivered}
-        bodies = {each.delivery_id: self._body(each) for each in fresh.values()}
-        kept.bodies.update(bodies)
-        kept.history.extend(fresh.values())
-        kept.delivered.update((each.delivery_id, each.spool_sequence) for each in fresh.values())
-        kept.delivered = {each: sequence for each, sequence in kept.delivered.items() if sequence >= low_water}
-
-    def _body(self, delivery: Delivery) -> bytes:
-        if delivery.body is not None:
-            return delivery.body
-        file = self._platter.files.get(delivery.body_id)
+    def spooled(delivery: Delivery) -> bytes:
+        file = platter.files.get(delivery.body_id)
         if file is None or not file.synced:
             raise Missing("a spooled body is not there")
         return bytes(file.octets)
 
-    def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":
-        def act() -> Usage:
-            history = self._platter.mailbox(mailbox).history
-            return Usage(messages=len(history), octets=sum(each.octets for each in history))
-
-        return self._weather.run("usage", act)
-
-    def list(self, mailbox: MailboxId) -> "Deferred[MailboxList]":
-        return _never()
-
-    def open(self, mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[Any]":
-        return _never()
-
-    def delete(self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[None]":
-        return _never()
-
-    def lease(self, mailbox: MailboxId, member: bytes) -> "Deferred[Any]":
-        return _never()
-
-    def prune(self, low_water: int) -> "Deferred[int]":
-        return _never()
-
-    def destroy(self, mailbox: MailboxId) -> "Deferred[None]":
-        return _never()
-
-
-def _never() -> "Deferred[Any]":
-    """Mail on its way asks for none of this."""
-
-    def refuse() -> None:
-        raise LeaseTaken("nobody reads while mail is on its way")
-
-    return execute(refuse)
+    return MemoryMail(platter.mailboxes, spooled, weather, clock)

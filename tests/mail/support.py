@@ -35,7 +35,8 @@ from cjsm.vault.queue import open_envelope
 from cjsm.vault.secrets import generate
 from tests.community.communities import NOW, SUFFIX, community, identifier
 
-from .memory import Forecast, MemoryBodies, MemoryMail, MemorySpool, Platter, Weather
+from .memory import MemoryBodies, MemorySpool, Platter, memory_mail
+from .weather import Forecast, Weather
 
 T = TypeVar("T")
 
@@ -215,7 +216,7 @@ class House:
         self.keys._pairs = KEYS._pairs
         self.spool = MemorySpool(self.platter, self.weather, self.clock.seconds)
         self.bodies = MemoryBodies(self.platter, self.weather, self.clock.seconds)
-        self.mail = MemoryMail(self.platter, self.weather)
+        self.mail = memory_mail(self.platter, self.weather)
         self.traced = MemoryTrace()
         self.tracer = Tracer(self.traced, SECRETS, TraceSettings(identities="clear"), clock=self.clock.seconds)
         self.authenticator = MemoryAuthenticator()

@@ -18,7 +18,7 @@ from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.traces import TraceSealer
 from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, SUFFIX, address, community, hosted, identifier
 
-from .memory import Fate, File
+from .memory import File
 from .support import (
     DATED,
     DESK,
@@ -43,6 +43,7 @@ from .support import (
     small,
     spooled,
 )
+from .weather import Fate
 
 #: What only others may say of a message.
 CLAIMS = f"Authentication-Results: {HOP.host}; dmarc=pass\r\nx-clouds-tenant: tenant-court\r\n".encode()

@@ -19,9 +19,9 @@ from cjsm.store.interfaces import Missing, Unavailable
 from cjsm.vault.traces import TraceSealer
 from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, FIRM_DOMAIN, SUFFIX, community, identifier
 
-from .memory import Fate
 from .support import JO_ADDRESS, JO_MAILBOX, LETTER, LIST_ADDRESS, OLIVE, SECRETS, logged, result
 from .way import AT_FIRM, BUSY, FIRM_HOST, HOUR, MINUTE, NOBODY, TAKEN, Way, fields_of, firm, words_of
+from .weather import Fate
 
 MakeWay = Callable[..., Way]
 BOSS, CLERK = f"boss@firm.co.uk.{SUFFIX}", f"clerk@firm.co.uk.{SUFFIX}"

@@ -12,8 +12,9 @@ from cjsm.store.interfaces import DiskFull, Unavailable
 from cjsm.vault.body import BodyOpener, SealedBody
 from cjsm.vault.message import SEALED_SEGMENT, SEGMENT, sealed_length
 
-from .memory import Fate, Forecast, MemoryBodies, Platter
+from .memory import MemoryBodies, Platter
 from .support import result
+from .weather import Fate, Forecast
 
 BODY = BodyId(b"body one 0000001")
 INLINE = 2 * SEALED_SEGMENT

@@ -11,8 +11,9 @@ from cjsm.mail.delivery import DeliveryWorker
 from cjsm.store.interfaces import Damaged, SpoolBatch, SpoolDelivery, SpoolEntry, Unavailable
 from tests.community.communities import identifier
 
-from .memory import Fate, File, Forecast, MemoryMail, MemorySpool, Platter
+from .memory import File, MemorySpool, Platter, memory_mail
 from .support import BODY, House, logged, no_reports, result
+from .weather import Fate, Forecast
 
 SETTINGS = MailSettings(retry_first=5, retry_most=60, delivery_workers=2, delivery_batch=100)
 AWAY = Unavailable("the disk is away")
@@ -36,7 +37,7 @@ class Post:
     def process(self) -> None:
         """A new process over the same disk."""
         self.spool = MemorySpool(self.platter, self.forecast, self.clock.seconds)
-        self.mail = MemoryMail(self.platter, self.forecast)
+        self.mail = memory_mail(self.platter, self.forecast)
         self.worker = DeliveryWorker(
             self.settings,
             spool=self.spool,

@@ -5,7 +5,8 @@ from zope.interface.verify import verifyObject
 from cjsm.mail.interfaces import IAcceptance, IIncomingMessage, IMailboxKeys, Refused
 from cjsm.store.interfaces import IBodyReader, IBodyStore, IBodyWriter, IMailStore, ISpool
 
-from .memory import MemoryBodies, MemoryBodyReader, MemoryBodyWriter, MemoryMail, MemorySpool
+from .memory import MemoryBodies, MemoryBodyWriter, MemorySpool
+from .memorymail import MemoryBodyReader, MemoryMail
 from .support import BODY, House, MemoryKeys
 
 

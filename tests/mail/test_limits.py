@@ -7,8 +7,8 @@ from cjsm.mail.interfaces import Refused
 from cjsm.mail.limits import Capacity, too_large, too_many
 from cjsm.store.interfaces import Unavailable
 
-from .memory import Fate
 from .support import OLIVE, SAM, SAM_ADDRESS, House, refusal, result
+from .weather import Fate
 
 SETTINGS = MailSettings(quota=1_000, over_quota_grace=60)
 FULL_NOW = (452, "4.2.2")
@@ -50,6 +50,13 @@ def test_a_full_mailbox_is_first_full_at_the_moment_and_then_full() -> None:
     assert refusal(capacity.check(SETTINGS, OLIVE, 0, 1_001, 160)) == FULL_NOW
     result(capacity.check(SETTINGS, SAM, 0, 1_000, 161))
     assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 162)) == FULL_NOW
+
+
+def test_the_grace_goes_on_after_a_restart() -> None:
+    """And in other processes: since when a mailbox has been full is kept with it."""
+    house = House()
+    assert refusal(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1_001, 100)) == FULL_NOW
+    assert refusal(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1_001, 160)) == FULL
 
 
 def test_a_store_that_cannot_tell_is_no_refusal() -> None:

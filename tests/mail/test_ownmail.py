@@ -8,9 +8,9 @@ from cjsm.community.admission import Service
 from cjsm.mail.outgoing import open_outgoing
 from cjsm.store.interfaces import DiskFull, Missing, SpoolBatch, StoreError
 
-from .memory import Fate
 from .support import JO_ADDRESS, JO_MAILBOX, LIST_ADDRESS, SECRETS, House, envelope, logged, opened, result
 from .way import AT_FIRM
+from .weather import Fate
 
 HEAD = b"From: Echo <echo@cjsm.test>\r\nSubject: Well\r\nMessage-ID: <own@cjsm.test>\r\n\r\nfirst\r\n"
 

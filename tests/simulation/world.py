@@ -97,6 +97,7 @@ class Process:
             clock=self.clock,
             seed=luck.getrandbits(64),
         )
+        self.house.mail.emptied = True
         world.flaw(self.house)
         self.worker = DeliveryWorker(
             _SETTINGS.mail,

@@ -189,7 +189,7 @@ class MemoryAnchors:
         self.heads: dict[MailboxId, Head] = {}
 
     def anchor(self, mailbox: MailboxId, head: Head) -> None:
-        self.heads[mailbox] = head
+        self.heads[mailbox] = self.anchored(mailbox).newest(head)
 
     def anchored(self, mailbox: MailboxId) -> Head:
         return self.heads.get(mailbox, Head())
@@ -200,6 +200,7 @@ def open_mailboxes(
     disk: Disk | None = None,
     anchors: IAnchors | None = None,
     most: int = 8,
+    clock: Callable[[], float] = lambda: 1000.0,
 ) -> LmdbMailStore:
     """A mail store in *directory*."""
     disk = disk or InlineDisk()
@@ -212,6 +213,7 @@ def open_mailboxes(
         open_mailboxes=most,
         advance=advance,
         anchors=anchors or MemoryAnchors(),
+        clock=clock,
     )
 
 

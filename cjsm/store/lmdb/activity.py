@@ -122,13 +122,13 @@ class LmdbActivity:
     def anchor(self, mailbox: MailboxId, head: Head) -> None:
         """See :class:`IActivity`."""
         # Answers of two threads may come in another order than they were committed.
-        self._heads[mailbox] = _newest(self._heads.get(mailbox, head), head)
+        self._heads[mailbox] = self._heads.get(mailbox, head).newest(head)
 
     def anchored(self, mailbox: MailboxId) -> Head:
         """See :class:`IActivity`."""
         stored = self._get(_HEADS, mailbox)
         known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else Head()
-        return _newest(known, self._heads.get(mailbox, known))
+        return known.newest(self._heads.get(mailbox, known))
 
     def flush(self) -> "Deferred[None]":
         """Write what was merged since the last time."""
@@ -146,7 +146,7 @@ class LmdbActivity:
                 # Another process may know more: one delivers, another lets people delete.
                 stored = transaction.get(mailbox, db=self._environment.table(_HEADS))
                 known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else head
-                newest = msgspec.msgpack.encode(_newest(known, head))
+                newest = msgspec.msgpack.encode(known.newest(head))
                 transaction.put(mailbox, newest, db=self._environment.table(_HEADS))
 
         def written(_: object) -> None:
@@ -173,8 +173,3 @@ class LmdbActivity:
         with self._environment.reading() as transaction:
             value = transaction.get(key, db=self._environment.table(table))
         return bytes(value) if value is not None else None
-
-
-def _newest(one: Head, other: Head) -> Head:
-    ahead = max(one, other, key=lambda each: each.appended)
-    return msgspec.structs.replace(ahead, deleted=max(one.deleted, other.deleted))

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from cjsm.community.identifiers import BodyId
-from cjsm.store.interfaces import Damaged, DiskFull, IBodyReader, IBodyStore, IBodyWriter, Missing
+from cjsm.store.interfaces import Damaged, DiskFull, IBodyReader, IBodyStore, IBodyWriter, Missing, Unavailable
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import sync_directory
 from cjsm.store.lmdb.space import Space
@@ -81,6 +81,10 @@ class FileBodyStore:
 
 def _unavailable(error: OSError) -> DiskFull:
     return DiskFull(f"a body cannot be written: {error.strerror}")
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    return Unavailable(f"a body cannot be read: {error.strerror}")
 
 
 @implementer(IBodyWriter)
@@ -155,6 +159,8 @@ class FileBodyReader:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise Missing("the message's body is not there") from error
+        except OSError as error:
+            raise _unreadable(error) from error
         self.octets = os.fstat(self._descriptor).st_size
         self._serial = Serial(disk)
         self._closed = False
@@ -163,7 +169,10 @@ class FileBodyReader:
         """See :class:`IBodyReader`."""
 
         def look() -> bytes:
-            octets = os.pread(self._descriptor, length, offset)
+            try:
+                octets = os.pread(self._descriptor, length, offset)
+            except OSError as error:
+                raise _unreadable(error) from error
             if len(octets) != length:
                 raise Damaged("the message's body is shorter than it was")
             return octets

@@ -14,8 +14,20 @@ from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore, StoreError, U
 
 T = TypeVar("T")
 
+#: What LMDB says of a file that is not what it wrote.
+_CORRUPTIONS = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.InvalidError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+)
 _SCHEMA = b"schema"
 _READERS = 512
+
+
+class Corrupted(Damaged):
+    """A file's structure is not what LMDB wrote: nothing in it can be relied on."""
 
 
 class Environment:
@@ -24,6 +36,8 @@ class Environment:
     A path may be open once per process. Every write transaction begins and ends in one call, on one thread.
 
     :param upgrade: brings what an older schema, whose number it gets, wrote to this one, in one transaction.
+    :param begun: looks at every transaction as it begins; what it raises ends it.
+    :raises Corrupted: when the file is not what LMDB wrote.
     """
 
     def __init__(
@@ -34,8 +48,10 @@ class Environment:
         schema: int,
         map_size: int,
         upgrade: Callable[["Environment", lmdb.Transaction, int], None] | None = None,
+        begun: Callable[["Environment", lmdb.Transaction], None] = lambda environment, transaction: None,
     ) -> None:
-        self._path = path
+        self.path = path
+        self._begun = begun
         _make_directory(path.parent)
         try:
             self._env = lmdb.open(
@@ -51,6 +67,7 @@ class Environment:
         except lmdb.Error as error:
             raise _cannot_open(path, error) from error
         try:
+            self._check_whole()
             self.meta = self._env.open_db(b"meta")
             stored = self._stored_schema(schema)
             self._tables = {name: self._env.open_db(name.encode()) for name in tables}
@@ -59,10 +76,19 @@ class Environment:
         except lmdb.Error as error:
             self._env.close()
             raise _cannot_open(path, error) from error
-        except StoreError:
+        except BaseException:
             self._env.close()
             raise
         self._env.reader_check()
+
+    def _check_whole(self) -> None:
+        """Check that the file is as long as it must be: reading a page beyond its end would end the process.
+
+        :raises Corrupted: when it is not.
+        """
+        wanted = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+        if (there := self.path.stat().st_size) < wanted:
+            raise Corrupted(f"{self.path} is cut short: it has {there} octets of {wanted}")
 
     def _stored_schema(self, schema: int) -> int | None:
         """Return the number of what wrote the file, None for a fresh one; nothing of a newer one is touched."""
@@ -72,7 +98,7 @@ class Environment:
             return None
         if (written := int.from_bytes(stored, "big")) > schema:
             raise NewerStore(
-                f"{self._path} was written by a newer version of this software (schema "
+                f"{self.path} was written by a newer version of this software (schema "
                 f"{written}, this version reads {schema})"
             )
         return written
@@ -103,11 +129,14 @@ class Environment:
             self._env.set_mapsize(0)
             transaction = self._env.begin(buffers=False)
         except lmdb.Error as error:
-            raise Unavailable(f"{self._path}: {error}") from error
+            raise Unavailable(f"{self.path}: {error}") from error
         try:
+            self._begun(self, transaction)
             yield transaction
+        except _CORRUPTIONS as error:
+            raise Corrupted(f"{self.path}: {error}") from error
         except lmdb.Error as error:
-            raise Damaged(f"{self._path}: {error}") from error
+            raise Damaged(f"{self.path}: {error}") from error
         finally:
             transaction.abort()
 
@@ -138,19 +167,50 @@ class Environment:
             self._env.set_mapsize(0)
             transaction = self._env.begin(write=True)
         except lmdb.Error as error:
-            raise Unavailable(f"{self._path}: {error}") from error
+            raise Unavailable(f"{self.path}: {error}") from error
         try:
+            self._begun(self, transaction)
             result = act(transaction)
         except BaseException as error:
             transaction.abort()
+            if isinstance(error, _CORRUPTIONS):
+                raise Corrupted(f"{self.path}: {error}") from error
             if isinstance(error, lmdb.Error):
-                raise Unavailable(f"{self._path}: {error}") from error
+                raise Unavailable(f"{self.path}: {error}") from error
             raise
         try:
-            transaction.commit()
+            commit(transaction)
         except lmdb.Error as error:
-            raise Unavailable(f"{self._path}: {error}", maybe_committed=True) from error
+            raise Unavailable(f"{self.path}: {error}", maybe_committed=True) from error
         return result
+
+    def copy(self, path: Path) -> None:
+        """Write a compacted, synced copy of what is committed; may be asked within a write transaction.
+
+        :raises Unavailable: when it cannot be written.
+        """
+        try:
+            self._env.copy(str(path), compact=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except _CORRUPTIONS as error:
+            raise Corrupted(f"{self.path}: {error}") from error
+        except (lmdb.Error, OSError) as error:
+            raise Unavailable(f"{path}: {error}") from error
+
+    def pages(self) -> tuple[int, int, int]:
+        """Return how many pages there are in the file, how many hold something, and the octets of one."""
+        psize = self._env.stat()["psize"]
+
+        def look(transaction: lmdb.Transaction) -> int:
+            tables = [transaction.stat(table) for table in (self.meta, *self._tables.values())]
+            tables.append(self._env.stat())
+            return sum(each["branch_pages"] + each["leaf_pages"] + each["overflow_pages"] for each in tables)
+
+        return self._env.info()["last_pgno"] + 1, self.read(look) + 2, psize
 
     def check_readers(self) -> int:
         """Clear the slots of readers that died; returns how many there were."""
@@ -159,6 +219,11 @@ class Environment:
     def close(self) -> None:
         """Close the environment."""
         self._env.close()
+
+
+def commit(transaction: lmdb.Transaction) -> None:
+    """Put *transaction* on stable storage."""
+    transaction.commit()
 
 
 def _let_go(error: BaseException) -> None:
@@ -185,8 +250,8 @@ def _make_directory(directory: Path) -> None:
 def _cannot_open(path: Path, error: lmdb.Error) -> StoreError:
     if isinstance(error, (lmdb.ReadonlyError, lmdb.LockError)) or not os.access(path.parent, os.W_OK):
         return CannotOpen(f"{path} cannot be written", f"check that its owner runs the service, and its mode: {error}")
-    if isinstance(error, (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError)):
-        return Damaged(f"{path} is damaged: {error}; restore it from the backup")
+    if isinstance(error, _CORRUPTIONS):
+        return Corrupted(f"{path} is damaged: {error}; restore it from the backup")
     if os.strerror(errno.ENOSPC) in str(error):
         return CannotOpen(f"there is no space for {path}", "free disk space")
     return CannotOpen(f"{path} cannot be opened: {error}", "see `cjsm check`")

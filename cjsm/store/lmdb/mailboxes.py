@@ -1,12 +1,11 @@
 """The mailboxes: ``mailboxes/ab/<id>/``, made at the first delivery, kept open while they are used."""
 
-import shutil
-import threading
-from collections import OrderedDict
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.logger import Logger
@@ -14,48 +13,48 @@ from zope.interface import implementer
 
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
+    UNIQUE_ID,
+    CannotOpen,
     Damaged,
+    Deleted,
     Delivery,
+    Examine,
     Head,
     IAnchors,
     IBodyReader,
+    ILease,
     IMailStore,
+    LeaseLost,
     MailboxList,
+    MailboxStatus,
     Missing,
+    Quarantined,
     StoredMessage,
     StoreError,
     Unavailable,
     Usage,
+    Verified,
 )
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.bodies import FileBodyReader, FileBodyStore
 from cjsm.store.lmdb.disk import Disk
+from cjsm.store.lmdb.environment import Corrupted
+from cjsm.store.lmdb.home import Home, Superseded, remove_gone
 from cjsm.store.lmdb.leases import Lease, Leases
-from cjsm.store.lmdb.mailbox import FILE, Mailbox
+from cjsm.store.lmdb.mailbox import Mailbox
+from cjsm.store.lmdb.openmailboxes import OpenMailboxes
+from cjsm.store.lmdb.verifying import Findings
+from cjsm.store.lmdb.wholemailboxes import WholeMailboxes
 
 T = TypeVar("T")
 
 #: Rows of a list that are read and checked on the reactor thread; more go to the disk's.
 _ROWS_AT_ONCE = 500
-
-
-class _Open:
-    """A mailbox in the cache, or about to be, and how many use it at this moment.
-
-    It is opened under its own lock: syncing a new mailbox's directory keeps nobody from another.
-    """
-
-    __slots__ = ("lock", "mailbox", "users")
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.mailbox: Mailbox | None = None
-        self.users = 0
-
-    def close(self) -> None:
-        """Close it, if it was opened."""
-        if self.mailbox is not None:
-            self.mailbox.close()
+#: How often in a row a mailbox's file may be found replaced.
+_REPLACED = 5
+#: Mailboxes looked at before others have their turn on the disk's thread.
+_SLICE = 16
+_UNIQUE_ID = re.compile(f"[!-~]{{1,{UNIQUE_ID}}}")
 
 
 @implementer(IMailStore)
@@ -65,6 +64,8 @@ class LmdbMailStore:
     :param advance: the running hash of the list, from the vault.
     :param anchors: where heads are remembered away from the mailbox.
     :param open_mailboxes: mailboxes kept open at most while nobody uses them.
+    :param clock: seconds since the epoch.
+    :ivar compact_after: seconds after which what is left of destroyed messages in a file goes; may be changed.
     """
 
     _log = Logger()
@@ -80,113 +81,253 @@ class LmdbMailStore:
         open_mailboxes: int,
         advance: rows.Advance,
         anchors: IAnchors,
+        clock: Callable[[], float],
+        compact_after: int = 30 * 86_400,
     ) -> None:
         self._directory = directory / "mailboxes"
         self._disk = disk
         self._bodies = bodies
         self._leases = leases
         self._map_size = map_size
-        self._most = open_mailboxes
         self._advance = advance
         self._anchors = anchors
-        self._cache: OrderedDict[MailboxId, _Open] = OrderedDict()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._clock = clock
+        self.compact_after = compact_after
+        self._open = OpenMailboxes(self._open_one, open_mailboxes)
+        self._whole = WholeMailboxes(self._open, self.home, self._in, map_size=map_size, advance=advance)
 
     # Opening
 
-    def _home(self, mailbox: MailboxId) -> Path:
+    def home(self, mailbox: MailboxId) -> Path:
+        """Return the mailbox's directory."""
         name = mailbox.hex()
         return self._directory / name[:2] / name
 
+    def _open_one(self, mailbox: MailboxId) -> Mailbox:
+        return Mailbox(Home(self.home(mailbox)), map_size=self._map_size, advance=self._advance)
+
     @contextmanager
-    def _opened(self, mailbox: MailboxId) -> Iterator[Mailbox]:
-        """The mailbox, kept open while it is used; may be asked from any thread."""
-        with self._lock:
-            if self._closed:
-                raise Unavailable("the service is stopping")
-            entry = self._cache.setdefault(mailbox, _Open())
-            entry.users += 1
-            self._cache.move_to_end(mailbox)
-            self._evict()
+    def opened(self, mailbox: MailboxId) -> Iterator[Mailbox]:
+        """The mailbox, kept open while it is used; may be asked from any thread.
+
+        :raises Superseded: when its file was replaced: ask again.
+        """
         try:
-            with entry.lock:
-                if entry.mailbox is None:
-                    entry.mailbox = Mailbox(self._home(mailbox), map_size=self._map_size, advance=self._advance)
-            yield entry.mailbox
-        finally:
-            with self._lock:
-                entry.users -= 1
+            with self._open.using(mailbox) as found:
+                try:
+                    found.check_there()
+                    yield found
+                except (Superseded, Corrupted):
+                    self._open.retire(mailbox, found)
+                    raise
+        except Superseded as error:
+            Home(self.home(mailbox)).succeed(error.by)
+            raise
+        except Corrupted as error:
+            raise self._quarantined(mailbox, error) from error
+        except OSError as error:
+            raise Unavailable(f"{self.home(mailbox)}: {error.strerror or error}") from error
+        except CannotOpen as error:
+            # What keeps the service from starting is for one mailbox a reason to try again.
+            raise Unavailable(f"{error}; {error.cure}") from error
 
-    def _evict(self) -> None:
-        spare = len(self._cache) - self._most
-        if spare <= 0:
-            return
-        for mailbox in [known for known, entry in self._cache.items() if not entry.users][:spare]:
-            self._cache.pop(mailbox).close()
+    def _in(self, mailbox: MailboxId, look: Callable[[Mailbox], T]) -> T:
+        """Do *look* with the mailbox, whose file may be replaced meanwhile."""
+        for _ in range(_REPLACED):
+            try:
+                with self.opened(mailbox) as opened:
+                    return look(opened)
+            except Superseded:
+                continue
+        raise Unavailable(f"{self.home(mailbox)}: its file is replaced again and again")
 
-    def _is_open(self, mailbox: MailboxId) -> bool:
-        entry = self._cache.get(mailbox)
-        return entry is not None and entry.mailbox is not None
+    def _quarantined(self, mailbox: MailboxId, error: Corrupted) -> StoreError:
+        try:
+            Home(self.home(mailbox)).quarantine(str(error))
+        except OSError as failed:
+            return Unavailable(f"{error}; and it cannot be put in quarantine: {failed.strerror}")
+        self._log.critical(
+            "mailbox {mailbox} is in quarantine, everything else goes on: {error}",
+            mailbox=mailbox.hex(),
+            error=error,
+        )
+        return Quarantined(str(error))
 
     def _exists(self, mailbox: MailboxId) -> bool:
-        return self._is_open(mailbox) or (self._home(mailbox) / FILE).exists()
+        return self._open.has(mailbox) or Home(self.home(mailbox)).exists()
 
     # Writing
 
     def deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
         """See :class:`IMailStore`."""
         path = self._bodies.path
-        return self._write(mailbox, lambda opened, anchored: opened.deliver(batch, low_water, path, anchored))
+        return self._change(mailbox, lambda opened, anchored: (opened.deliver(batch, low_water, path, anchored), None))
 
-    def delete(self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[None]":
+    def import_messages(self, mailbox: MailboxId, batch: Sequence[Delivery]) -> "Deferred[int]":
         """See :class:`IMailStore`."""
-        if not delivery_ids:
-            return succeed(None)
-        return self._write(mailbox, lambda opened, anchored: opened.delete(delivery_ids, anchored))
+        for each in batch:
+            if each.imported_id and not _UNIQUE_ID.fullmatch(each.imported_id):
+                return fail(ValueError("a unique-id has 1 to 70 characters from ! to ~ (RFC 1939 §7)"))
+        path = self._bodies.path
+        return self._change(mailbox, lambda opened, anchored: opened.import_messages(batch, path, anchored))
 
-    def _write(self, mailbox: MailboxId, act: Callable[[Mailbox, Head], Head]) -> "Deferred[None]":
+    def delete(
+        self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId], lease: ILease | None = None
+    ) -> "Deferred[None]":
+        """See :class:`IMailStore`."""
+        if lease is not None and not lease.held:
+            return fail(LeaseLost("another session may have this maildrop by now"))
+        if not delivery_ids or not self._exists(mailbox):
+            return succeed(None)
+        now = int(self._clock())
+        return self._change(mailbox, lambda opened, anchored: (opened.delete(delivery_ids, now, anchored), None))
+
+    def undelete(self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[int]":
+        """See :class:`IMailStore`."""
+        if not self._exists(mailbox):
+            return succeed(0)
+        return self._change(mailbox, lambda opened, anchored: opened.undelete(delivery_ids, anchored))
+
+    def _change(self, mailbox: MailboxId, act: Callable[[Mailbox, Head], tuple[Head, T]]) -> "Deferred[T]":
         # Asked before: what others write meanwhile moves it on.
         anchored = self._anchors.anchored(mailbox)
 
-        def write() -> Head:
-            with self._opened(mailbox) as opened:
-                return act(opened, anchored)
+        def write() -> tuple[Head, T]:
+            return self._in(mailbox, lambda opened: act(opened, anchored))
 
-        return self._disk.run(write).addCallback(lambda head: self._anchors.anchor(mailbox, head))
+        def written(answer: tuple[Head, T]) -> T:
+            self._anchors.anchor(mailbox, answer[0])
+            return answer[1]
+
+        return self._disk.run(write).addCallback(written)
+
+    def hide(
+        self,
+        mailbox: MailboxId,
+        member: AccountId,
+        delivery_ids: Sequence[DeliveryId],
+        lease: ILease | None = None,
+    ) -> "Deferred[None]":
+        """See :class:`IMailStore`."""
+        if lease is not None and not lease.held:
+            return fail(LeaseLost("another session may have this maildrop by now"))
+        if not delivery_ids or not self._exists(mailbox):
+            return succeed(None)
+        anchored = self._anchors.anchored(mailbox)
+        return self._read(mailbox, lambda opened: opened.hide(member, delivery_ids, anchored), at_once=False)
+
+    def unhide(self, mailbox: MailboxId, member: AccountId) -> "Deferred[int]":
+        """See :class:`IMailStore`."""
+        if not self._exists(mailbox):
+            return succeed(0)
+        return self._read(mailbox, lambda opened: opened.unhide(member), at_once=False)
+
+    def full(self, mailbox: MailboxId, moment: int) -> "Deferred[int]":
+        """See :class:`IMailStore`."""
+        if not moment and not self._exists(mailbox):
+            return succeed(0)
+        anchored = self._anchors.anchored(mailbox)
+
+        def note(since: int) -> "Deferred[int] | int":
+            if bool(since) == bool(moment):
+                return since
+            return self._read(mailbox, lambda opened: opened.set_full_since(moment, anchored), at_once=False)
+
+        known = self._read(mailbox, Mailbox.full_since) if self._exists(mailbox) else succeed(0)
+        return known.addCallback(note)
+
+    # Every mailbox
+
+    def purge(self, before: int) -> "Deferred[int]":
+        """See :class:`IMailStore`."""
+        return Deferred.fromCoroutine(self._purge(before))
+
+    async def _purge(self, before: int) -> int:
+        await self._disk.run(lambda: remove_gone(self._directory, self._clock()))
+        now = int(self._clock())
+
+        def purge(opened: Mailbox) -> int:
+            gone = opened.purge(before, now)
+            if opened.wants_compacting(now - self.compact_after):
+                try:
+                    opened.compact()
+                except Unavailable as error:
+                    self._log.error("a mailbox was not compacted: {error}", error=error)
+            return gone
+
+        return sum(await self._each(purge))
 
     def prune(self, low_water: int) -> "Deferred[int]":
         """See :class:`IMailStore`."""
+        return Deferred.fromCoroutine(self._prune(low_water))
 
-        def look() -> int:
-            looked = 0
-            for path in self._directory.glob(f"??/*/{FILE}"):
-                try:
-                    with self._opened(MailboxId(bytes.fromhex(path.parent.name))) as opened:
-                        opened.prune(low_water)
-                except (StoreError, OSError, ValueError) as error:
-                    # One that cannot be opened keeps nobody else's from being looked at.
-                    self._log.error("{path} was not pruned: {error}", path=str(path), error=error)
-                    continue
-                looked += 1
-            return looked
+    async def _prune(self, low_water: int) -> int:
+        return len(await self._each(lambda opened: opened.prune(low_water)))
+
+    async def _each(self, act: Callable[[Mailbox], T]) -> list[T]:
+        """Do *act* to every mailbox, some at a time; those that cannot are told of and left out."""
+        found = await self.mailboxes()
+        done: list[T] = []
+        for at in range(0, len(found), _SLICE):
+            done += await self._disk.run(lambda at=at: self._some(found[at : at + _SLICE], act))  # type: ignore[misc]
+        return done
+
+    def _some(self, mailboxes: Sequence[MailboxId], act: Callable[[Mailbox], T]) -> list[T]:
+        done = []
+        for mailbox in mailboxes:
+            try:
+                if self._exists(mailbox):
+                    done.append(self._in(mailbox, act))
+            except StoreError as error:
+                # One that cannot be opened keeps nobody else's from being looked at.
+                self._log.error("{mailbox} was left out: {error}", mailbox=mailbox.hex(), error=error)
+        return done
+
+    def mailboxes(self) -> "Deferred[Sequence[MailboxId]]":
+        """See :class:`IMailStore`."""
+
+        def look() -> Sequence[MailboxId]:
+            names = (path.name for path in self._directory.glob("??/*") if re.fullmatch("[0-9a-f]{32}", path.name))
+            return [MailboxId(bytes.fromhex(name)) for name in sorted(names)]
 
         return self._disk.run(look)
 
+    # A mailbox as a whole
+
     def destroy(self, mailbox: MailboxId) -> "Deferred[None]":
         """See :class:`IMailStore`."""
+        anchored = self._anchors.anchored(mailbox)
 
-        def remove() -> None:
-            with self._lock:
-                entry = self._cache.get(mailbox)
-                if entry is not None:
-                    if entry.users:
-                        raise Unavailable("the mailbox is in use")
-                    entry.close()
-                    del self._cache[mailbox]
-                shutil.rmtree(self._home(mailbox), ignore_errors=True)
+        def removed(_: None) -> None:
+            if anchored.appended:
+                self._anchors.anchor(mailbox, Head(edition=anchored.edition + 1))
 
-        return self._disk.run(remove)
+        return self._disk.run(lambda: self._whole.remove(mailbox)).addCallback(removed)
+
+    def export(self, mailbox: MailboxId, to: BinaryIO) -> "Deferred[None]":
+        """See :class:`IMailStore`."""
+        return self._disk.run(lambda: self._whole.export(mailbox, to))
+
+    def restore(self, mailbox: MailboxId, source: BinaryIO, *, replace: bool = False) -> "Deferred[None]":
+        """See :class:`IMailStore`."""
+        edition = self._anchors.anchored(mailbox).edition + 1
+        done = self._disk.run(lambda: self._whole.restore(mailbox, source, edition, replace=replace))
+        return done.addCallback(lambda head: self._anchors.anchor(mailbox, head))
+
+    def verify(self, mailbox: MailboxId, examine: Examine) -> "Deferred[Verified]":
+        """See :class:`IMailStore`."""
+        return Deferred.fromCoroutine(self._verify(mailbox, examine))
+
+    async def _verify(self, mailbox: MailboxId, examine: Examine) -> Verified:
+        anchored, findings = self._anchors.anchored(mailbox), Findings()
+        try:
+            await self._disk.run(lambda: self._whole.look_at_tables(mailbox, findings, anchored))
+            for key in findings.messages:
+                # One body at a time, so that others have their turn.
+                await self._disk.run(partial(self._whole.look_at_body, mailbox, key, examine, findings))
+        except StoreError as error:
+            findings.add(str(error))
+        return findings.verified()
 
     # Reading
 
@@ -194,12 +335,11 @@ class LmdbMailStore:
         """Look *at_once* into a mailbox that is open; opening one is the disk's work."""
 
         def read() -> T:
-            with self._opened(mailbox) as opened:
-                return look(opened)
+            return self._in(mailbox, look)
 
-        return execute(read) if at_once and self._is_open(mailbox) else self._disk.run(read)
+        return execute(read) if at_once and self._open.has(mailbox) else self._disk.run(read)
 
-    def list(self, mailbox: MailboxId) -> "Deferred[MailboxList]":
+    def list(self, mailbox: MailboxId, member: AccountId | None = None) -> "Deferred[MailboxList]":
         """See :class:`IMailStore`."""
 
         # Asked before it is listed: mail that comes meanwhile moves it on.
@@ -207,15 +347,25 @@ class LmdbMailStore:
 
         def by_size(usage: Usage) -> "Deferred[MailboxList]":
             at_once = usage.messages <= _ROWS_AT_ONCE
-            return self._read(mailbox, lambda opened: opened.list(anchored), at_once=at_once)
+            return self._read(mailbox, lambda opened: opened.list(anchored, member), at_once=at_once)
 
         if not self._exists(mailbox):
             return fail(Damaged("it is gone")) if anchored.appended else succeed(MailboxList(rows=(), head=Head()))
         return self.usage(mailbox).addCallback(by_size)
 
+    def deleted(self, mailbox: MailboxId) -> "Deferred[Sequence[Deleted]]":
+        """See :class:`IMailStore`."""
+        return self._read(mailbox, Mailbox.deleted, at_once=False) if self._exists(mailbox) else succeed(())
+
     def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":
         """See :class:`IMailStore`."""
         return self._read(mailbox, Mailbox.usage) if self._exists(mailbox) else succeed(Usage())
+
+    def status(self, mailbox: MailboxId) -> "Deferred[MailboxStatus]":
+        """See :class:`IMailStore`."""
+        if not self._exists(mailbox):
+            return succeed(MailboxStatus(usage=Usage(), deleted=Usage(), full_since=0, disk_octets=0))
+        return self._read(mailbox, Mailbox.status, at_once=False)
 
     def open(self, mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":
         """See :class:`IMailStore`."""
@@ -243,18 +393,11 @@ class LmdbMailStore:
 
     def check_readers(self) -> None:
         """Clear what readers that died left."""
-        with self._lock:
-            for entry in self._cache.values():
-                if entry.mailbox is not None:
-                    entry.mailbox.check_readers()
+        self._open.check_readers()
 
     def close(self) -> None:
         """Close every mailbox; nothing may be under way, and nothing is opened afterwards."""
-        with self._lock:
-            for entry in self._cache.values():
-                entry.close()
-            self._cache.clear()
-            self._closed = True
+        self._open.close()
         self._leases.close()
 
 

@@ -1,7 +1,7 @@
 """List rows packed in pages of 64: one key for many rows, so that a login reads few of them."""
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import lmdb
 
@@ -15,13 +15,14 @@ Advance = Callable[[bytes, int, int, bytes, int], bytes]
 ROWS_PER_PAGE = 64
 #: uid, octets, delivery id, generation, flags, running hash.
 _ROW = struct.Struct(">QQ16sII32s")
+_NONE: Mapping[bytes, str] = {}
 
 
 def _pack(row: Row) -> bytes:
     return _ROW.pack(row.uid, row.octets, row.delivery_id, row.generation, row.flags, row.chain)
 
 
-def _unpack(page: bytes) -> Iterator[Row]:
+def _unpack(page: bytes, imported: Mapping[bytes, str] = _NONE) -> Iterator[Row]:
     if len(page) % _ROW.size:
         raise Damaged("a page of the mailbox's list is cut short")
     for uid, octets, delivery_id, generation, flags, chain in _ROW.iter_unpack(page):
@@ -32,12 +33,18 @@ def _unpack(page: bytes) -> Iterator[Row]:
             generation=generation,
             flags=flags,
             chain=chain,
+            imported_id=imported.get(delivery_id, ""),
         )
 
 
-def read(transaction: lmdb.Transaction, table: "lmdb._Database") -> tuple[Row, ...]:
-    """Return every row, in order of uid."""
-    return tuple(row for _, page in prefixed(transaction, table, b"") for row in _unpack(page))
+def read(
+    transaction: lmdb.Transaction, table: "lmdb._Database", imported: Mapping[bytes, str] = _NONE
+) -> tuple[Row, ...]:
+    """Return every row, in order of uid.
+
+    :param imported: the unique-ids that messages came with, by delivery id.
+    """
+    return tuple(row for _, page in prefixed(transaction, table, b"") for row in _unpack(page, imported))
 
 
 def check(rows: Iterable[Row], head: Head, advance: Advance) -> None:
@@ -80,3 +87,14 @@ def remove(transaction: lmdb.Transaction, table: "lmdb._Database", uids: Iterabl
             transaction.put(number(page), kept, db=table)
         else:
             transaction.delete(number(page), db=table)
+
+
+def insert(transaction: lmdb.Transaction, table: "lmdb._Database", rows: Iterable[Row]) -> None:
+    """Put rows back that were taken away, each in its place."""
+    coming: dict[int, list[Row]] = {}
+    for row in rows:
+        coming.setdefault(row.uid // ROWS_PER_PAGE, []).append(row)
+    for page, back in coming.items():
+        there = _unpack(bytes(transaction.get(number(page), db=table) or b""))
+        packed = b"".join(_pack(row) for row in sorted([*there, *back], key=lambda each: each.uid))
+        transaction.put(number(page), packed, db=table)

@@ -241,8 +241,15 @@ class LmdbSpool:
         now = int(self._clock())
 
         def look() -> tuple[list[Claimed], int]:
-            with self._environment.reading() as transaction:
-                return self._due(transaction, limit, now)
+            ended: list[tuple[int, int]] = []
+            try:
+                with self._environment.reading() as transaction:
+                    return self._due(transaction, limit, now, ended)
+            except BaseException:
+                # They were not handed out: the next claim must find them.
+                for each in ended:
+                    heapq.heappush(self._deferred, each)
+                raise
 
         def handed_out(found: tuple[list[Claimed], int]) -> list[Claimed]:
             claimed, self._claimed_up_to = found
@@ -252,12 +259,16 @@ class LmdbSpool:
 
         return self._disk.run(look).addCallback(handed_out)
 
-    def _due(self, transaction: lmdb.Transaction, limit: int, now: int) -> tuple[list[Claimed], int]:
+    def _due(
+        self, transaction: lmdb.Transaction, limit: int, now: int, ended: list[tuple[int, int]]
+    ) -> tuple[list[Claimed], int]:
+        """Return what is due and how far was looked; deferred entries whose time came go to *ended*."""
         claimed: dict[int, Claimed] = {}
         for sequence in sorted(sequence for sequence, until in list(self._claims.items()) if until <= now)[:limit]:
             self._hand_out(transaction, sequence, claimed)
         while self._deferred and self._deferred[0][0] <= now and len(claimed) < limit:
-            _, sequence = heapq.heappop(self._deferred)
+            ended.append(heapq.heappop(self._deferred))
+            sequence = ended[-1][1]
             if sequence not in self._claims:
                 self._hand_out(transaction, sequence, claimed)
         waiting = {sequence for _, sequence in self._deferred} | claimed.keys()

@@ -4,17 +4,18 @@ import errno
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from zope.interface.verify import verifyObject
 
-from cjsm.community.identifiers import BodyId
+from cjsm.community.identifiers import BodyId, MailboxId
 from cjsm.store.interfaces import Damaged, DiskFull, IBodyReader, IBodyStore, IBodyWriter, Missing
 from cjsm.store.lmdb import bodies as module
 from cjsm.store.lmdb.bodies import FileBodyReader, FileBodyStore, link
 from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.space import Space
 
-from ..support import identifier, put_body, result
+from ..support import delivery, identifier, open_mailboxes, put_body, result
 
 
 @pytest.fixture
@@ -127,3 +128,36 @@ def test_missing(tmp_path: Path) -> None:
         link(tmp_path / "none", tmp_path / "kept")
     with pytest.raises(Missing):
         FileBodyReader(tmp_path / "none", InlineDisk())
+
+
+def used(*directories: Path) -> int:
+    """Octets on the disk, each counted once however many names it has."""
+    found = [path.lstat() for directory in directories for path in directory.rglob("*")]
+    return sum({(each.st_dev, each.st_ino): each.st_blocks * 512 for each in found}.values())
+
+
+def test_one_copy_for_many_and_one_less_for_each_that_goes(tmp_path: Path) -> None:
+    """A hundred mailboxes keep one copy of a large body, in the spool or out of it; each that is destroyed gives up its
+    own name for it and its own key, and the last one the octets.
+    """
+    store = open_mailboxes(tmp_path, most=8)
+    sealed = os.urandom(2_000_000)
+    body_id = put_body(store._bodies, 1, sealed)
+    mailboxes = [MailboxId(identifier("box", number)) for number in range(100)]
+    before = used(tmp_path)
+    for mailbox in mailboxes:
+        result(store.deliver(mailbox, [msgspec.structs.replace(delivery(1, None), wrap=mailbox * 100)], 0))
+    assert store._bodies.path(body_id).stat().st_nlink == 101
+    mailbox_files = sum(path.stat().st_blocks * 512 for path in tmp_path.glob("mailboxes/*/*/mailbox.*"))
+    assert used(tmp_path) - before < mailbox_files + 100 * 5 * 4096
+    result(store._bodies.release(body_id))
+    (kept,) = (store.home(mailboxes[-1]) / "bodies").iterdir()
+    for gone, mailbox in enumerate(mailboxes[:-1], start=1):
+        result(store.destroy(mailbox))
+        assert kept.stat().st_nlink == 100 - gone
+    assert kept.read_bytes() == sealed
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(mailbox * 100 in path.read_bytes() for path in files for mailbox in mailboxes[:-1])
+    result(store.destroy(mailboxes[-1]))
+    assert used(tmp_path) < 100 * 3 * 4096
+    store.close()

@@ -45,3 +45,23 @@ def test_release(tmp_path: Path) -> None:
     with pytest.raises(LeaseTaken):
         leases.take(b"maildrop")
     leases.close()
+
+
+def test_fences_rise_over_all_processes(tmp_path: Path) -> None:
+    """Whoever has a maildrop later has a higher number, whichever process it is."""
+    here, fences = Leases(tmp_path), []
+    for _ in range(3):
+        lease = here.take(b"maildrop")
+        fences.append(lease.fence)
+        lease.release()
+        reading, telling = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.write(telling, Leases(tmp_path).take(b"maildrop").fence.to_bytes(8, "big"))
+            os._exit(0)
+        fences.append(int.from_bytes(os.read(reading, 8), "big"))
+        os.waitpid(pid, 0)
+        os.close(reading)
+        os.close(telling)
+    assert fences == sorted(set(fences))
+    here.close()

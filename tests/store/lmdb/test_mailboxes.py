@@ -1,5 +1,6 @@
 """Mailboxes: every message once, in order, until it is deleted; an earlier state put back is noticed."""
 
+import gzip
 import os
 import shutil
 import signal
@@ -28,8 +29,10 @@ from cjsm.store.interfaces import (
     Usage,
 )
 from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.content import Message, State
 from cjsm.store.lmdb.disk import InlineDisk
-from cjsm.store.lmdb.mailbox import Mailbox, Message, State
+from cjsm.store.lmdb.home import Superseded
+from cjsm.store.lmdb.mailbox import Mailbox
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.spool import LmdbSpool
 
@@ -50,8 +53,12 @@ from ..support import (
     result,
 )
 
-STATE = bytes.fromhex("9283a8617070656e64656402a764656c6574656401a5636861696ec420" + "00" * 32)
-STATE += bytes.fromhex("82a86d6573736167657301a66f63746574730a")
+STATE_OF_SCHEMA_1 = bytes.fromhex("9283a8617070656e64656402a764656c6574656401a5636861696ec420" + "00" * 32)
+STATE_OF_SCHEMA_1 += bytes.fromhex("82a86d6573736167657301a66f63746574730a")
+STATE = bytes.fromhex("9385a8617070656e64656402a764656c6574656402a5636861696ec420" + "00" * 32)
+STATE += bytes.fromhex("a9756e64656c6574656401a765646974696f6e03")
+STATE += bytes.fromhex("82a86d6573736167657301a66f63746574730a82a86d6573736167657304a66f637465747332")
+SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 @pytest.fixture
@@ -66,7 +73,7 @@ def ids(store: LmdbMailStore, mailbox: MailboxId = MAILBOX) -> list[bytes]:
     """Delivery ids of the list, which must agree with its own head, chain and usage."""
     found = result(store.list(mailbox))
     assert [row.uid for row in found.rows] == sorted({row.uid for row in found.rows})
-    assert found.head.appended - found.head.deleted == len(found.rows)
+    assert found.head.listed == len(found.rows)
     if found.rows and not found.head.deleted:
         chain = bytes(32)
         for row in found.rows:
@@ -84,17 +91,42 @@ def test_interface(store: LmdbMailStore) -> None:
 
 
 def test_kept_state() -> None:
-    """The head and usage are stored as they always were."""
+    """The head and usage are stored as they always were; those of schema 1 are read."""
     state = State(head=Head(appended=2, deleted=1), usage=Usage(messages=1, octets=10))
+    assert msgspec.msgpack.decode(STATE_OF_SCHEMA_1, type=State) == state
+    state = State(
+        head=Head(appended=2, deleted=2, undeleted=1, edition=3),
+        usage=Usage(messages=1, octets=10),
+        deleted=Usage(messages=4, octets=50),
+    )
     assert msgspec.msgpack.encode(state) == STATE
     assert msgspec.msgpack.decode(STATE, type=State) == state
+
+
+def test_a_mailbox_of_schema_1(tmp_path: Path) -> None:
+    """A file of the first release opens as it was, and everything can be done in it."""
+    store = open_mailboxes(tmp_path)
+    home = store.home(MAILBOX)
+    (home / "bodies").mkdir(parents=True)
+    (home / "mailbox.mdb").write_bytes(gzip.decompress((SAMPLES / "mailbox-schema-1.mdb.gz").read_bytes()))
+    (home / "bodies" / delivery(3).delivery_id.hex()).write_bytes(b"sealed")
+    kept = [delivery(number).delivery_id for number in (1, 3, 4, 5, 6, 7)]
+    assert ids(store) == kept
+    result(store.delete(MAILBOX, kept[:2]))
+    assert result(store.undelete(MAILBOX, kept[1:3])) == 1
+    result(store.deliver(MAILBOX, [delivery(5), delivery(8)], 4))
+    assert ids(store) == [*kept[1:], delivery(8).delivery_id]
+    body = result(store.open(MAILBOX, delivery(3).delivery_id)).body
+    assert result(body.read(0, 6)) == b"sealed"
+    body.close()
+    store.close()
 
 
 def test_kept_message(store: LmdbMailStore) -> None:
     """A message's record has the fields, in the order, that it always had."""
     result(store.deliver(MAILBOX, [delivery(1)], 0))
-    with store._opened(MAILBOX) as opened, opened._environment.reading() as transaction:
-        stored = transaction.get(delivery(1).delivery_id, db=opened._table("messages"))
+    with store.opened(MAILBOX) as opened, opened._environment.reading() as transaction:
+        stored = transaction.get(delivery(1).delivery_id, db=opened._environment.table("messages"))
     row = {
         "uid": 1,
         "octets": 10,
@@ -150,8 +182,8 @@ def test_prune(store: LmdbMailStore) -> None:
     result(store.deliver(MAILBOX, [delivery(number) for number in range(1, 6)], 0))
     result(store.delete(MAILBOX, [delivery(number).delivery_id for number in range(1, 6)]))
     assert result(store.prune(4)) == 1
-    with store._opened(MAILBOX) as opened, opened._environment.reading() as transaction:
-        assert transaction.stat(opened._table("delivered"))["entries"] == 2
+    with store.opened(MAILBOX) as opened, opened._environment.reading() as transaction:
+        assert transaction.stat(opened._environment.table("delivered"))["entries"] == 2
     result(store.deliver(MAILBOX, [delivery(4), delivery(5)], 4))
     assert ids(store) == []
 
@@ -168,6 +200,7 @@ def test_large_bodies(store: LmdbMailStore, tmp_path: Path) -> None:
     assert result(body.read(0, 6)) == b"sealed"
     body.close()
     result(store.delete(OTHER, [delivery(1).delivery_id]))
+    assert result(store.purge(1001)) == 2
     assert not list((tmp_path / "mailboxes").glob("*/*/bodies/*"))
 
 
@@ -184,7 +217,7 @@ def test_orphans_are_swept(tmp_path: Path) -> None:
     put_body(store._bodies, 1)
     result(store.deliver(MAILBOX, [delivery(1, None)], 0))
     store.close()
-    bodies = store._home(MAILBOX) / "bodies"
+    bodies = store.home(MAILBOX) / "bodies"
     for name in (identifier("delivery", 2).hex(), identifier("delivery", 3).hex() + ".part", "z" * 32):
         (bodies / name).write_bytes(b"left")
     store = open_mailboxes(tmp_path)
@@ -200,15 +233,15 @@ def test_a_damaged_mailbox_keeps_nobody_elses_from_being_pruned(tmp_path: Path) 
         result(store.deliver(mailbox, [delivery(which)], 0))
         result(store.delete(mailbox, [delivery(which).delivery_id]))
     store.close()
-    (store._home(MAILBOX) / "mailbox.mdb").write_bytes(b"nonsense" * 1_000)
-    (store._home(MAILBOX).parent / "stray").mkdir()
-    (store._home(MAILBOX).parent / "stray" / "mailbox.mdb").touch()
+    (store.home(MAILBOX) / "mailbox.mdb").write_bytes(b"nonsense" * 1_000)
+    (store.home(MAILBOX).parent / "stray").mkdir()
+    (store.home(MAILBOX).parent / "stray" / "mailbox.mdb").touch()
     store = open_mailboxes(tmp_path)
     with capturedLogs() as logged:
         assert result(store.prune(10)) == 1
-    assert len(logged) == 2
-    with store._opened(OTHER) as opened, opened._environment.reading() as transaction:
-        assert transaction.stat(opened._table("delivered"))["entries"] == 0
+    assert [event["log_level"].name for event in logged] == ["critical", "error"]
+    with store.opened(OTHER) as opened, opened._environment.reading() as transaction:
+        assert transaction.stat(opened._environment.table("delivered"))["entries"] == 0
     store.close()
 
 
@@ -223,7 +256,7 @@ def test_a_mailbox_that_could_not_be_opened_is_tried_again(tmp_path: Path, monke
         patched.setattr(Mailbox, "_sweep_orphans", failing)
         first = store.deliver(MAILBOX, [delivery(1)], 0)
     result(store.deliver(MAILBOX, [delivery(1)], 0))
-    with pytest.raises(OSError, match="Input"):
+    with pytest.raises(Unavailable, match="Input"):
         result(first)
     assert ids(store) == [delivery(1).delivery_id]
     store.close()
@@ -235,10 +268,10 @@ def test_least_recently_used_is_closed(tmp_path: Path) -> None:
     mailboxes = [MailboxId(identifier("box", number)) for number in range(6)]
     for number, mailbox in enumerate(mailboxes):
         result(store.deliver(mailbox, [delivery(number)], 0))
-        assert len(store._cache) <= 2
+        assert len(store._open) <= 2
     assert [ids(store, mailbox) for mailbox in mailboxes] == [[delivery(n).delivery_id] for n in range(6)]
-    assert list(store._cache) == mailboxes[-2:]
-    with store._opened(mailboxes[0]) as used:
+    assert list(store._open) == mailboxes[-2:]
+    with store.opened(mailboxes[0]) as used:
         for mailbox in mailboxes[1:]:
             ids(store, mailbox)
         assert used.usage().messages == 1
@@ -248,7 +281,7 @@ def test_least_recently_used_is_closed(tmp_path: Path) -> None:
 def put_back(store: LmdbMailStore, copy: Path) -> None:
     """Exchange the mailbox's file for *copy*, as somebody who has the disk."""
     store.close()
-    shutil.copy(copy, store._home(MAILBOX) / "mailbox.mdb")
+    shutil.copy(copy, store.home(MAILBOX) / "mailbox.mdb")
 
 
 @pytest.mark.parametrize("come", [1, 2, 3])
@@ -261,13 +294,13 @@ def test_rollback_is_noticed(tmp_path: Path, come: int) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     result(store.deliver(MAILBOX, [delivery(1)], 0))
     store.close()
-    shutil.copy(store._home(MAILBOX) / "mailbox.mdb", old)
+    shutil.copy(store.home(MAILBOX) / "mailbox.mdb", old)
     store = open_mailboxes(tmp_path, anchors=activity)
     result(store.deliver(MAILBOX, [delivery(2), delivery(3)], 0))
     result(store.delete(MAILBOX, [delivery(1).delivery_id]))
     assert result(store.list(MAILBOX)).head == activity.anchored(MAILBOX)
     store.close()
-    shutil.copy(store._home(MAILBOX) / "mailbox.mdb", new)
+    shutil.copy(store.home(MAILBOX) / "mailbox.mdb", new)
     result(activity.close())
     activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
     put_back(store, old)
@@ -295,7 +328,7 @@ def test_a_mailbox_that_was_taken_away_is_not_an_empty_one(tmp_path: Path) -> No
     store = open_mailboxes(tmp_path, anchors=anchors)
     result(store.deliver(MAILBOX, [delivery(1)], 0))
     store.close()
-    shutil.rmtree(store._home(MAILBOX))
+    shutil.rmtree(store.home(MAILBOX))
     store = open_mailboxes(tmp_path, anchors=anchors)
     for act in (lambda: store.list(MAILBOX), lambda: store.deliver(MAILBOX, [delivery(2)], 0)):
         with pytest.raises(Damaged):
@@ -307,19 +340,21 @@ def test_destroy(store: LmdbMailStore) -> None:
     """Nothing stays of a destroyed mailbox."""
     result(store.deliver(MAILBOX, [delivery(1)], 0))
     result(store.destroy(MAILBOX))
-    assert not store._home(MAILBOX).exists()
+    assert not store.home(MAILBOX).exists()
     assert result(store.usage(MAILBOX)) == Usage()
 
 
-def test_not_destroyed_while_it_is_used(store: LmdbMailStore) -> None:
-    """Who reads or writes it is not pulled the ground from under; asked again, it goes."""
+def test_destroyed_while_it_is_used(store: LmdbMailStore) -> None:
+    """Who reads or writes it is not pulled the ground from under, and learns that it is gone."""
     result(store.deliver(MAILBOX, [delivery(1)], 0))
-    with store._opened(MAILBOX) as opened:
-        with pytest.raises(Unavailable):
+    with store.opened(MAILBOX) as opened:
+        with opened._environment.reading():
             result(store.destroy(MAILBOX))
-        assert opened.usage().messages == 1
-    result(store.destroy(MAILBOX))
-    assert not store._home(MAILBOX).exists()
+        assert not store.home(MAILBOX).exists()
+        with pytest.raises(Superseded):
+            opened.usage()
+    result(store.deliver(MAILBOX, [delivery(2)], 0))
+    assert ids(store) == [delivery(2).delivery_id]
 
 
 def test_opening_one_keeps_nobody_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,16 +398,16 @@ def test_nothing_is_opened_after_the_end(tmp_path: Path) -> None:
     for act in (lambda: store.list(MAILBOX), lambda: store.deliver(MAILBOX, [delivery(2)], 0)):
         with pytest.raises(Unavailable):
             result(act())
-    assert not store._cache
+    assert not store._open
 
 
 def test_newer_store(tmp_path: Path) -> None:
     """A mailbox of a newer version is refused with what to do about it."""
     store = open_mailboxes(tmp_path)
     result(store.deliver(MAILBOX, [delivery(1)], 0))
-    with store._opened(MAILBOX) as opened:
+    with store.opened(MAILBOX) as opened:
         environment = opened._environment
-        environment.write(lambda transaction: transaction.put(b"schema", b"\0\0\0\x02", db=environment.meta))
+        environment.write(lambda transaction: transaction.put(b"schema", b"\0\0\0\x03", db=environment.meta))
     store.close()
     store = open_mailboxes(tmp_path)
     with pytest.raises(NewerStore, match="newer version"):

@@ -308,3 +308,23 @@ def test_sequences_never_come_again(tmp_path: Path) -> None:
     again = open_spool(tmp_path)
     assert (again.low_water(), result(again.put(alone(entry(2))))) == (2, 2)
     result(again.close())
+
+
+def test_a_claim_that_fails_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that was deferred comes round although the disk failed when its time came."""
+    spool = open_spool(tmp_path, clock=(clock := Clock()))
+    spool.own()
+    result(spool.put(alone(entry(1))))
+    (claimed,) = result(spool.claim("worker", 10, 5000))
+    result(spool.defer(claimed.sequence, 1500, "later"))
+    clock.now = 1500.0
+
+    def failing(*_: object) -> None:
+        raise Unavailable("the disk failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool, "_hand_out", failing)
+        with pytest.raises(Unavailable):
+            result(spool.claim("worker", 10, 5000))
+    assert [each.entry for each in result(spool.claim("worker", 10, 5000))] == [claimed.entry]
+    result(spool.close())

@@ -1,0 +1,231 @@
+"""A mailbox's directory: the numbered files of which the last is the mailbox, and who may change which one that is.
+
+Compacting copies ``mailbox.mdb`` to the next number (``mailbox.2.part``, synced), marks it as superseded in a commit of
+its own, then gives the copy its name (``mailbox.2.mdb``) and removes what it replaces. Everybody looks for the mark
+after beginning a transaction: whoever finds it does what was left undone, and opens the next file. A crash between any
+two steps leaves one file that is the mailbox. Destroying first leaves a note, which whoever opens next acts upon.
+
+Whoever opens holds a shared lock on the directory; whoever changes the files' names an exclusive one, taken before a
+write transaction and never within one.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import lmdb
+
+from cjsm.store.interfaces import Quarantined, StoreError
+from cjsm.store.lmdb.environment import Environment, number, sync_directory
+
+_NAME = re.compile(r"mailbox(?:\.([1-9][0-9]*))?\.mdb")
+_MARK = b"superseded"
+_QUARANTINE = "quarantined"
+_CONDEMNED = "condemned"
+_GONE = ".gone"
+#: What :func:`remove_beside` is told of mailboxes that were taken away.
+GONE = "*" + _GONE
+#: Mailboxes that are made or copied, and how many seconds that may take.
+_ASIDE = ".aside"
+_ASIDE_FOR = 86_400
+#: Mailboxes in quarantine that were replaced.
+_DAMAGED = ".damaged"
+
+
+class Superseded(StoreError):
+    """This file is not the mailbox any more: *by* is the number of the one that is, 0 when there is none."""
+
+    def __init__(self, by: int) -> None:
+        super().__init__("the mailbox's file was replaced")
+        self.by = by
+
+
+def check_current(environment: Environment, transaction: lmdb.Transaction) -> None:
+    """Check that the file is still the mailbox.
+
+    :raises Superseded: when it is not.
+    """
+    mark = transaction.get(_MARK, db=environment.meta)
+    if mark is not None:
+        raise Superseded(int.from_bytes(mark, "big"))
+
+
+def mark_superseded(environment: Environment, transaction: lmdb.Transaction, by: int) -> None:
+    """Say that *by* is the mailbox once *transaction* is committed."""
+    transaction.put(_MARK, number(by), db=environment.meta)
+
+
+class Home:
+    """The directory of one mailbox."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.bodies = directory / "bodies"
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of its files, lowest first."""
+        try:
+            found = [_NAME.fullmatch(name) for name in os.listdir(self.directory)]
+        except FileNotFoundError:
+            return []
+        return sorted(int(match[1] or 1) for match in found if match)
+
+    def exists(self) -> bool:
+        """Whether there is a mailbox."""
+        # Nearly every mailbox has one of the first two: looking for them costs less than listing.
+        return (self.file(1).exists() or bool(self.numbers())) and not self._condemned
+
+    def file(self, which: int) -> Path:
+        """Return the file with a number."""
+        return self.directory / ("mailbox.mdb" if which == 1 else f"mailbox.{which}.mdb")
+
+    def part(self, which: int) -> Path:
+        """Return the file with a number while it is made."""
+        return self.directory / f"mailbox.{which}.part"
+
+    @contextmanager
+    def locked(self, *, exclusive: bool) -> Iterator[None]:
+        """Nobody changes the files' names meanwhile, or with *exclusive* opens one.
+
+        :raises FileNotFoundError: when there is no directory (any more).
+        """
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+            if os.fstat(descriptor).st_ino != os.stat(self.directory).st_ino:
+                raise FileNotFoundError(2, "the mailbox was replaced")
+            yield
+        finally:
+            os.close(descriptor)
+
+    def make(self) -> None:
+        """Make the directory."""
+        self.bodies.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def sync(self) -> None:
+        """Put the names of its files, and its own, on stable storage."""
+        for directory in (self.directory, *self.directory.parents[:2]):
+            sync_directory(directory)
+
+    def succeed(self, by: int) -> None:
+        """Give the next file its name, as whoever superseded the one before was about to, and remove the others."""
+        with suppress(FileNotFoundError), self.locked(exclusive=True):
+            if self._condemned:
+                self.take_away()
+            elif by:
+                self.name_successor(by)
+
+    def name_successor(self, by: int) -> None:
+        """Do the same under the lock."""
+        if not self.file(by).exists():
+            os.rename(self.part(by), self.file(by))
+        sync_directory(self.directory)
+        for old in self.numbers():
+            if old < by:
+                remove_environment(self.file(old))
+
+    def clear(self, current: int) -> None:
+        """Remove what a crash left of replacing a file; *current* is the mailbox."""
+        if self._leftovers(current):
+            with self.locked(exclusive=True):
+                for path in self._leftovers(current):
+                    path.unlink(missing_ok=True)
+
+    def _leftovers(self, current: int) -> list[Path]:
+        """Return the files of mailboxes that are not *current*, nor one that follows it."""
+        kept = {self.file(current).name, self.part(current).name}
+        kept |= {self.file(following).name for following in self.numbers() if following > current}
+        names = [name for name in os.listdir(self.directory) if name.startswith("mailbox.")]
+        return [self.directory / name for name in names if name.removesuffix("-lock") not in kept]
+
+    # Destroying
+
+    @property
+    def _condemned(self) -> bool:
+        return (self.directory / _CONDEMNED).exists()
+
+    def condemn(self) -> None:
+        """Note that the mailbox is destroyed, whoever takes it away."""
+        (self.directory / _CONDEMNED).touch(mode=0o600)
+        sync_directory(self.directory)
+
+    def take_away(self) -> None:
+        """Give the directory a name under which nobody looks; the lock must be held."""
+        os.rename(self.directory, self._beside(_DAMAGED if self.quarantined and not self._condemned else _GONE))
+        sync_directory(self.directory.parent)
+
+    def aside(self) -> "Home":
+        """Return a directory beside it that nobody looks at."""
+        return Home(self._beside(_ASIDE))
+
+    def take_place(self, mailbox: "Home") -> None:
+        """Become *mailbox*, which must not be there."""
+        os.rename(self.directory, mailbox.directory)
+        sync_directory(mailbox.directory.parent)
+
+    def _beside(self, kind: str) -> Path:
+        return self.directory.with_name(f"{self.directory.name}.{time.time_ns():x}{kind}")
+
+    # Quarantine
+
+    def check_usable(self) -> None:
+        """Take a mailbox away that was to be destroyed.
+
+        :raises Quarantined: when the mailbox is in quarantine.
+        """
+        if self._condemned:
+            self.succeed(0)
+        with suppress(FileNotFoundError):
+            raise Quarantined((self.directory / _QUARANTINE).read_text("utf-8").strip())
+
+    def quarantine(self, reason: str) -> None:
+        """Keep everybody from the mailbox's file until the mailbox is restored."""
+        told = f"quarantined at {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC: {reason}\n"
+        with suppress(FileExistsError), (self.directory / _QUARANTINE).open("x", encoding="utf-8") as file:
+            file.write(told)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(self.directory)
+
+    @property
+    def note(self) -> Path:
+        """Where the note lies while it is in quarantine."""
+        return self.directory / _QUARANTINE
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether it is in quarantine."""
+        return self.note.exists()
+
+
+def remove_environment(path: Path) -> None:
+    """Remove an environment's file and its lock."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + "-lock").unlink(missing_ok=True)
+
+
+def remove_gone(mailboxes: Path, now: float) -> None:
+    """Remove what is left of mailboxes that were taken away, and of copies that nobody needs any more.
+
+    :raises OSError: when something cannot be removed.
+    """
+    for left in mailboxes.glob(f"??/*{_GONE}"):
+        shutil.rmtree(left)
+    for left in mailboxes.glob(f"??/*{_ASIDE}"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < now - _ASIDE_FOR:
+                shutil.rmtree(left)
+
+
+def remove_beside(mailbox: Home, kind: str = "*") -> None:
+    """Remove what is beside a mailbox: of its former selves those of *kind*, or all.
+
+    :raises OSError: when something cannot be removed.
+    """
+    for left in mailbox.directory.parent.glob(f"{mailbox.directory.name}.{kind}"):
+        shutil.rmtree(left)
