@@ -149,7 +149,7 @@ class CjsmService(Service):
             self._tls[protocol] = ServerTls(Path(tls.certificate), Path(tls.key), protocol=protocol.encode())
         self._tls["relay"] = _relay_tls(settings)
         self._warn_of_dates()
-        self._client_tls = _client_tls(settings)
+        self._client_tls = client_tls(settings)
         self._connector = RelayConnector(settings.relay, self._client_tls, settings.tls.authority, self._reactor)
         self._suite = RunningSuite(settings, self._reactor, self._connector)
         self._suite.start()
@@ -369,7 +369,7 @@ def _relay_tls(settings: Settings) -> ServerTls:
     )
 
 
-def _client_tls(settings: Settings) -> ClientTls:
+def client_tls(settings: Settings) -> ClientTls:
     """Return the TLS that is begun with organisations' servers, with our own certificate."""
     tls, relay = settings.tls, settings.relay
     return ClientTls(

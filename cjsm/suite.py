@@ -11,6 +11,7 @@ from pathlib import Path
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import Clock
 
 from cjsm import resources
 from cjsm.access.checker import Checker
@@ -35,6 +36,8 @@ from cjsm.mail.authentication.resolver import DnsResolver
 from cjsm.mail.authentication.signing import signer
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
+from cjsm.mail.entries import EntryMaker
+from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
 from cjsm.mail.relay import RelayWorker
 from cjsm.mail.reporting import Reports
@@ -143,6 +146,19 @@ class Suite:
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
+
+    def own_mail(self) -> OwnMail:
+        """Return what writes messages of the service in a command, where nobody waits for a turn."""
+        stores = self.stores
+        keys = CurrentKeys(stores.community, stores.keys, self.secrets)
+        return OwnMail(
+            self.settings,
+            community=stores.community,
+            bodies=stores.bodies,
+            entries=EntryMaker(keys, self.secrets, entropy=os.urandom, reactor=Clock()),
+            clock=time.time,
+            entropy=os.urandom,
+        )
 
 
 def instance(settings: Settings) -> Instance:

@@ -8,7 +8,13 @@ import msgspec
 import rich_click as click
 from msgspec import UNSET
 
-from cjsm.command import connectioncertificate, connectiondns, connectiondomain, connectionshown
+from cjsm.command import (
+    connectioncertificate,
+    connectiondns,
+    connectiondomain,
+    connectionshown,
+    connectiontest,
+)
 from cjsm.command.connectionvalues import connection_values, given
 from cjsm.command.context import act, config_option, open_suite
 from cjsm.command.output import console, document, json_option, reported, table
@@ -214,5 +220,5 @@ def resume(name: str, testing: bool, config: Path, as_json: bool) -> None:
     _set_state(config, name, ConnectionState.TESTING if testing else ConnectionState.LIVE, "", as_json)
 
 
-for command in (connectiondomain.domain, connectioncertificate.certificate, connectiondns.dns):
+for command in (connectiondomain.domain, connectioncertificate.certificate, connectiondns.dns, connectiontest.test):
     connection.add_command(command)

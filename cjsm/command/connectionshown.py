@@ -5,11 +5,13 @@ from typing import Any
 
 import msgspec
 
+from cjsm.command.context import wait
 from cjsm.command.output import document, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts.connections import in_force, missing
 from cjsm.community.records import Connection, ConnectionKind, IssuedCertificate, NextHop
 from cjsm.community.view import View
+from cjsm.mail.assessment import Verdict, decode_assessment
 from cjsm.suite import Suite
 
 
@@ -71,7 +73,19 @@ def certificate(issued: IssuedCertificate, moment: int) -> dict[str, Any]:
 def report(suite: Suite, name: str, *, as_json: bool) -> None:
     """Print the connection *name* as it is now."""
     found = suite.stores.community.read_now(lambda view: told(view, finding.connection_of(view, name)))
+    found["last_test"] = _last_test(suite, name)
     if as_json:
         document(found)
     else:
         table([(key.replace("_", " "), shown(value)) for key, value in found.items()], "field", "value")
+
+
+def _last_test(suite: Suite, name: str) -> str | None:
+    """Return when the connection was tested last, and what came of it, in a line."""
+    connection = suite.stores.community.read_now(lambda view: finding.connection_of(view, name))
+    kept = wait(suite.stores.trace.assessments(connection.id, 1))
+    if not kept:
+        return None
+    last = decode_assessment(kept[0])
+    problems = [f"{each.where} {each.what}" for each in last.observations if each.verdict is Verdict.PROBLEM]
+    return f"{when(last.moment)}: {'all well' if last.well else 'problems: ' + ', '.join(problems)}"

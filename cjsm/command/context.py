@@ -113,6 +113,27 @@ def act(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") ->
     wait(suite.stores.community.commit(by.act_id, lambda view: decide(view, by)))
 
 
+def run_reactor(work: "Callable[[Any], Coroutine[Deferred[Any], Any, T]]") -> T:
+    """Return the result of *work*, which gets a reactor that runs as long; once in a command."""
+    from twisted.internet import reactor as running
+
+    reactor: Any = running
+    results: list[T | Failure] = []
+
+    def begin() -> None:
+        done = Deferred.fromCoroutine(work(reactor)).addBoth(results.append)
+        done.addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    if not results:
+        raise click.Abort
+    result = results[0]
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result
+
+
 def wait(work: "Coroutine[Deferred[Any], Any, T] | Deferred[T]") -> T:
     """Return the result of *work*, which has one at once: a command's stores need no reactor."""
     done = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)

@@ -1,6 +1,11 @@
-"""The echo address: answers members, once per message, and never what a machine sent (RFC 3834)."""
+"""The echo address: answers members, once per message, and never what a machine sent (RFC 3834).
+
+It also asks: a test of a connection is a letter from it, and the answer to that, whoever or whatever wrote it, shows
+that the way back works.
+"""
 
 import base64
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -18,6 +23,8 @@ _AUTOMATIC = (b"list-id", b"list-unsubscribe", b"x-auto-response-suppress", b"fe
 _PRECEDENCE = ("bulk", "junk", "list", "auto_reply")
 #: Characters of an answer that quote what came.
 _QUOTED = 8_000
+_TEXT = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+_TEST = re.compile(r"<test\.([0-9a-f]{16})@([a-z0-9.-]{1,253})>")
 
 
 def is_automatic(header: Header) -> bool:
@@ -28,8 +35,17 @@ def is_automatic(header: Header) -> bool:
     return any(header.has(name) for name in _AUTOMATIC)
 
 
+def answered_test(header: Header, suffix: str) -> str:
+    """Return which test of a connection the message answers, by the word that it was given; empty for none."""
+    for name in (b"in-reply-to", b"references"):
+        for word, domain in _TEST.findall(header.first(name).lower()):
+            if domain == suffix:
+                return str(word)
+    return ""
+
+
 class Echo:
-    """Writes the answers.
+    """Writes the answers, and tests.
 
     :ivar settings: may be replaced while it runs.
     """
@@ -50,16 +66,36 @@ class Echo:
             Service.ECHO, str(sender), self._text(sender, header, hop, queue_id), _nothing
         )
 
+    async def ask(self, to: str, word: str) -> SpoolBatch | None:
+        """Return a letter to *to* that asks for an answer, or None where nobody is there to get it.
+
+        :param word: 16 hexadecimal digits that tell this test from others.
+        :raises StoreError: when it cannot be kept.
+        """
+        suffix, service = self.settings.community.suffix, self.settings.community.service_name
+        head = (
+            f"From: Echo <echo@{suffix}>\r\nTo: <{to}>\r\nSubject: Test of your connection {word}\r\n"
+            f"Date: {self._date()}\r\nMessage-ID: <test.{word}@{suffix}>\r\n{_TEXT}"
+        )
+        words = (
+            f"This letter tests the way between {service} and your mail system.\n"
+            "It has reached you, so the way there works. Please answer it, with any words:\n"
+            "your answer shows that the way back works too. Nobody reads it.\n"
+        )
+        return await self._own_mail.write(Service.ECHO, to, head.encode() + _lines(words), _nothing)
+
+    def _date(self) -> str:
+        return format_datetime(datetime.fromtimestamp(int(self._clock()), UTC))
+
     def _text(self, sender: Address, header: Header, hop: Hop, queue_id: str) -> bytes:
         suffix = self.settings.community.suffix
-        date = format_datetime(datetime.fromtimestamp(int(self._clock()), UTC))
+        date = self._date()
         earlier = header.first(b"message-id")
         thread = f"In-Reply-To: {_plain(earlier)}\r\nReferences: {_plain(earlier)}\r\n" if earlier else ""
         head = (
             f"From: Echo <echo@{suffix}>\r\nTo: <{sender}>\r\nSubject: Echo of your message {queue_id}\r\n"
             f"Date: {date}\r\nMessage-ID: <echo.{queue_id}@{suffix}>\r\n{thread}"
-            "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            f"Auto-Submitted: auto-replied\r\n{_TEXT}"
         )
         return head.encode() + _lines(self._words(header, hop, date))
 

@@ -19,7 +19,7 @@ from cjsm.configuration import Settings
 from cjsm.mail.content import SealedContent
 from cjsm.mail.crossing import Crossing, Crossings
 from cjsm.mail.destinations import Destination, Destinations, destinations
-from cjsm.mail.echo import Echo
+from cjsm.mail.echo import Echo, answered_test
 from cjsm.mail.entries import EntryMaker, joined, queue_id
 from cjsm.mail.envelope import NO_WISH, Demands, Wish
 from cjsm.mail.header import Header, HeaderReader
@@ -320,6 +320,7 @@ class IncomingMessage:
         ]
         if self._recipients.echo:
             targets.append(Target(address="echo", route=EchoRoute()))
+            self._trace_answer()
         self._rooms.tracer.accepted(
             self.queue_id,
             message_id=self._message_id,
@@ -330,6 +331,13 @@ class IncomingMessage:
             targets=targets,
             host=self._hop.client,
         )
+
+    def _trace_answer(self) -> None:
+        """Note the answer to a test of a connection."""
+        header = self._begun.header if self._begun is not None else None
+        word = answered_test(header, self._settings.community.suffix) if header is not None else ""
+        if word:
+            self._rooms.tracer.answered(word, origin=self._origin, hop=self._hop)
 
     async def _put(self, batch: SpoolBatch) -> None:
         """Ask the spool until it knows: the batch's id makes that safe."""

@@ -1,6 +1,7 @@
 """What relay asks of whoever speaks SMTP to other servers; the service fills it with the SMTP client."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
@@ -91,15 +92,22 @@ class Sent(Struct, frozen=True, kw_only=True):
     passes_reports_on: bool = False
 
 
+class Stage(StrEnum):
+    """How far a connection came before it failed."""
+
+    REACH = "reach"
+    GREETING = "greeting"
+    TLS = "TLS"
+    CERTIFICATE = "certificate"
+    SESSION = "session"
+
+
 class CannotReach(Exception):
-    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers.
+    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers."""
 
-    :ivar reached: the server answered, so the network is not to blame.
-    """
-
-    def __init__(self, reason: str, *, reached: bool = False) -> None:
+    def __init__(self, reason: str, stage: Stage = Stage.REACH) -> None:
         super().__init__(reason)
-        self.reached = reached
+        self.stage = stage
 
 
 class Interrupted(Exception):
@@ -112,8 +120,18 @@ class IRelaySession(Interface):
     usable = Attribute("Whether another parcel may be sent.")
     policy = Attribute("The :class:`NextHopPolicy` that it was made under.")
     peer = Attribute("The server, for reports: name and address.")
+    address = Attribute("Its IP address.")
     tls_version = Attribute("As in TLSv1.3.")
     tls_group = Attribute("Name of the key exchange group.")
+
+    offers = Attribute("Keywords of its answer to EHLO inside TLS.")
+    certificate = Attribute("What the server showed, see :class:`cjsm.wire.peers.ShownCertificate`.")
+
+    def probe(recipient: str) -> "Deferred[str]":
+        """Ask whether mail from nobody to *recipient* would be taken; fires with the reply, and nothing was sent.
+
+        :raises Interrupted: when the connection ended.
+        """
 
     def send(parcel: Parcel) -> "Deferred[Sent]":
         """Send one parcel.

@@ -31,6 +31,7 @@ class Result(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     RETURNED = "returned"
+    ANSWERED = "answered"
 
 
 class Side(Struct, frozen=True, kw_only=True):

@@ -137,6 +137,11 @@ class Tracer:
         """The sender was told about *recipient* with the message whose queue id is *report*."""
         self._later(Result.RETURNED, queue_id, recipient, delivery, None, Answer(words=f"report {report}"))
 
+    def answered(self, word: str, *, origin: Origin, hop: Hop) -> None:
+        """An answer came to the test of a connection called *word*."""
+        side = Side(host=hop.client, tls_version=hop.tls_version, tls_group=hop.tls_group)
+        self._add(word, [self._event(Result.ANSWERED, origin=_origin(origin), side=side)])
+
     def _later(
         self,
         result: Result,

@@ -19,11 +19,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cjsm.configuration import RelaySettings
-from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, IRelaySession, NextHopPolicy, Parcel, Sent
+from cjsm.mail.sending import (
+    CannotReach,
+    Interrupted,
+    IRelayConnector,
+    IRelaySession,
+    NextHopPolicy,
+    Parcel,
+    Sent,
+    Stage,
+)
 from cjsm.smtp.replies import Answer, AnswerReader, BadReply, Capabilities
 from cjsm.smtp.transaction import Transaction
 from cjsm.wire.flow import Outflow
-from cjsm.wire.peers import ClientTls, NotTrusted, PeerPolicy, check_server
+from cjsm.wire.peers import ClientTls, NotTrusted, PeerPolicy, ShownCertificate, check_server, shown_by
 from cjsm.wire.timing import Timer
 from cjsm.wire.tls import negotiated
 
@@ -46,9 +55,10 @@ class ClientConnection(Protocol):
         self, settings: RelaySettings, clock: IReactorTime, tls: ClientTls, policy: NextHopPolicy, asked: PeerPolicy
     ) -> None:
         self.policy = policy
-        self.peer = ""
+        self.peer = self.address = ""
         self.tls_version = ""
         self.tls_group = ""
+        self.certificate: ShownCertificate | None = None
         self._settings = settings
         self._tls = tls
         self._asked = asked
@@ -59,6 +69,7 @@ class ClientConnection(Protocol):
         self._is_secure = False
         self._sending = False
         self._sent = 0
+        self._stage = Stage.GREETING
         self._capabilities = Capabilities(frozenset())
         self._timer = Timer(clock, lambda: self._end("no answer in time"))
         self._transport: Any = None
@@ -69,6 +80,31 @@ class ClientConnection(Protocol):
     def usable(self) -> bool:
         """See :class:`IRelaySession`."""
         return not self._why and self._is_secure and self._sent < self._settings.messages_per_connection
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """See :class:`IRelaySession`."""
+        return self._capabilities.names
+
+    def probe(self, recipient: str) -> "Deferred[str]":
+        """See :class:`IRelaySession`."""
+        return Deferred.fromCoroutine(self._probe(recipient))
+
+    async def _probe(self, recipient: str) -> str:
+        self._sending = True
+        try:
+            for command in ("MAIL FROM:<>", f"RCPT TO:<{recipient}>"):
+                self.write(f"{command}\r\n".encode("ascii"))
+                answer = await self.answer()
+                if not answer.is_good:
+                    break
+            self.write(b"RSET\r\n")
+            await self.answer()
+        except (_Ended, ConnectionClosed) as error:
+            raise Interrupted(self._why or str(error)) from None
+        finally:
+            self._sending = False
+        return answer.text
 
     def send(self, parcel: Parcel) -> "Deferred[Sent]":
         """See :class:`IRelaySession`."""
@@ -105,10 +141,10 @@ class ClientConnection(Protocol):
         try:
             await self._open()
         except (_Ended, ConnectionClosed) as error:
-            raise CannotReach(self._why or str(error), reached=True) from None
+            raise CannotReach(self._why or str(error), self._stage) from None
         except NotTrusted as error:
             self._end(str(error))
-            raise CannotReach(str(error), reached=True) from None
+            raise CannotReach(str(error), self._stage) from None
         except BaseException:
             self._end("given up")
             raise
@@ -122,12 +158,16 @@ class ClientConnection(Protocol):
         self._expect(await self.answer(), "answers STARTTLS with")
         if self._answers.buffered:
             raise self._ending("the server said something between STARTTLS and TLS")
+        self._stage = Stage.TLS
         self._secured = Deferred()
         self._timer.start(self._settings.connect_timeout)
         self._transport.startTLS(self._tls.towards(self._asked))
         await self._secured
         handle = self._transport.getHandle()
+        self._stage = Stage.CERTIFICATE
         check_server(handle, self._asked)
+        self.certificate = shown_by(handle)
+        self._stage = Stage.SESSION
         self._is_secure = True
         agreed = negotiated(self._transport)
         if agreed is not None:
@@ -197,8 +237,8 @@ class ClientConnection(Protocol):
         """See :class:`Protocol`."""
         self._transport = self.transport
         self._transport.setTcpNoDelay(True)
-        host = self._transport.getPeer()
-        self.peer = f"{self._asked.name} [{getattr(host, 'host', '')}]"
+        self.address = str(getattr(self._transport.getPeer(), "host", ""))
+        self.peer = f"{self._asked.name} [{self.address}]"
 
     def handshakeCompleted(self) -> None:
         """See :class:`IHandshakeListener`."""

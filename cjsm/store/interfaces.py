@@ -201,8 +201,14 @@ class ITrace(Interface):
     def named(message: bytes, limit: int) -> "Deferred[Sequence[bytes]]":
         """The queue ids of messages with that tag of a Message-ID, in no order, at most *limit*."""
 
+    def assessed(connection: ConnectionId, moment: int, assessment: bytes) -> "Deferred[None]":
+        """Keep the *assessment* of a connection. It is written when this fires."""
+
+    def assessments(connection: ConnectionId, limit: int) -> "Deferred[Sequence[bytes]]":
+        """The last *limit* assessments of a connection, the newest first."""
+
     def prune(before: int) -> "Deferred[int]":
-        """Remove the records older than the moment *before*, in slices; fires with how many there were."""
+        """Remove what is older than the moment *before*, in slices; fires with how many records there were."""
 
 
 class SpoolDelivery(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """TLS with other mail servers: what one must show that we send to, and what one shows that sends to us."""
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -149,6 +150,30 @@ class PeerCertificate(Struct, frozen=True, kw_only=True):
     names: frozenset[str] = frozenset()
     by_community: bool = False
     problem: str = ""
+
+
+class ShownCertificate(Struct, frozen=True, kw_only=True):
+    """What a server showed of itself: names, who vouches for it, its end in seconds since the epoch, its key's pin."""
+
+    names: tuple[str, ...]
+    issuer: str
+    not_after: int
+    pin: str
+
+
+def shown_by(connection: SSL.Connection) -> ShownCertificate:
+    """Return what the server showed; asked after :func:`check_server`, which wants a certificate."""
+    certificate = connection.get_peer_certificate()
+    if certificate is None:
+        raise NotTrusted("the server shows no certificate")
+    ends = certificate.get_notAfter() or b""
+    parts = dict(certificate.get_issuer().get_components())
+    return ShownCertificate(
+        names=tuple(sorted(_names(certificate))),
+        issuer=(parts.get(b"CN") or parts.get(b"O") or b"").decode("utf-8", "replace"),
+        not_after=int(datetime.strptime(ends.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()),
+        pin=key_pin(certificate),
+    )
 
 
 def ask_for_certificate(context: SSL.Context, authority: str) -> None:

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from cjsm.community.admission import AccountOrigin
-from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
+from cjsm.community.identifiers import AccountId, BodyId, ConnectionId, DeliveryId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.providers import Provider
 from cjsm.community.view import View
@@ -158,6 +158,12 @@ class MemoryTrace:
         raise NotImplementedError
 
     def named(self, message_tag: bytes, limit: int) -> Deferred[Sequence[bytes]]:
+        raise NotImplementedError
+
+    def assessed(self, connection: ConnectionId, moment: int, assessment: bytes) -> Deferred[None]:
+        raise NotImplementedError
+
+    def assessments(self, connection: ConnectionId, limit: int) -> Deferred[Sequence[bytes]]:
         raise NotImplementedError
 
     def prune(self, before: int) -> Deferred[int]:

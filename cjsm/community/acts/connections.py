@@ -100,6 +100,15 @@ def set_state(view: View, by: By, connection: ConnectionId, state: ConnectionSta
     return Change(put=(made,), entry=entry)
 
 
+def test(view: View, by: By, connection: ConnectionId) -> Change:
+    """Note that a connection is tried out, before it is.
+
+    :raises NotAllowed: when the actor may not test connections.
+    """
+    permission = require(may(view, by.actor, Action.TEST_CONNECTIONS, None))
+    return Change(entry=entry_of(view, by, "connection-test", "connection", connection, permission))
+
+
 def missing(view: View, connection: Connection) -> tuple[str, ...]:
     """Return what a connection still needs before it can be live, in plain words; empty when it has all."""
     told = []

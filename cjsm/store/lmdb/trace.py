@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cjsm.community.identifiers import LENGTH, ConnectionId
 from cjsm.store.interfaces import Damaged, ITrace, NewerStore, Traced
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
@@ -20,6 +21,8 @@ _VERSION = 1
 _RECORDS = "records"
 _QUEUES = "queues"
 _MESSAGES = "messages"
+#: Connection and moment → assessment.
+_ASSESSMENTS = "assessments"
 
 #: Records that wait for a disk that does not write: some 60 MB.
 _MOST = 100_000
@@ -40,9 +43,8 @@ class LmdbTrace:
     _log = Logger()
 
     def __init__(self, directory: Path, disk: Disk, *, map_size: int, most: int = _MOST) -> None:
-        self._environment = Environment(
-            directory / "trace.mdb", tables=(_RECORDS, _QUEUES, _MESSAGES), schema=_SCHEMA, map_size=map_size
-        )
+        tables = (_RECORDS, _QUEUES, _MESSAGES, _ASSESSMENTS)
+        self._environment = Environment(directory / "trace.mdb", tables=tables, schema=_SCHEMA, map_size=map_size)
         self._serial = Serial(disk)
         self._most = most
         self._waiting: list[Traced] = []
@@ -125,11 +127,29 @@ class LmdbTrace:
             if record.message:
                 transaction.put(record.message + record.queue_id, number(record.moment), db=by_message)
 
+    def assessed(self, connection: ConnectionId, moment: int, assessment: bytes) -> "Deferred[None]":
+        """See :class:`ITrace`."""
+
+        def act(transaction: lmdb.Transaction) -> None:
+            transaction.put(connection + number(moment), assessment, db=self._environment.table(_ASSESSMENTS))
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def assessments(self, connection: ConnectionId, limit: int) -> "Deferred[Sequence[bytes]]":
+        """See :class:`ITrace`."""
+
+        def look(transaction: lmdb.Transaction) -> list[bytes]:
+            found = prefixed(transaction, self._environment.table(_ASSESSMENTS), connection)
+            return [assessment for _, assessment in found][-limit:][::-1]
+
+        return self._serial.run(lambda: self._environment.read(look))
+
     def prune(self, before: int) -> "Deferred[int]":
         """See :class:`ITrace`."""
         return Deferred.fromCoroutine(self._prune(before))
 
     async def _prune(self, before: int) -> int:
+        await self._serial.run(lambda: self._environment.write(lambda each: self._forget_assessments(each, before)))
         gone = 0
         while True:
             slice_ = await self._serial.run(lambda: self._environment.write(lambda each: self._remove(each, before)))
@@ -151,6 +171,14 @@ class LmdbTrace:
                 self._forget_message(transaction, record, before)
             gone += 1
         return gone
+
+    def _forget_assessments(self, transaction: lmdb.Transaction, before: int) -> None:
+        """Remove old assessments; engineers make them by hand, so they are few."""
+        table = self._environment.table(_ASSESSMENTS)
+        keys = [bytes(key) for key in transaction.cursor(db=table).iternext(values=False)]
+        for key in keys:
+            if int.from_bytes(key[LENGTH:], "big") < before:
+                transaction.delete(key, db=table)
 
     def _forget_message(self, transaction: lmdb.Transaction, record: Traced, before: int) -> None:
         if not record.message:

@@ -75,6 +75,10 @@ def index_keys(record: Record) -> list[bytes]:
             return []
 
 
+#: Octets of the longest key that LMDB takes.
+_LONGEST_KEY = 511
+
+
 class Remembered:
     """Records that were read, and index entries, while the community stays what it is: each change empties it."""
 
@@ -124,10 +128,17 @@ class LmdbView:
         try:
             found: Any = records[kind, key]
         except KeyError:
-            stored = self._transaction.get(key, db=self._environment.table(TABLES[kind]))
-            found = records[kind, key] = decode(bytes(stored), kind) if stored is not None else None
+            stored = self._stored(TABLES[kind], key)
+            found = records[kind, key] = decode(stored, kind) if stored is not None else None
         record: Kept | None = found
         return record
+
+    def _stored(self, table: str, key: bytes) -> bytes | None:
+        """Return what is under *key*; nothing is under one that cannot be stored, such as an empty name."""
+        if not 0 < len(key) <= _LONGEST_KEY:
+            return None
+        stored = self._transaction.get(key, db=self._environment.table(table))
+        return bytes(stored) if stored is not None else None
 
     def _all(self, kind: type[Kept]) -> Iterator[Kept]:
         for _, stored in prefixed(self._transaction, self._environment.table(TABLES[kind]), b""):
@@ -138,8 +149,7 @@ class LmdbView:
         try:
             found = keys[key]
         except KeyError:
-            stored = self._transaction.get(key, db=self._environment.table(INDEX))
-            found = keys[key] = bytes(stored) if stored is not None else None
+            found = keys[key] = self._stored(INDEX, key)
         return self.one(kind, found) if found is not None else None
 
     def _under(self, kind: type[Kept], prefix: bytes) -> Iterator[Kept]:

@@ -140,3 +140,18 @@ def test_all_domains(store: LmdbCommunityStore) -> None:
     made = [Domain(name=f"{name}.example.cjsm.test", connection=LINK.id, organisation=FIRM.id) for name in "ab"]
     put(store, 1, *made)
     assert store.read_now(lambda view: list(view.domains())) == made
+
+
+@pytest.mark.parametrize("name", ["", "x" * 600])
+def test_a_name_that_cannot_be_stored_is_nobodys(store: LmdbCommunityStore, name: str) -> None:
+    """Asked for, as by a null reverse-path, it is not there; it is no failure of the store."""
+    found = store.read_now(
+        lambda view: (
+            view.domain(name),
+            view.address(name),
+            view.account_of_user_id(name),
+            view.organisation_below(None, name),
+            view.connection(ConnectionId(name.encode())),
+        )
+    )
+    assert found == (None,) * 5
