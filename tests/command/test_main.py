@@ -31,7 +31,7 @@ def test_what_there_is() -> None:
         *("user add", "user list", "user show", "user set-password"),
         *("device add", "device list", "device revoke"),
         *("role grant", "role list", "role revoke"),
-        *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns")),
+        *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns", "test")),
         *(f"connection domain {verb}" for verb in ("add", "remove", "suspend", "resume", "exception", "show")),
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
