@@ -14,9 +14,10 @@ from cjsm.access.errors import AccessUnavailable, LoginTooSoon, MailboxClosed, M
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
 from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.access.maildrop import Maildrop
+from cjsm.community import sharing
 from cjsm.community.admission import AccountOrigin, Origin
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import AccountKind, MailboxRight
+from cjsm.community.records import AccountKind
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
@@ -32,12 +33,16 @@ from cjsm.vault.secrets import ServiceSecrets
 
 
 class Session:
-    """Whether what let somebody in still holds; asked at each command and every few seconds."""
+    """Whether what let somebody in still holds; asked at each command and every few seconds.
+
+    :param shared: the shared mailbox that was opened, which must stay theirs to read.
+    """
 
     _log = Logger()
 
-    def __init__(self, community: ICommunityStore, signed_in: SignedIn) -> None:
+    def __init__(self, community: ICommunityStore, signed_in: SignedIn, shared: MailboxId | None = None) -> None:
         self._community = community
+        self._shared = shared
         self._account = signed_in.account
         self._secret = signed_in.secret
         self._seen = -1
@@ -67,6 +72,8 @@ class Session:
     def _holds(self, view: View) -> bool:
         now = view.account(self._account.id)
         if now is None or not may_sign_in(view, now):
+            return False
+        if self._shared is not None and not sharing.reads(view, now.id, self._shared):
             return False
         if self._secret is not None:
             return any(
@@ -178,7 +185,7 @@ class Realm:
         drop = Maildrop(
             account=account.id,
             pseudonym=tags.pseudonym(self._secrets.cache.current, account.id),
-            valid=Session(self._community, signed_in).still_valid,
+            valid=Session(self._community, signed_in, mailbox if shared else None).still_valid,
             mailbox=mailbox,
             listing=listing,
             lease=lease,
@@ -204,11 +211,10 @@ def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:
         if account.mailbox is None:
             raise NotOffered("your mail is kept at your organisation, not here")
         return account.mailbox
-    for found in view.shared_mailboxes_in(account.organisation):
-        readers = (member.account for member in found.members if MailboxRight.READ in member.rights)
-        if found.slug == signed_in.shared_name and account.id in readers:
-            return found.id
-    raise NotOffered("there is no shared mailbox of that name for you")
+    found = sharing.named(view, account, signed_in.shared_name)
+    if found is None:
+        raise NotOffered("there is no shared mailbox of that name for you")
+    return found
 
 
 def _nothing() -> None:
