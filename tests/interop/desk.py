@@ -87,7 +87,8 @@ class Desk:
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return what programs find in their environment."""
-        return {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "vt100"} | dict(more or {})
+        kept = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "vt100"}
+        return kept | dict(more or {})
 
     def start(self, command: list[str], more: Mapping[str, str] | None = None, **options: Any) -> "subprocess.Popen[bytes]":
         """Start a program."""
@@ -115,26 +116,27 @@ class Desk:
 
     def session(self, work: Callable[[], None]) -> Session:
         """Do *work*, in which a program opens the mailbox once, and return what the service saw of that."""
-        before = len(self._sessions())
+        before = len(self.sessions())
         work()
-        (seen,) = self._sessions()[before:]
+        (seen,) = self.sessions()[before:]
         return seen
 
-    def _sessions(self) -> list[Session]:
+    def sessions(self) -> list[Session]:
         """Return every session that has ended but those of the recipient.
 
         The recipient comes and goes first: when that is in the log, so is all that ended before.
         """
-        before = len(self._logged(theirs=True))
+        before = len(self.logged(theirs=True))
         calling = self.told.recipient
         self.community.pop3(calling | {"password": calling["device_password"]}).quit()
         ends = time.monotonic() + 30
-        while len(self._logged(theirs=True)) == before:
+        while len(self.logged(theirs=True)) == before:
             assert time.monotonic() < ends, "the service does not log sessions"
             time.sleep(0.02)
-        return self._logged(theirs=False)
+        return self.logged()
 
-    def _logged(self, theirs: bool) -> list[Session]:
+    def logged(self, theirs: bool = False) -> list[Session]:
+        """Return what the service has logged so far of sessions of everybody but the recipient, or of the recipient."""
         found = (Session(who, *map(int, numbers)) for who, *numbers in _ENDED.findall(self.community.log()))
         return [session for session in found if (session.who == self._recipients_name) is theirs]
 

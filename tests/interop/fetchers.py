@@ -82,7 +82,7 @@ class Mutt:
         return [with_crlf(path.read_bytes()) for path in sorted(cached)]
 
     def _keys(self, desk: Desk, keys: str) -> None:
-        commands = f"set pager=builtin delete=yes quit=yes; push '{keys}<sync-mailbox><quit>'"
+        commands = f"set pager=builtin delete=yes quit=yes sleep_time=0; push '{keys}<quit>'"
         shown = in_terminal(desk, ["mutt", "-F", str(desk.home / ".config/mutt/muttrc"), "-e", commands])
         assert b"Authenticating" in shown, shown
 
