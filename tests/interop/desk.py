@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,7 +90,9 @@ class Desk:
         kept = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "vt100"}
         return kept | dict(more or {})
 
-    def start(self, command: list[str], more: Mapping[str, str] | None = None, **options: Any) -> "subprocess.Popen[bytes]":
+    def start(
+        self, command: list[str], more: Mapping[str, str] | None = None, **options: Any
+    ) -> "subprocess.Popen[bytes]":
         """Start a program."""
         who: dict[str, Any] = {}
         if self._user is not None:
@@ -137,11 +139,13 @@ class Desk:
 
     def logged(self, theirs: bool = False) -> list[Session]:
         """Return what the service has logged so far of sessions of everybody but the recipient, or of the recipient."""
+        name = _name_in_logs(self.community, self.told.recipient["user_id"])
         found = (Session(who, *map(int, numbers)) for who, *numbers in _ENDED.findall(self.community.log()))
-        return [session for session in found if (session.who == self._recipients_name) is theirs]
+        return [session for session in found if (session.who == name) is theirs]
 
-    @cached_property
-    def _recipients_name(self) -> str:
-        """What the log calls the recipient."""
-        shown = self.community.command("user", "show", self.told.recipient["user_id"], "--json")
-        return str(json.loads(shown.stdout)["name_in_logs"])
+
+@cache
+def _name_in_logs(community: Community, user_id: str) -> str:
+    """Return what the log calls somebody."""
+    shown = community.command("user", "show", user_id, "--json")
+    return str(json.loads(shown.stdout)["name_in_logs"])

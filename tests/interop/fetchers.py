@@ -115,7 +115,6 @@ def with_crlf(text: bytes) -> bytes:
     return text if b"\r\n" in text else text.replace(b"\n", b"\r\n")
 
 
-
 def unfolded(message: bytes) -> bytes:
     """Return *message* with each header field on one line."""
     header, body = message.split(b"\r\n\r\n", 1)

@@ -15,14 +15,14 @@ from cjsm.community.identifiers import LENGTH, MailboxId
 from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
 from cjsm.suite import Suite
 from cjsm.vault.hybrid import PublicKey
-from cjsm.vault.mailboxes import Grant, GenerationKey, grant, new_generation
+from cjsm.vault.mailboxes import GenerationKey, Grant, grant, new_generation
 from tests.running import Community
 
 _RIGHTS = (MailboxRight.READ, MailboxRight.DELETE, MailboxRight.SEND)
 
 
 def share(community: Community, slug: str, *people: dict[str, Any]) -> str:
-    """Make a shared mailbox *slug* in the organisation of *people*, who may read, delete and send; return its address."""
+    """Make a shared mailbox in the organisation of *people*, who may read, delete and send; return its address."""
     suite = Suite(configuration.load(Path(community.config)))
     try:
         store = suite.stores.community

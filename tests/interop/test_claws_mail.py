@@ -179,3 +179,17 @@ def _letter_with_picture(desk: Desk, place: Path) -> bytes:
     message.set_content("Exhibit 7, as it was found.\n")
     message.add_attachment(picture(_MAGENTA, place / "exhibit.png"), maintype="image", subtype="png", filename="7.png")
     return message.as_bytes().replace(b"\n", b"\r\n")
+
+
+def test_sends(claws: ClawsMail, desk: Desk) -> None:
+    """What waits in the queue, as "Send later" puts it there, goes out with the account's settings."""
+    community, reader = desk.community, desk.told.recipient
+    community.empty(reader)
+    sent = letter(desk.account, reader, 20_000, "queued")
+    fields = f"S:{desk.account['address']}\nSSV:localhost\nR:<{reader['address']}>\nMAID:1\n"
+    queued = f"{fields}X-Claws-End-Special-Headers: 1\n".encode() + sent.replace(b"\r\n", b"\n")
+    desk.write("Mail/queue/1", queued)
+    with claws:
+        claws.tell("--send")
+        (read,) = community.messages(reader, at_least=1).values()
+    assert without_trace(read) == sent

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.interop import desk as desks
+from tests.interop import fetchers
 from tests.interop.desk import Desk
 from tests.interop.fetchers import Command, Fetcher, Mutt, unfolded
 from tests.interop.letters import letter
@@ -139,7 +142,7 @@ def test_another_authority(desk: Desk, user_id: str) -> None:
         " -subj '/CN=Another authority' 2>/dev/null"
     )
     before = len(desk.sessions())
-    with pytest.raises(AssertionError, match="(?i)certificate"):
+    with pytest.raises(AssertionError, match=r"(?i)certificate"):
         FETCHERS[user_id].fetch(desk)
     assert len(desk.sessions()) == before
     assert FETCHERS[user_id].kept(desk) == []
@@ -247,12 +250,13 @@ def test_curl(community: Community, program: Program) -> None:
         desk.set_up(sheet)
         post(desk)
         whole = community.messages(desk.account, at_least=3)
+        first, second, third = whole
         listed = desk.run(desk.told.fill(sheet.commands("To list numbers with unique-ids"))).decode().split()
         assert dict(zip(listed[::2], listed[1::2], strict=True)) == dict(zip("123", whole, strict=True))
         for _ in range(2):
-            assert desk.run(desk.told.fill(sheet.commands("To read one message"))) == list(whole.values())[1]
+            assert desk.run(desk.told.fill(sheet.commands("To read one message"))) == whole[second]
         desk.run(desk.told.fill(sheet.commands("To delete one message")))
-        assert list(community.messages(desk.account)) == [list(whole)[0], list(whole)[2]]
+        assert list(community.messages(desk.account)) == [first, third]
 
 
 def test_either_name_signs_in_to_send(community: Community) -> None:
@@ -262,9 +266,20 @@ def test_either_name_signs_in_to_send(community: Community) -> None:
         community.smtp(account | {"user_id": name, "password": account["device_password"]}).quit()
 
 
+_RUN = re.compile(r"\]\(([\w-]+)\.md\) \| yes")
+
+
 def test_sheets_are_complete() -> None:
-    """Every page is linked from the first one, and every file and command on them is one that a test runs."""
+    """Every page is linked; what a page that we run shows is done once, a file, or a command that a test runs."""
     pages = Path(__file__).parents[2] / "docs" / "clients"
     first = (pages / "README.md").read_text()
-    for page in pages.glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in first
+    assert all(f"({page.name})" in first for page in pages.glob("*.md") if page.name != "README.md")
+    run = _RUN.findall(first)
+    assert sorted(run) == sorted({each.sheet for each in FETCHERS.values()} | {"claws-mail"})
+    source = Path(__file__).read_text() + Path(fetchers.__file__).read_text() + Path(desks.__file__).read_text()
+    for name in run:
+        sheet = Sheet(name)
+        fences = re.findall("^```", (pages / f"{name}.md").read_text(), re.MULTILINE)
+        assert len(fences) == 2 * len(sheet.titles()), f"{name}: a block has no line before it that ends with a colon"
+        for title in sheet.titles():
+            assert title.startswith("In `~/") or f'"{title}"' in source, f"{name}: nothing runs {title!r}"

@@ -32,11 +32,11 @@ class Screen:
         self._process.wait(10)
 
     def wait_for(self, colour: tuple[int, int, int], pixels: int, path: Path) -> int:
-        """Look until so many pixels have *colour*, or for half a minute; keep the picture, return how many there were."""
+        """Look until so many pixels have *colour*, or for half a minute; keep the picture and say how many."""
         ends = time.monotonic() + 30
         while True:
             seen = ImageGrab.grab(xdisplay=self.display).convert("RGB")
-            found = dict((what, count) for count, what in seen.getcolors(maxcolors=1 << 24) or ()).get(colour, 0)
+            found = {what: count for count, what in seen.getcolors(maxcolors=1 << 24) or ()}.get(colour, 0)
             if found >= pixels or time.monotonic() > ends:
                 seen.save(path)
                 return found
