@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from tests.interop.desk import Desk
@@ -81,26 +82,40 @@ class Mutt:
         cached = (path for path in (desk.home / ".cache/mutt/messages").rglob("*") if path.is_file())
         return [with_crlf(path.read_bytes()) for path in sorted(cached)]
 
+    def refuse(self, desk: Desk) -> bytes:
+        """Reject a certificate that it asks about, leave, and return what it shows."""
+        command = ["mutt", "-F", str(desk.home / ".config/mutt/muttrc")]
+        return in_terminal(desk, command, {b"(r)eject": b"r", b"(no mailbox)": b"q"})
+
     def _keys(self, desk: Desk, keys: str) -> None:
         commands = f"set pager=builtin delete=yes quit=yes sleep_time=0; push '{keys}<quit>'"
         shown = in_terminal(desk, ["mutt", "-F", str(desk.home / ".config/mutt/muttrc"), "-e", commands])
         assert b"Authenticating" in shown, shown
 
 
-def in_terminal(desk: Desk, command: list[str], seconds: float = 30) -> bytes:
-    """Run *command* in a terminal until it ends, and return what it shows."""
+def in_terminal(
+    desk: Desk, command: list[str], answers: Mapping[bytes, bytes] | None = None, seconds: float = 30
+) -> bytes:
+    """Run *command* in a terminal until it ends, and return what it shows.
+
+    :param answers: what is typed when something is shown, once each.
+    """
     ours, theirs = pty.openpty()
     shown = b""
+    waiting = dict(answers or {})
     process = desk.start(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     ends = time.monotonic() + seconds
     try:
         while time.monotonic() < ends:
-            if select.select([ours], [], [], 0.2)[0]:
-                try:
-                    shown += os.read(ours, 65_536)
-                except OSError:  # the program has closed its side
-                    break
+            if not select.select([ours], [], [], 0.2)[0]:
+                continue
+            try:
+                shown += os.read(ours, 65_536)
+            except OSError:  # the program has closed its side
+                break
+            for question in [each for each in waiting if each in shown]:
+                os.write(ours, waiting.pop(question))
         else:
             process.kill()
     finally:

@@ -137,15 +137,31 @@ def test_another_authority(desk: Desk, user_id: str) -> None:
     """A certificate that the named authority did not issue ends it, before any password is said."""
     post(desk, {"first": 5_000})
     stored(desk, at_least=1)
-    desk.run(
-        "openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out .config/cjsm/authority.pem -days 2"
-        " -subj '/CN=Another authority' 2>/dev/null"
-    )
+    _trust_another(desk)
     before = len(desk.sessions())
     with pytest.raises(AssertionError, match=r"(?i)certificate"):
         FETCHERS[user_id].fetch(desk)
     assert len(desk.sessions()) == before
     assert FETCHERS[user_id].kept(desk) == []
+
+
+@pytest.mark.parametrize("user_id", ["sian.obrien@avon"])
+def test_mutt_asks(desk: Desk, user_id: str) -> None:
+    """mutt shows a certificate that it cannot verify; "reject" ends it."""
+    mutt = FETCHERS[user_id]
+    assert isinstance(mutt, Mutt)
+    _trust_another(desk)
+    before = len(desk.sessions())
+    assert b"This certificate belongs to" in mutt.refuse(desk)
+    assert len(desk.sessions()) == before
+
+
+def _trust_another(desk: Desk) -> None:
+    """Put another authority in the place of the community's."""
+    desk.run(
+        "openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out .config/cjsm/authority.pem -days 2"
+        " -subj '/CN=Another authority' 2>/dev/null"
+    )
 
 
 @pytest.mark.parametrize("user_id", ["sian.obrien@avon"])
