@@ -103,6 +103,20 @@ def test_left_on_server(desk: Desk, user_id: str) -> None:
     assert stored(desk, at_least=4) == whole
 
 
+@pytest.mark.parametrize("user_id", ["marek.nowak@avon"])
+def test_utf8_header(desk: Desk, user_id: str) -> None:
+    """The Python program asks for UTF8 and gets such a header as it was sent."""
+    sender = desk.told.recipient
+    sent = letter(sender, desk.account, 5_000, "header").replace(b"Statement", "Tystiolaeth tŷ".encode())
+    session = desk.community.smtp(sender)
+    session.sendmail(sender["address"], [desk.account["address"]], sent, ["SMTPUTF8", "BODY=8BITMIME"])
+    session.quit()
+    stored(desk, at_least=1)
+    FETCHERS[user_id].fetch(desk)
+    (got,) = FETCHERS[user_id].kept(desk)
+    assert without_trace(got) == sent
+
+
 @but_mutt
 def test_deleted_when_fetched(desk: Desk, user_id: str) -> None:
     """What was fetched goes, with what was fetched and left before; what comes later stays."""
