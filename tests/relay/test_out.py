@@ -8,7 +8,7 @@ import pytest
 
 from cjsm.community.records import ConnectionState, DomainState, NextHop
 from tests.peers.certificates import Identity
-from tests.peers.script import EXTENSIONS, BeginTls, HangUp, Script, Send, Step, Usual
+from tests.peers.script import EXTENSIONS, BeginTls, HangUp, Hold, Script, Send, Step, Usual
 from tests.peers.scripted import ScriptedPeer
 from tests.relay.firm import DOMAIN, NAME, SUFFIXED, Firm
 
@@ -128,6 +128,101 @@ def test_a_server_that_misbehaves(firm: Firm, identity: Identity, name: str, off
         waits(firm, words)
         firm.retry()
         once(firm, peer, text)
+
+
+#: More than the system holds of a connection whose other side does not read.
+_LARGE = b"a line of evidence\r\n" * 300_000
+_PLAIN = ("PIPELINING",)
+
+
+@pytest.mark.parametrize("said", [b"552 5.3.4 that is enough\r\n", b"250 2.0.0 got it\r\n", b"421 4.3.2 going"])
+def test_an_answer_in_the_middle_of_the_text(firm: Firm, identity: Identity, said: bytes) -> None:
+    """Whatever it is, nobody knows what was taken: the letter waits with the server's words, though it reads no more."""
+    wrong = Script(offers=_PLAIN, at={Step.TEXT: (Send(said), Hold())}, middle=100_000)
+    with ScriptedPeer(wrong, Script(offers=_PLAIN), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=_LARGE + said[:3])
+        waits(firm, f"before it had the whole message: {said.decode().strip()}")
+        firm.retry()
+        once(firm, peer, b"evidence\r\n" + said[:3])
+
+
+def test_an_answer_with_the_word_to_go_on(firm: Firm, identity: Identity) -> None:
+    """It is for a text that the server has not seen."""
+    early = Script(offers=_PLAIN, at={Step.DATA: (Send(b"354 go on\r\n250 2.0.0 got it\r\n"), Usual())})
+    with ScriptedPeer(early, Script(), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=b"go on")
+        waits(firm, "before it had the whole message: 250 2.0.0 got it")
+        firm.retry()
+        once(firm, peer, b"go on")
+
+
+@pytest.mark.parametrize("step", [Step.GREETING, (Step.EHLO, 2), Step.MAIL, Step.RCPT], ids=str)
+def test_an_answer_too_many(firm: Firm, identity: Identity, step: Step | tuple[Step, int]) -> None:
+    """It would be taken for the answer to the next command, and in the end one to the text: nothing goes on."""
+    extra = Script(offers=(), at={step: (Usual(), Send(b"250 2.0.0 fine\r\n"))}, joined=True)
+    with ScriptedPeer(extra, Script(), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=b"one too many")
+        waits(firm, "before it was asked: 250 2.0.0 fine")
+        assert peer.accepted == []
+        firm.retry()
+        once(firm, peer, b"one too many")
+
+
+def test_a_server_that_reads_no_more(firm: Firm, identity: Identity) -> None:
+    """It is given up after the time for an answer; without that the letter would be neither sent nor returned."""
+    community = firm.community
+    stuck = Script(offers=_PLAIN, at={Step.TEXT: (Hold(),)}, middle=100_000)
+    with ScriptedPeer(stuck, Script(offers=_PLAIN), identity=identity) as peer:
+        at(firm, peer)
+        community.set("reply_timeout", "2")
+        community.reload()
+        try:
+            send(firm, text=_LARGE + b"reads no more")
+            waits(firm, "no answer in time")
+        finally:
+            community.set("reply_timeout", "300")
+            community.reload()
+        firm.retry()
+        once(firm, peer, b"reads no more")
+
+
+@pytest.mark.parametrize("offers", [EXTENSIONS, _PLAIN, ()], ids=["all", "some", "none"])
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "452"])
+def test_a_server_that_takes_few_recipients(
+    firm: Firm, identity: Identity, offers: tuple[str, ...], announced: bool
+) -> None:
+    """The letter comes again at once, over the same connection, until it is there for everybody, once for each."""
+    few = Script(offers=(*offers, "LIMITS RCPTMAX=2"))
+    full = {(Step.RCPT, time): (Send(b"452 4.5.3 too many\r\n"),) for time in (3, 4, 5, 7)}
+    with ScriptedPeer(few if announced else Script(offers=offers, at=full), identity=identity) as peer:
+        at(firm, peer)
+        names = [f"r{number}@{DOMAIN}" for number in range(5)]
+        send(firm, *(f"{name}.cjsm.test" for name in names), text=b"few")
+        peer.wait_until(lambda seen: sum(len(message.recipients) for message in seen.accepted) == len(names))
+        emptied(firm)
+        assert len(peer.connections) == 1
+        assert sorted(each.address for message in peer.accepted for each in message.recipients) == names
+        assert [len(message.recipients) for message in peer.accepted] == [2, 2, 1]
+
+
+def test_a_server_that_hangs_up_between_the_recipients(firm: Firm, identity: Identity) -> None:
+    """Those who have the letter do not get it again."""
+    offers = (*EXTENSIONS, "LIMITS RCPTMAX=2")
+    leaving = Script(offers=offers, at={(Step.MAIL, 2): (HangUp(),)})
+    with ScriptedPeer(leaving, Script(offers=offers), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, *(f"r{number}@{SUFFIXED}" for number in range(3)), text=b"between")
+        waits(firm, "closed the connection")
+        firm.retry()
+        peer.wait_until(lambda seen: len(seen.accepted) == 2)
+        emptied(firm)
+        assert [[each.address for each in message.recipients] for message in peer.accepted] == [
+            [f"r0@{DOMAIN}", f"r1@{DOMAIN}"],
+            [f"r2@{DOMAIN}"],
+        ]
 
 
 @pytest.mark.parametrize("kind", ["expired", "not_yet_valid", "self_signed", "foreign", "wrong name"])
