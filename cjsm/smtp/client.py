@@ -36,7 +36,6 @@ from cjsm.wire.peers import ClientTls, NotTrusted, PeerPolicy, ShownCertificate,
 from cjsm.wire.timing import Timer
 from cjsm.wire.tls import negotiated
 
-
 _OUT_OF_TURN = "the server said something before it was asked"
 
 

@@ -137,7 +137,7 @@ _PLAIN = ("PIPELINING",)
 
 @pytest.mark.parametrize("said", [b"552 5.3.4 that is enough\r\n", b"250 2.0.0 got it\r\n", b"421 4.3.2 going"])
 def test_an_answer_in_the_middle_of_the_text(firm: Firm, identity: Identity, said: bytes) -> None:
-    """Whatever it is, nobody knows what was taken: the letter waits with the server's words, though it reads no more."""
+    """Nobody knows what was taken: the letter waits with the server's words, though it reads no more."""
     wrong = Script(offers=_PLAIN, at={Step.TEXT: (Send(said), Hold())}, middle=100_000)
     with ScriptedPeer(wrong, Script(offers=_PLAIN), identity=identity) as peer:
         at(firm, peer)

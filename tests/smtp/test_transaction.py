@@ -198,7 +198,9 @@ def test_what_the_sender_asked_for() -> None:
     assert b"NOTIFY" not in plain.said
 
 
-@pytest.mark.parametrize(("offers", "watched"), [(ALL, False), (("PIPELINING",), True), (("CHUNKING",), True), ((), True)])
+@pytest.mark.parametrize(
+    ("offers", "watched"), [(ALL, False), (("PIPELINING",), True), (("CHUNKING",), True), ((), True)]
+)
 def test_when_no_answer_is_due(offers: tuple[str, ...], watched: bool) -> None:
     """Only where all is said in one go may answers come while the text is on its way."""
     server = Server()
