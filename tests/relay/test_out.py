@@ -2,6 +2,7 @@
 
 import email
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -336,6 +337,53 @@ def test_what_the_sender_asked_for_goes_along(firm: Firm, identity: Identity) ->
         (message,) = peer.wait_for_messages(1)
     assert message.sender.parameters | {"RET": "HDRS", "ENVID": "QQ1"} == message.sender.parameters
     assert message.recipients[0].parameters == {"NOTIFY": "FAILURE", "ORCPT": "rfc822;jo@b"}
+
+
+def test_tls_all_the_way(firm: Firm, identity: Identity) -> None:
+    """Who asks for TLS to the end gets it where the firm's server promises to go on with it (RFC 8689)."""
+    with ScriptedPeer(Script(offers_inside=("REQUIRETLS",)), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, options=("REQUIRETLS",), text=b"all the way")
+        (message,) = peer.wait_for_messages(1)
+    assert "REQUIRETLS" in message.sender.parameters
+    assert message.encrypted
+
+
+def test_tls_that_is_not_promised(firm: Firm, identity: Identity) -> None:
+    """The letter does not go, and its sender hears why without a line of it."""
+    sender = firm.community.hosted()[3]
+    before = len(firm.community.messages(sender))
+    with ScriptedPeer(identity=identity) as peer:
+        at(firm, peer)
+        send(firm, options=("REQUIRETLS",), text=b"private words")
+        (*_, report) = firm.community.messages(sender, before + 1).values()
+        emptied(firm)
+        said = [command for connection in peer.connections for command in connection.commands]
+        assert not [command for command in said if command.startswith(b"MAIL")]
+    assert b"Status: 5.7.30" in report
+    assert b"Disclosure" not in report
+    assert b"private words" not in report
+
+
+def test_more_than_an_account_may_send(firm: Firm) -> None:
+    """Clear words, to come again later, and one event, however often it is tried; others go on."""
+    community, (sender, other) = firm.community, firm.community.hosted()[3:5]
+    community.set("account_messages_per_day", "3")
+    community.reload()
+    logged = len(community.log())
+    try:
+        with closing(community.smtp(sender)) as session, closing(community.smtp(other)) as others:
+            answers = [(*session.mail(sender["address"]), session.rset())[:2] for _ in range(9)]
+            refused = [words for code, words in answers if code == 451]
+            assert len(refused) == 6
+            assert all(words.startswith(b"4.7.0 too many messages from this account: try again in ") for words in refused)
+            assert others.mail(other["address"])[0] == 250
+    finally:
+        community.set("account_messages_per_day", "0")
+        community.reload()
+    events = [line for line in community.log()[logged:].splitlines() if "rate limit of" in line]
+    assert len(events) == 1, events
+    assert sender["address"] not in events[0]
 
 
 def test_a_server_that_does_not_report(firm: Firm, identity: Identity) -> None:
