@@ -31,6 +31,7 @@ from cjsm.mail.sending import (
 )
 from cjsm.smtp.replies import Answer, AnswerReader, BadReply, Capabilities
 from cjsm.smtp.transaction import Transaction
+from cjsm.wire.door import FAREWELL
 from cjsm.wire.flow import Outflow
 from cjsm.wire.peers import ClientTls, NotTrusted, PeerPolicy, ShownCertificate, check_server, shown_by
 from cjsm.wire.timing import Timer
@@ -152,7 +153,8 @@ class ClientConnection(Protocol):
         if not self._why:
             self._transport.write(b"QUIT\r\n")
             self._why = "closed"
-            self._timer.retire()
+            # One that does not part would keep the connection for ever.
+            self._timer.start(FAREWELL)
             self._transport.loseConnection()
 
     # Getting ready

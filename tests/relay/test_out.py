@@ -4,6 +4,7 @@ import email
 import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -190,6 +191,25 @@ def test_a_server_that_reads_no_more(firm: Firm, identity: Identity) -> None:
         once(firm, peer, b"reads no more")
 
 
+def test_a_server_that_does_not_part(firm: Firm, identity: Identity) -> None:
+    """After goodbye it has a moment; else each message could cost a connection for ever."""
+    with ScriptedPeer(Script(at={Step.QUIT: (Hold(),)}), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=b"does not part")
+        peer.wait_until(lambda peer: any(b"QUIT" in each.commands for each in peer.connections))
+        ends = time.monotonic() + 30
+        while _open_to(peer.port):
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+        assert len(peer.accepted) == 1
+
+
+def _open_to(port: int) -> int:
+    """Return how many connections to *port* are established on this machine."""
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in lines)
+
+
 @pytest.mark.parametrize("offers", [EXTENSIONS, _PLAIN, ()], ids=["all", "some", "none"])
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "452"])
 def test_a_server_that_takes_few_recipients(
@@ -294,6 +314,22 @@ def test_recipients_by_themselves(firm: Firm, identity: Identity) -> None:
     fields = status.get_payload()[1]
     assert (fields["Action"], fields["Status"]) == ("failed", "5.1.1")
     assert returned.get_content_type() == "text/rfc822-headers"
+
+
+def test_a_refusal_in_other_letters(firm: Firm, identity: Identity) -> None:
+    """Whatever octets a server answers, the sender gets a report that every program can read."""
+    said = b"550-5.1.1 nobody \xff\xfe\x1b[31m here\r\n550 5.1.1 \xc3\xb6 --=_boundary\x00\r\n"
+    sender = firm.community.hosted()[3]
+    before = len(firm.community.messages(sender))
+    with ScriptedPeer(Script(recipients={f"never@{DOMAIN}": said}), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, f"never@{SUFFIXED}", text=b"other letters")
+        (*_, octets) = firm.community.messages(sender, before + 1).values()
+    assert octets.isascii()
+    assert not set(octets) & set(b"\x00\x1b")
+    (_, fields) = email.message_from_bytes(octets).get_payload()[1].get_payload()
+    assert fields["Status"] == "5.1.1"
+    assert fields["Diagnostic-Code"].startswith("smtp; 550 5.1.1 nobody")
 
 
 def test_a_domain_that_is_no_longer_approved(firm: Firm, identity: Identity) -> None:
