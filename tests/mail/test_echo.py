@@ -8,6 +8,8 @@ from cjsm.community.address import Address
 from cjsm.mail.echo import Echo, is_automatic
 from cjsm.mail.header import Header, HeaderReader
 
+from tests.community.communities import SUFFIX
+
 from .support import HOP, JO_ADDRESS, JO_MAILBOX, House, opened, result, small
 
 LETTER = b"From: Jo <jo@x>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <one@x>\r\n%s\r\n"
@@ -78,10 +80,27 @@ def test_a_strange_message_id() -> None:
     assert all(len(line) <= 998 for line in long.split(b"\r\n"))
 
 
-@pytest.mark.parametrize(("more", "sender"), [(b"", None), (b"Auto-Submitted: auto-replied\r\n", JO_ADDRESS)])
+@pytest.mark.parametrize(
+    ("more", "sender"),
+    [
+        (b"", None),
+        (b"Auto-Submitted: auto-replied\r\n", JO_ADDRESS),
+        (b"In-Reply-To: <echo.0123456789abcdef@%s>\r\n", JO_ADDRESS),
+        (b"References: <one@x>\r\n <Echo.0123456789ABCDEF@%s> <two@x>\r\n", JO_ADDRESS),
+        (b"In-Reply-To: <test.0123456789abcdef@%s>\r\n", JO_ADDRESS),
+    ],
+)
 def test_no_answer(more: bytes, sender: str | None) -> None:
-    """The null sender and machines get none, so that nothing goes round."""
-    assert answered(more, sender) is None
+    """The null sender, machines, and whatever answers an answer get none, so that nothing goes round: not every
+    machine says that it is one.
+    """
+    assert answered(more.replace(b"%s", SUFFIX.encode()), sender) is None
+
+
+@pytest.mark.parametrize("earlier", [b"<echo.0123456789abcdef@x.test>", b"<one@x>", b"<echo.1@%s>"])
+def test_other_answers(earlier: bytes) -> None:
+    """Whoever goes on with a thread of his own is answered."""
+    assert answered(b"In-Reply-To: " + earlier.replace(b"%s", SUFFIX.encode()) + b"\r\n") is not None
 
 
 def test_a_message_that_fills_the_answer() -> None:
