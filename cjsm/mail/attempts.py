@@ -1,5 +1,6 @@
 """One try to send a queued message: whether it still may go, what was said of each recipient, what the sender hears."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -279,14 +280,12 @@ class Attempt:
 
     async def _parcel(self, indexes: Sequence[int]) -> Parcel:
         house, envelope = self._house, self._envelope
-        opened = self._opened = await OpenedOutgoing.read(
-            envelope, self._queued.outgoing, house.bodies, house.settings.mail
-        )
+        opened = self._opened = await self._open()
         wanted = [envelope.recipients[index] for index in indexes]
         leaving = house.edge.leaving(
             self._connection, opened.header, envelope.reverse_path, [each.address for each in wanted]
         )
-        signatures = await self._signatures(leaving.header)
+        signatures, body = await self._signatures(leaving.header, opened)
         head = leaving.header.octets(before=signatures + envelope.fields, without=frozenset(), after=b"")
         return Parcel(
             reverse_path=leaving.reverse_path,
@@ -296,22 +295,38 @@ class Attempt:
             ),
             demands=envelope.demands,
             octets=len(head) + opened.body_octets,
-            pieces=Pieces(head, opened.body, opened.close),
+            pieces=Pieces(head, body, opened.close),
         )
 
-    async def _signatures(self, header: Header) -> bytes:
-        """Return the fields that sign the message as it leaves; its body is read once for them."""
+    async def _open(self) -> OpenedOutgoing:
         house = self._house
-        if house.signer is None:
-            return b""
-        inspector = house.signer.inspector()
-        read = await OpenedOutgoing.read(self._envelope, self._queued.outgoing, house.bodies, house.settings.mail)
+        return await OpenedOutgoing.read(self._envelope, self._queued.outgoing, house.bodies, house.settings.mail)
+
+    async def _signatures(self, header: Header, opened: OpenedOutgoing) -> tuple[bytes, Callable[[], Any]]:
+        """Return the fields that sign the message as it leaves, and what gives its body.
+
+        The body is read once for them; one that has a file of its own is not held, and read again.
+        """
+        signer = self._house.signer
+        if signer is None:
+            return b"", opened.body
+        inspector = signer.inspector()
+        small = self._queued.outgoing.body is not None
+        held: deque[bytes] = deque()
+        read = opened if small else await self._open()
         try:
             while octets := await read.body():
                 inspector.write(octets)
+                if small:
+                    held.append(octets)
         finally:
-            read.close()
-        return house.signer.sign(header, inspector.finish())
+            if not small:
+                read.close()
+
+        async def following() -> bytes:
+            return held.popleft() if held else b""
+
+        return signer.sign(header, inspector.finish()), following if small else opened.body
 
     def close(self) -> None:
         """Give back what is held. Idempotent."""

@@ -412,7 +412,9 @@ def test_more_than_an_account_may_send(firm: Firm) -> None:
             answers = [(*session.mail(sender["address"]), session.rset())[:2] for _ in range(9)]
             refused = [words for code, words in answers if code == 451]
             assert len(refused) == 6
-            assert all(words.startswith(b"4.7.0 too many messages from this account: try again in ") for words in refused)
+            assert all(
+                words.startswith(b"4.7.0 too many messages from this account: try again in ") for words in refused
+            )
             assert others.mail(other["address"])[0] == 250
     finally:
         community.set("account_messages_per_day", "0")
