@@ -1,6 +1,5 @@
 """One try to send a queued message: whether it still may go, what was said of each recipient, what the sender hears."""
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,10 +16,10 @@ from cjsm.configuration import RelaySettings, Settings
 from cjsm.mail.authentication.signing import Signer
 from cjsm.mail.edge import Edge
 from cjsm.mail.envelope import Notify, OutgoingEnvelope
-from cjsm.mail.header import Header
-from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
+from cjsm.mail.outgoing import open_outgoing
+from cjsm.mail.parcels import Packing
 from cjsm.mail.reporting import Happened, Reports
-from cjsm.mail.sending import Addressee, Interrupted, NextHopPolicy, Outcome, Parcel, Sent, policy
+from cjsm.mail.sending import Interrupted, NextHopPolicy, Outcome, Sent, policy
 from cjsm.mail.traced import Answer, Side, kept
 from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
@@ -243,7 +242,15 @@ class Attempt:
         self._connection = connection
         self._wanted = wanted
         self._refused = refused
-        self._opened: OpenedOutgoing | None = None
+        self._packing = Packing(
+            queued.outgoing,
+            envelope,
+            connection,
+            bodies=house.bodies,
+            edge=house.edge,
+            signer=house.signer,
+            settings=house.settings.mail,
+        )
 
     @property
     def hops(self) -> tuple[NextHopPolicy, ...]:
@@ -272,66 +279,15 @@ class Attempt:
     async def _try(self, session: Any, indexes: Sequence[int]) -> Sent:
         """Send it to those recipients; who has no outcome then is to be tried in one more message."""
         try:
-            parcel = await self._parcel(indexes)
+            parcel = await self._packing.parcel(indexes)
         except (StoreError, VaultError) as error:
             return Sent(outcomes=_later(indexes, "4.3.0", f"the message cannot be read here: {error}"))
         sent: Sent = await session.send(parcel)
         return sent
 
-    async def _parcel(self, indexes: Sequence[int]) -> Parcel:
-        house, envelope = self._house, self._envelope
-        opened = self._opened = await self._open()
-        wanted = [envelope.recipients[index] for index in indexes]
-        leaving = house.edge.leaving(
-            self._connection, opened.header, envelope.reverse_path, [each.address for each in wanted]
-        )
-        signatures, body = await self._signatures(leaving.header, opened)
-        head = leaving.header.octets(before=signatures + envelope.fields, without=frozenset(), after=b"")
-        return Parcel(
-            reverse_path=leaving.reverse_path,
-            addressees=tuple(
-                Addressee(index=index, address=address, wish=each.wish)
-                for index, address, each in zip(indexes, leaving.addresses, wanted, strict=True)
-            ),
-            demands=envelope.demands,
-            octets=len(head) + opened.body_octets,
-            pieces=Pieces(head, body, opened.close),
-        )
-
-    async def _open(self) -> OpenedOutgoing:
-        house = self._house
-        return await OpenedOutgoing.read(self._envelope, self._queued.outgoing, house.bodies, house.settings.mail)
-
-    async def _signatures(self, header: Header, opened: OpenedOutgoing) -> tuple[bytes, Callable[[], Any]]:
-        """Return the fields that sign the message as it leaves, and what gives its body.
-
-        The body is read once for them; one that has a file of its own is not held, and read again.
-        """
-        signer = self._house.signer
-        if signer is None:
-            return b"", opened.body
-        inspector = signer.inspector()
-        small = self._queued.outgoing.body is not None
-        held: deque[bytes] = deque()
-        read = opened if small else await self._open()
-        try:
-            while octets := await read.body():
-                inspector.write(octets)
-                if small:
-                    held.append(octets)
-        finally:
-            if not small:
-                read.close()
-
-        async def following() -> bytes:
-            return held.popleft() if held else b""
-
-        return signer.sign(header, inspector.finish()), following if small else opened.body
-
     def close(self) -> None:
         """Give back what is held. Idempotent."""
-        if self._opened is not None:
-            self._opened.close()
+        self._packing.close()
 
 
 def _later(indexes: Sequence[int], status: str, words: str) -> dict[int, Outcome]:
