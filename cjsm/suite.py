@@ -6,6 +6,7 @@ A suite without doors is what the ``cjsm`` command works with; :mod:`cjsm.servic
 import os
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.cred.portal import Portal
@@ -215,7 +216,7 @@ class RunningSuite(Suite):
         self.authenticator = Authenticator(
             settings.authentication, resolver=DnsResolver(settings.authentication.nameservers), reactor=reactor
         )
-        known = providers.parse(resources.data("providers.toml").read_text("utf-8"))
+        known = known_providers()
         self.acceptance = Acceptance(
             settings,
             community=stores.community,
@@ -319,3 +320,8 @@ class RunningSuite(Suite):
         self.authenticator.stop()
         self.kdf.stop()
         await self.stores.close()
+
+
+def known_providers() -> Mapping[str, providers.Provider]:
+    """Return the cloud providers that the package knows, by name."""
+    return providers.parse(resources.data("providers.toml").read_text("utf-8"))
