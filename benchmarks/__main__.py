@@ -10,6 +10,7 @@ import rich_click as click
 
 from benchmarks import bodies as bodies_for_many
 from benchmarks import memory as memory_of_one
+from benchmarks import pop3 as pop3_beside_dovecot
 from benchmarks import relay as relay_beside_postfix
 from benchmarks import report
 from benchmarks import smtp as smtp_beside_others
@@ -39,6 +40,7 @@ def main() -> None:
     benchmarks/run smtp
     benchmarks/run smtp --pairs 9 --everything --json result.json
     benchmarks/run relay
+    benchmarks/run pop3
     benchmarks/run memory
     benchmarks/run bodies
     """
@@ -76,6 +78,25 @@ def relay(directory: Path, document: Path | None, pairs: int) -> None:
         sys.exit(1)
     before = report.machine()
     comparisons = relay_beside_postfix.compare(directory.resolve() / "relay", pairs, _say)
+    click.echo()
+    for comparison in comparisons:
+        click.echo(comparison.line())
+    if document is not None:
+        report.write(document, comparisons, before)
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 99), help="Runs of each side.")
+def pop3(directory: Path, document: Path | None, pairs: int) -> None:
+    """Mail read over POP3 and TLS, beside Dovecot (mail_crypt)."""
+    cure = postfix_dovecot.missing()
+    if cure:
+        click.echo(f"benchmarks/run: cannot compare: {cure}", err=True)
+        sys.exit(1)
+    before = report.machine()
+    comparisons = pop3_beside_dovecot.compare(directory.resolve() / "pop3", pairs, _say)
     click.echo()
     for comparison in comparisons:
         click.echo(comparison.line())

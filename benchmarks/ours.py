@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import LENGTH, ConnectionId, OrganisationId
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState, NextHop, Organisation, Profile
 from cjsm.community.view import Change, View
+from cjsm.configuration import load
 from cjsm.suite import Suite
 
 SUBMISSIONS, POP3S = 21465, 21995
@@ -60,13 +61,20 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
     and the process id.
     """
     told = _community(home, people)
+    with serving(home, [Person(**each) for each in told]) as both:
+        yield both
+
+
+@contextmanager
+def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]]:
+    """Run the service on *home*, where these *people* are; yield the target and the process id."""
     command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
     target = Target(
         name="ours",
         authority=str(home / "tls" / "authority.pem"),
         submissions=SUBMISSIONS,
         pop3s=POP3S,
-        people=tuple(Person(**each) for each in told),
+        people=tuple(people),
     )
     config = str(home / "cjsm.toml")
     with running(
@@ -75,16 +83,21 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
         yield target, process
 
 
+def settle(home: Path) -> Path:
+    """Make a community without anybody in *home*; return its settings file."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "cjsm.toml"
+    config.write_text(_SETTINGS.format(home=home, submissions=SUBMISSIONS, pop3s=POP3S))
+    initialise(config, {}, ("localhost", "127.0.0.1"))
+    return config
+
+
 def _community(home: Path, people: int) -> list[dict[str, str]]:
     told = home / "people.json"
     if told.exists():
         found: list[dict[str, str]] = json.loads(told.read_text())
         return found
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "cjsm.toml"
-    config.write_text(_SETTINGS.format(home=home, submissions=SUBMISSIONS, pop3s=POP3S))
-    settings = initialise(config, {}, ("localhost", "127.0.0.1"))
-    suite = Suite(settings)
+    suite = Suite(load(settle(home)))
     organisation = _organisation(suite)
     made = [_person(suite, organisation, number) for number in range(people)]
     for destination in range(sink.DESTINATIONS):
