@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.load import Person, Target
 from benchmarks.peers import sink
-from benchmarks.processes import running
+from benchmarks.processes import free_ports, running
 from cjsm.command.context import act, wait
 from cjsm.command.initialise import initialise
 from cjsm.community.acts import connections, domains, organisations
@@ -20,7 +20,6 @@ from cjsm.community.view import Change, View
 from cjsm.configuration import load
 from cjsm.suite import Suite
 
-SUBMISSIONS, POP3S = 21465, 21995
 _SETTINGS = """\
 [community]
 suffix = "bench.test"
@@ -69,26 +68,30 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
 def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]]:
     """Run the service on *home*, where these *people* are; yield the target and the process id."""
     command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
+    ports = free_ports(2)
+    config = _write_settings(home, *ports)
     target = Target(
         name="ours",
         authority=str(home / "tls" / "authority.pem"),
-        submissions=SUBMISSIONS,
-        pop3s=POP3S,
+        submissions=ports[0],
+        pop3s=ports[1],
         people=tuple(people),
     )
-    config = str(home / "cjsm.toml")
-    with running(
-        [*command, "cjsm", "--config", config], log=home / "service.log", ports=(SUBMISSIONS, POP3S)
-    ) as process:
+    with running([*command, "cjsm", "--config", str(config)], log=home / "service.log", ports=ports) as process:
         yield target, process
 
 
 def settle(home: Path) -> Path:
     """Make a community without anybody in *home*; return its settings file."""
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "cjsm.toml"
-    config.write_text(_SETTINGS.format(home=home, submissions=SUBMISSIONS, pop3s=POP3S))
+    config = _write_settings(home, *free_ports(2))
     initialise(config, {}, ("localhost", "127.0.0.1"))
+    return config
+
+
+def _write_settings(home: Path, submissions: int, pop3s: int) -> Path:
+    config = home / "cjsm.toml"
+    config.write_text(_SETTINGS.format(home=home, submissions=submissions, pop3s=pop3s))
     return config
 
 

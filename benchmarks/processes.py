@@ -48,6 +48,18 @@ def _wait_for(host: str, port: int, process: "subprocess.Popen[bytes]", log: Pat
     raise RuntimeError(f"nothing listens on {port}: {log.read_text(errors='replace')[-2000:]}")
 
 
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return ports of this machine that are free now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(int(probe.getsockname()[1]) for probe in probes)
+    finally:
+        for probe in probes:
+            probe.close()
+
+
 def processor_seconds(*roots: int) -> float:
     """Return user and system time of the processes *roots*, their descendants, and those that have ended."""
     children: dict[int, list[int]] = {}
