@@ -55,6 +55,11 @@ class Crowd:
         return [_person(number) for number in range(self.people)]
 
 
+def place(home: Path, crowd: Crowd) -> Path:
+    """Return where *crowd* lives."""
+    return home / f"crowd-{crowd.people}"
+
+
 def prepare(home: Path, crowd: Crowd, say: Callable[[str], None]) -> None:
     """Make *crowd* in *home* unless it is there."""
     done = home / "crowd.json"

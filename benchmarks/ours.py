@@ -49,6 +49,7 @@ submissions = "tcp:{submissions}:interface=127.0.0.1"
 submission = ""
 [pop3]
 pop3s = "tcp:{pop3s}:interface=127.0.0.1"
+command = 3600
 [ldap]
 ldaps = ""
 """

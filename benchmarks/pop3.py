@@ -1,8 +1,10 @@
 """Mail read over POP3 and TLS: this service beside Dovecot with mail_crypt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from benchmarks import load, ours, reading
 from benchmarks.load import Person, Target, Work
@@ -10,6 +12,8 @@ from benchmarks.peers import postfix_dovecot
 from benchmarks.processes import processor_seconds
 from benchmarks.report import Comparison, Measured
 
+#: A server, and the processes whose time counts as its.
+Side: TypeAlias = tuple[Target, Sequence[int]]
 _PEOPLE = 50
 _MEGABYTE = 1_000_000
 
@@ -31,13 +35,24 @@ class _Mailboxes:
 _SMALL = _Mailboxes(first=10, people=20, messages=10, octets=5_000)
 _LARGE = _Mailboxes(first=30, people=10, messages=100, octets=75_000)
 #: Sessions at once: as many clients as keep a server busy, few enough for two cores to generate.
-_AT_ONCE = 8
+AT_ONCE = 8
 _SESSIONS = 2_000
 _LARGE_SESSIONS = 20
 
 
 def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparison]:
     """Measure both sides in turn, *pairs* times each piece of work."""
+    with both_sides(home, say) as both:
+        work = (
+            ("login, STAT, UIDL, RETR, QUIT", "session", 1.2, _sessions),
+            ("RETR of 100 × 75 KB", "MB", 1.0, _megabytes),
+        )
+        return [alternate(Comparison(name, unit, bar), both, run, pairs, say) for name, unit, bar, run in work]
+
+
+@contextmanager
+def both_sides(home: Path, say: Callable[[str], None]) -> Iterator[Sequence[Side]]:
+    """Run this service and its peer, mailboxes filled; yield each with the ids of its processes."""
     say("setting both sides up and filling mailboxes (a minute or two, the first time)")
     with (
         ours.service(home / "ours", _PEOPLE) as (mine, process),
@@ -46,27 +61,28 @@ def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparis
         for target in (mine, theirs):
             for mailboxes in (_SMALL, _LARGE):
                 _fill(target, mailboxes)
-        both = ((mine, (process,)), (theirs, masters))
-        work = (
-            ("login, STAT, UIDL, RETR, QUIT", "session", 1.2, _sessions),
-            ("RETR of 100 × 75 KB", "MB", 1.0, _megabytes),
-        )
-        return [_alternate(Comparison(name, unit, bar), both, run, pairs, say) for name, unit, bar, run in work]
+        yield (mine, (process,)), (theirs, masters)
 
 
-def _alternate(
+def readers(target: Target) -> Sequence[Person]:
+    """Return those with few messages."""
+    return _SMALL.of(target)
+
+
+def alternate(
     comparison: Comparison,
-    both: Sequence[tuple[Target, Sequence[int]]],
+    both: Sequence[Side],
     run: Callable[[Target, Sequence[int]], Measured],
     pairs: int,
     say: Callable[[str], None],
 ) -> Comparison:
+    """Measure both sides in turn, *pairs* times."""
     for number in range(pairs):
         say(f"{comparison.name}: pair {number + 1} of {pairs}")
         # Who goes first changes, so that neither always meets the other's leftovers.
-        found = {target.name: run(target, roots) for target, roots in both[:: 1 if number % 2 else -1]}
-        first, second = (found[target.name] for target, _ in both)
-        comparison.pairs.append((first, second))
+        order = (0, 1) if number % 2 else (1, 0)
+        found = {side: run(*both[side]) for side in order}
+        comparison.pairs.append((found[0], found[1]))
     say(comparison.line())
     return comparison
 
@@ -75,7 +91,7 @@ def _sessions(target: Target, roots: Sequence[int]) -> Measured:
     people = _SMALL.of(target)
     wanted = [people[number % len(people)] for number in range(_SESSIONS)]
     before = processor_seconds(*roots)
-    seconds, _ = reading.read(target, wanted, (1,), _AT_ONCE)
+    seconds, _ = reading.read(target, wanted, (1,), AT_ONCE)
     return Measured(len(wanted) / seconds, (processor_seconds(*roots) - before) / len(wanted))
 
 
@@ -83,7 +99,7 @@ def _megabytes(target: Target, roots: Sequence[int]) -> Measured:
     people = _LARGE.of(target)
     wanted = [people[number % len(people)] for number in range(_LARGE_SESSIONS)]
     before = processor_seconds(*roots)
-    seconds, octets = reading.read(target, wanted, range(1, _LARGE.messages + 1), _AT_ONCE // 2)
+    seconds, octets = reading.read(target, wanted, range(1, _LARGE.messages + 1), AT_ONCE // 2)
     megabytes = octets / _MEGABYTE
     return Measured(megabytes / seconds, (processor_seconds(*roots) - before) / megabytes)
 

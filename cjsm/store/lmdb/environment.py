@@ -70,7 +70,7 @@ class Environment:
             self._check_whole()
             self.meta = self._env.open_db(b"meta")
             stored = self._stored_schema(schema)
-            self._tables = {name: self._env.open_db(name.encode()) for name in tables}
+            self._tables = self._opened_tables(tables)
             if stored != schema:
                 self._raise_schema(stored, schema, upgrade)
         except lmdb.Error as error:
@@ -102,6 +102,11 @@ class Environment:
                 f"{written}, this version reads {schema})"
             )
         return written
+
+    def _opened_tables(self, names: tuple[str, ...]) -> "dict[str, lmdb._Database]":
+        """Open the tables, made where they are not, in one transaction: each of its own would be one more commit."""
+        with self._env.begin(write=True) as transaction:
+            return {name: self._env.open_db(name.encode(), txn=transaction) for name in names}
 
     def _raise_schema(
         self,

@@ -12,11 +12,16 @@ libc = ctypes.CDLL(None)
 for function in (libc.malloc, libc.calloc):
     function.restype = ctypes.c_void_p
 libc.free.argtypes = [ctypes.c_void_p]
+lists = lambda allocate: [allocate(ctypes.c_size_t(131_072), ctypes.c_size_t(16)) for _ in range(16)]
 resident = lambda: int(open("/proc/self/statm").read().split()[1])
-# As an environment that is opened and closed, and then many that stay open.
+# As environments that are opened and closed, and then others that stay open.
 libc.free(libc.malloc(ctypes.c_size_t(8 << 20)))
+closed = lists(lambda count, size: libc.malloc(ctypes.c_size_t(count.value * size.value)))
+above = libc.malloc(ctypes.c_size_t(1 << 16))
+for each in closed:
+    libc.free(each)
 before = resident()
-kept = [libc.calloc(ctypes.c_size_t(131_072), ctypes.c_size_t(16)) for _ in range(16)]
+kept = lists(libc.calloc)
 print((resident() - before) * 4096)
 """
 
