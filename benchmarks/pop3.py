@@ -13,7 +13,7 @@ from benchmarks.processes import processor_seconds
 from benchmarks.report import Comparison, Measured
 
 #: A server, and the processes whose time counts as its.
-Side: TypeAlias = tuple[Target, Sequence[int]]
+Side: TypeAlias = tuple[Target, tuple[int, ...]]
 _PEOPLE = 50
 _MEGABYTE = 1_000_000
 
@@ -72,7 +72,7 @@ def readers(target: Target) -> Sequence[Person]:
 def alternate(
     comparison: Comparison,
     both: Sequence[Side],
-    run: Callable[[Target, Sequence[int]], Measured],
+    run: Callable[[Target, tuple[int, ...]], Measured],
     pairs: int,
     say: Callable[[str], None],
 ) -> Comparison:
@@ -87,7 +87,7 @@ def alternate(
     return comparison
 
 
-def _sessions(target: Target, roots: Sequence[int]) -> Measured:
+def _sessions(target: Target, roots: tuple[int, ...]) -> Measured:
     people = _SMALL.of(target)
     wanted = [people[number % len(people)] for number in range(_SESSIONS)]
     before = processor_seconds(*roots)
@@ -95,7 +95,7 @@ def _sessions(target: Target, roots: Sequence[int]) -> Measured:
     return Measured(len(wanted) / seconds, (processor_seconds(*roots) - before) / len(wanted))
 
 
-def _megabytes(target: Target, roots: Sequence[int]) -> Measured:
+def _megabytes(target: Target, roots: tuple[int, ...]) -> Measured:
     people = _LARGE.of(target)
     wanted = [people[number % len(people)] for number in range(_LARGE_SESSIONS)]
     before = processor_seconds(*roots)

@@ -87,7 +87,7 @@ class Environment:
         :raises Corrupted: when it is not.
         """
         wanted = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
-        if (there := self.path.stat().st_size) < wanted:
+        if (there := os.stat(str(self.path)).st_size) < wanted:
             raise Corrupted(f"{self.path} is cut short: it has {there} octets of {wanted}")
 
     def _stored_schema(self, schema: int) -> int | None:
@@ -245,7 +245,8 @@ def _let_go(error: BaseException) -> None:
 
 def _make_directory(directory: Path) -> None:
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.path.isdir(directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise CannotOpen(
             f"{directory} cannot be made: {error.strerror}", "check the owner and mode of the directory above it"

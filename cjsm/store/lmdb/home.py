@@ -72,7 +72,7 @@ class Home:
     def numbers(self) -> list[int]:
         """Return the numbers of its files, lowest first."""
         try:
-            found = [_NAME.fullmatch(name) for name in os.listdir(self.directory)]
+            found = [_NAME.fullmatch(name) for name in os.listdir(self._text)]
         except FileNotFoundError:
             return []
         return sorted(int(match[1] or 1) for match in found if match)
@@ -96,10 +96,10 @@ class Home:
 
         :raises FileNotFoundError: when there is no directory (any more).
         """
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(self._text, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-            if os.fstat(descriptor).st_ino != os.stat(self.directory).st_ino:
+            if os.fstat(descriptor).st_ino != os.stat(self._text).st_ino:
                 raise FileNotFoundError(2, "the mailbox was replaced")
             yield
         finally:
@@ -140,7 +140,7 @@ class Home:
 
     def _leftovers(self, current: int) -> list[Path]:
         """Return the files of mailboxes that are not *current*, nor one that follows it."""
-        names = [name for name in os.listdir(self.directory) if name.startswith("mailbox.")]
+        names = [name for name in os.listdir(self._text) if name.startswith("mailbox.")]
         first = self.file(current).name
         if set(names) <= {first, f"{first}-lock"}:
             return []
