@@ -110,8 +110,8 @@ def _cost(home: Path, octets: int, recipients: int) -> Cost:
     left = 0 if inline is not None else _links(home, mailboxes[1])
     _now(Deferred.fromCoroutine(stores.close()))
     sealing, wrapping, accepting, delivering = (after - earlier for earlier, after in itertools.pairwise(clock))
-    mailbox = (before - empty) // recipients
-    return Cost(octets, recipients, sealing, wrapping, accepting, delivering, on_disk, mailbox, links, left)
+    itself = (before - empty) // recipients
+    return Cost(octets, recipients, sealing, wrapping, accepting, delivering, on_disk, itself, links, left)
 
 
 def _small() -> Delivery:

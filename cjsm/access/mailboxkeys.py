@@ -19,6 +19,8 @@ from cjsm.vault.mailboxes import check_generation, open_grant, verify_generation
 from cjsm.vault.secrets import ServiceSecrets
 
 _REMEMBERED = 10_000
+#: Opened grants: everybody of a large community who comes every few minutes; some 400 octets each.
+_REMEMBERED_SEEDS = 100_000
 
 
 def keys_version(view: View, mailbox: MailboxId) -> int:
@@ -88,7 +90,7 @@ class OpenedSeeds:
     :param most: how many are kept; the one that was used longest ago goes first.
     """
 
-    def __init__(self, cache_key: bytes, most: int = _REMEMBERED) -> None:
+    def __init__(self, cache_key: bytes, most: int = _REMEMBERED_SEEDS) -> None:
         self._cache_key = cache_key
         self._most = most
         self._sealed: OrderedDict[_Place, bytes] = OrderedDict()
