@@ -47,6 +47,7 @@ from cjsm.mail.traced import TraceReader
 from cjsm.mail.tracing import Tracer
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
+from cjsm.store.lmdb import allocation
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
@@ -68,6 +69,7 @@ class Stores:
     """
 
     def __init__(self, settings: Settings, disk: Disk) -> None:
+        allocation.take_large_blocks_from_the_system()
         store = settings.store
         directory = Path(store.data_directory)
         self.directory = directory

@@ -12,7 +12,7 @@ from cjsm.access.checker import SignedIn
 from cjsm.access.delay import LoginDelay
 from cjsm.access.errors import AccessUnavailable, LoginTooSoon, MailboxClosed, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
-from cjsm.access.mailboxkeys import OpenedMailbox
+from cjsm.access.mailboxkeys import OpenedMailbox, OpenedSeeds
 from cjsm.access.maildrop import Maildrop
 from cjsm.community import sharing
 from cjsm.community.admission import AccountOrigin, Origin
@@ -132,6 +132,7 @@ class Realm:
         self._mail = mail
         self._secrets = secrets
         self._delay = delay or LoginDelay()
+        self._seeds = OpenedSeeds(secrets.cache.current)
 
     def requestAvatar(  # type: ignore[override]  # the checker gives more than bytes
         self, avatarId: SignedIn, mind: object, *interfaces: type[Interface]
@@ -194,6 +195,7 @@ class Realm:
                 self._community,
                 self._keys,
                 self._secrets,
+                self._seeds,
                 mailbox=mailbox,
                 member=account.id,
                 mail_keys=signed_in.mail_keys,
