@@ -10,6 +10,7 @@ from cjsm.command import (
     demo,
     device,
     initialise,
+    mailbox,
     organisation,
     policy,
     queue,
@@ -50,6 +51,7 @@ for command in (
     role.role,
     trace.trace,
     queue.queue,
+    mailbox.mailbox,
     connection.connection,
     policy.policy,
 ):
