@@ -1,7 +1,7 @@
 """A directory of exports, one for each mailbox, and the manifest that says what is in it.
 
-``docs/specifications/stores.md`` describes it. The manifest only grows, a line at a time, each synced after the file that
-it names: what it names is there whole, however the backup ended, and running it again does the rest.
+``docs/specifications/stores.md`` describes it. The manifest only grows, a line at a time, each synced after the file
+that it names: what it names is there whole, however the backup ended, and running it again does the rest.
 """
 
 import hashlib

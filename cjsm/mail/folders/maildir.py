@@ -41,10 +41,14 @@ class Maildir:
         self._within = within
         self._parts: dict[str, int] = {}
         self.notes: list[str] = []
-        with within():
-            self._parts = _opened(directory)
-            self.listed_by, listed = uniqueids.read(directory, limits.list_octets, chosen)
-            self._files = sorted(self._look(listed, limits.messages), key=lambda each: each.key)
+        try:
+            with within():
+                self._parts = _opened(directory)
+                self.listed_by, listed = uniqueids.read(directory, limits.list_octets, chosen)
+                self._files = sorted(self._look(listed, limits.messages), key=lambda each: each.key)
+        except BaseException:
+            self._close_parts()
+            raise
         self.found = [
             Found(place=place, name=f"{each.part}/{each.name}", octets=each.octets, unique_id=each.unique_id)
             for place, each in enumerate(self._files)
@@ -75,7 +79,11 @@ class Maildir:
 
     def close(self) -> None:
         """See :class:`~cjsm.mail.folders.source.Source`."""
-        for descriptor in (*self._parts.values(), self._directory):
+        self._close_parts()
+        os.close(self._directory)
+
+    def _close_parts(self) -> None:
+        for descriptor in self._parts.values():
             os.close(descriptor)
         self._parts.clear()
 

@@ -2,13 +2,10 @@
 
 import re
 
-#: Quotes of one line at most that are seen; the line goes as it is where there are more.
-_MOST = 1_000
-_ADD = re.compile(rb"^(>{0,%d}From )" % _MOST, re.MULTILINE)
-_TAKE = re.compile(rb"^>(>{0,%d}From )" % _MOST, re.MULTILINE)
+_ADD = re.compile(rb"^(>*)From ", re.MULTILINE)
+_TAKE = re.compile(rb"^>(>*)From ", re.MULTILINE)
 #: The beginning of a line that may become one that is looked for.
-_MAYBE = re.compile(rb">*F?r?o?m?")
-_LONGEST = _MOST + len(b">From ")
+_MAYBE = re.compile(rb"(>*)F?r?o?m?")
 
 
 class Quoting:
@@ -18,19 +15,21 @@ class Quoting:
     """
 
     def __init__(self, *, take: bool = False) -> None:
-        self._pattern, self._instead = (_TAKE, rb"\1") if take else (_ADD, rb">\1")
+        self._pattern, self._instead = (_TAKE, rb"\1From ") if take else (_ADD, rb"\1>From ")
         self._held = b""
-        self._within = False
+        #: Whether the line that was begun can become none of those any more.
+        self._settled = False
 
     def write(self, chunk: bytes) -> bytes:
-        """Return *chunk* with what was held back before it; the beginning of a line may wait for what follows."""
+        """Return *chunk* with what was held back: of the beginning of a line the last ``>`` and what follows it."""
         octets = self._held + chunk
         last = octets.rfind(b"\n") + 1
-        begun = octets[last:] if last or not self._within else b""
-        waits = len(begun) < _LONGEST and _MAYBE.fullmatch(begun) is not None
-        cut = last if begun and waits else len(octets)
+        maybe = _MAYBE.fullmatch(octets, last) if last or not self._settled else None
+        cut = len(octets) if maybe is None else max(last, maybe.end(1) - 1)
         self._held = octets[cut:]
-        return self._quoted(octets[:cut])
+        out = self._quoted(octets[:cut])
+        self._settled = maybe is None
+        return out
 
     def finish(self) -> bytes:
         """Return what was held back."""
@@ -38,10 +37,7 @@ class Quoting:
         return self._quoted(left)
 
     def _quoted(self, octets: bytes) -> bytes:
-        if not octets:
-            return b""
-        first = octets.find(b"\n") + 1 if self._within else 0
-        rest_of_line = octets if self._within and not first else octets[:first]
-        following = octets[len(rest_of_line) :]
-        self._within = not octets.endswith(b"\n")
-        return rest_of_line + self._pattern.sub(self._instead, following)
+        if not self._settled:
+            return self._pattern.sub(self._instead, octets)
+        end = octets.find(b"\n") + 1 or len(octets)
+        return octets[:end] + self._pattern.sub(self._instead, octets[end:])

@@ -38,7 +38,7 @@ def test_crlf(tmp_path: Path) -> None:
 
 
 def test_mboxcl2(tmp_path: Path) -> None:
-    """Lengths that are right say where messages end, and nothing is quoted then; one that is wrong counts for nobody."""
+    """Lengths that are right say where messages end, and nothing is quoted then; one that is wrong voids all."""
     text = b"text\n\n" + FROM + b">From quoted by its writer\n"
     first = FROM + b"Subject: one\nContent-Length: %d\n\n" % len(text) + text + b"\n"
     second = FROM + b"content-length: 5\n\nlast\n"
@@ -79,7 +79,7 @@ def test_unique_ids(tmp_path: Path) -> None:
         tmp_path,
         FROM + b"X-IMAPbase: 1138183450 0000000009\nX-UID: 3\nX-UIDL: forged\n\na\n\n" + FROM + b"X-UID: 8\n\nb\n\n",
     )
-    assert [unique_id for unique_id, _ in contents(path)] == ["0000000343d7491a", "0000000843d7491a"]
+    assert [unique_id for unique_id, _ in contents(path)] == ["0000000343d74d1a", "0000000843d74d1a"]
     assert [unique_id for unique_id, _ in contents(path, uidl_format="%v.%u")] == ["1138183450.3", "1138183450.8"]
 
 
