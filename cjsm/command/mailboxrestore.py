@@ -56,8 +56,9 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
     if not _has_keys(suite, which):
         raise Refused("this mailbox has no keys any more: nobody could read it", "restore the data directory instead")
     path = _file(suite, Path(words[1]), which)
+    there = wait(suite.stores.mail.mailboxes())
     try:
-        problems = _restore(suite, path, which, said, wait(suite.stores.mail.mailboxes()), replace=replace)
+        problems = _restore(suite, path, which, said, there, replace=replace)
     except MailboxExists as error:
         raise Refused(str(error), "give --replace: what came since the backup is lost then") from None
     _report([_told(suite, which, _RESTORED, problems)], as_json=as_json)
