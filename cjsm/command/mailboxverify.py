@@ -109,9 +109,8 @@ def _report(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         if bad:
             table([[each["name"], problem] for each in bad for problem in each["problems"]], "mailbox", "problem")
         messages = sum(each["messages"] + each["deleted_messages"] for each in found)
-        console.print(
-            f"{len(found):,} mailboxes with {messages:,} messages verified, {len(bad):,} not as they should be"
-        )
+        noun = "mailbox" if len(found) == 1 else "mailboxes"
+        console.print(f"{len(found):,} {noun} with {messages:,} messages verified, {len(bad):,} with problems")
         if bad:
             console.print("keep the disk as it is, then restore these from a backup: cjsm mailbox restore --help")
     if bad:

@@ -19,8 +19,9 @@ from cjsm.mail.header import Field, Header
 from cjsm.mail.interfaces import IMailboxKeys
 from cjsm.mail.stored import imported_delivery
 from cjsm.mail.submission import told_of
-from cjsm.store.interfaces import Delivery, IBodyStore, ILease, IMailStore, ISpool
-from cjsm.vault.message import encode_wrap
+from cjsm.store.interfaces import Delivery, IBodyStore, ILease, IMailStore, ISpool, Missing, Row
+from cjsm.vault import tags
+from cjsm.vault.message import decode_wrap, encode_wrap
 from cjsm.vault.secrets import ServiceSecrets
 
 #: Stands for a member in the lease that one import at a time has of a mailbox; nobody's maildrop.
@@ -107,10 +108,11 @@ class Importer:
         self._spool = spool
         self._bodies = bodies
         self._acceptance = secrets.acceptance
+        self._tag_keys = secrets.cache
         self._clock = clock
         self._entropy = entropy
         self._lease: ILease | None = None
-        self._known: dict[str, int] = {}
+        self._known: dict[str, Row] = {}
         self._taken: set[str] = set()
         self._batch: list[Delivery] = []
         self._held = 0
@@ -131,7 +133,7 @@ class Importer:
         listing = await self._mail.list(self._mailbox)
         deleted = await self._mail.deleted(self._mailbox)
         rows = (*listing.rows, *(each.row for each in deleted))
-        self._known = {row.unique_id: row.octets for row in rows}
+        self._known = {row.unique_id: row for row in rows}
         if self._room is not None:
             self._room -= sum(row.octets for row in listing.rows) + self._spool.waiting(self._mailbox)
 
@@ -157,7 +159,7 @@ class Importer:
             return Outcome.TOO_LARGE
         header = seen.header()
         claimed = found.unique_id or (header.first(b"x-uidl") if source.x_uidl else "")
-        unique_id = self._unique_id(claimed, seen)
+        unique_id = await self._unique_id(claimed, seen)
         if unique_id is None:
             return Outcome.PRESENT
         self._check_room(found, seen.octets)
@@ -166,23 +168,44 @@ class Importer:
             await self._flush()
         return Outcome.NEW
 
-    def _unique_id(self, claimed: str, seen: _Seen) -> str | None:
+    async def _unique_id(self, claimed: str, seen: _Seen) -> str | None:
         """Return the unique-id that the message gets; None when it is there.
 
-        One that is claimed counts where it is of a good form and belongs to no other message: neither of the source
-        nor, as far as the length tells, of the mailbox. A sender can write a field, and some servers count from 1.
+        One that is claimed counts where it is of a good form and belongs to no other message, of the source or of the
+        mailbox. A sender can write a field, and some servers count from 1.
         """
         mine = is_good(claimed) and claimed not in self._taken
-        if mine and self._known.get(claimed) == seen.octets:
+        if mine and await self._is_there(claimed, seen):
             self._taken.add(claimed)
             return None
         by_content = self._by_content(seen)
-        if self._known.get(by_content) == seen.octets:
+        if by_content in self._known:
             self._taken.add(by_content)
             return None
         chosen = claimed if mine and claimed not in self._known else by_content
         self._taken.add(chosen)
         return chosen
+
+    async def _is_there(self, unique_id: str, seen: _Seen) -> bool:
+        """Whether the message that has *unique_id* is this one."""
+        row = self._known.get(unique_id)
+        if row is None or row.octets != seen.octets:
+            return False
+        if not row.imported_id:
+            # It is 128 random bits, made here.
+            return True
+        try:
+            stored = await self._mail.open(self._mailbox, row.delivery_id)
+        except Missing:
+            # Its owner deleted it: nothing more than its length can be compared.
+            return True
+        stored.body.close()
+        return decode_wrap(stored.wrap).body_id in self._body_ids(unique_id, seen)
+
+    def _body_ids(self, unique_id: str, seen: _Seen) -> list[BodyId]:
+        """Return the body ids that the message may have there, the newest last: the key changes now and then."""
+        keys = (self._tag_keys.of(number) for number in self._tag_keys.numbers)
+        return [BodyId(tags.imported_body(key, self._mailbox, unique_id, seen.digest)) for key in keys]
 
     def _by_content(self, seen: _Seen) -> str:
         """Return the unique-id of a message without one; the same message twice in a source has two."""
@@ -205,7 +228,9 @@ class Importer:
         self._room -= octets
 
     async def _seal(self, source: Source, found: Found, seen: _Seen, header: Header, unique_id: str) -> None:
-        body_id, inline = BodyId(self._entropy(LENGTH)), self._settings.store.inline_body
+        body_id, inline = self._body_ids(unique_id, seen)[-1], self._settings.store.inline_body
+        # An import that was killed may have left it; nobody else uses this name.
+        await self._bodies.release(body_id)
         content = SealedContent(body_id, bodies=self._bodies, entropy=self._entropy, inline=inline)
         try:
             digest = hashlib.sha256()
@@ -245,7 +270,6 @@ class Importer:
                 imported_id=unique_id,
             )
         )
-        self._known[unique_id] = wrap.octets
         self._held += len(inline_body or b"")
 
     async def _flush(self) -> None:

@@ -22,6 +22,8 @@ from cjsm.store.interfaces import CannotOpen, Damaged, Head, NewerStore
 MANIFEST = "manifest.jsonl"
 VERSION = 1
 _ENDING = ".mailbox"
+#: How the first line begins.
+_FIRST = b'{"backup":'
 _LONGEST_LINE = 4_096
 
 #: Acts as whoever called, for as long as the context lasts.
@@ -146,7 +148,7 @@ class Backup:
                     raise CannotOpen(f"{self._directory} holds something else", "name a new directory")
         except OSError as error:
             raise CannotOpen(f"{self._directory}: {error.strerror}", "name a place in which you may write") from error
-        if fresh or not manifest.stat().st_size:
+        if fresh or self._never_began():
             self._begin(suffix, begun)
             return
         self.read()
@@ -154,6 +156,15 @@ class Backup:
             raise CannotOpen(f"{self._directory} holds a finished backup of {self.begun}", "name a new directory")
         self.check_suffix(suffix)
         self._cut()
+
+    def _never_began(self) -> bool:
+        """Whether a crash came before the first line of the manifest was whole; what there is of it goes then."""
+        with self._within(), (self._directory / MANIFEST).open("rb+") as file:
+            line = file.readline(_LONGEST_LINE)
+            torn = not line.endswith(b"\n") and line.startswith(_FIRST[: len(line)])
+            if torn:
+                file.truncate(0)
+        return torn
 
     def _begin(self, suffix: str, begun: str) -> None:
         self.suffix, self.begun = suffix, begun

@@ -1,6 +1,8 @@
 """People with mail in a community that does not run, for tests of ``cjsm mailbox``."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ from cjsm.mail.content import SealedContent
 from cjsm.store.interfaces import Delivery
 from cjsm.suite import Suite
 from cjsm.vault.message import Summary, encode_wrap
+from cjsm.vault.secrets import Versions
+from cjsm.vault.signing import SigningKey
 
 PASSWORD = "violet tractor café lamp"
 
@@ -45,12 +49,14 @@ def join(config: Path, name: str = "jane.smith", quota: int = 1 << 20) -> Mailbo
         return account.mailbox
 
 
-def deliver(suite: Suite, mailbox: MailboxId, *contents: bytes) -> list[DeliveryId]:
-    """Deliver messages, as acceptance and delivery do."""
-    return [_deliver(suite, mailbox, content) for content in contents]
+def deliver(
+    suite: Suite, mailbox: MailboxId, *contents: bytes, acceptance: Versions[SigningKey] | None = None
+) -> list[DeliveryId]:
+    """Deliver messages, as acceptance and delivery do, signed with other keys if need be."""
+    return [_deliver(suite, mailbox, content, acceptance or suite.secrets.acceptance) for content in contents]
 
 
-def _deliver(suite: Suite, mailbox: MailboxId, content: bytes) -> DeliveryId:
+def _deliver(suite: Suite, mailbox: MailboxId, content: bytes, acceptance: Versions[SigningKey]) -> DeliveryId:
     stores, inline = suite.stores, suite.settings.store.inline_body
     sealed = SealedContent(BodyId(os.urandom(16)), bodies=stores.bodies, entropy=os.urandom, inline=inline)
     written = sealed.write(content)
@@ -64,7 +70,7 @@ def _deliver(suite: Suite, mailbox: MailboxId, content: bytes) -> DeliveryId:
         DeliveryId(os.urandom(16)),
         to=public,
         prefix=b"Return-Path: <>\r\n",
-        acceptance=suite.secrets.acceptance,
+        acceptance=acceptance,
         moment=1_769_850_600,
     )
     delivery = Delivery(
@@ -80,6 +86,21 @@ def _deliver(suite: Suite, mailbox: MailboxId, content: bytes) -> DeliveryId:
     )
     wait(stores.mail.deliver(mailbox, [delivery], 0))
     return wrap.delivery_id
+
+
+@contextmanager
+def held(config: Path, maildrop: bytes) -> Iterator[None]:
+    """Another process has a maildrop meanwhile."""
+    program = (
+        "import sys; from pathlib import Path; from cjsm.store.lmdb.leases import Leases;"
+        "Leases(Path(sys.argv[1])).take(bytes.fromhex(sys.argv[2])); print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(config.parent / "data" / "run" / "leases"), maildrop.hex()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield
+        holder.communicate()
 
 
 def unique_ids(config: Path, mailbox: MailboxId) -> list[str]:

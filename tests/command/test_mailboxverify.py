@@ -30,7 +30,7 @@ def test_sound(cjsm: Run, config: Path, body: Path) -> None:
     (each,) = found["mailboxes"]
     assert (each["name"], each["messages"], each["problems"]) == (JANE, 2, [])
     assert last_entry(config).act == "mailbox-verify"
-    assert "1 mailboxes with 2 messages verified, 0 with problems" in cjsm("mailbox", "verify", "--all").output
+    assert "1 mailbox with 2 messages verified, 0 with problems" in cjsm("mailbox", "verify", "--all").output
     assert last_entry(config).subject == b""
     assert cjsm("mailbox", "verify", "tom.harding@avon").exit_code == 0, "nothing was written to it yet"
 

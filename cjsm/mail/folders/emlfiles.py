@@ -15,14 +15,17 @@ _ENDING = ".eml"
 
 
 class _File(Struct, frozen=True):
-    """A file: the directories on the way to it, and its name."""
+    """A file: the directories on the way to it, its name, and what sorts it among others."""
 
     way: tuple[str, ...]
     name: str
+    octets: int
+    unique_id: str
+    key: tuple[int, int, int]
 
 
 class EmlFiles:
-    """See :class:`~cjsm.mail.folders.source.Source`; messages are in the order of their names.
+    """See :class:`~cjsm.mail.folders.source.Source`; messages are in the order of a list, then of their names.
 
     :param top: a descriptor of a directory, closed with this.
     """
@@ -36,10 +39,14 @@ class EmlFiles:
         self._limits = limits
         self._files: list[_File] = []
         self.notes: list[str] = []
-        self.found: list[Found] = []
         with within():
             self.listed_by, listed = uniqueids.read(top, limits.list_octets, chosen)
             self._look(top, (), listed)
+        self._files.sort(key=lambda each: each.key)
+        self.found = [
+            Found(place=place, name="/".join((*each.way, each.name)), octets=each.octets, unique_id=each.unique_id)
+            for place, each in enumerate(self._files)
+        ]
 
     def _look(self, directory: int, way: tuple[str, ...], listed: uniqueids.Lists) -> None:
         for name in files.names(directory):
@@ -49,8 +56,8 @@ class EmlFiles:
                     raise FolderError(f"there are over {self._limits.messages} messages", "raise imports.messages")
                 known = listed.get(name) if not way else None
                 unique_id = known.unique_id if known is not None else ""
-                self.found.append(Found(place=len(self._files), name=path, octets=octets, unique_id=unique_id))
-                self._files.append(_File(way, name))
+                place = known.place if known is not None and known.place is not None else (2, 0)
+                self._files.append(_File(way, name, octets, unique_id, (*place, len(self._files))))
                 continue
             below = files.open_directory(directory, name)
             if below is None:

@@ -25,9 +25,9 @@ def test_a_directory(tmp_path: Path) -> None:
     (tmp_path / "link.eml").symlink_to(tmp_path / "note.txt")
     (tmp_path / "linked").symlink_to(tmp_path / "b")
     (tmp_path / "dovecot-uidlist").write_text("3 V1 N2 Gx\n1 Pid :2.eml\n")
-    assert contents(tmp_path) == [("", b"10.EML"), ("id", b"2.eml"), ("", b"b/1.eml"), ("", b"b/c/1.eml")]
+    assert contents(tmp_path) == [("id", b"2.eml"), ("", b"10.EML"), ("", b"b/1.eml"), ("", b"b/c/1.eml")]
     source = opened(tmp_path, limits=msgspec.structs.replace(LIMITS, depth=1))
-    assert [each.name for each in source.found] == ["10.EML", "2.eml", "b/1.eml"]
+    assert [each.name for each in source.found] == ["2.eml", "10.EML", "b/1.eml"]
     assert source.notes == ["b/c is deeper than imports.depth"]
     (tmp_path / "b" / "1.eml").unlink()
     (tmp_path / "b" / "c").rename(tmp_path / "d")
