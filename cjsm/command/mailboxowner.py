@@ -7,7 +7,15 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 
-from cjsm.access.errors import MaildropInUse
+from cjsm.access.checker import AT_THE_SERVER
+from cjsm.access.errors import (
+    AccessUnavailable,
+    MailboxClosed,
+    MaildropInUse,
+    MustChoosePassword,
+    NotOffered,
+    TryLater,
+)
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, LoginAttempt
 from cjsm.command import secrets
 from cjsm.command.context import wait
@@ -17,7 +25,16 @@ from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.suite import Suite
 
 #: Where attempts come from, and by which door: failures count as everywhere.
-_SOURCE, _PROTOCOL = "127.0.0.1", "command"
+_SOURCE, _PROTOCOL = "127.0.0.1", AT_THE_SERVER
+#: What to do where it is not for the password.
+_CURES = {
+    MaildropInUse: "end that session, then run this again",
+    MailboxClosed: "see `cjsm mailbox verify`",
+    MustChoosePassword: "see `cjsm user set-password --help`",
+    NotOffered: "see `cjsm mailbox list`",
+    AccessUnavailable: "see `cjsm check`",
+    TryLater: "wait, then run this again",
+}
 
 
 def named(suite: Suite, name: str) -> MailboxId:
@@ -47,10 +64,7 @@ def opened(suite: Suite, name: str, from_stdin: bool) -> Iterator[Any]:
     :param name: a user ID or address, with ``/shared-name`` behind it for a shared mailbox.
     :raises AccessError: when it is not the password, or the person may not sign in.
     """
-    try:
-        _, maildrop, log_out = _log_in(suite, name, from_stdin, IMaildrop)
-    except MaildropInUse as error:
-        raise Refused(str(error), "end that session, then run this again") from None
+    _, maildrop, log_out = _log_in(suite, name, from_stdin, IMaildrop)
     try:
         yield maildrop
     finally:
@@ -62,4 +76,7 @@ def _log_in(suite: Suite, name: str, from_stdin: bool, interface: type) -> tuple
     attempt = LoginAttempt(name, secret, protocol=_PROTOCOL, source=_SOURCE)
     portal: Portal = suite.portal_at_the_server()
     answer: Deferred[tuple[Any, Any, Callable[[], None]]] = portal.login(attempt, None, interface)
-    return wait(answer)
+    try:
+        return wait(answer)
+    except tuple(_CURES) as error:
+        raise Refused(str(error), _CURES[type(error)]) from None

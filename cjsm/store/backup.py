@@ -91,7 +91,7 @@ def writing(path: Path, within: Caller, watch: Callable[[int], object] = lambda 
         _end(file)
         with within():
             os.rename(part, path)
-            _sync(path.parent)
+            sync_directory(path.parent)
     except BaseException as error:
         with suppress(OSError):
             file.close()
@@ -227,7 +227,7 @@ class Backup:
             file.write(msgspec.json.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-            _sync(self._directory)
+            sync_directory(self._directory)
         if isinstance(line.mailbox, str) and isinstance(line.file, str):
             self._done[_identifier(line.mailbox)] = line
 
@@ -293,7 +293,8 @@ def _identifier(digits: str) -> MailboxId:
         raise Damaged(f"{MANIFEST} names a mailbox that can be none") from error
 
 
-def _sync(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Put the names in *directory* on stable storage."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

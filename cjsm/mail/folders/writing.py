@@ -19,6 +19,7 @@ from cjsm.mail.folders.errors import FolderError
 from cjsm.mail.folders.files import Caller
 from cjsm.mail.folders.lineends import Local
 from cjsm.mail.folders.quoting import Quoting
+from cjsm.store.backup import sync_directory
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _DIRECTORY_MODE, _FILE_MODE = 0o700, 0o600
@@ -106,7 +107,7 @@ class MboxPlace:
         self._file.close()
         with self._within():
             os.rename(self._part, self._path)
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
 
     def close(self) -> None:
         """See :class:`Place`."""
@@ -167,8 +168,8 @@ class _Files:
         self._file = None
         with self._within():
             os.rename(part, path)
-            _sync_directory(self._kept)
-            _sync_directory(self._path)
+            sync_directory(self._kept)
+            sync_directory(self._path)
 
     def close(self) -> None:
         """See :class:`Place`."""
@@ -268,11 +269,3 @@ def _create(path: Path) -> BinaryIO:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
