@@ -3,16 +3,16 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from cjsm.community.identifiers import MailboxId
-from cjsm.store.backup import MANIFEST, Backup, writing
+from cjsm.store.backup import MANIFEST, Backup, open_export, writing
 from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore
+from tests.mail.folders.support import as_another
 
 ONE, TWO = MailboxId(b"mailbox one 1234"), MailboxId(b"mailbox two 1234")
 SAMPLE = Path(__file__).parent / "samples" / "backup-1" / MANIFEST
@@ -145,18 +145,16 @@ def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_everything_is_made_as_the_caller(tmp_path: Path) -> None:
-    """Nothing is opened or made but within the caller's context."""
-    inside = []
-
-    @contextmanager
-    def caller() -> Iterator[None]:
-        inside.append(1)
-        yield
-
-    made = Backup(tmp_path / "b", caller)
-    made.create("cjsm.test", "now")
-    before = len(inside)
-    with made.writing(ONE) as file:
-        file.write(b"x")
-    assert before > 1
-    assert len(inside) > before + 2
+    """Whoever the data belongs to."""
+    tmp_path.chmod(0o700)
+    with as_another() as within:
+        made = Backup(tmp_path / "b", within)
+        made.create("cjsm.test", "now")
+        with made.writing(ONE) as file:
+            file.write(b"sealed")
+        again = Backup(tmp_path / "b", within)
+        again.create("cjsm.test", "later")
+        again.finish("now")
+        with open_export(again.path(ONE), within) as export:
+            assert export.read() == b"sealed"
+    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {os.geteuid()}

@@ -148,11 +148,11 @@ class _Files:
     def _put(self, part: Path, name: str, unique_id: str, accepted: int) -> None:
         assert self._file is not None, "a message was begun"
         _sync(self._file)
-        os.utime(self._file.fileno(), (accepted, accepted))
+        with self._within():
+            os.utime(self._file.fileno(), (accepted, accepted))
+            os.rename(part, self._kept / name)
         self._file.close()
         self._file = None
-        with self._within():
-            os.rename(part, self._kept / name)
         self._listed.append((name, unique_id))
 
     def finish(self) -> None:

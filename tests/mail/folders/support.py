@@ -1,11 +1,12 @@
 """What tests of sources share."""
 
 import os
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cjsm.configuration import ImportSettings
+from cjsm.mail.folders.files import Caller
 from cjsm.mail.folders.opening import open_source
 from cjsm.mail.folders.source import Source
 
@@ -40,4 +41,22 @@ def maildir(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-Make = Callable[[str], bytes]
+@contextmanager
+def as_another() -> Iterator[Caller]:
+    """Be somebody who may not touch the caller's files, but within the context that this yields. Only root can."""
+    caller = os.geteuid()
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        os.seteuid(caller)
+        try:
+            yield
+        finally:
+            os.seteuid(another)
+
+    another = 65534 if caller == 0 else caller
+    os.seteuid(another)
+    try:
+        yield within
+    finally:
+        os.seteuid(caller)

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cjsm.mail.folders.errors import FolderError
+from cjsm.mail.folders.files import Caller
+from cjsm.mail.folders.opening import open_source
 from cjsm.mail.folders.writing import Going, open_place
 from cjsm.mail.importing import canonical
-from tests.mail.folders.support import contents, descriptors
+from tests.mail.folders.support import LIMITS, as_another, contents, descriptors
 
 FORMS = ("mbox", "maildir", "eml")
 ENDS = b"\r\n"
@@ -22,9 +24,9 @@ MESSAGE = st.lists(LINE, max_size=8).map(lambda lines: b"".join(line + ENDS for 
 UNIQUE_ID = st.from_regex(r"[!-~]{1,70}", fullmatch=True)
 
 
-def put(path: Path, form: str, messages: list[tuple[str, bytes]], size: int = 3) -> int:
+def put(path: Path, form: str, messages: list[tuple[str, bytes]], size: int = 3, within: Caller = nullcontext) -> int:
     """Write messages; return how many were not there."""
-    place = open_place(path, form, nullcontext)
+    place = open_place(path, form, within)
     written = 0
     try:
         for number, (unique_id, content) in enumerate(messages):
@@ -65,6 +67,18 @@ def test_only_the_owner_reads(tmp_path: Path, form: str) -> None:
         os.umask(before)
     for path in tmp_path.rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_as_whoever_calls(tmp_path: Path, form: str) -> None:
+    """Everything is made, written and read as the caller, whoever the data belongs to."""
+    tmp_path.chmod(0o700)
+    with as_another() as within:
+        assert put(tmp_path / "it", form, [("a", b"x\r\n")], within=within) == 1
+        source = open_source(tmp_path / "it", "auto", LIMITS, within)
+        assert [b"".join(source.read(each)).strip() for each in source.found] == [b"x"]
+        source.close()
+    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {os.geteuid()}
 
 
 @pytest.mark.parametrize("form", ["maildir", "eml"])
