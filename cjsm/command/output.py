@@ -96,7 +96,7 @@ def progressing(
 
     def advance(octets: int) -> None:
         progress.advance(task, octets)
-        if not progress.live.is_started and time.monotonic() - begun > patience:
+        if errors.is_terminal and not progress.live.is_started and time.monotonic() - begun > patience:
             progress.start()
 
     try:

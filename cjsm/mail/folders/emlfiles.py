@@ -44,7 +44,12 @@ class EmlFiles:
             self._look(top, (), listed)
         self._files.sort(key=lambda each: each.key)
         self.found = [
-            Found(place=place, name="/".join((*each.way, each.name)), octets=each.octets, unique_id=each.unique_id)
+            Found(
+                place=place,
+                name=files.told("/".join((*each.way, each.name))),
+                octets=each.octets,
+                unique_id=each.unique_id,
+            )
             for place, each in enumerate(self._files)
         ]
 
@@ -64,7 +69,7 @@ class EmlFiles:
                 continue
             try:
                 if len(way) == self._limits.depth:
-                    self.notes.append(f"{path} is deeper than imports.depth")
+                    self.notes.append(f"{files.told(path)} is deeper than imports.depth")
                 else:
                     self._look(below, (*way, name), listed)
             finally:

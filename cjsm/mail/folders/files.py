@@ -56,7 +56,9 @@ def _opened(directory: int, name: str, flags: int, wanted: Callable[[int], bool]
     try:
         descriptor = os.open(name, flags, dir_fd=directory)
     except PermissionError as error:
-        raise FolderError(f"{name} cannot be read: {error.strerror}", "run this as its owner, or as root") from error
+        raise FolderError(
+            f"{told(name)} cannot be read: {error.strerror}", "run this as its owner, or as root"
+        ) from error
     except OSError:
         # Gone, a link, something else: it is not what is looked for.
         return None
@@ -64,6 +66,11 @@ def _opened(directory: int, name: str, flags: int, wanted: Callable[[int], bool]
         return descriptor
     os.close(descriptor)
     return None
+
+
+def told(name: str) -> str:
+    """Return a file name as it may stand in a text: whoever chose it cannot reach a terminal by it."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in name)
 
 
 def names(directory: int) -> list[str]:

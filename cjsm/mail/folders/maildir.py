@@ -50,7 +50,9 @@ class Maildir:
             self._close_parts()
             raise
         self.found = [
-            Found(place=place, name=f"{each.part}/{each.name}", octets=each.octets, unique_id=each.unique_id)
+            Found(
+                place=place, name=f"{each.part}/{files.told(each.name)}", octets=each.octets, unique_id=each.unique_id
+            )
             for place, each in enumerate(self._files)
         ]
 
@@ -60,7 +62,7 @@ class Maildir:
             for name in files.names(descriptor):
                 octets = files.size(descriptor, name)
                 if octets is None:
-                    self.notes.append(f"{part}/{name} is no file")
+                    self.notes.append(f"{part}/{files.told(name)} is no file")
                     continue
                 count += 1
                 if count > most:
@@ -86,6 +88,11 @@ class Maildir:
         for descriptor in self._parts.values():
             os.close(descriptor)
         self._parts.clear()
+
+
+def _found(place: int, each: _File) -> Found:
+    name = f"{each.part}/{files.told(each.name)}"
+    return Found(place=place, name=name, octets=each.octets, unique_id=each.unique_id)
 
 
 def is_maildir(directory: int) -> bool:

@@ -99,3 +99,7 @@ def test_names_of_any_octets(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(path / "cur") + b"/1.\xff.h:2,")).write_bytes(b"x\n")
     (path / "dovecot-uidlist").write_bytes(b"3 V1 N9 Gx\n5 Pid :1.\xff.h\n")
     assert contents(path) == [("id", b"x\n")]
+    (path / "cur" / "2.\x1b[2J").symlink_to("nowhere")
+    source = opened(path)
+    assert (source.found[0].name, source.notes) == ("cur/1.\\udcff.h:2,", ["cur/2.\\x1b[2J is no file"])
+    source.close()
