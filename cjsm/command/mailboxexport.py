@@ -55,7 +55,11 @@ def export(name: str, destination: Path, form: str, password_stdin: bool, config
         by = suite.enrolment.by(maildrop.account)
         decide = partial(mailboxes.own, by=by, act=MailboxAct.EXPORT, mailbox=maildrop.mailbox, form=form)
         wait(suite.stores.community.commit(by.act_id, decide))
-        written, there = _write_all(maildrop, place)
+        try:
+            written, there = _write_all(maildrop, place)
+        except OSError as error:
+            # Whatever fails in reading is the store's to say.
+            raise Refused(f"{destination}: {error.strerror}", "make room there, and run it again") from error
     octets = sum(row.octets for row in maildrop.messages)
     told = {"destination": str(destination), "form": form, "written": written, "present": there, "octets": octets}
     if as_json:

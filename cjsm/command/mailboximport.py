@@ -97,7 +97,9 @@ def _take_all(importer: Importer, source: Source) -> Counter[Outcome]:
                 outcome = wait(importer.take(source, each))
                 outcomes[outcome] += 1
                 if outcome is Outcome.TOO_LARGE:
-                    source.notes.append(f"{each.name} has {each.octets:,} octets: more than imports.message_octets")
+                    source.notes.append(
+                        f"{each.name} is larger than imports.message_octets, with CRLF at the ends of its lines"
+                    )
                 advance(each.octets)
     finally:
         # What was gathered is whole, whatever ended this.

@@ -1,5 +1,8 @@
 """``cjsm mailbox export``: readable, so with the owner's own password and with nothing else."""
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cjsm.community.identifiers import MailboxId
+from cjsm.mail.folders import writing
 from tests.command.conftest import Run, ran, refused, told
 from tests.command.mailboxes import PASSWORD, beside, deliver, held, join, last_entry, unique_ids
 
@@ -106,8 +110,6 @@ MESSAGE = st.lists(LINE, max_size=6).map(lambda lines: b"".join(line + b"\r\n" f
 @pytest.fixture(scope="module")
 def twins(_made: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A community for many examples, and where files go."""
-    import shutil
-
     home = tmp_path_factory.mktemp("twins") / "home"
     shutil.copytree(_made, home)
     config = home / "cjsm.toml"
@@ -145,3 +147,20 @@ def contents(path: Path) -> list[tuple[bytes, str]]:
         return [(line, "") for line in path.read_bytes().split(b"\n") if not line.startswith(b"From MAILER")]
     found = [each for each in path.rglob("*") if each.is_file() and each.name != "dovecot-uidlist"]
     return sorted((each.read_bytes(), "") for each in found)
+
+
+@pytest.mark.parametrize("form", ["mbox", "maildir", "eml"])
+def test_no_room(cjsm: Run, jane: MailboxId, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Says where, and leaves nothing half written; with room it goes on."""
+    words = ("mailbox", "export", JANE, str(tmp_path / "it"), "--format", form, "--password-stdin", "--json")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing.os, "fsync", full)
+        said = refused(cjsm(*words, typed=TYPED))
+    assert str(tmp_path / "it") in said["error"]
+    assert "room" in said["cure"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "home" not in path.parts]
+    assert told(cjsm(*words, typed=TYPED))["written"] == 2
