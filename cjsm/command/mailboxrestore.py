@@ -1,7 +1,7 @@
 """``cjsm mailbox restore``: mailboxes as they were when they were backed up."""
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.community.identifiers import MailboxId, text
 from cjsm.community.view import View
 from cjsm.store.backup import Backup, beginning, open_export
-from cjsm.store.interfaces import Head, MailboxExists, Row, StoreError
+from cjsm.store.interfaces import CannotOpen, Head, MailboxExists, Row, StoreError
 from cjsm.suite import Suite
 
 _RESTORED, _THERE, _NOBODYS = "restored", "there already", "belongs to nobody"
@@ -49,18 +49,23 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
         raise click.UsageError("Give a mailbox and a file or directory, or --all and a directory.")
     said = check_text(reason, "the reason")
     suite = open_suite_for_files(config)
+    restoring = _Restoring(suite, said, replace=replace)
     if everything:
-        _all(suite, Path(words[0]), said, replace=replace, as_json=as_json)
+        _report(restoring.all(Path(words[0])), as_json=as_json)
         return
     which = named(suite, words[0])
-    if not _has_keys(suite, which):
+    if not restoring.has_keys(which):
         raise Refused("this mailbox has no keys any more: nobody could read it", "restore the data directory instead")
     path = _file(suite, Path(words[1]), which)
-    there = wait(suite.stores.mail.mailboxes())
+    with as_caller():
+        octets = path.stat().st_size if path.is_file() else 0
     try:
-        problems = _restore(suite, path, which, said, there, replace=replace)
+        with progressing("restored", octets) as advance:
+            restoring.one(path, which, advance)
     except MailboxExists as error:
         raise Refused(str(error), "give --replace: what came since the backup is lost then") from None
+    with progressing("verified", wait(suite.stores.mail.usage(which)).octets) as advance:
+        problems = verified(suite, which, advance).problems
     _report([_told(suite, which, _RESTORED, problems)], as_json=as_json)
 
 
@@ -75,52 +80,72 @@ def _file(suite: Suite, path: Path, which: MailboxId) -> Path:
     return made.path(which)
 
 
-def _restore(
-    suite: Suite, path: Path, which: MailboxId, reason: str, there: Collection[MailboxId], *, replace: bool
-) -> tuple[str, ...]:
-    """Restore one mailbox, and return what is not as it should be in it; *there* are those that exist."""
-    with open_export(path, as_caller) as source:
-        meant, _ = beginning(source)
-        if meant != which:
-            raise Refused(f"{path} is the backup of mailbox {text(meant)}", "name its own")
-        if which in there and not replace:
-            raise MailboxExists("there is a mailbox already")
-        act(suite, partial(mailboxes.change, act=MailboxAct.RESTORE, mailbox=which, replace=str(replace)), reason)
-        wait(suite.stores.mail.restore(which, source, replace=replace))
-    return verified(suite, which).problems
+class _Restoring:
+    """Restores mailboxes for one reason.
 
+    :param replace: also where there is a mailbox.
+    """
 
-def _all(suite: Suite, directory: Path, reason: str, *, replace: bool, as_json: bool) -> None:
-    made = Backup(directory, as_caller)
-    made.read()
-    made.check_suffix(suite.settings.community.suffix)
-    if not made.finished:
-        errors.print("[bold]warning:[/] this backup was not finished: what is missing in it is not restored")
-    done, there = [], {*wait(suite.stores.mail.mailboxes())}
-    with progressing("mailboxes restored", len(made.done), octets=False) as advance:
-        for which in sorted(made.done):
-            done.append(_one(suite, made, which, reason, there, replace=replace))
-            advance(1)
-    _report(done, as_json=as_json)
+    def __init__(self, suite: Suite, reason: str, *, replace: bool) -> None:
+        self._suite = suite
+        self._reason = reason
+        self._replace = replace
+        self._there = {*wait(suite.stores.mail.mailboxes())}
 
+    def has_keys(self, which: MailboxId) -> bool:
+        """Whether somebody could read a mailbox."""
 
-def _one(
-    suite: Suite, made: Backup, which: MailboxId, reason: str, there: Collection[MailboxId], *, replace: bool
-) -> dict[str, Any]:
-    if not _has_keys(suite, which):
-        return _told(suite, which, _NOBODYS, ())
-    path = made.path(which)
-    try:
-        with open_export(path, as_caller) as source:
-            if replace and _goes_on(suite, which, beginning(source)[1]):
-                return _told(suite, which, _THERE, ())
-        problems = _restore(suite, path, which, reason, there, replace=replace)
-        return _told(suite, which, _RESTORED, problems)
-    except MailboxExists:
-        return _told(suite, which, _THERE, ())
-    except StoreError as error:
-        # One that cannot be restored keeps nobody else's from being.
-        return _told(suite, which, "not restored", (str(error),))
+        def look(view: View) -> bool:
+            account, shared = view.account_of_mailbox(which), view.shared_mailbox(which)
+            return bool(account.mailbox_keys if account is not None else shared is not None and shared.keys)
+
+        return self._suite.stores.community.read_now(look)
+
+    def one(self, path: Path, which: MailboxId, watch: Callable[[int], object] = lambda octets: None) -> None:
+        """Make a mailbox what the export at *path* holds.
+
+        :param watch: told how many octets more were read.
+        """
+        with open_export(path, as_caller, watch) as source:
+            meant, _ = beginning(source)
+            if meant != which:
+                raise CannotOpen(f"{path} is the backup of mailbox {text(meant)}", "name its own")
+            if which in self._there and not self._replace:
+                raise MailboxExists("there is a mailbox already")
+            decide = partial(mailboxes.change, act=MailboxAct.RESTORE, mailbox=which, replace=str(self._replace))
+            act(self._suite, decide, self._reason)
+            wait(self._suite.stores.mail.restore(which, source, replace=self._replace))
+
+    def all(self, directory: Path) -> list[dict[str, Any]]:
+        """Restore what the backup in *directory* holds; return what became of each mailbox."""
+        made = Backup(directory, as_caller)
+        made.read()
+        made.check_suffix(self._suite.settings.community.suffix)
+        if not made.finished:
+            errors.print("[bold]warning:[/] this backup was not finished: what is missing in it is not restored")
+        done = []
+        with progressing("mailboxes restored", len(made.done), octets=False) as advance:
+            for which in sorted(made.done):
+                done.append(_told(self._suite, which, *self._one_of(made, which)))
+                advance(1)
+        return done
+
+    def _one_of(self, made: Backup, which: MailboxId) -> tuple[str, tuple[str, ...]]:
+        """Return what became of a mailbox, and what is not as it should be in it."""
+        if not self.has_keys(which):
+            return _NOBODYS, ()
+        path = made.path(which)
+        try:
+            with open_export(path, as_caller) as source:
+                if self._replace and _goes_on(self._suite, which, beginning(source)[1]):
+                    return _THERE, ()
+            self.one(path, which)
+            return _RESTORED, verified(self._suite, which).problems
+        except MailboxExists:
+            return _THERE, ()
+        except StoreError as error:
+            # One that cannot be restored keeps nobody else's from being.
+            return "not restored", (str(error),)
 
 
 def _goes_on(suite: Suite, which: MailboxId, head: Head) -> bool:
@@ -137,14 +162,6 @@ def _goes_on(suite: Suite, which: MailboxId, head: Head) -> bool:
         return False
     last = next((row.chain for row in rows if row.uid == head.appended), now.head.chain)
     return head.appended == 0 or last == head.chain
-
-
-def _has_keys(suite: Suite, which: MailboxId) -> bool:
-    def look(view: View) -> bool:
-        account, shared = view.account_of_mailbox(which), view.shared_mailbox(which)
-        return bool(account.mailbox_keys if account is not None else shared is not None and shared.keys)
-
-    return suite.stores.community.read_now(look)
 
 
 def _told(suite: Suite, which: MailboxId, what: str, problems: tuple[str, ...]) -> dict[str, Any]:

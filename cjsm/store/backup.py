@@ -264,14 +264,32 @@ class Backup:
         return self._directory / f"{text(mailbox)[:2]}/{text(mailbox)}{_ENDING}"
 
 
-def open_export(path: Path, within: Caller) -> BinaryIO:
+class Watched(io.BufferedReader):
+    """A file being read.
+
+    :param watch: told how many octets more.
+    """
+
+    def __init__(self, descriptor: int, watch: Callable[[int], object]) -> None:
+        super().__init__(io.FileIO(descriptor, "rb"))
+        self._watch = watch
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read the next octets."""
+        octets = super().read(size)
+        self._watch(len(octets))
+        return octets
+
+
+def open_export(path: Path, within: Caller, watch: Callable[[int], object] = lambda octets: None) -> Watched:
     """Open an export.
 
+    :param watch: told how many octets more were read.
     :raises CannotOpen: when there is none.
     """
     try:
         with within():
-            return path.open("rb")
+            return Watched(os.open(path, os.O_RDONLY | os.O_CLOEXEC), watch)
     except OSError as error:
         raise CannotOpen(f"{path}: {error.strerror}", "name the file of one mailbox's backup") from error
 

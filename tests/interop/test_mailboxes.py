@@ -22,7 +22,7 @@ class Dovecot:
     """Dovecot's POP3 server, signed in, over a pipe."""
 
     def __init__(self, program: Callable[[str], str], home: Path) -> None:
-        program("dovecot")
+        self._program = program("/usr/lib/dovecot/pop3")
         self._setpriv = program("setpriv")
         self.home = home
         self._config = home / "dovecot.conf"
@@ -40,7 +40,7 @@ class Dovecot:
             for above in self.home.parents:
                 above.chmod(above.stat().st_mode | 0o011)
             rights = [self._setpriv, f"--reuid={_MAIL}", f"--regid={_MAIL}", "--clear-groups"]
-        command = [*rights, "/usr/lib/dovecot/pop3", "-c", str(self._config), "-o", f"mail_location={location}"]
+        command = [*rights, self._program, "-c", str(self._config), "-o", f"mail_location={location}"]
         for setting in settings:
             command += ["-o", setting]
         environment = {"USER": "mail", "HOME": str(self.home), "PATH": os.environ["PATH"]}
