@@ -113,10 +113,22 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     quota: Octets = 500 * MIB
     over_quota_grace: Seconds = 86_400
     deleted_kept: Annotated[int, Meta(ge=0, description="days")] = 14
+    destroyed_after: Days = 30
     delivery_workers: Count = 2
     delivery_batch: Count = 256
     retry_first: Seconds = 5
     retry_most: Seconds = 600
+
+
+class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is taken from files of other systems."""
+
+    message_octets: Octets = 64 * MIB
+    messages: Count = 1_000_000
+    depth: Count = 8
+    list_octets: Octets = 128 * MIB
+    batch_messages: Count = 64
+    batch_octets: Octets = 8 * MIB
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -249,6 +261,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    imports: ImportSettings = field(default_factory=ImportSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)

@@ -18,11 +18,12 @@ from cjsm import resources
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.enrolment import Enrolment
-from cjsm.access.kdf import KdfPool
+from cjsm.access.kdf import InlineKdf, KdfPool
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
 from cjsm.community import providers
+from cjsm.community.identifiers import MailboxId
 from cjsm.configuration import Settings
 from cjsm.directory import schema
 from cjsm.directory.following import Directory
@@ -38,6 +39,7 @@ from cjsm.mail.authentication.signing import signer
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
+from cjsm.mail.importing import Importer
 from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
 from cjsm.mail.relay import RelayWorker
@@ -149,6 +151,41 @@ class Suite:
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
+
+    def portal_at_the_server(self) -> Portal:
+        """Return what lets people open their own mail in a command: the checker and realm of the doors."""
+        stores = self.stores
+        checker = Checker(
+            self.settings.access,
+            community=stores.community,
+            keys=stores.keys,
+            activity=stores.activity,
+            secrets=self.secrets,
+            kdf=InlineKdf(),
+            clock=time.time,
+            shared=SharedNetworks(self.settings.connections.listed_networks),
+        )
+        realm = Realm(community=stores.community, keys=stores.keys, mail=stores.mail, secrets=self.secrets)
+        return Portal(realm, [checker])
+
+    def importer(self, mailbox: MailboxId, quota: int | None) -> Importer:
+        """Return what imports into a mailbox in a command.
+
+        :param quota: octets that the mailbox may hold; None where that does not matter.
+        """
+        stores = self.stores
+        return Importer(
+            self.settings,
+            mailbox,
+            quota=quota,
+            keys=CurrentKeys(stores.community, stores.keys, self.secrets),
+            mail=stores.mail,
+            spool=stores.spool,
+            bodies=stores.bodies,
+            secrets=self.secrets,
+            clock=time.time,
+            entropy=os.urandom,
+        )
 
     def own_mail(self) -> OwnMail:
         """Return what writes messages of the service in a command, where nobody waits for a turn."""

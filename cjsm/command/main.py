@@ -23,6 +23,7 @@ _COMMANDS = {
     "role": "role",
     "trace": "trace",
     "queue": "queue",
+    "mailbox": "mailbox",
     "connection": "connection",
     "policy": "policy",
 }

@@ -38,6 +38,8 @@ def test_what_there_is() -> None:
         *(f"connection domain {verb}" for verb in ("add", "remove", "suspend", "resume", "exception", "show")),
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
+        *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
+        *(f"mailbox {verb}" for verb in ("backup", "restore", "import", "export")),
         *("policy explain", "policy matrix"),
     }
 

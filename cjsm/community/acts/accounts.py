@@ -78,6 +78,8 @@ def set_life(view: View, by: By, account: AccountId, life: Life) -> Change:
     permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
     if life in (Life.SUSPENDED, Life.DELETED) and not by.reason:
         raise BadValue("suspending and deleting need a reason", "give one with --reason")
+    if found.mailbox is not None and not found.mailbox_keys and life is not Life.DELETED:
+        raise Conflict("this user's mailbox was destroyed", "add the user again")
     if life in (Life.NEW, Life.ACTIVE):
         life = Life.ACTIVE if found.credential is Credential.CHOSEN else Life.NEW
     made = changed(found, life=life, state_reason=by.reason, state_since=view.moment)
