@@ -7,6 +7,7 @@ import os
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from cjsm import resources
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.enrolment import Enrolment
+from cjsm.access.factors import Factors
 from cjsm.access.kdf import KdfPool
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
@@ -135,15 +137,16 @@ class Suite:
         self.settings = settings
         self.secrets = secrets.load(Path(settings.store.secrets_directory))
         self.stores = Stores(settings, disk or InlineDisk())
-        self.enrolment = Enrolment(
-            settings.access,
-            community=self.stores.community,
-            keys=self.stores.keys,
-            activity=self.stores.activity,
-            secrets=self.secrets,
-            entropy=os.urandom,
-            clock=time.time,
-        )
+        changing: dict[str, Any] = {
+            "community": self.stores.community,
+            "keys": self.stores.keys,
+            "activity": self.stores.activity,
+            "secrets": self.secrets,
+            "entropy": os.urandom,
+            "clock": time.time,
+        }
+        self.enrolment = Enrolment(settings.access, **changing)
+        self.factors = Factors(settings.access, service=settings.community.service_name, **changing)
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
 
@@ -203,6 +206,8 @@ class RunningSuite(Suite):
             keys=stores.keys,
             mail=stores.mail,
             secrets=self.secrets,
+            enrolment=self.enrolment,
+            kdf=self.kdf,
             delay=self._login_delay,
         )
         self.portal = Portal(realm, [self._checker])
@@ -290,6 +295,7 @@ class RunningSuite(Suite):
         self.attempts.settings = settings
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
+        self.enrolment.renew(settings.access)
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)
         self.authenticator.settings = settings.authentication

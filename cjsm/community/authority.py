@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 from cjsm.community.errors import NotAllowed
@@ -36,6 +37,8 @@ class Action(StrEnum):
     OWN_SETTINGS = "change one's own settings"
     CHOOSE_PASSWORD = "choose one's own password"
     OWN_SECRETS = "change one's own device passwords"
+    UNLOCK_SELF = "unlock one's own account"
+    REMOVE_FACTOR = "take second factors away"
 
 
 _ORGANISATION_ADMINISTRATOR = frozenset(
@@ -52,6 +55,7 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.MANAGE_SHARED_MAILBOXES,
         Action.SET_QUOTA,
         Action.REPORTS,
+        Action.REMOVE_FACTOR,
     }
 )
 
@@ -74,10 +78,10 @@ POWERS: dict[Role, frozenset[Action]] = {
 }
 
 #: What everybody may do to themselves.
-_OWN = frozenset({Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD})
+_OWN = frozenset({Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD, Action.UNLOCK_SELF})
 
 #: Acts on a person that would let the actor take over or remove that person's roles.
-_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK})
+_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK, Action.REMOVE_FACTOR})
 
 #: Roles that only a community administrator gives.
 COMMUNITY_ROLES = frozenset({Role.COMMUNITY_ADMINISTRATOR, Role.HELPDESK, Role.ENGINEER})
@@ -111,6 +115,8 @@ def may(
     if actor is OPERATOR:
         return _operator(view)
     acting = view.account(actor)
+    if acting is not None and action is Action.UNLOCK_SELF:
+        acting = msgspec.structs.replace(acting, locked=False)
     if acting is None or not may_sign_in(view, acting):
         return Permission(False, "this account may not act at the moment")
     if must_choose_password(acting) and action is not Action.CHOOSE_PASSWORD:

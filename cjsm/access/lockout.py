@@ -1,0 +1,123 @@
+"""Who may not try any more (community §7): networks closed for an account, guarded accounts, throttled sources.
+
+What is counted lies in the activity store and what follows from it in the community, so that it holds in every process
+and after a restart. Nobody is shut out where they are at home: guesses close the network that they come from, and an
+account only for networks that it never used.
+"""
+
+import os
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from cjsm.access.throttle import Throttle
+from cjsm.community.acts import locks
+from cjsm.community.acts.acting import By
+from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy
+from cjsm.community.records import Account
+from cjsm.community.states import is_guarded
+from cjsm.configuration import AccessSettings
+from cjsm.policies import DAY, Policy
+from cjsm.sources import network_of
+from cjsm.store.interfaces import Failure, IActivity, ICommunityStore, StoreError
+from cjsm.vault import tags
+
+#: What wrong codes of the second factor are counted under, beside the networks of wrong passwords.
+SECOND_FACTOR = "second factor"
+
+#: Networks that are looked at for one account; who fails from more is no stale client.
+_MOST_NETWORKS = 256
+
+
+class Lockout:
+    """Counts failures and says who is shut out.
+
+    :param cache_key: the key of tags and pseudonyms.
+    :param clock: seconds since the epoch.
+    :ivar settings: may be replaced, and so may ``policy`` and the figures of ``throttle``.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: AccessSettings,
+        policy: Policy,
+        *,
+        community: ICommunityStore,
+        activity: IActivity,
+        cache_key: bytes,
+        clock: Callable[[], float],
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        self.settings = settings
+        self.policy = policy
+        self.throttle = Throttle(activity)
+        self._community = community
+        self._activity = activity
+        self._cache_key = cache_key
+        self._clock = clock
+        self._entropy = entropy
+
+    def shuts_out(self, subject: bytes, account: Account | None, address: str) -> bool:
+        """Whether a password of *subject* is not looked at, coming from *address*: right or wrong, it is refused."""
+        network = network_of(address)
+        if is_closed(self._activity.failures(subject, network), self.policy, self.settings, self._clock()):
+            return True
+        guarded = account is not None and is_guarded(account, self._clock())
+        return guarded and not self._activity.known_network(subject, network)
+
+    def knows(self, subject: bytes, address: str) -> bool:
+        """Whether *subject* signed in before from the network of *address*."""
+        return self._activity.known_network(subject, network_of(address))
+
+    async def failed(self, subject: bytes, account: Account | None, address: str, secret: bytes) -> bool:
+        """Count a wrong password; the same one again counts once. Return whether the person is to be warned."""
+        now, network = self._clock(), network_of(address)
+        await self.throttle.failed(address, subject, now)
+        before = len(self._activity.failures(subject, network).tags)
+        failures = await self._activity.failed(
+            subject, network, tags.failure_tag(self._cache_key, subject, secret), int(now)
+        )
+        who, count = tags.pseudonym(self._cache_key, subject), len(failures.tags)
+        self._log.info("sign-in of {who} from {network} failed", who=who, network=network)
+        if before < self.policy.lock <= count:
+            self._log.warn("source closed for {who} after {count} failures", who=who, count=count)
+        if self._guesses_of_strangers(subject) and account is not None and not is_guarded(account, now):
+            await self._guard(account.id, who)
+        return count == self.policy.warn_at
+
+    async def succeeded(self, account: AccountId, address: str) -> None:
+        """The person came in from *address*: failures there were the person's own."""
+        network = network_of(address)
+        if self._activity.failures(account, network).tags:
+            await self._activity.forget(account, network)
+        await self.throttle.succeeded(address, account)
+
+    def _guesses_of_strangers(self, subject: bytes) -> bool:
+        """Whether different wrong passwords from networks that *subject* never used reach the limit together."""
+        since, wrong = self._clock() - self.settings.failures_forgotten, set[int]()
+        failing = self._activity.failing(subject, _MOST_NETWORKS)
+        for network, failures in failing:
+            if network == SECOND_FACTOR or failures.last <= since or self._activity.known_network(subject, network):
+                continue
+            wrong.update(failures.tags)
+            if len(wrong) >= self.policy.lock:
+                return True
+        return len(failing) == _MOST_NETWORKS
+
+    async def _guard(self, account: AccountId, who: str) -> None:
+        """Guard the account; where that cannot be written, the next failure tries again."""
+        by = By(act_id=ActId(self._entropy(LENGTH)))
+        until = int(self._clock()) + self.policy.lock_days * DAY if self.policy.lock_days else None
+        try:
+            await self._community.commit(by.act_id, lambda view: locks.guard(view, by, account, until))
+        except StoreError as error:
+            self._log.error("{who} could not be guarded: {error}", who=who, error=error)
+            return
+        self._log.warn("{who} is guarded: too many guesses from networks that it never used", who=who)
+
+
+def is_closed(failures: Failure, policy: Policy, settings: AccessSettings, now: float) -> bool:
+    """Whether so many different passwords failed that the network they came from is closed for the account."""
+    return failures.last > now - settings.failures_forgotten and len(failures.tags) >= policy.lock
