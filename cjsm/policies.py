@@ -48,21 +48,15 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return when a password that was chosen at *since* must be changed; None for never."""
         return since + self.expires * DAY if self.expires else None
 
-    def days_left(self, since: int, now: float) -> int | None:
-        """Return in how many days a password ends, where people are warned of that at *now*; None where they are not.
+    def warned_since(self, since: int, now: float) -> int | None:
+        """Return which of :attr:`warnings` is due at *now* for a password that was chosen at *since*.
 
-        The first warning comes :attr:`warnings`' largest number of days before the end.
+        Each is due from so many days before the end until the next one; None before the first, and after the end.
         """
         end = self.ends(since)
-        if end is None or not self.warnings or now >= end:
+        if end is None or now >= end:
             return None
-        left = -int(-(end - now) // DAY)
-        return left if left <= max(self.warnings) else None
-
-    def warned_since(self, since: int, now: float) -> int | None:
-        """Return the last of :attr:`warnings` that is due at *now*: each is, from so many days before the end on."""
-        left = self.days_left(since, now)
-        return min((days for days in self.warnings if days >= left), default=None) if left is not None else None
+        return min((days for days in self.warnings if now >= end - days * DAY), default=None)
 
 
 def load(name: str) -> Policy:

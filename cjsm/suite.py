@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
 
-from cjsm import resources
+from cjsm import policies, resources
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.enrolment import Enrolment
@@ -24,7 +24,7 @@ from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
 from cjsm.community import providers
-from cjsm.configuration import Settings
+from cjsm.configuration import AccessSettings, Settings
 from cjsm.directory import schema
 from cjsm.directory.following import Directory
 from cjsm.instance import Instance
@@ -39,6 +39,7 @@ from cjsm.mail.authentication.signing import signer
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
+from cjsm.mail.expiring import PasswordWarnings
 from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
 from cjsm.mail.relay import RelayWorker
@@ -164,6 +165,11 @@ class Suite:
         )
 
 
+def _failures_kept(access: AccessSettings) -> int:
+    """Return for how many seconds failures count for an account, or for a source."""
+    return max(access.failures_forgotten, access.source_window)
+
+
 def instance(settings: Settings) -> Instance:
     """Return the mark of the service that runs on the settings' data directory.
 
@@ -274,15 +280,24 @@ class RunningSuite(Suite):
             clock=time.time,
         )
         self.directory = Directory(stores.community, schema.load(), reactor)
-        self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
+        self._forgetting = kinds.Activity(stores.activity, time.time, _failures_kept(access))
         self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
         self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
+        self._warnings = PasswordWarnings(
+            settings,
+            policies.load(access.policy),
+            community=stores.community,
+            spool=stores.spool,
+            own_mail=self.acceptance.own_mail,
+            clock=time.time,
+        )
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
             self._pruning,
             self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
+            self._warnings,
             kinds.Delivered(stores.mail, stores.spool),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
@@ -296,6 +311,7 @@ class RunningSuite(Suite):
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
         self.enrolment.renew(settings.access)
+        self._warnings.settings, self._warnings.policy = settings, policies.load(settings.access.policy)
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)
         self.authenticator.settings = settings.authentication
@@ -303,7 +319,7 @@ class RunningSuite(Suite):
         self._pruning.kept = settings.trace.kept
         self._purging.kept = settings.mail.deleted_kept
         self.delivery.settings = settings.mail
-        self._forgetting.forgotten = settings.access.failures_forgotten
+        self._forgetting.forgotten = _failures_kept(settings.access)
 
     def start(self) -> None:
         """Start the threads."""

@@ -26,13 +26,11 @@ def test_end_and_warnings() -> None:
     legacy = load("legacy")
     since = 1_000_000
     assert legacy.ends(since) == since + 90 * DAY
-    days = {day: legacy.days_left(since, since + day * DAY) for day in (0, 74, 75, 80, 85, 89, 90, 91)}
-    assert days == {0: None, 74: None, 75: 15, 80: 10, 85: 5, 89: 1, 90: None, 91: None}
-    assert legacy.days_left(since, since + 75 * DAY - 1) is None
     due = {day: legacy.warned_since(since, since + day * DAY) for day in (74, 75, 79, 80, 84, 85, 89, 90)}
     assert due == {74: None, 75: 15, 79: 15, 80: 10, 84: 10, 85: 5, 89: 5, 90: None}
     assert load("ncsc").ends(since) is None
-    assert load("ncsc").days_left(since, since + 1_000 * DAY) is None
+    assert legacy.warned_since(since, since + 75 * DAY - 1) is None
+    assert load("ncsc").warned_since(since, since + 1_000 * DAY) is None
 
 
 def test_one_of_ones_own(tmp_path: Path) -> None:

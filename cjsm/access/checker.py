@@ -59,20 +59,13 @@ class SignedIn:
     :ivar secret: the device password used, or None for the person's own.
     :ivar mail_keys: the account's mail seeds by epoch, opened for POP3 only.
     :ivar shared_name: what followed ``/`` in the login name, or None.
-    :ivar days_left: in how many days the person's own password ends, where it is time to say so.
     """
 
-    __slots__ = ("account", "days_left", "mail_keys", "secret", "shared_name")
+    __slots__ = ("account", "mail_keys", "secret", "shared_name")
 
     def __init__(
-        self,
-        account: Account,
-        secret: SecretId | None,
-        mail_keys: dict[int, bytes],
-        shared_name: str | None,
-        days_left: int | None = None,
+        self, account: Account, secret: SecretId | None, mail_keys: dict[int, bytes], shared_name: str | None
     ) -> None:
-        self.days_left = days_left
         self.account = account
         self.secret = secret
         self.mail_keys = mail_keys
@@ -198,8 +191,7 @@ class Checker:
         except (StoreError, VaultError, keyring.UnreadableKeys) as error:
             self._log.error("sign-in unavailable: {error}", error=error)
             raise AccessUnavailable from error
-        days_left = self._policy.days_left(_since(candidate.account), self._clock()) if matched.chosen else None
-        return SignedIn(candidate.account, matched.secret, matched.mail_keys, candidate.shared_name, days_left)
+        return SignedIn(candidate.account, matched.secret, matched.mail_keys, candidate.shared_name)
 
     def _wait(self, candidate: _Candidate, attempt: LoginAttempt) -> int:
         """Return the seconds that this source has to wait, though not this attempt.
