@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from cjsm.access.throttle import Throttle
 from cjsm.community.acts import locks
 from cjsm.community.acts.acting import By
+from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy
 from cjsm.community.records import Account
 from cjsm.community.states import is_guarded
@@ -112,6 +113,9 @@ class Lockout:
         until = int(self._clock()) + self.policy.lock_days * DAY if self.policy.lock_days else None
         try:
             await self._community.commit(by.act_id, lambda view: locks.guard(view, by, account, until))
+        except Conflict:
+            # Another process came first.
+            return
         except StoreError as error:
             self._log.error("{who} could not be guarded: {error}", who=who, error=error)
             return

@@ -8,7 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface.verify import verifyObject
 
-from cjsm.access.errors import AccessUnavailable, CodeNeeded, MustChoosePassword, TryLater
+from cjsm.access.errors import (
+    AccessUnavailable,
+    CodeNeeded,
+    DevicePasswordNeeded,
+    MustChoosePassword,
+    PasswordExpired,
+    TryLater,
+)
 from cjsm.access.interfaces import IDirectoryReader
 from cjsm.community.errors import NotAllowed, Overtaken
 from cjsm.community.records import Record
@@ -89,6 +96,8 @@ def test_the_checker_learns_where_and_how(house: House) -> None:
     [
         (TryLater(30), 51, "30 seconds"),
         (MustChoosePassword(), 49, "choose your own password"),
+        (PasswordExpired(), 49, "expired"),
+        (DevicePasswordNeeded(), 49, "device password"),
         (AccessUnavailable(), 52, "not available"),
     ],
 )

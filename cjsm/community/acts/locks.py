@@ -20,7 +20,7 @@ def guard(view: View, by: By, account: AccountId, until: int | None) -> Change:
     """
     found = existing(view, account)
     if is_guarded(found, view.moment):
-        return Change()
+        raise Conflict("the account is guarded already")
     made = changed(found, guard=Guard(since=view.moment, until=until))
     return Change(put=(made,), entry=entry_of(view, by, "user-guard", "account", account, _OWN_RULE, who="service"))
 
