@@ -90,9 +90,12 @@ class _Candidate:
 
 
 class _Matched:
-    """A secret that fits: which one, the mail keys that it opened, and what is kept of a device password."""
+    """A secret that fits: which one, the mail keys that it opened, and what is kept of a device password.
 
-    __slots__ = ("chosen", "device", "mail_keys", "one_time")
+    ``chosen``: the person's own password; ``stretched``: it was not remembered.
+    """
+
+    __slots__ = ("chosen", "device", "mail_keys", "one_time", "stretched")
 
     def __init__(
         self,
@@ -101,11 +104,13 @@ class _Matched:
         mail_keys: dict[int, bytes] | None = None,
         one_time: bool = False,
         chosen: bool = False,
+        stretched: bool = False,
     ) -> None:
         self.device = device
         self.mail_keys = mail_keys or {}
         self.one_time = one_time
         self.chosen = chosen
+        self.stretched = stretched
 
     @property
     def secret(self) -> SecretId | None:
@@ -304,7 +309,7 @@ class Checker:
         if opens_mail and self._settings.unlock_cache:
             sealed = unlock.seal_keys(cache_key, candidate.subject, attempt.secret, mail_keys)
         self._cache.remember(tag, sealed, self._clock())
-        return _Matched(mail_keys=mail_keys, chosen=True)
+        return _Matched(mail_keys=mail_keys, chosen=True, stretched=True)
 
     def _stretching(
         self, keys: AccountKeys | None, secret: bytes, opens_mail: bool
@@ -353,7 +358,7 @@ class Checker:
         if account is None or keys is None or attempt.protocol == CHOOSES:
             return
         secret = device.parse(attempt.secret)
-        if matched.chosen:
+        if matched.stretched:
             self._renewal.password(account, keys, attempt.secret, attempt.source)
         elif matched.device is not None and secret is not None:
             self._renewal.device(account, keys, matched.device, secret)

@@ -73,16 +73,20 @@ class Lockout:
         return self._activity.known_network(subject, network_of(address))
 
     async def failed(self, subject: bytes, account: Account | None, address: str, secret: bytes) -> bool:
-        """Count a wrong password; the same one again counts once. Return whether the person is to be warned."""
+        """Count a wrong password; the same one again counts once. Return whether the person is to be warned.
+
+        Where nothing is looked at nothing is counted, so that trying on keeps nobody shut out for longer.
+        """
         now, network = self._clock(), network_of(address)
         await self.throttle.failed(address, subject, now)
-        before = len(self._activity.failures(subject, network).tags)
+        if self.shuts_out(subject, account, address):
+            return False
         failures = await self._activity.failed(
             subject, network, tags.failure_tag(self._cache_key, subject, secret), int(now)
         )
         who, count = tags.pseudonym(self._cache_key, subject), len(failures.tags)
         self._log.info("sign-in of {who} from {network} failed", who=who, network=network)
-        if before < self.policy.lock <= count:
+        if count == self.policy.lock:
             self._log.warn("source closed for {who} after {count} failures", who=who, count=count)
         if self._guesses_of_strangers(subject) and account is not None and not is_guarded(account, now):
             await self._guard(account.id, who)

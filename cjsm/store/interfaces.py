@@ -135,7 +135,9 @@ class IKeyStore(Interface):
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Failed secrets of one account from one source network: the distinct 16-bit keyed tags and when."""
+    """Failed secrets of one account from one source network: the distinct 16-bit keyed tags, and when the first and
+    the last of them came: one that comes again changes nothing.
+    """
 
     tags: tuple[int, ...] = ()
     first: int = 0

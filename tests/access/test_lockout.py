@@ -127,6 +127,27 @@ def test_ones_own_network_guards_nothing(house: House) -> None:
     house.sign_in(source=CAFE)
 
 
+def test_trying_on_keeps_nobody_out_for_longer(house: House) -> None:
+    """A closed network opens a day after the guess that closed it, whatever was tried meanwhile; so does a guarded
+    account, and nothing of what was tried in vain is kept.
+    """
+    account = house.join()
+    house.sign_in(source=HOME)
+    for number in range(LOCK):
+        refusal(house, b"guess %d" % number, HOME)
+    guess_from_everywhere(house)
+    kept = house.activity.failing(account.id)
+    for hours in range(1, 24):
+        house.moment += 3_600
+        refusal(house, b"last year's", HOME)
+        refusal(house, b"in vain %d" % hours, HOME)
+        refusal(house, b"in vain %d" % hours, f"10.77.{hours}.1")
+    assert house.activity.failing(account.id) == kept
+    house.moment += 3_600
+    house.sign_in(source=HOME)
+    house.sign_in(source=CAFE)
+
+
 def test_many_guesses_at_once_gain_nothing(house: House) -> None:
     """The right one among guesses that were begun together comes too late when the others reached the limit."""
     house.join()

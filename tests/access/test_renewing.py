@@ -100,7 +100,7 @@ def test_a_new_pepper(house: House) -> None:
 
 
 def test_it_waits_for_nobody(house: House) -> None:
-    """When the pool is full or a store does not answer the person is in all the same; the next time does it."""
+    """When the pool is full or a store does not answer the person is in all the same; the next stretching does it."""
     account = house.join()
     settings = settle(house, bcrypt_cost=5)
     run, puts = house.pool.run, house.keys.put
@@ -113,11 +113,15 @@ def test_it_waits_for_nobody(house: House) -> None:
     house.sign_in()
     house.pool.run, house.pool.failure = run, None  # type: ignore[method-assign]
     assert is_dated(house.account_keys(account.id), settings, house.secrets)
+    house.moment += house.settings.verification_cache
     house.keys.put = lambda *_: fail(Unavailable("no disk"))  # type: ignore[method-assign]
     with logged() as texts:
         house.sign_in()
     assert texts == ["error: secrets could not be renewed: no disk"]
     house.keys.put = puts  # type: ignore[method-assign]
+    house.sign_in()
+    assert is_dated(house.account_keys(account.id), settings, house.secrets)
+    house.moment += house.settings.verification_cache
     house.sign_in()
     assert not is_dated(house.account_keys(account.id), settings, house.secrets)
 

@@ -68,7 +68,7 @@ class LmdbActivity:
             known = msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure(first=moment)
             counts = tag not in known.tags and len(known.tags) < _MOST_TAGS
             tags = (*known.tags, tag) if counts else known.tags
-            counted = Failure(tags=tags, first=known.first, last=moment)
+            counted = Failure(tags=tags, first=known.first, last=moment if counts else known.last)
             transaction.put(key, msgspec.msgpack.encode(counted), db=table)
             return counted
 
