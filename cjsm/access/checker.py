@@ -29,7 +29,7 @@ from cjsm.access.errors import (
 from cjsm.access.interfaces import ILoginAttempt, LoginAttempt
 from cjsm.access.kdf import KdfPool
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
-from cjsm.access.lockout import Lockout
+from cjsm.access.lockout import Lockout, Standing
 from cjsm.access.opening import open_password_slots, open_system_slots
 from cjsm.access.renewing import Renewal
 from cjsm.community.acts.credentials import PROTOCOLS
@@ -42,6 +42,7 @@ from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import device, passwords, tags, unlock
+from cjsm.vault.device import SystemSecret
 from cjsm.vault.errors import VaultError, WrongSecret
 from cjsm.vault.secrets import ServiceSecrets
 
@@ -76,9 +77,12 @@ class SignedIn:
 
 
 class _Candidate:
-    """What a login name points to; an unknown name has a subject to count failures under, but no account."""
+    """What a login name points to; an unknown name has a subject to count failures under, but no account.
 
-    __slots__ = ("account", "keys", "shared_name", "subject")
+    ``shown`` is the secret of the attempt, where it has the shape of a system-made one.
+    """
+
+    __slots__ = ("account", "keys", "shared_name", "shown", "subject")
 
     def __init__(
         self, subject: bytes, shared_name: str | None, account: Account | None = None, keys: AccountKeys | None = None
@@ -87,6 +91,7 @@ class _Candidate:
         self.shared_name = shared_name
         self.account = account
         self.keys = keys
+        self.shown: SystemSecret | None = None
 
 
 class _Matched:
@@ -186,19 +191,24 @@ class Checker:
     async def _sign_in(self, attempt: LoginAttempt) -> SignedIn:
         try:
             candidate = self._look_up(attempt.name)
-            wait = self._wait(candidate, attempt)
-            matched = await self._match(candidate, attempt)
-            if matched is None or candidate.account is None or self._overtaken(candidate, matched, attempt):
+            candidate.shown = device.parse(attempt.secret)
+            standing = self._lockout.standing(candidate.subject, attempt.source)
+            wait = self._wait(candidate, standing, attempt)
+            matched = await self._match(candidate, standing, attempt)
+            if matched is not None and matched.stretched:
+                # Meanwhile others went on.
+                standing = self._lockout.standing(candidate.subject, attempt.source)
+            if matched is None or candidate.account is None or self._overtaken(candidate, matched, standing, attempt):
                 warned = await self._failed(candidate, attempt)
                 raise TryLater(wait) if wait else AccessRefused(warned=warned)
-            await self._succeeded(candidate.account, matched, attempt)
+            await self._succeeded(candidate.account, matched, standing, attempt)
             self._renew(candidate, matched, attempt)
         except (StoreError, VaultError, keyring.UnreadableKeys) as error:
             self._log.error("sign-in unavailable: {error}", error=error)
             raise AccessUnavailable from error
         return SignedIn(candidate.account, matched.secret, matched.mail_keys, candidate.shared_name)
 
-    def _wait(self, candidate: _Candidate, attempt: LoginAttempt) -> int:
+    def _wait(self, candidate: _Candidate, standing: Standing, attempt: LoginAttempt) -> int:
         """Return the seconds that this source has to wait, though not this attempt.
 
         Guessing passwords over many accounts closes a source for accounts that never were there. Those that were,
@@ -206,8 +216,8 @@ class Checker:
 
         :raises TryLater: where this attempt has to wait too.
         """
-        wait = self._lockout.throttle.wait(attempt.source, self._clock())
-        if device.parse(attempt.secret) is not None:
+        wait = self._lockout.wait(standing, attempt.source)
+        if candidate.shown is not None:
             return 0
         if wait and not self._lockout.knows(candidate.subject, attempt.source):
             raise TryLater(wait)
@@ -230,34 +240,35 @@ class Checker:
             keys = keyring.decode(self._keys.get_now(account.id, account.keys), AccountKeys)
         return _Candidate(account.id, login.shared, account, keys)
 
-    async def _match(self, candidate: _Candidate, attempt: LoginAttempt) -> _Matched | None:
+    async def _match(self, candidate: _Candidate, standing: Standing, attempt: LoginAttempt) -> _Matched | None:
         """Return what the secret fits; None where it fits nothing, or is not looked at.
 
         :raises DevicePasswordNeeded: see :meth:`requestAvatarId`.
         """
-        secret = device.parse(attempt.secret)
-        if secret is not None:
-            return self._match_system_secret(candidate, secret, attempt)
+        if candidate.shown is not None:
+            return self._match_system_secret(candidate, candidate.shown, attempt)
         if self._policy.devices_only and attempt.protocol in PROTOCOLS:
             raise DevicePasswordNeeded
-        if self._is_not_looked_at(candidate, attempt):
+        if self._is_not_looked_at(candidate, standing, attempt):
             # Nothing is verified, so that trying again shows nothing of what was tried.
             candidate = _Candidate(candidate.subject, candidate.shared_name)
         return await self._match_password(candidate, attempt)
 
-    def _is_not_looked_at(self, candidate: _Candidate, attempt: LoginAttempt) -> bool:
+    def _is_not_looked_at(self, candidate: _Candidate, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether a chosen password is refused, right or wrong: as guesses led to, or for want of the second factor."""
         account = candidate.account
         if account is not None and account.factor_since and attempt.protocol in (*PROTOCOLS, CHOOSES):
             return True
-        return self._lockout.shuts_out(candidate.subject, account, attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, account, attempt.source)
 
-    def _overtaken(self, candidate: _Candidate, matched: _Matched, attempt: LoginAttempt) -> bool:
+    def _overtaken(self, candidate: _Candidate, matched: _Matched, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether others' guesses shut this network out while the password was stretched: many at once gain nothing."""
-        return matched.chosen and self._lockout.shuts_out(candidate.subject, candidate.account, attempt.source)
+        if not matched.stretched:
+            return False
+        return self._lockout.shuts_out(standing, candidate.subject, candidate.account, attempt.source)
 
     def _match_system_secret(
-        self, candidate: _Candidate, secret: device.SystemSecret, attempt: LoginAttempt
+        self, candidate: _Candidate, secret: SystemSecret, attempt: LoginAttempt
     ) -> _Matched | None:
         keys, account = candidate.keys, candidate.account
         if keys is None or account is None:
@@ -279,7 +290,7 @@ class Checker:
                 return _Matched(device=known, mail_keys=opened)
         return None
 
-    def _fits(self, known: SystemSecretKeys, secret: device.SystemSecret, now: float) -> bool:
+    def _fits(self, known: SystemSecretKeys, secret: SystemSecret, now: float) -> bool:
         if known.expires is not None and known.expires <= now:
             return False
         try:
@@ -329,19 +340,19 @@ class Checker:
 
     async def _failed(self, candidate: _Candidate, attempt: LoginAttempt) -> bool:
         """Count it; return whether the answer is a warning."""
-        if device.parse(attempt.secret) is not None:
+        if candidate.shown is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
             return False
         return await self._lockout.failed(candidate.subject, candidate.account, attempt.source, attempt.secret)
 
-    async def _succeeded(self, account: Account, matched: _Matched, attempt: LoginAttempt) -> None:
+    async def _succeeded(self, account: Account, matched: _Matched, standing: Standing, attempt: LoginAttempt) -> None:
         """Ask the states again: they may have changed while the password was stretched."""
         if not self._community.read_now(lambda view: _still_admitted(view, account.id)):
             raise AccessRefused
         if attempt.protocol != CHOOSES:
             self._require_lasting(account, matched)
         now = self._clock()
-        await self._lockout.succeeded(account.id, attempt.source)
+        await self._lockout.succeeded(standing, account.id, attempt.source)
         self._activity.used(account.id, network_of(attempt.source), attempt.protocol, matched.secret, int(now))
 
     def _require_lasting(self, account: Account, matched: _Matched) -> None:
@@ -357,11 +368,10 @@ class Checker:
         account, keys = candidate.account, candidate.keys
         if account is None or keys is None or attempt.protocol == CHOOSES:
             return
-        secret = device.parse(attempt.secret)
         if matched.stretched:
             self._renewal.password(account, keys, attempt.secret, attempt.source)
-        elif matched.device is not None and secret is not None:
-            self._renewal.device(account, keys, matched.device, secret)
+        elif matched.device is not None and candidate.shown is not None:
+            self._renewal.device(account, keys, matched.device, candidate.shown)
 
 
 def _since(account: Account) -> int:

@@ -6,8 +6,9 @@ account only for networks that it never used.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from msgspec import Struct
 from twisted.logger import Logger
 
 from cjsm.access.throttle import Throttle
@@ -19,7 +20,7 @@ from cjsm.community.records import Account
 from cjsm.community.states import is_guarded
 from cjsm.configuration import AccessSettings
 from cjsm.policies import DAY, Policy
-from cjsm.sources import network_of
+from cjsm.sources import network_of, source_of
 from cjsm.store.interfaces import Failure, IActivity, ICommunityStore, StoreError
 from cjsm.vault import tags
 
@@ -28,6 +29,13 @@ SECOND_FACTOR = "second factor"
 
 #: Networks that are looked at for one account; who fails from more is no stale client.
 _MOST_NETWORKS = 256
+
+
+class Standing(Struct, frozen=True):
+    """What is known of one account from one network, and when accounts failed from one address."""
+
+    failures: Failure
+    failing: Sequence[int]
 
 
 class Lockout:
@@ -60,13 +68,20 @@ class Lockout:
         self._clock = clock
         self._entropy = entropy
 
-    def shuts_out(self, subject: bytes, account: Account | None, address: str) -> bool:
+    def standing(self, subject: bytes, address: str) -> Standing:
+        """Return what is counted at this moment, for the other questions."""
+        return Standing(*self._activity.standing(subject, network_of(address), source_of(address)))
+
+    def wait(self, standing: Standing, address: str) -> int:
+        """Return the seconds until *address* may try again; 0 when it may now."""
+        return self.throttle.wait_after(standing.failing, address, self._clock())
+
+    def shuts_out(self, standing: Standing, subject: bytes, account: Account | None, address: str) -> bool:
         """Whether a password of *subject* is not looked at, coming from *address*: right or wrong, it is refused."""
-        network = network_of(address)
-        if is_closed(self._activity.failures(subject, network), self.policy, self.settings, self._clock()):
+        if is_closed(standing.failures, self.policy, self.settings, self._clock()):
             return True
         guarded = account is not None and is_guarded(account, self._clock())
-        return guarded and not self._activity.known_network(subject, network)
+        return guarded and not self.knows(subject, address)
 
     def knows(self, subject: bytes, address: str) -> bool:
         """Whether *subject* signed in before from the network of *address*."""
@@ -79,7 +94,7 @@ class Lockout:
         """
         now, network = self._clock(), network_of(address)
         await self.throttle.failed(address, subject, now)
-        if self.shuts_out(subject, account, address):
+        if self.shuts_out(self.standing(subject, address), subject, account, address):
             return False
         failures = await self._activity.failed(
             subject, network, tags.failure_tag(self._cache_key, subject, secret), int(now)
@@ -92,12 +107,12 @@ class Lockout:
             await self._guard(account.id, who)
         return count == self.policy.warn_at
 
-    async def succeeded(self, account: AccountId, address: str) -> None:
+    async def succeeded(self, standing: Standing, account: AccountId, address: str) -> None:
         """The person came in from *address*: failures there were the person's own."""
-        network = network_of(address)
-        if self._activity.failures(account, network).tags:
-            await self._activity.forget(account, network)
-        await self.throttle.succeeded(address, account)
+        if standing.failures.tags:
+            await self._activity.forget(account, network_of(address))
+        if standing.failing:
+            await self.throttle.succeeded(address, account)
 
     def _guesses_of_strangers(self, subject: bytes) -> bool:
         """Whether different wrong passwords from networks that *subject* never used reach the limit together."""

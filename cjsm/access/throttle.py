@@ -1,6 +1,7 @@
 """A source as a whole waits only when many different accounts fail from it (community §7)."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -31,7 +32,10 @@ class Throttle:
 
     def wait(self, address: str, now: float) -> int:
         """Return the seconds until *address* may try again; 0 when it may now."""
-        failing = self._activity.failing_from(source_of(address))
+        return self.wait_after(self._activity.failing_from(source_of(address)), address, now)
+
+    def wait_after(self, failing: Sequence[int], address: str, now: float) -> int:
+        """The same, with the moments at which accounts failed from *address* known."""
         recent = failing[bisect_right(failing, now - self.window) :]
         most = self._most(address)
         if len(recent) < most:

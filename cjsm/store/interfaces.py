@@ -180,6 +180,9 @@ class IActivity(IAnchors):
     def failing_from(source: str) -> "Sequence[int]":
         """When the different subjects failed that failed from *source*, each the last time; the oldest first."""
 
+    def standing(account: bytes, network: str, source: str) -> "tuple[Failure, Sequence[int]]":
+        """What :meth:`failures` and :meth:`failing_from` tell, in one look: each sign-in begins with it."""
+
     def succeeded_from(source: str, subject: bytes) -> "Deferred[None]":
         """Drop what is known of *subject* from *source*; nothing is written where that is nothing."""
 

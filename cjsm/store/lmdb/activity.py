@@ -49,8 +49,7 @@ class LmdbActivity:
 
     def failures(self, account: bytes, network: str) -> Failure:
         """See :class:`IActivity`."""
-        stored = self._get(_FAILURES, account + network.encode())
-        return msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure()
+        return _failure(self._get(_FAILURES, account + network.encode()))
 
     def failing(self, account: bytes, most: int | None = None) -> Sequence[tuple[str, Failure]]:
         """See :class:`IActivity`."""
@@ -121,8 +120,15 @@ class LmdbActivity:
 
     def failing_from(self, source: str) -> Sequence[int]:
         """See :class:`IActivity`."""
-        stored = self._get(_SOURCES, source.encode())
-        return [moment for _, moment in _SUBJECT.iter_unpack(stored)] if stored is not None else ()
+        return _moments(self._get(_SOURCES, source.encode()))
+
+    def standing(self, account: bytes, network: str, source: str) -> tuple[Failure, Sequence[int]]:
+        """See :class:`IActivity`."""
+        failures, sources = self._environment.table(_FAILURES), self._environment.table(_SOURCES)
+        with self._environment.reading() as transaction:
+            stored = transaction.get(account + network.encode(), db=failures)
+            failing = transaction.get(source.encode(), db=sources)
+        return _failure(stored), _moments(failing)
 
     def succeeded_from(self, source: str, subject: bytes) -> "Deferred[None]":
         """See :class:`IActivity`."""
@@ -236,3 +242,11 @@ class LmdbActivity:
         with self._environment.reading() as transaction:
             value = transaction.get(key, db=self._environment.table(table))
         return bytes(value) if value is not None else None
+
+
+def _failure(stored: "bytes | memoryview[int] | None") -> Failure:
+    return msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure()
+
+
+def _moments(stored: "bytes | memoryview[int] | None") -> Sequence[int]:
+    return [moment for _, moment in _SUBJECT.iter_unpack(stored)] if stored is not None else ()
