@@ -352,7 +352,7 @@ class Checker:
         if attempt.protocol != CHOOSES:
             self._require_lasting(account, matched)
         now = self._clock()
-        await self._lockout.succeeded(standing, account.id, attempt.source)
+        await self._lockout.succeeded(standing, account, attempt.source)
         self._activity.used(account.id, network_of(attempt.source), attempt.protocol, matched.secret, int(now))
 
     def _require_lasting(self, account: Account, matched: _Matched) -> None:

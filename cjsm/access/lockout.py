@@ -18,6 +18,7 @@ from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy
 from cjsm.community.records import Account
 from cjsm.community.states import is_guarded
+from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
 from cjsm.policies import DAY, Policy
 from cjsm.sources import network_of, source_of
@@ -107,12 +108,14 @@ class Lockout:
             await self._guard(account.id, who)
         return count == self.policy.warn_at
 
-    async def succeeded(self, standing: Standing, account: AccountId, address: str) -> None:
+    async def succeeded(self, standing: Standing, account: Account, address: str) -> None:
         """The person came in from *address*: failures there were the person's own."""
         if standing.failures.tags:
-            await self._activity.forget(account, network_of(address))
+            await self._activity.forget(account.id, network_of(address))
         if standing.failing:
-            await self.throttle.succeeded(address, account)
+            await self.throttle.succeeded(address, account.id)
+        if account.guard is not None and not is_guarded(account, self._clock()):
+            await self._commit(account.id, lambda view, by: locks.end_guard(view, by, account.id))
 
     def _guesses_of_strangers(self, subject: bytes) -> bool:
         """Whether different wrong passwords from networks that *subject* never used reach the limit together."""
@@ -128,17 +131,22 @@ class Lockout:
 
     async def _guard(self, account: AccountId, who: str) -> None:
         """Guard the account; where that cannot be written, the next failure tries again."""
-        by = By(act_id=ActId(self._entropy(LENGTH)))
         until = int(self._clock()) + self.policy.lock_days * DAY if self.policy.lock_days else None
+        if await self._commit(account, lambda view, by: locks.guard(view, by, account, until)):
+            self._log.warn("{who} is guarded: too many guesses from networks that it never used", who=who)
+
+    async def _commit(self, account: AccountId, decide: Callable[[View, By], Change]) -> bool:
+        """Make an act of the service; return whether it was made, and not by another process before."""
+        by = By(act_id=ActId(self._entropy(LENGTH)))
         try:
-            await self._community.commit(by.act_id, lambda view: locks.guard(view, by, account, until))
+            await self._community.commit(by.act_id, lambda view: decide(view, by))
         except Conflict:
-            # Another process came first.
-            return
+            return False
         except StoreError as error:
-            self._log.error("{who} could not be guarded: {error}", who=who, error=error)
-            return
-        self._log.warn("{who} is guarded: too many guesses from networks that it never used", who=who)
+            who = tags.pseudonym(self._cache_key, account)
+            self._log.error("the guard of {who} could not be written: {error}", who=who, error=error)
+            return False
+        return True
 
 
 def is_closed(failures: Failure, policy: Policy, settings: AccessSettings, now: float) -> bool:

@@ -65,6 +65,8 @@ def confirm(name: str, password_stdin: bool, config: Path, as_json: bool) -> Non
     current, code = secrets.ask("Password", "Code", from_stdin=password_stdin)
     codes = wait(suite.factors.confirm(suite.enrolment.by(account.id), account.id, current, code))
     _say_codes(account, codes, as_json)
+    if not as_json and not account.device_passwords:
+        console.print(f"next      cjsm device add {account.user_id} NAME   (mail programs need device passwords now)")
 
 
 @factor.command("remove")

@@ -191,7 +191,10 @@ def test_it_opens_by_itself(house: House) -> None:
     assert refusal(house, PASSWORD, CAFE) == PLAIN
     house.moment += 1
     assert not is_guarded(house, account.id)
-    house.sign_in(source=CAFE)
+    for _ in range(2):
+        house.sign_in(source=CAFE)
+    assert house.account(account.id).guard is None
+    assert [entry.act for entry in house.entries()][-2:] == ["user-guard", "user-unguard"]
 
 
 def test_where_it_cannot_be_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,7 @@ def test_for_people(cjsm: Run) -> None:
     assert "cjsm factor confirm" in begun.stdout
     confirmed = cjsm("factor", "confirm", JANE, typed=f"{PASSWORD}\n{one.now()}\n")
     assert confirmed.stdout.count("\n  r-") == 10
+    assert "cjsm device add" in confirmed.stdout
     assert PASSWORD not in begun.output + confirmed.output
     assert "no second factor" in cjsm("factor", "remove", JANE, "--lost", "--reason", "lost").stdout
     assert "second factor" in cjsm("user", "show", JANE).stdout

@@ -1,12 +1,12 @@
 """Getting in at every door of a running service: who does, who does not, and in what words."""
 
+import base64
 import json
 import re
 import socket
 import ssl
 import subprocess
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ from cjsm.community import finding
 from cjsm.community.records import Life, Profile
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
+from cjsm.vault import device
 from tests.ldap import support as ldap
 from tests.running import Community
 
@@ -51,7 +52,7 @@ class Session:
         """Return the answer to signing in, in one line."""
         if self._door == "smtp":
             self._ask(b"EHLO tester")
-            return self._ask(b"AUTH PLAIN " + b64encode(f"\0{name}\0{secret}".encode()))
+            return self._ask(b"AUTH PLAIN " + base64.b64encode(f"\0{name}\0{secret}".encode()))
         if self._door == "pop3":
             self._ask(f"USER {name}".encode())
             return self._ask(f"PASS {secret}".encode())
@@ -130,8 +131,8 @@ def add(suite: Suite, last: str, *, password: bool = True) -> dict[str, str]:
     return {"user_id": made.account.user_id, "once": once, "device_password": device.secret}
 
 
-def keep_out(suite: Suite, user_id: str, why: str) -> None:
-    """Lock or suspend somebody, or turn a second factor on."""
+def keep_out(suite: Suite, user_id: str, why: str) -> list[bytes]:
+    """Lock or suspend somebody, or turn a second factor on; return what must not lie on the disk in clear."""
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user_id).id)
     by = suite.enrolment.by(account)
     if why == "factor":
@@ -139,8 +140,9 @@ def keep_out(suite: Suite, user_id: str, why: str) -> None:
         one = pyotp.parse_uri(made.address)
         assert isinstance(one, pyotp.TOTP)
         by = suite.enrolment.by(account)
-        wait(suite.factors.confirm(by, account, PASSWORD.encode(), one.now().encode()))
-        return
+        codes = wait(suite.factors.confirm(by, account, PASSWORD.encode(), one.now().encode()))
+        parsed = [device.parse(code.encode()) for code in codes]
+        return [base64.b32decode(one.secret), one.secret.encode(), *(code.octets for code in parsed if code)]
     changes = {"locked": {"locked": True}, "suspended": {"life": Life.SUSPENDED}}[why]
 
     def decide(view: View) -> Change:
@@ -148,6 +150,7 @@ def keep_out(suite: Suite, user_id: str, why: str) -> None:
         return Change(put=(msgspec.structs.replace(found, version=found.version + 1, **changes),))
 
     wait(suite.stores.community.commit(by.act_id, decide))
+    return []
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +159,7 @@ def people(community: Community) -> dict[str, dict[str, str]]:
     with beside(community) as suite:
         made = {why: add(suite, why.title()) for why in ("victim", "locked", "suspended", "factor")}
         for why in ("locked", "suspended", "factor"):
-            keep_out(suite, made[why]["user_id"], why)
+            made[why]["hidden"] = " ".join(each.hex() for each in keep_out(suite, made[why]["user_id"], why))
         return made | {"newcomer": add(suite, "Newcomer", password=False)}
 
 
@@ -195,6 +198,7 @@ def test_the_lockout_attack_fails(community: Community, victim: dict[str, str]) 
     assert len(refused) == 3
     shown = told(community, "user", "show", user_id)
     assert shown["status"] == "Locked"
+    assert f"{shown['name_in_logs']} is guarded" in community.log()
     for door in DOORS:
         assert f"{door} {answer(community, door, user_id, PASSWORD, AWAY)}" in refused
         assert LET_IN.match(answer(community, door, user_id, PASSWORD, HOME))
@@ -287,13 +291,16 @@ def test_ldappasswd(community: Community, program: Program, people: dict[str, di
     assert "Server is unwilling to perform (53)" in without.stdout + without.stderr
 
 
-def test_what_is_kept_shows_no_secret(community: Community, victim: dict[str, str]) -> None:
-    """Neither passwords nor codes nor who guessed are in the log or, in clear, on the disk."""
+def test_what_is_kept_shows_no_secret(community: Community, people: dict[str, dict[str, str]]) -> None:
+    """Passwords, what makes codes, recovery codes and names are not in the log or, in clear, on the disk."""
+    victim = people["victim"]
+    hidden = [bytes.fromhex(each) for each in people["factor"]["hidden"].split()]
+    assert len(hidden) == 12
     log = community.log()
-    assert "is guarded" in log
     for secret in (PASSWORD, victim["device_password"], victim["user_id"]):
         assert secret not in log
     for path in community.data.rglob("*.mdb"):
         octets = path.read_bytes()
         assert PASSWORD.encode() not in octets, path
         assert victim["device_password"].encode() not in octets, path
+        assert not any(each in octets for each in hidden), path

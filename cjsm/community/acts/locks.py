@@ -25,6 +25,18 @@ def guard(view: View, by: By, account: AccountId, until: int | None) -> Change:
     return Change(put=(made,), entry=entry_of(view, by, "user-guard", "account", account, _OWN_RULE, who="service"))
 
 
+def end_guard(view: View, by: By, account: AccountId) -> Change:
+    """The guard's time is over: whoever looks at the account sees so from now on.
+
+    :raises Conflict: when it is not.
+    """
+    found = existing(view, account)
+    if found.guard is None or is_guarded(found, view.moment):
+        raise Conflict("there is no guard whose time is over")
+    made = changed(found, guard=None)
+    return Change(put=(made,), entry=entry_of(view, by, "user-unguard", "account", account, _OWN_RULE, who="service"))
+
+
 def unlock_self(view: View, by: By, account: AccountId, keys: KeyStep, recovery_codes: int) -> Change:
     """The person unlocks the own account, after password and second factor; everything else is as it was.
 

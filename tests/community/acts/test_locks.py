@@ -32,6 +32,16 @@ def test_a_guard() -> None:
         locks.guard(VIEW, by(), AccountId(identifier("nobody")), None)
 
 
+def test_a_guard_that_is_over() -> None:
+    """Is taken away by the service, and not before."""
+    view = community(*hosted("jo.ward", "crime", "avon", guard=Guard(since=NOW - 20, until=NOW)))
+    assert account(view.apply(locks.end_guard(view, by(), JO)), "jo.ward").guard is None
+    for guard in (None, Guard(since=NOW), Guard(since=NOW, until=NOW + 1)):
+        view = community(*hosted("jo.ward", "crime", "avon", guard=guard))
+        with pytest.raises(Conflict):
+            locks.end_guard(view, by(), JO)
+
+
 def test_a_guard_without_end() -> None:
     """Stays."""
     found = account(VIEW.apply(locks.guard(VIEW, by(), JO, None)), "jo.ward")
