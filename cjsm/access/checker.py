@@ -18,6 +18,7 @@ from zope.interface import implementer
 from cjsm import policies
 from cjsm.access import keyring
 from cjsm.access.cache import VerificationCache
+from cjsm.access.candidates import Candidate, Matched
 from cjsm.access.errors import (
     AccessRefused,
     AccessUnavailable,
@@ -74,52 +75,6 @@ class SignedIn:
 
     def __repr__(self) -> str:
         return f"<SignedIn {self.account.id.hex()}>"
-
-
-class _Candidate:
-    """What a login name points to; an unknown name has a subject to count failures under, but no account.
-
-    ``shown`` is the secret of the attempt, where it has the shape of a system-made one.
-    """
-
-    __slots__ = ("account", "keys", "shared_name", "shown", "subject")
-
-    def __init__(
-        self, subject: bytes, shared_name: str | None, account: Account | None = None, keys: AccountKeys | None = None
-    ) -> None:
-        self.subject = subject
-        self.shared_name = shared_name
-        self.account = account
-        self.keys = keys
-        self.shown: SystemSecret | None = None
-
-
-class _Matched:
-    """A secret that fits: which one, the mail keys that it opened, and what is kept of a device password.
-
-    ``chosen``: the person's own password; ``stretched``: it was not remembered.
-    """
-
-    __slots__ = ("chosen", "device", "mail_keys", "one_time", "stretched")
-
-    def __init__(
-        self,
-        *,
-        device: SystemSecretKeys | None = None,
-        mail_keys: dict[int, bytes] | None = None,
-        one_time: bool = False,
-        chosen: bool = False,
-        stretched: bool = False,
-    ) -> None:
-        self.device = device
-        self.mail_keys = mail_keys or {}
-        self.one_time = one_time
-        self.chosen = chosen
-        self.stretched = stretched
-
-    @property
-    def secret(self) -> SecretId | None:
-        return self.device.id if self.device is not None else None
 
 
 @implementer(ICredentialsChecker)
@@ -208,7 +163,7 @@ class Checker:
             raise AccessUnavailable from error
         return SignedIn(candidate.account, matched.secret, matched.mail_keys, candidate.shared_name)
 
-    def _wait(self, candidate: _Candidate, standing: Standing, attempt: LoginAttempt) -> int:
+    def _wait(self, candidate: Candidate, standing: Standing, attempt: LoginAttempt) -> int:
         """Return the seconds that this source has to wait, though not this attempt.
 
         Guessing passwords over many accounts closes a source for accounts that never were there. Those that were,
@@ -223,24 +178,24 @@ class Checker:
             raise TryLater(wait)
         return wait
 
-    def _look_up(self, name: str) -> _Candidate:
+    def _look_up(self, name: str) -> Candidate:
         unknown = tags.unknown_subject(self._secrets.cache.current, name)
         try:
             login = LoginName.parse(name)
         except BadAddress:
-            return _Candidate(unknown, None)
+            return Candidate(unknown, None)
         account, admitted = self._community.read_now(lambda view: _find(view, login))
         if account is None:
-            return _Candidate(unknown, login.shared)
+            return Candidate(unknown, login.shared)
         if not admitted:
             # Takes the way of an unknown name, which no right password makes shorter or longer.
-            return _Candidate(account.id, login.shared)
+            return Candidate(account.id, login.shared)
         keys = None
         if account.keys:
             keys = keyring.decode(self._keys.get_now(account.id, account.keys), AccountKeys)
-        return _Candidate(account.id, login.shared, account, keys)
+        return Candidate(account.id, login.shared, account, keys)
 
-    async def _match(self, candidate: _Candidate, standing: Standing, attempt: LoginAttempt) -> _Matched | None:
+    async def _match(self, candidate: Candidate, standing: Standing, attempt: LoginAttempt) -> Matched | None:
         """Return what the secret fits; None where it fits nothing, or is not looked at.
 
         :raises DevicePasswordNeeded: see :meth:`requestAvatarId`.
@@ -251,33 +206,31 @@ class Checker:
             raise DevicePasswordNeeded
         if self._is_not_looked_at(candidate, standing, attempt):
             # Nothing is verified, so that trying again shows nothing of what was tried.
-            candidate = _Candidate(candidate.subject, candidate.shared_name)
+            candidate = Candidate(candidate.subject, candidate.shared_name)
         return await self._match_password(candidate, attempt)
 
-    def _is_not_looked_at(self, candidate: _Candidate, standing: Standing, attempt: LoginAttempt) -> bool:
+    def _is_not_looked_at(self, candidate: Candidate, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether a chosen password is refused, right or wrong: as guesses led to, or for want of the second factor."""
         account = candidate.account
         if account is not None and account.factor_since and attempt.protocol in (*PROTOCOLS, CHOOSES):
             return True
         return self._lockout.shuts_out(standing, candidate.subject, account, attempt.source)
 
-    def _overtaken(self, candidate: _Candidate, matched: _Matched, standing: Standing, attempt: LoginAttempt) -> bool:
+    def _overtaken(self, candidate: Candidate, matched: Matched, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether others' guesses shut this network out while the password was stretched: many at once gain nothing."""
         if not matched.stretched:
             return False
         return self._lockout.shuts_out(standing, candidate.subject, candidate.account, attempt.source)
 
-    def _match_system_secret(
-        self, candidate: _Candidate, secret: SystemSecret, attempt: LoginAttempt
-    ) -> _Matched | None:
+    def _match_system_secret(self, candidate: Candidate, secret: SystemSecret, attempt: LoginAttempt) -> Matched | None:
         keys, account = candidate.keys, candidate.account
         if keys is None or account is None:
             return None
         now = self._clock()
         if keys.one_time is not None and self._fits(keys.one_time, secret, now):
-            return _Matched(one_time=True)
+            return Matched(one_time=True)
         if attempt.protocol == CHOOSES and any(self._fits(code, secret, now) for code in keys.recovery):
-            return _Matched()
+            return Matched()
         allowed = {
             known.id
             for known in account.device_passwords
@@ -287,7 +240,7 @@ class Checker:
         for known in keys.devices:
             if known.id in allowed and self._fits(known, secret, now):
                 opened = open_system_slots(known, secret, self._secrets) if attempt.protocol == OPENS_MAIL else None
-                return _Matched(device=known, mail_keys=opened)
+                return Matched(device=known, mail_keys=opened)
         return None
 
     def _fits(self, known: SystemSecretKeys, secret: SystemSecret, now: float) -> bool:
@@ -299,7 +252,7 @@ class Checker:
             return False
         return True
 
-    async def _match_password(self, candidate: _Candidate, attempt: LoginAttempt) -> _Matched | None:
+    async def _match_password(self, candidate: Candidate, attempt: LoginAttempt) -> Matched | None:
         keys = candidate.keys if candidate.keys is not None and candidate.keys.password is not None else None
         cache_key = self._secrets.cache.current
         version = candidate.account.keys if candidate.account is not None else 0
@@ -307,10 +260,10 @@ class Checker:
         opens_mail = attempt.protocol == OPENS_MAIL
         remembered = self._cache.recall(tag, self._clock())
         if remembered is not None and not opens_mail:
-            return _Matched(chosen=True)
+            return Matched(chosen=True)
         if remembered is not None and remembered.sealed_keys is not None:
             opened = unlock.open_keys(cache_key, candidate.subject, attempt.secret, remembered.sealed_keys)
-            return _Matched(mail_keys=opened, chosen=True)
+            return Matched(mail_keys=opened, chosen=True)
         mail_keys = await self._kdf.run(
             attempt.source, self._stretching(keys, attempt.secret, opens_mail), attempt.wanted
         )
@@ -320,7 +273,7 @@ class Checker:
         if opens_mail and self._settings.unlock_cache:
             sealed = unlock.seal_keys(cache_key, candidate.subject, attempt.secret, mail_keys)
         self._cache.remember(tag, sealed, self._clock())
-        return _Matched(mail_keys=mail_keys, chosen=True, stretched=True)
+        return Matched(mail_keys=mail_keys, chosen=True, stretched=True)
 
     def _stretching(
         self, keys: AccountKeys | None, secret: bytes, opens_mail: bool
@@ -338,14 +291,14 @@ class Checker:
 
         return stretch
 
-    async def _failed(self, candidate: _Candidate, attempt: LoginAttempt) -> bool:
+    async def _failed(self, candidate: Candidate, attempt: LoginAttempt) -> bool:
         """Count it; return whether the answer is a warning."""
         if candidate.shown is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
             return False
         return await self._lockout.failed(candidate.subject, candidate.account, attempt.source, attempt.secret)
 
-    async def _succeeded(self, account: Account, matched: _Matched, standing: Standing, attempt: LoginAttempt) -> None:
+    async def _succeeded(self, account: Account, matched: Matched, standing: Standing, attempt: LoginAttempt) -> None:
         """Ask the states again: they may have changed while the password was stretched."""
         if not self._community.read_now(lambda view: _still_admitted(view, account.id)):
             raise AccessRefused
@@ -355,7 +308,7 @@ class Checker:
         await self._lockout.succeeded(standing, account, attempt.source)
         self._activity.used(account.id, network_of(attempt.source), attempt.protocol, matched.secret, int(now))
 
-    def _require_lasting(self, account: Account, matched: _Matched) -> None:
+    def _require_lasting(self, account: Account, matched: Matched) -> None:
         """Refuse what serves to choose a password only."""
         if matched.one_time:
             raise MustChoosePassword
@@ -363,7 +316,7 @@ class Checker:
         if end is not None and end <= self._clock():
             raise PasswordExpired
 
-    def _renew(self, candidate: _Candidate, matched: _Matched, attempt: LoginAttempt) -> None:
+    def _renew(self, candidate: Candidate, matched: Matched, attempt: LoginAttempt) -> None:
         """Let what is kept of the secret follow the settings, now that it is at hand."""
         account, keys = candidate.account, candidate.keys
         if account is None or keys is None or attempt.protocol == CHOOSES:

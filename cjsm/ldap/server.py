@@ -19,6 +19,7 @@ from cjsm.configuration import LdapSettings
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.query import Limits
 from cjsm.ldap import lookups, refusals
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
 from cjsm.ldap.connection import MessageConnection
 from cjsm.ldap.encoded import EncodedEntries
 from cjsm.ldap.grammar.codes import ResultCode
@@ -26,7 +27,7 @@ from cjsm.ldap.grammar.framing import Framer, FramingError
 from cjsm.ldap.grammar.requests import DecodingLimits, Malformed, Message, Unacceptable, decode
 from cjsm.ldap.lookups import Lookup
 from cjsm.ldap.service import ServiceEntries
-from cjsm.ldap.session import Action, Choose, Examine, Find, HangUp, LdapSession, Say, SignIn, SignOut, Stop
+from cjsm.ldap.session import LdapSession
 from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes
 from cjsm.wire.factory import DoorFactory

@@ -1,17 +1,13 @@
 """The protocol's state machine, without I/O: messages and answers in, octets and requests to others out.
 
-What a request leads to is a sequence of actions. :class:`Say` is sent; :class:`SignIn`, :class:`Choose`, :class:`Find`
-and :class:`Examine` are work for others, who report back; :class:`Stop` ends such work; :class:`HangUp` ends the
-connection after what was said.
+What a request leads to is a sequence of :mod:`~cjsm.ldap.actions`.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeAlias
 
-from msgspec import Struct
-
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
 from cjsm.ldap.grammar import responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
 from cjsm.ldap.grammar.requests import (
@@ -75,68 +71,6 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.SIGNED_IN, Event.FAULT): State.ENDED,
     }
 )
-
-
-class Say(Struct, frozen=True):
-    """Send these octets."""
-
-    octets: bytes
-
-
-class SignIn(Struct, frozen=True):
-    """Ask who this is; answer with :meth:`LdapSession.accepted` or :meth:`~LdapSession.refused`."""
-
-    message_id: int
-    name: str
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return f"<SignIn {self.message_id}>"
-
-
-class Choose(Struct, frozen=True):
-    """Replace a password; answer with :meth:`LdapSession.chosen` or :meth:`~LdapSession.not_chosen`."""
-
-    message_id: int
-    name: str
-    current: bytes
-    chosen: bytes
-
-    def __repr__(self) -> str:
-        return f"<Choose {self.message_id}>"
-
-
-class SignOut(Struct, frozen=True):
-    """Whoever was signed in is no longer."""
-
-
-class Find(Struct, frozen=True):
-    """Search the directory; answer with :meth:`LdapSession.done`."""
-
-    message_id: int
-    request: SearchRequest
-
-
-class Examine(Struct, frozen=True):
-    """Compare in the directory; answer with :meth:`LdapSession.done`."""
-
-    message_id: int
-    request: CompareRequest
-
-
-class Stop(Struct, frozen=True):
-    """The work for *message_id* is not wanted any more; nothing is said about it."""
-
-    message_id: int
-
-
-class HangUp(Struct, frozen=True):
-    """End the connection after what has been said; *why* is for the log."""
-
-    why: str
-
-
-Action: TypeAlias = "Say | SignIn | Choose | SignOut | Find | Examine | Stop | HangUp"
 
 
 class LdapSession:

@@ -5,24 +5,12 @@ from typing import Any
 import pytest
 
 from cjsm.directory import schema
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
 from cjsm.ldap.grammar import responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
 from cjsm.ldap.grammar.requests import DecodingLimits, decode
 from cjsm.ldap.service import PASSWORD_MODIFY, WHO_AM_I, ServiceEntries
-from cjsm.ldap.session import (
-    TRANSITIONS,
-    Action,
-    Choose,
-    Examine,
-    Find,
-    HangUp,
-    LdapSession,
-    Say,
-    SignIn,
-    SignOut,
-    State,
-    Stop,
-)
+from cjsm.ldap.session import TRANSITIONS, LdapSession, State
 from tests.ldap import support
 from tests.ldap.support import Found, equal, present
 
