@@ -8,6 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from benchmarks import access as signing_in
 from benchmarks import bodies as bodies_for_many
 from benchmarks import growth as growth_of_all
 from benchmarks import idle as idle_connections
@@ -47,6 +48,7 @@ def main() -> None:
     benchmarks/run growth --people 100000    (half an hour the first time)
     benchmarks/run memory
     benchmarks/run bodies
+    benchmarks/run access
     """
 
 
@@ -160,6 +162,24 @@ def bodies(directory: Path, document: Path | None, recipients: int) -> None:
     costs = bodies_for_many.measure(directory.resolve(), _say, recipients)
     if document is not None:
         told = {"machine": report.machine(), "costs": [cost.document() for cost in costs]}
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@main.command()
+@_directory
+@_json
+@click.option(
+    "--samples", default=200, show_default=True, type=click.IntRange(2, 10_000), help="Refusals of each kind."
+)
+def access(directory: Path, document: Path | None, samples: int) -> None:
+    """What signing in costs, and whether refusals can be told apart by their time."""
+    costs, refusals = signing_in.measure(directory.resolve(), _say, samples)
+    if document is not None:
+        told = {
+            "machine": report.machine(),
+            "costs": [asdict(cost) for cost in costs],
+            "refusals": [asdict(refusal) for refusal in refusals],
+        }
         document.write_text(json.dumps(told, indent=2) + "\n")
 
 

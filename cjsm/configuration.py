@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from cjsm import policies
 from cjsm.sources import SharedNetworks
 
 Octets = Annotated[int, Meta(ge=0, description="octets")]
@@ -93,12 +94,14 @@ class AccessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     verification_cache: Annotated[int, Meta(ge=0, description="seconds")] = 900
     unlock_cache: bool = True
     verification_cache_entries: Count = 100_000
-    failures_to_close: Count = 10
     failures_forgotten: Seconds = 86_400
     source_failing_accounts: Count = 50
     shared_source_failing_accounts: Count = 1_000
     source_window: Seconds = 3_600
     one_time_password_life: Seconds = 86_400
+    second_factor_drift: Annotated[int, Meta(ge=0, le=10, description="steps of 30 seconds")] = 1
+    second_factor_failures: Count = 10
+    recovery_codes: Annotated[int, Meta(ge=1, le=20, description="count")] = 10
     revalidate: Seconds = 5
 
 
@@ -301,6 +304,7 @@ def parse(text: str, name: str = "cjsm.toml") -> Settings:
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml, or a file that `cjsm init` makes") from None
     _check_networks(settings.connections, name)
+    _check_policy(settings.access, name)
     return settings
 
 
@@ -311,6 +315,13 @@ def _check_networks(connections: ConnectionSettings, name: str) -> None:
         except ValueError as error:
             cure = 'write networks like "192.0.2.0/24", one address like "192.0.2.7/32"'
             raise ConfigurationError(f"{name}: connections.{setting}: {error}", cure) from None
+
+
+def _check_policy(access: AccessSettings, name: str) -> None:
+    try:
+        policies.load(access.policy)
+    except policies.BadPolicy as error:
+        raise ConfigurationError(f"{name}: access.policy: {error}", error.cure) from None
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str, name: str) -> None:

@@ -8,23 +8,25 @@ import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
 
-from cjsm import resources
+from cjsm import policies, resources
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.enrolment import Enrolment
+from cjsm.access.factors import Factors
 from cjsm.access.kdf import InlineKdf, KdfPool
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
 from cjsm.community import providers
 from cjsm.community.identifiers import MailboxId
-from cjsm.configuration import Settings
+from cjsm.configuration import AccessSettings, Settings
 from cjsm.directory import schema
 from cjsm.directory.following import Directory
 from cjsm.instance import Instance
@@ -39,6 +41,7 @@ from cjsm.mail.authentication.signing import signer
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
+from cjsm.mail.expiring import PasswordWarnings
 from cjsm.mail.importing import Importer
 from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
@@ -140,33 +143,49 @@ class Suite:
         self.settings = settings
         self.secrets = secrets.load(Path(settings.store.secrets_directory))
         self.stores = Stores(settings, disk or InlineDisk())
-        self.enrolment = Enrolment(
-            settings.access,
-            community=self.stores.community,
-            keys=self.stores.keys,
-            activity=self.stores.activity,
-            secrets=self.secrets,
-            entropy=os.urandom,
-            clock=time.time,
-        )
+        changing: dict[str, Any] = {
+            "community": self.stores.community,
+            "keys": self.stores.keys,
+            "activity": self.stores.activity,
+            "secrets": self.secrets,
+            "entropy": os.urandom,
+            "clock": time.time,
+        }
+        self.enrolment = Enrolment(settings.access, **changing)
+        self.factors = Factors(settings.access, service=settings.community.service_name, **changing)
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
 
     def portal_at_the_server(self) -> Portal:
         """Return what lets people open their own mail in a command: the checker and realm of the doors."""
+        kdf = InlineKdf()
+        return Portal(self.realm(kdf), [self.checker(kdf)])
+
+    def checker(self, kdf: KdfPool) -> Checker:
+        """Return what says who somebody is."""
         stores = self.stores
-        checker = Checker(
+        return Checker(
             self.settings.access,
             community=stores.community,
             keys=stores.keys,
             activity=stores.activity,
             secrets=self.secrets,
-            kdf=InlineKdf(),
+            kdf=kdf,
             clock=time.time,
             shared=SharedNetworks(self.settings.connections.listed_networks),
         )
-        realm = Realm(community=stores.community, keys=stores.keys, mail=stores.mail, secrets=self.secrets)
-        return Portal(realm, [checker])
+
+    def realm(self, kdf: KdfPool, delay: LoginDelay | None = None) -> Realm:
+        """Return what somebody who is known gets behind each door."""
+        return Realm(
+            community=self.stores.community,
+            keys=self.stores.keys,
+            mail=self.stores.mail,
+            secrets=self.secrets,
+            enrolment=self.enrolment,
+            kdf=kdf,
+            delay=delay,
+        )
 
     def importer(self, mailbox: MailboxId, quota: int | None) -> Importer:
         """Return what imports into a mailbox in a command.
@@ -201,6 +220,11 @@ class Suite:
         )
 
 
+def _failures_kept(access: AccessSettings) -> int:
+    """Return for how many seconds failures count for an account, or for a source."""
+    return max(access.failures_forgotten, access.source_window)
+
+
 def instance(settings: Settings) -> Instance:
     """Return the mark of the service that runs on the settings' data directory.
 
@@ -227,25 +251,9 @@ class RunningSuite(Suite):
         stores, access = self.stores, settings.access
         threads_wanted = access.kdf_threads or os.cpu_count() or 1
         self.kdf = KdfPool(threads, threads=threads_wanted, queue=access.kdf_queue)
-        self._checker = Checker(
-            access,
-            community=stores.community,
-            keys=stores.keys,
-            activity=stores.activity,
-            secrets=self.secrets,
-            kdf=self.kdf,
-            clock=time.time,
-            shared=SharedNetworks(settings.connections.listed_networks),
-        )
+        self._checker = self.checker(self.kdf)
         self._login_delay = LoginDelay(settings.pop3.login_delay)
-        realm = Realm(
-            community=stores.community,
-            keys=stores.keys,
-            mail=stores.mail,
-            secrets=self.secrets,
-            delay=self._login_delay,
-        )
-        self.portal = Portal(realm, [self._checker])
+        self.portal = Portal(self.realm(self.kdf, self._login_delay), [self._checker])
         self.tracer = Tracer(stores.trace, self.secrets, settings.trace, clock=time.time)
         self.rates = Rates(
             settings.rates,
@@ -309,15 +317,24 @@ class RunningSuite(Suite):
             clock=time.time,
         )
         self.directory = Directory(stores.community, schema.load(), reactor)
-        self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
+        self._forgetting = kinds.Activity(stores.activity, time.time, _failures_kept(access))
         self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
         self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
+        self._warnings = PasswordWarnings(
+            settings,
+            policies.load(access.policy),
+            community=stores.community,
+            spool=stores.spool,
+            own_mail=self.acceptance.own_mail,
+            clock=time.time,
+        )
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
             self._pruning,
             self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
+            self._warnings,
             kinds.Delivered(stores.mail, stores.spool),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
@@ -330,6 +347,8 @@ class RunningSuite(Suite):
         self.attempts.settings = settings
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
+        self.enrolment.renew(settings.access)
+        self._warnings.settings, self._warnings.policy = settings, policies.load(settings.access.policy)
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)
         self.authenticator.settings = settings.authentication
@@ -337,7 +356,7 @@ class RunningSuite(Suite):
         self._pruning.kept = settings.trace.kept
         self._purging.kept = settings.mail.deleted_kept
         self.delivery.settings = settings.mail
-        self._forgetting.forgotten = settings.access.failures_forgotten
+        self._forgetting.forgotten = _failures_kept(settings.access)
 
     def start(self) -> None:
         """Start the threads."""

@@ -2,23 +2,38 @@
 
 A password's way: the name is looked up, the secret's own shape picks the path (system-made: one HMAC; chosen by a
 person: cache, else bcrypt in the KDF pool), then states are asked again. Unknown, wrong, locked and suspended take the
-same time and get the same words (community §7). Nothing here keeps a secret after it answered.
+same time and get the same words (community §7), and so does a right password that is not looked at: from a network
+that is shut out, or of somebody who has a second factor and devices for mail programs. Nothing here keeps a secret
+after it answered.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cjsm import policies
 from cjsm.access import keyring
 from cjsm.access.cache import VerificationCache
-from cjsm.access.errors import AccessRefused, AccessUnavailable, MustChoosePassword, TryLater
+from cjsm.access.candidates import Candidate, Matched
+from cjsm.access.errors import (
+    AccessRefused,
+    AccessUnavailable,
+    DevicePasswordNeeded,
+    MustChoosePassword,
+    PasswordExpired,
+    TryLater,
+)
 from cjsm.access.interfaces import ILoginAttempt, LoginAttempt
 from cjsm.access.kdf import KdfPool
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
-from cjsm.access.throttle import Throttle
+from cjsm.access.lockout import Lockout, Standing
+from cjsm.access.opening import open_password_slots, open_system_slots
+from cjsm.access.renewing import Renewal
+from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import BadAddress, LoginName
 from cjsm.community.identifiers import AccountId, SecretId
 from cjsm.community.records import Account, OwnerKind
@@ -26,16 +41,19 @@ from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
-from cjsm.store.interfaces import Failure, IActivity, ICommunityStore, IKeyStore, StoreError
+from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import device, passwords, tags, unlock
+from cjsm.vault.device import SystemSecret
 from cjsm.vault.errors import VaultError, WrongSecret
 from cjsm.vault.secrets import ServiceSecrets
-from cjsm.vault.slots import open_slot
 
 #: The one door behind which mail is opened; the others need no key.
 OPENS_MAIL = "pop3"
 #: Somebody's mail is opened at the server too, with the person's own password: no device password is for that.
 AT_THE_SERVER = "command"
+
+#: The protocol of an attempt that lets somebody in for nothing but the choice of a password.
+CHOOSES = "password"
 
 
 class SignedIn:
@@ -59,33 +77,6 @@ class SignedIn:
 
     def __repr__(self) -> str:
         return f"<SignedIn {self.account.id.hex()}>"
-
-
-class _Candidate:
-    """What a login name points to; an unknown name has a subject to count failures under, but no account."""
-
-    __slots__ = ("account", "keys", "shared_name", "subject")
-
-    def __init__(
-        self, subject: bytes, shared_name: str | None, account: Account | None = None, keys: AccountKeys | None = None
-    ) -> None:
-        self.subject = subject
-        self.shared_name = shared_name
-        self.account = account
-        self.keys = keys
-
-
-class _Matched:
-    """A secret that fits: which one, and the mail keys that it opened."""
-
-    __slots__ = ("mail_keys", "one_time", "secret")
-
-    def __init__(
-        self, secret: SecretId | None = None, mail_keys: dict[int, bytes] | None = None, *, one_time: bool = False
-    ) -> None:
-        self.secret = secret
-        self.mail_keys = mail_keys or {}
-        self.one_time = one_time
 
 
 @implementer(ICredentialsChecker)
@@ -118,17 +109,28 @@ class Checker:
         self._kdf = kdf
         self._clock = clock
         self._cache = VerificationCache(settings.verification_cache, settings.verification_cache_entries)
-        self._throttle = Throttle()
+        common: dict[str, Any] = {"community": community}
+        self._lockout = Lockout(
+            settings,
+            policies.load(settings.policy),
+            activity=activity,
+            cache_key=secrets.cache.current,
+            clock=clock,
+            **common,
+        )
+        self._renewal = Renewal(settings, keys=keys, secrets=secrets, kdf=kdf, **common)
         self.renew(settings, shared or SharedNetworks())
         self._dummy = passwords.dummy_verifier(secrets.peppers, cost=settings.bcrypt_cost)
 
     def renew(self, settings: AccessSettings, shared: SharedNetworks) -> None:
         """Take new settings for attempts from now on; threads, caches and the cost of new passwords stay."""
-        self._settings = settings
-        self._throttle.accounts = settings.source_failing_accounts
-        self._throttle.shared_accounts = settings.shared_source_failing_accounts
-        self._throttle.window = settings.source_window
-        self._throttle.shared = shared
+        self._settings = self._lockout.settings = settings
+        self._policy = self._lockout.policy = policies.load(settings.policy)
+        throttle = self._lockout.throttle
+        throttle.accounts = settings.source_failing_accounts
+        throttle.shared_accounts = settings.shared_source_failing_accounts
+        throttle.window = settings.source_window
+        throttle.shared = shared
 
     def requestAvatarId(  # type: ignore[override]  # the realm takes more than bytes as avatar id
         self, credentials: LoginAttempt
@@ -136,28 +138,34 @@ class Checker:
         """Fire with a :class:`SignedIn`.
 
         :raises AccessRefused: unknown, wrong, locked, suspended: not told apart.
-        :raises MustChoosePassword: for the right one-time password.
+        :raises MustChoosePassword: for the right one-time password, or the right one that is too old.
+        :raises DevicePasswordNeeded: for a chosen password where the policy never takes it.
         :raises TryLater: when the pool is full or the source is throttled.
         :raises AccessUnavailable: when a store does not answer.
         """
         return Deferred.fromCoroutine(self._sign_in(credentials))
 
     async def _sign_in(self, attempt: LoginAttempt) -> SignedIn:
-        source = network_of(attempt.source)
         try:
             candidate = self._look_up(attempt.name)
-            wait = self._wait(candidate, attempt, source)
-            matched = await self._match(candidate, attempt, source)
-            if matched is None or candidate.account is None:
-                await self._failed(candidate, attempt, source)
-                raise TryLater(wait) if wait else AccessRefused
-            await self._succeeded(candidate.account, matched, attempt, source)
+            candidate.shown = device.parse(attempt.secret)
+            standing = self._lockout.standing(candidate.subject, attempt.source)
+            wait = self._wait(candidate, standing, attempt)
+            matched = await self._match(candidate, standing, attempt)
+            if matched is not None and matched.stretched:
+                # Meanwhile others went on.
+                standing = self._lockout.standing(candidate.subject, attempt.source)
+            if matched is None or candidate.account is None or self._overtaken(candidate, matched, standing, attempt):
+                warned = await self._failed(candidate, attempt)
+                raise TryLater(wait) if wait else AccessRefused(warned=warned)
+            await self._succeeded(candidate.account, matched, standing, attempt)
+            self._renew(candidate, matched, attempt)
         except (StoreError, VaultError, keyring.UnreadableKeys) as error:
             self._log.error("sign-in unavailable: {error}", error=error)
             raise AccessUnavailable from error
         return SignedIn(candidate.account, matched.secret, matched.mail_keys, candidate.shared_name)
 
-    def _wait(self, candidate: _Candidate, attempt: LoginAttempt, source: str) -> int:
+    def _wait(self, candidate: Candidate, standing: Standing, attempt: LoginAttempt) -> int:
         """Return the seconds that this source has to wait, though not this attempt.
 
         Guessing passwords over many accounts closes a source for accounts that never were there. Those that were,
@@ -165,61 +173,79 @@ class Checker:
 
         :raises TryLater: where this attempt has to wait too.
         """
-        wait = self._throttle.wait(attempt.source, self._clock())
-        if device.parse(attempt.secret) is not None:
+        wait = self._lockout.wait(standing, attempt.source)
+        if candidate.shown is not None:
             return 0
-        if wait and not self._activity.known_network(candidate.subject, source):
+        if wait and not self._lockout.knows(candidate.subject, attempt.source):
             raise TryLater(wait)
         return wait
 
-    def _look_up(self, name: str) -> _Candidate:
+    def _look_up(self, name: str) -> Candidate:
         unknown = tags.unknown_subject(self._secrets.cache.current, name)
         try:
             login = LoginName.parse(name)
         except BadAddress:
-            return _Candidate(unknown, None)
+            return Candidate(unknown, None)
         account, admitted = self._community.read_now(lambda view: _find(view, login))
         if account is None:
-            return _Candidate(unknown, login.shared)
+            return Candidate(unknown, login.shared)
         if not admitted:
             # Takes the way of an unknown name, which no right password makes shorter or longer.
-            return _Candidate(account.id, login.shared)
+            return Candidate(account.id, login.shared)
         keys = None
         if account.keys:
             keys = keyring.decode(self._keys.get_now(account.id, account.keys), AccountKeys)
-        return _Candidate(account.id, login.shared, account, keys)
+        return Candidate(account.id, login.shared, account, keys)
 
-    async def _match(self, candidate: _Candidate, attempt: LoginAttempt, source: str) -> _Matched | None:
-        """Return what the secret fits; None where it fits nothing, or this source is closed for the account."""
-        secret = device.parse(attempt.secret)
-        if secret is not None:
-            return self._match_system_secret(candidate, secret, attempt)
-        if self._is_closed(candidate.subject, source):
-            # Nothing is verified, so that trying again from here shows nothing of what was tried.
-            candidate = _Candidate(candidate.subject, candidate.shared_name)
+    async def _match(self, candidate: Candidate, standing: Standing, attempt: LoginAttempt) -> Matched | None:
+        """Return what the secret fits; None where it fits nothing, or is not looked at.
+
+        :raises DevicePasswordNeeded: see :meth:`requestAvatarId`.
+        """
+        if candidate.shown is not None:
+            return self._match_system_secret(candidate, candidate.shown, attempt)
+        if self._policy.devices_only and attempt.protocol in PROTOCOLS:
+            raise DevicePasswordNeeded
+        if self._is_not_looked_at(candidate, standing, attempt):
+            # Nothing is verified, so that trying again shows nothing of what was tried.
+            candidate = Candidate(candidate.subject, candidate.shared_name)
         return await self._match_password(candidate, attempt)
 
-    def _match_system_secret(
-        self, candidate: _Candidate, secret: device.SystemSecret, attempt: LoginAttempt
-    ) -> _Matched | None:
+    def _is_not_looked_at(self, candidate: Candidate, standing: Standing, attempt: LoginAttempt) -> bool:
+        """Whether a chosen password is refused, right or wrong: as guesses led to, or for want of the second factor."""
+        account = candidate.account
+        if account is not None and account.factor_since and attempt.protocol in (*PROTOCOLS, CHOOSES):
+            return True
+        return self._lockout.shuts_out(standing, candidate.subject, account, attempt.source)
+
+    def _overtaken(self, candidate: Candidate, matched: Matched, standing: Standing, attempt: LoginAttempt) -> bool:
+        """Whether others' guesses shut this network out while the password was stretched: many at once gain nothing."""
+        if not matched.stretched:
+            return False
+        return self._lockout.shuts_out(standing, candidate.subject, candidate.account, attempt.source)
+
+    def _match_system_secret(self, candidate: Candidate, secret: SystemSecret, attempt: LoginAttempt) -> Matched | None:
         keys, account = candidate.keys, candidate.account
         if keys is None or account is None:
             return None
         now = self._clock()
         if keys.one_time is not None and self._fits(keys.one_time, secret, now):
-            return _Matched(one_time=True)
+            return Matched(one_time=True)
+        if attempt.protocol == CHOOSES and any(self._fits(code, secret, now) for code in keys.recovery):
+            return Matched()
         allowed = {
             known.id
             for known in account.device_passwords
-            if attempt.protocol in known.protocols and (known.expires is None or known.expires > now)
+            if (attempt.protocol in known.protocols or (attempt.protocol == CHOOSES and OPENS_MAIL in known.protocols))
+            and (known.expires is None or known.expires > now)
         }
         for known in keys.devices:
             if known.id in allowed and self._fits(known, secret, now):
                 opened = open_system_slots(known, secret, self._secrets) if attempt.protocol == OPENS_MAIL else None
-                return _Matched(known.id, opened)
+                return Matched(device=known, mail_keys=opened)
         return None
 
-    def _fits(self, known: SystemSecretKeys, secret: device.SystemSecret, now: float) -> bool:
+    def _fits(self, known: SystemSecretKeys, secret: SystemSecret, now: float) -> bool:
         if known.expires is not None and known.expires <= now:
             return False
         try:
@@ -228,10 +254,7 @@ class Checker:
             return False
         return True
 
-    def _is_closed(self, subject: bytes, source: str) -> bool:
-        return is_closed(self._activity.failures(subject, source), self._settings, self._clock())
-
-    async def _match_password(self, candidate: _Candidate, attempt: LoginAttempt) -> _Matched | None:
+    async def _match_password(self, candidate: Candidate, attempt: LoginAttempt) -> Matched | None:
         keys = candidate.keys if candidate.keys is not None and candidate.keys.password is not None else None
         cache_key = self._secrets.cache.current
         version = candidate.account.keys if candidate.account is not None else 0
@@ -239,10 +262,10 @@ class Checker:
         opens_mail = attempt.protocol in (OPENS_MAIL, AT_THE_SERVER)
         remembered = self._cache.recall(tag, self._clock())
         if remembered is not None and not opens_mail:
-            return _Matched()
+            return Matched(chosen=True)
         if remembered is not None and remembered.sealed_keys is not None:
             opened = unlock.open_keys(cache_key, candidate.subject, attempt.secret, remembered.sealed_keys)
-            return _Matched(mail_keys=opened)
+            return Matched(mail_keys=opened, chosen=True)
         mail_keys = await self._kdf.run(
             attempt.source, self._stretching(keys, attempt.secret, opens_mail), attempt.wanted
         )
@@ -252,7 +275,7 @@ class Checker:
         if opens_mail and self._settings.unlock_cache:
             sealed = unlock.seal_keys(cache_key, candidate.subject, attempt.secret, mail_keys)
         self._cache.remember(tag, sealed, self._clock())
-        return _Matched(mail_keys=mail_keys)
+        return Matched(mail_keys=mail_keys, chosen=True, stretched=True)
 
     def _stretching(
         self, keys: AccountKeys | None, secret: bytes, opens_mail: bool
@@ -270,36 +293,45 @@ class Checker:
 
         return stretch
 
-    async def _failed(self, candidate: _Candidate, attempt: LoginAttempt, source: str) -> None:
-        if device.parse(attempt.secret) is not None:
+    async def _failed(self, candidate: Candidate, attempt: LoginAttempt) -> bool:
+        """Count it; return whether the answer is a warning."""
+        if candidate.shown is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
-            return
-        now = self._clock()
-        self._throttle.failed(attempt.source, candidate.subject, now)
-        tag = tags.failure_tag(self._secrets.cache.current, candidate.subject, attempt.secret)
-        failures = await self._activity.failed(candidate.subject, source, tag, int(now))
-        who = tags.pseudonym(self._secrets.cache.current, candidate.subject)
-        self._log.info("sign-in of {who} from {network} failed", who=who, network=source)
-        if len(failures.tags) == self._settings.failures_to_close:
-            self._log.warn("source closed for {who} after {count} failures", who=who, count=len(failures.tags))
+            return False
+        return await self._lockout.failed(candidate.subject, candidate.account, attempt.source, attempt.secret)
 
-    async def _succeeded(self, account: Account, matched: _Matched, attempt: LoginAttempt, source: str) -> None:
+    async def _succeeded(self, account: Account, matched: Matched, standing: Standing, attempt: LoginAttempt) -> None:
         """Ask the states again: they may have changed while the password was stretched."""
         if not self._community.read_now(lambda view: _still_admitted(view, account.id)):
             raise AccessRefused
+        if attempt.protocol != CHOOSES:
+            self._require_lasting(account, matched)
+        now = self._clock()
+        await self._lockout.succeeded(standing, account, attempt.source)
+        self._activity.used(account.id, network_of(attempt.source), attempt.protocol, matched.secret, int(now))
+
+    def _require_lasting(self, account: Account, matched: Matched) -> None:
+        """Refuse what serves to choose a password only."""
         if matched.one_time:
             raise MustChoosePassword
-        now = self._clock()
-        self._throttle.succeeded(attempt.source, account.id)
-        if self._activity.failures(account.id, source).tags:
-            await self._activity.forget(account.id, source)
-        self._activity.used(account.id, source, attempt.protocol, matched.secret, int(now))
+        end = self._policy.ends(_since(account)) if matched.chosen else None
+        if end is not None and end <= self._clock():
+            raise PasswordExpired
+
+    def _renew(self, candidate: Candidate, matched: Matched, attempt: LoginAttempt) -> None:
+        """Let what is kept of the secret follow the settings, now that it is at hand."""
+        account, keys = candidate.account, candidate.keys
+        if account is None or keys is None or attempt.protocol == CHOOSES:
+            return
+        if matched.stretched:
+            self._renewal.password(account, keys, attempt.secret, attempt.source)
+        elif matched.device is not None and candidate.shown is not None:
+            self._renewal.device(account, keys, matched.device, candidate.shown)
 
 
-def is_closed(failures: Failure, settings: AccessSettings, now: float) -> bool:
-    """Whether so many different passwords failed that the network they came from is closed for the account."""
-    recent = failures.last > now - settings.failures_forgotten
-    return recent and len(failures.tags) >= settings.failures_to_close
+def _since(account: Account) -> int:
+    """When the chosen password was chosen, or at the earliest."""
+    return account.password_since or account.created
 
 
 def find_account(view: View, login: LoginName) -> Account | None:
@@ -321,24 +353,3 @@ def _find(view: View, login: LoginName) -> tuple[Account | None, bool]:
 def _still_admitted(view: View, identifier: AccountId) -> bool:
     account = view.account(identifier)
     return account is not None and may_sign_in(view, account)
-
-
-def open_password_slots(keys: AccountKeys, secret: bytes, secrets: ServiceSecrets) -> dict[int, bytes]:
-    """Return the mail seeds by epoch that a chosen password opens. Slow: one Argon2id.
-
-    :raises NotAuthentic: when the password is another.
-    """
-    if keys.password_stretch is None or not keys.password_slots:
-        return {}
-    key = passwords.stretch(keys.password_stretch, secret, secrets.peppers)
-    return {slot.epoch: open_slot(slot, key) for slot in keys.password_slots}
-
-
-def open_system_slots(
-    known: SystemSecretKeys, secret: device.SystemSecret, secrets: ServiceSecrets
-) -> dict[int, bytes]:
-    """Return the mail seeds by epoch that a system-made secret opens.
-
-    :raises NotAuthentic: when the secret is another.
-    """
-    return {slot.epoch: open_slot(slot, device.key(secret, slot.pepper, secrets.peppers)) for slot in known.slots}

@@ -5,22 +5,25 @@ named by nobody and is swept later.
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 from twisted.logger import Logger
 
+from cjsm import policies
 from cjsm.access import keyring
-from cjsm.access.checker import OPENS_MAIL, open_password_slots, open_system_slots
-from cjsm.access.errors import AccessRefused
+from cjsm.access.checker import OPENS_MAIL
+from cjsm.access.codes import Codes, Shown
+from cjsm.access.keychanges import KeyChanges, Opened, inline
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
+from cjsm.access.secretkeys import new_system_secret, with_password
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.address import Address
-from cjsm.community.errors import NotFound, Overtaken
+from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import (
     LENGTH,
     AccountId,
@@ -33,23 +36,27 @@ from cjsm.community.identifiers import (
 from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
-from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError, VersionTaken
-from cjsm.vault import device, passwords
+from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
+from cjsm.vault import passwords
 from cjsm.vault.device import SecretKind
-from cjsm.vault.errors import WrongSecret
+from cjsm.vault.errors import BadPassword, WrongSecret
 from cjsm.vault.hybrid import PublicKey
 from cjsm.vault.mailboxes import grant, new_generation
-from cjsm.vault.policy import POLICIES, check_password
+from cjsm.vault.passwords import PasswordVerifier
+from cjsm.vault.policy import check_password
 from cjsm.vault.secrets import ServiceSecrets
-from cjsm.vault.slots import Slot, SlotKind, new_account_key, wrap_slot
+from cjsm.vault.slots import new_account_key
 
 _ADMINISTRATORS = frozenset({Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR})
 
-
 T = TypeVar("T")
 
-#: Times that an act is made anew, when others change the same account's secrets at that moment.
-_ATTEMPTS = 5
+
+class Run(Protocol):
+    """How slow work is done: at once, or in the pool."""
+
+    def __call__(self, work: Callable[[], T], /) -> Coroutine[Any, Any, T]:
+        """Return what *work* returns, or raise what it raises."""
 
 
 class Enrolled(Struct, frozen=True, kw_only=True):
@@ -99,6 +106,14 @@ class Enrolment:
         self._secrets = secrets
         self._entropy = entropy
         self._clock = clock
+        self._codes = Codes(settings, activity, secrets, clock)
+        changes = KeyChanges(community, keys, secrets, clock)
+        self._anew, self._read, self._write, self._open = changes.anew, changes.read, changes.write, changes.open
+        self.renew(settings)
+
+    def renew(self, settings: AccessSettings) -> None:
+        """Take the policy of new settings for passwords that are chosen from now on."""
+        self._policy = policies.load(settings.policy)
 
     def by(self, actor: AccountId | None = None, reason: str = "") -> By:
         """Return a fresh act of *actor* (None: the local operator)."""
@@ -160,70 +175,71 @@ class Enrolment:
         expires = int(self._clock()) + self._settings.one_time_password_life
         identifier = SecretId(self._entropy(LENGTH))
         slots = {1: seed} if seed is not None else {}
-        return self._new_secret(account, SecretKind.ONE_TIME, SlotKind.ONE_TIME, identifier, slots, expires)
+        return new_system_secret(account, SecretKind.ONE_TIME, identifier, slots, expires, self._secrets)
 
-    def _new_secret(
+    async def set_password(
         self,
+        by: By,
         account: AccountId,
-        kind: SecretKind,
-        slot_kind: SlotKind,
-        identifier: SecretId,
-        mail_keys: dict[int, bytes],
-        expires: int | None,
-    ) -> tuple[SystemSecretKeys, str]:
-        typed = device.make(kind)
-        secret = device.parse(typed.encode())
-        if secret is None:
-            raise AssertionError("a fresh secret has its own shape")
-        peppers = self._secrets.peppers
-        key = device.key(secret, peppers.number, peppers)
-        slots = self._slots(account, mail_keys, key, slot_kind, identifier)
-        verifier = device.verifier(secret, peppers)
-        return SystemSecretKeys(id=identifier, verifier=verifier, slots=slots, expires=expires), typed
+        current: bytes,
+        chosen: bytes,
+        *,
+        code: bytes | None = None,
+        run: Run = inline,
+    ) -> None:
+        """Replace the person's password. Mail stays readable: the mail key is wrapped again under the new one.
 
-    def _slots(
-        self, account: AccountId, mail_keys: dict[int, bytes], key: bytes, kind: SlotKind, secret: bytes = b""
-    ) -> tuple[Slot, ...]:
-        pepper = self._secrets.peppers.number
-        return tuple(
-            wrap_slot(seed, key, account=account, epoch=epoch, kind=kind, pepper=pepper, secret=secret)
-            for epoch, seed in sorted(mail_keys.items())
-        )
-
-    async def set_password(self, by: By, account: AccountId, current: bytes, chosen: bytes) -> None:
-        """Replace the person's password; *current* is the one-time password, the old one or a device password.
-
-        Mail stays readable: the mail key is wrapped again under the new password.
-
+        :param current: the one-time password, the old one, a device password for POP3, or a recovery code, which is
+            used up.
+        :param code: of the second factor, where *current* is the old password and there is one.
+        :param run: where slow work is done.
         :raises AccessRefused: when *current* is not a working secret of the account, or opens no mail.
+        :raises CodeNeeded: when the second factor is missing; CodeRefused when it is wrong.
         :raises BadPassword: when *chosen* is not acceptable.
         """
-        await self._anew(lambda: self._set_password(by, account, current, chosen))
+        shown = Shown(self._codes, code)
+        await self._anew(lambda: self._set_password(by, account, current, chosen, shown, run))
         # Failures with the password of before keep nobody out any more; where this cannot be written, time does it.
         try:
             await self._activity.forget_all(account)
         except StoreError as error:
             self._log.error("failures before a new password were not forgotten: {error}", error=error)
 
-    async def _set_password(self, by: By, account: AccountId, current: bytes, chosen: bytes) -> None:
+    async def _set_password(
+        self, by: By, account: AccountId, current: bytes, chosen: bytes, shown: Shown, run: Run
+    ) -> None:
         found, keys = self._read(account)
+        opened = await run(lambda: self._open(found, keys, current))
         self._check(found, chosen)
-        mail_keys = self._open(found, keys, current)
-        peppers = self._secrets.peppers
-        hashed = passwords.hash_password(chosen, peppers, cost=self._settings.bcrypt_cost)
-        stretch = passwords.new_stretch(
-            peppers, memory=self._settings.argon2_memory, iterations=self._settings.argon2_iterations
-        )
-        key = passwords.stretch(stretch, chosen, peppers)
-        following = msgspec.structs.replace(
-            keys,
-            password=hashed,
-            password_stretch=stretch,
-            password_slots=self._slots(account, mail_keys, key, SlotKind.PASSWORD),
-            one_time=None,
-        )
+        left = await shown.beside(found, keys, opened)
+        following = await run(lambda: self._with_password(left, chosen, opened))
         step = await self._write(found, following)
-        await self._community.commit(by.act_id, lambda view: credentials.choose_password(view, by, account, step))
+        using = opened.kind.name.lower().replace("_", "-") if opened.kind is not None else "password"
+
+        def decide(view: View) -> Change:
+            return credentials.choose_password(
+                view, by, account, step, using=using, recovery_codes=len(following.recovery)
+            )
+
+        await self._community.commit(by.act_id, decide)
+
+    def _with_password(self, keys: AccountKeys, chosen: bytes, opened: Opened) -> AccountKeys:
+        """Return the keys with the password *chosen*, which may not be one of those that the policy remembers.
+
+        :raises BadPassword: when it is.
+        """
+        had = ((keys.password,) if keys.password is not None else ()) + keys.former
+        if any(self._is(verifier, chosen) for verifier in had[: 1 + self._policy.former]):
+            raise BadPassword("you have, or had, this password already")
+        following = with_password(keys, chosen, opened.mail_keys, self._settings, self._secrets)
+        return msgspec.structs.replace(following, one_time=None, former=had[: self._policy.former])
+
+    def _is(self, verifier: PasswordVerifier, chosen: bytes) -> bool:
+        try:
+            passwords.verify_password(verifier, chosen, self._secrets.peppers)
+        except WrongSecret:
+            return False
+        return True
 
     async def add_device(
         self,
@@ -234,28 +250,36 @@ class Enrolment:
         name: str,
         protocols: tuple[str, ...],
         expires: int | None = None,
+        code: bytes | None = None,
     ) -> NewDevice:
         """Make a device password; *current* is a working secret of the account.
 
+        :param code: of the second factor, where *current* is the person's own password and there is one.
         :raises AccessRefused: when it is not.
+        :raises CodeNeeded: when the second factor is missing; CodeRefused when it is wrong.
         """
         identifier = SecretId(self._entropy(LENGTH))
         password = DevicePassword(
             id=identifier, name=name, protocols=protocols, created=int(self._clock()), expires=expires
         )
-        return await self._anew(lambda: self._add_device(by, account, current, password))
+        shown = Shown(self._codes, code)
+        return await self._anew(lambda: self._add_device(by, account, current, password, shown))
 
-    async def _add_device(self, by: By, account: AccountId, current: bytes, password: DevicePassword) -> NewDevice:
+    async def _add_device(
+        self, by: By, account: AccountId, current: bytes, password: DevicePassword, shown: Shown
+    ) -> NewDevice:
         found, keys = self._read(account)
-        mail_keys = self._open(found, keys, current)
+        opened = self._open(found, keys, current)
         same = KeyStep(found.keys, found.keys)
         self._community.read_now(lambda view: credentials.add_device_password(view, by, account, password, same))
         protocols, identifier, expires = password.protocols, password.id, password.expires
-        slots = mail_keys if OPENS_MAIL in protocols else {}
-        known, typed = self._new_secret(account, SecretKind.DEVICE, SlotKind.DEVICE, identifier, slots, expires)
-        step = await self._write(found, msgspec.structs.replace(keys, devices=(*keys.devices, known)))
+        slots = opened.mail_keys if OPENS_MAIL in protocols else {}
+        left = await shown.beside(found, keys, opened)
+        known, typed = new_system_secret(account, SecretKind.DEVICE, identifier, slots, expires, self._secrets)
+        step = await self._write(found, msgspec.structs.replace(left, devices=(*left.devices, known)))
+        codes = len(left.recovery)
         await self._community.commit(
-            by.act_id, lambda view: credentials.add_device_password(view, by, account, password, step)
+            by.act_id, lambda view: credentials.add_device_password(view, by, account, password, step, codes)
         )
         return NewDevice(password=password, secret=typed)
 
@@ -275,59 +299,10 @@ class Enrolment:
 
         await self._community.commit(by.act_id, decide)
 
-    async def _anew(self, act: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Make *act*, from the beginning when another act on the same secrets came first: none may be lost."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await act()
-            except (Overtaken, VersionTaken):
-                continue
-        return await act()
-
-    def _read(self, account: AccountId) -> tuple[Account, AccountKeys]:
-        found = self._community.read_now(lambda view: view.account(account))
-        if found is None:
-            raise NotFound("there is no such user")
-        return found, keyring.decode(self._keys.get_now(account, found.keys), AccountKeys)
-
-    async def _write(self, account: Account, keys: AccountKeys) -> KeyStep:
-        version = self._keys.latest(account.id) + 1
-        await self._keys.put(account.id, version, keyring.encode(keys))
-        return KeyStep(account.keys, version)
-
     def _check(self, account: Account, chosen: bytes) -> None:
         administrator = self._community.read_now(
             lambda view: any(held.role in _ADMINISTRATORS for held in view.roles_of(account.id))
         )
         profile = account.profile
         names = (profile.first_name, profile.last_name, account.user_id)
-        check_password(chosen, POLICIES[self._settings.policy], names, administrator=administrator)
-
-    def _open(self, account: Account, keys: AccountKeys, current: bytes) -> dict[int, bytes]:
-        """Return the mail seeds that *current* opens, after verifying it."""
-        peppers = self._secrets.peppers
-        secret = device.parse(current)
-        try:
-            if secret is None:
-                if keys.password is None:
-                    raise AccessRefused
-                passwords.verify_password(keys.password, current, peppers)
-                return open_password_slots(keys, current, self._secrets)
-            for known in self._usable(account, keys):
-                try:
-                    device.verify(known.verifier, secret, peppers)
-                except WrongSecret:
-                    continue
-                return open_system_slots(known, secret, self._secrets)
-        except WrongSecret:
-            pass
-        raise AccessRefused
-
-    def _usable(self, account: Account, keys: AccountKeys) -> list[SystemSecretKeys]:
-        now = self._clock()
-        named = {known.id for known in account.device_passwords}
-        # A device password without slots cannot hand the mail key on to another secret.
-        usable = [known for known in keys.devices if known.id in named and (known.slots or not keys.epochs)]
-        if keys.one_time is not None:
-            usable.append(keys.one_time)
-        return [known for known in usable if known.expires is None or known.expires > now]
+        check_password(chosen, self._policy, names, administrator=administrator)

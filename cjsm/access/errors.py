@@ -6,10 +6,14 @@ class AccessError(Exception):
 
 
 class AccessRefused(AccessError):
-    """Wrong in any way that must not be told apart: unknown, wrong secret, locked, suspended (community §7)."""
+    """Wrong in any way that must not be told apart: unknown, wrong secret, locked, suspended (community §7).
 
-    def __init__(self) -> None:
-        super().__init__("user name or password not accepted")
+    :param warned: whether so many different passwords were tried for the name, somebody's or not, that few are left.
+    """
+
+    def __init__(self, *, warned: bool = False) -> None:
+        text = "user name or password not accepted"
+        super().__init__(f"{text}; after another wrong password your network is shut out" if warned else text)
 
 
 class TryLater(AccessError):
@@ -25,6 +29,34 @@ class MustChoosePassword(AccessError):
 
     def __init__(self) -> None:
         super().__init__("this is a one-time password: choose your own password first")
+
+
+class PasswordExpired(MustChoosePassword):
+    """The right password, but it is too old: it only serves to choose another."""
+
+    def __init__(self) -> None:
+        AccessError.__init__(self, "your password has expired: choose a new one first")
+
+
+class DevicePasswordNeeded(AccessError):
+    """A chosen password where the community's policy wants device passwords of everybody; it was not looked at."""
+
+    def __init__(self) -> None:
+        super().__init__("mail programs sign in with a device password here, not with your own")
+
+
+class CodeNeeded(AccessError):
+    """The password was right; a code of the second factor is needed beside it."""
+
+    def __init__(self) -> None:
+        super().__init__("this user has a second factor: a code of it is needed too")
+
+
+class CodeRefused(AccessError):
+    """A code of the second factor is wrong, was used before, or too many wrong ones were tried."""
+
+    def __init__(self) -> None:
+        super().__init__("code not accepted")
 
 
 class MaildropInUse(AccessError):

@@ -18,7 +18,7 @@ class LoginAttempt:
 
     :ivar name: user ID, full address, or either with ``/shared-name``.
     :ivar secret: what was sent as password, never decoded by the door.
-    :ivar protocol: ``smtp``, ``pop3``, ``ldap`` or ``command``.
+    :ivar protocol: ``smtp``, ``pop3``, ``ldap``, ``command``, or ``password`` to choose one.
     :ivar source: the client's IP address.
     :ivar wanted: whether the client still waits: what it asked for is not begun when it has gone.
     """
@@ -85,6 +85,17 @@ class IMessageReader(Interface):
 
     def close() -> None:
         """Stop reading. Idempotent."""
+
+
+class IPasswordChooser(IAvatar):
+    """Somebody who may choose a password."""
+
+    def choose(current: bytes, chosen: bytes, source: str) -> "Deferred[None]":
+        """Replace the password; *current* is the secret that signed in, *source* the client's address.
+
+        Fails with AccessRefused when that does not hold any more, AccessUnavailable when a store does not answer,
+        BadPassword when *chosen* is not acceptable, CommunityError when the account may not.
+        """
 
 
 class IDirectoryReader(IAvatar):

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, MailboxId, SecretId
 from cjsm.vault.device import SecretVerifier
+from cjsm.vault.factor import SealedFactor
 from cjsm.vault.mailboxes import GenerationKey, Grant
 from cjsm.vault.passwords import PasswordVerifier, Stretch
 from cjsm.vault.slots import AccountKey, Slot
@@ -36,7 +37,8 @@ class SystemSecretKeys(Struct, frozen=True, kw_only=True):
 class AccountKeys(Struct, frozen=True, kw_only=True):
     """Everything that signs one account in and opens its mail key.
 
-    ``epochs`` are the public mail keys, oldest first; relayed accounts have none.
+    ``epochs`` are the public mail keys, oldest first; relayed accounts have none. ``former`` are verifiers of chosen
+    passwords that may not come back, the latest first. ``factor`` is in force from the account's ``factor_since`` on.
     """
 
     account: AccountId
@@ -46,6 +48,9 @@ class AccountKeys(Struct, frozen=True, kw_only=True):
     password_slots: tuple[Slot, ...] = ()
     one_time: SystemSecretKeys | None = None
     devices: tuple[SystemSecretKeys, ...] = ()
+    former: tuple[PasswordVerifier, ...] = ()
+    factor: SealedFactor | None = None
+    recovery: tuple[SystemSecretKeys, ...] = ()
 
 
 class MailboxKeys(Struct, frozen=True, kw_only=True):

@@ -9,9 +9,12 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from cjsm.access.checker import SignedIn
+from cjsm.access.choosing import PasswordChooser
 from cjsm.access.delay import LoginDelay
+from cjsm.access.enrolment import Enrolment
 from cjsm.access.errors import AccessUnavailable, LoginTooSoon, MailboxClosed, MaildropInUse, NotOffered
-from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
+from cjsm.access.interfaces import IDirectoryReader, IMaildrop, IPasswordChooser, ISubmitter
+from cjsm.access.kdf import KdfPool
 from cjsm.access.mailboxkeys import OpenedMailbox, OpenedSeeds
 from cjsm.access.maildrop import Maildrop
 from cjsm.community import sharing
@@ -114,6 +117,7 @@ class Realm:
     """Makes avatars of :class:`SignedIn`.
 
     :param delay: how often a maildrop may be opened.
+    :param enrolment: what lets people choose passwords, with slow work done in *kdf*.
     """
 
     _log = Logger()
@@ -125,12 +129,16 @@ class Realm:
         keys: IKeyStore,
         mail: IMailStore,
         secrets: ServiceSecrets,
+        enrolment: Enrolment,
+        kdf: KdfPool,
         delay: LoginDelay | None = None,
     ) -> None:
         self._community = community
         self._keys = keys
         self._mail = mail
         self._secrets = secrets
+        self._enrolment = enrolment
+        self._kdf = kdf
         self._delay = delay or LoginDelay()
         self._seeds = OpenedSeeds(secrets.cache.current)
 
@@ -147,6 +155,11 @@ class Realm:
             return Deferred.fromCoroutine(self._maildrop(avatarId))
         pseudonym = tags.pseudonym(self._secrets.cache.current, avatarId.account.id)
         session = Session(self._community, avatarId)
+        if IPasswordChooser in interfaces:
+            chooser = PasswordChooser(
+                avatarId.account.id, pseudonym, session.still_valid, enrolment=self._enrolment, kdf=self._kdf
+            )
+            return succeed((IPasswordChooser, chooser, _nothing))
         if IDirectoryReader in interfaces:
             reader = DirectoryReader(avatarId.account.id, pseudonym, session)
             return succeed((IDirectoryReader, reader, _nothing))

@@ -48,12 +48,15 @@ def add(
 ) -> None:
     """Make a device password called NAME for USER, and print it once. Asks for the user's password.
 
+    Somebody with a second factor is asked for a code too: with --password-stdin it is the second line.
+
     \b
     cjsm device add jane.smith@avon phone --protocol pop3 --protocol smtp
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
     (current,) = secrets.ask("Password", from_stdin=password_stdin)
+    code = secrets.ask_code(account, current, from_stdin=password_stdin)
     made = wait(
         suite.enrolment.add_device(
             suite.enrolment.by(account.id),
@@ -62,6 +65,7 @@ def add(
             name=name,
             protocols=tuple(sorted(set(protocols))),
             expires=int(time.time()) + days * _DAY if days else None,
+            code=code,
         )
     )
     if as_json:

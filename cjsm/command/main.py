@@ -20,6 +20,7 @@ _COMMANDS = {
     "organisation": "organisation",
     "user": "user",
     "device": "device",
+    "factor": "factor",
     "role": "role",
     "trace": "trace",
     "queue": "queue",

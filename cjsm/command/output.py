@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from cjsm.access.errors import AccessError
+from cjsm.access.errors import AccessError, CodeNeeded, CodeRefused
 from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
@@ -164,6 +164,9 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
             fail(str(error), "choose another password", as_json=as_json)
         except BadRequest as error:
             fail(str(error), "see `cjsm connection certificate issue --help`", as_json=as_json)
+        except (CodeNeeded, CodeRefused) as error:
+            cure = "type the code that the authenticator shows now; each is good once. Or a recovery code"
+            fail(str(error), cure, as_json=as_json)
         except AccessError as error:
             cure = "type the user's own password again: the current one, or the one-time password while it is valid"
             fail(str(error), cure, as_json=as_json)

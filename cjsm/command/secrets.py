@@ -7,6 +7,8 @@ from getpass import GetPassWarning
 import click
 
 from cjsm.command.output import Refused
+from cjsm.community.records import Account
+from cjsm.vault import device
 
 _LONGEST = 4096
 
@@ -21,6 +23,13 @@ def ask(*prompts: str, from_stdin: bool) -> list[bytes]:
     :raises Refused: when standard input ends early, or there is no terminal to ask at.
     """
     return [_line(prompt) if from_stdin else _prompt(prompt) for prompt in prompts]
+
+
+def ask_code(account: Account, secret: bytes, *, from_stdin: bool) -> bytes | None:
+    """Return a code of the second factor, where *account* has one and *secret* is its person's own password."""
+    if not account.factor_since or device.parse(secret) is not None:
+        return None
+    return ask("Code or recovery code", from_stdin=from_stdin)[0]
 
 
 def _line(prompt: str) -> bytes:

@@ -6,16 +6,17 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.access.checker import is_closed
+from cjsm import policies
 from cjsm.access.enrolment import NewDevice
-from cjsm.command import secrets
+from cjsm.access.lockout import SECOND_FACTOR, is_closed
+from cjsm.command import factor, secrets, userlock
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, when
 from cjsm.community import finding, states
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import Address, name_from
 from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Account, AccountKind, Profile
+from cjsm.community.records import Account, AccountKind, Credential, Profile
 from cjsm.community.view import View
 from cjsm.suite import Suite
 from cjsm.vault import tags
@@ -110,9 +111,10 @@ def _say_added(account: Account, address: str, one_time: str, device: NewDevice 
 @json_option
 @reported
 def set_password(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
-    """Let the user NAME choose a password, after the current or one-time one.
+    """Let the user NAME choose a password, after the current or one-time one, a device password or a recovery code.
 
-    With --password-stdin the first line is the current password, the second the new one.
+    With --password-stdin the first line is the current password, the second the new one, and the third a code where
+    there is a second factor.
 
     \b
     cjsm user set-password jane.smith@avon
@@ -120,7 +122,8 @@ def set_password(name: str, password_stdin: bool, config: Path, as_json: bool) -
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     current, chosen = secrets.ask("Current or one-time password", "New password", from_stdin=password_stdin)
-    wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, current, chosen))
+    code = secrets.ask_code(account, current, from_stdin=password_stdin)
+    wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, current, chosen, code=code))
     if as_json:
         document({"user_id": account.user_id, "password": "chosen"})
     else:
@@ -143,11 +146,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     told = suite.stores.community.read_now(lambda view: _told(view, finding.account_of(view, name)))
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     used = dict(suite.stores.activity.last_used(account.id))
-    told["closed_networks"] = [
-        network
-        for network, failures in suite.stores.activity.failing(account.id)
-        if is_closed(failures, suite.settings.access, time.time())
-    ]
+    told |= _password(suite, account)
     told["name_in_logs"] = tags.pseudonym(suite.secrets.cache.current, account.id)
     told["last_used"] = {protocol: when(used.get(protocol)) for protocol in PROTOCOLS}
     if account.mailbox is not None:
@@ -158,6 +157,23 @@ def show(name: str, config: Path, as_json: bool) -> None:
         document(told)
     else:
         table([(key.replace("_", " "), shown(value)) for key, value in told.items()], "field", "value")
+
+
+def _password(suite: Suite, account: Account) -> dict[str, Any]:
+    """What is known of somebody's own password and of wrong ones."""
+    access, now = suite.settings.access, time.time()
+    policy = policies.load(access.policy)
+    end = policy.ends(account.password_since or account.created)
+    return {
+        "password_chosen": when(account.password_since),
+        "password_ends": when(end) if account.credential is Credential.CHOSEN else None,
+        "guarded_since": when(account.guard.since) if account.guard and states.is_guarded(account, now) else None,
+        "closed_networks": [
+            network
+            for network, failures in suite.stores.activity.failing(account.id)
+            if network != SECOND_FACTOR and is_closed(failures, policy, access, now)
+        ],
+    }
 
 
 @user.command("list")
@@ -199,11 +215,17 @@ def _told(view: View, account: Account) -> dict[str, Any]:
         "name": f"{account.profile.first_name} {account.profile.last_name}",
         "organisation": finding.path_of(view, account.organisation),
         "kind": account.kind,
-        "status": states.display_name(account),
+        "status": states.display_name(account, view.moment),
         "roles": [
             f"{held.role} of {finding.path_of(view, held.organisation) or 'the community'}"
             for held in view.roles_of(account.id)
         ],
+        "second_factor": when(account.factor_since),
+        "recovery_codes": account.recovery_codes,
         "device_passwords": [known.name for known in account.device_passwords],
         "quota": account.quota if account.kind is AccountKind.HOSTED else None,
     }
+
+
+for command in (userlock.lock, userlock.unlock, factor.recovery_codes):
+    user.add_command(command)

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 from cjsm.community.errors import NotAllowed
@@ -41,6 +42,8 @@ class Action(StrEnum):
     OWN_SETTINGS = "change one's own settings"
     CHOOSE_PASSWORD = "choose one's own password"
     OWN_SECRETS = "change one's own device passwords"
+    UNLOCK_SELF = "unlock one's own account"
+    REMOVE_FACTOR = "take second factors away"
 
 
 _ORGANISATION_ADMINISTRATOR = frozenset(
@@ -59,6 +62,7 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.REPORTS,
         Action.SEE_MAILBOXES,
         Action.CHANGE_MAILBOXES,
+        Action.REMOVE_FACTOR,
     }
 )
 
@@ -93,13 +97,13 @@ POWERS: dict[Role, frozenset[Action]] = {
 }
 
 #: What everybody may do to themselves.
-_OWN = frozenset({Action.OWN_MAIL, Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD})
+_OWN = frozenset({Action.OWN_MAIL, Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD, Action.UNLOCK_SELF})
 
 #: What the shell on the server is for, whoever administers the community (community §4).
 _OPERATORS = frozenset({Action.VERIFY_MAILBOXES, Action.BACK_UP_MAILBOXES, Action.SEE_MAILBOXES})
 
 #: Acts on a person that would let the actor take over or remove that person's roles.
-_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK, Action.CHANGE_MAILBOXES})
+_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK, Action.REMOVE_FACTOR, Action.CHANGE_MAILBOXES})
 
 #: Roles that only a community administrator gives.
 COMMUNITY_ROLES = frozenset({Role.COMMUNITY_ADMINISTRATOR, Role.HELPDESK, Role.ENGINEER})
@@ -133,6 +137,8 @@ def may(
     if actor is OPERATOR:
         return _operator(view, action)
     acting = view.account(actor)
+    if acting is not None and action is Action.UNLOCK_SELF:
+        acting = msgspec.structs.replace(acting, locked=False)
     if acting is None or not may_sign_in(view, acting):
         return Permission(False, "this account may not act at the moment")
     if must_choose_password(acting) and action is not Action.CHOOSE_PASSWORD:

@@ -113,12 +113,25 @@ class DevicePassword(Struct, frozen=True, kw_only=True):
     expires: int | None = None
 
 
+class Guard(Struct, frozen=True, kw_only=True):
+    """An account that guesses have locked: its own password is taken only from networks that it used before.
+
+    ``until`` is when it opens again by itself; None for when somebody unlocks it.
+    """
+
+    since: int
+    until: int | None = None
+
+
 class Account(Struct, frozen=True, kw_only=True):
     """A member of the community: a person or function that signs in or is only listed.
 
     ``version`` rises with every change that sessions and caches must notice. ``keys`` and ``mailbox_keys`` name the
     versions of the account's and the mailbox's records in the key store (0: none yet). ``mailbox`` is None for
     relayed accounts. ``password_version`` rises when the person's own password changes. ``quota`` in octets.
+    ``locked`` is somebody's act and shuts out everybody; ``guard`` is what guesses led to. ``password_since`` is when
+    the person chose the password, ``factor_since`` when the second factor was turned on (0: there is none), and
+    ``recovery_codes`` how many of these are left.
     """
 
     id: AccountId
@@ -140,6 +153,10 @@ class Account(Struct, frozen=True, kw_only=True):
     state_since: int = 0
     created: int = 0
     version: int = 1
+    guard: Guard | None = None
+    password_since: int = 0
+    factor_since: int = 0
+    recovery_codes: int = 0
 
 
 class OwnerKind(StrEnum):

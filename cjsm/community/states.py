@@ -32,12 +32,18 @@ def organisation_state(view: View, organisation: OrganisationId) -> Organisation
     return OrganisationState.ACTIVE if states else OrganisationState.DELETED
 
 
-def display_name(account: Account) -> str:
-    """Return the service's own name for an account's states."""
+def is_guarded(account: Account, moment: float) -> bool:
+    """Whether guesses have locked the account for networks that it never used."""
+    guard = account.guard
+    return guard is not None and (guard.until is None or moment < guard.until)
+
+
+def display_name(account: Account, moment: float = 0) -> str:
+    """Return the service's own name for an account's states, at *moment*."""
     if account.life in (Life.DELETED, Life.SUSPENDED):
         return account.life.value.capitalize()
     one_time = account.credential is Credential.ONE_TIME
-    if account.locked:
+    if account.locked or is_guarded(account, moment):
         if account.life is Life.NEW:
             return "Locked (new user)"
         return "Locked (reset)" if one_time else "Locked"

@@ -128,7 +128,7 @@ def person_facts(schema: Schema, account: Account, place: Place, addresses: Sequ
         "employeeType": (profile.user_type,),
         "cjsmArea": (profile.area,),
         "cjsmAccountStatus": (display_name(account),),
-        "cjsmLocked": ("TRUE" if account.locked else "FALSE",),
+        "cjsmLocked": ("TRUE" if account.locked or account.guard is not None else "FALSE",),
     }
     return facts(schema, values, {"mail": others})
 

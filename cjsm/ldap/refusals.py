@@ -7,19 +7,25 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    DevicePasswordNeeded,
     MustChoosePassword,
     NotOffered,
+    PasswordExpired,
     TryLater,
 )
+from cjsm.community.errors import CommunityError, Overtaken
 from cjsm.directory.following import NotReady
 from cjsm.directory.names import BadName
 from cjsm.directory.query import NoSuchEntry, TermTooShort
 from cjsm.ldap.grammar.codes import ResultCode
+from cjsm.vault.errors import BadPassword
 
 _CODES: Mapping[type[Exception], ResultCode] = MappingProxyType(
     {
         AccessRefused: ResultCode.INVALID_CREDENTIALS,
         MustChoosePassword: ResultCode.INVALID_CREDENTIALS,
+        PasswordExpired: ResultCode.INVALID_CREDENTIALS,
+        DevicePasswordNeeded: ResultCode.INVALID_CREDENTIALS,
         NotOffered: ResultCode.INVALID_CREDENTIALS,
         TryLater: ResultCode.BUSY,
         AccessUnavailable: ResultCode.UNAVAILABLE,
@@ -37,6 +43,23 @@ REFUSALS = (AccessError, NotReady, BadName, NoSuchEntry, TermTooShort)
 def code(refusal: Exception) -> ResultCode:
     """Return the result code of one of :data:`REFUSALS`."""
     return _CODES.get(type(refusal), ResultCode.INVALID_CREDENTIALS)
+
+
+#: What :func:`choosing` knows.
+NOT_CHOSEN = (AccessError, NotReady, BadPassword, CommunityError)
+
+
+def choosing(refusal: Exception) -> ResultCode:
+    """Return the result code of one of :data:`NOT_CHOSEN`: why a password was not taken (RFC 3062)."""
+    match refusal:
+        case BadPassword():
+            return ResultCode.CONSTRAINT_VIOLATION
+        case Overtaken():
+            return ResultCode.BUSY
+        case CommunityError():
+            return ResultCode.UNWILLING_TO_PERFORM
+        case _:
+            return code(refusal)
 
 
 def matched(refusal: Exception) -> str:

@@ -12,12 +12,14 @@ from twisted.internet.task import CooperativeTask, Cooperator, TaskStopped
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cjsm.access.checker import CHOOSES
 from cjsm.access.errors import AccessError
-from cjsm.access.interfaces import IDirectoryReader, LoginAttempt
+from cjsm.access.interfaces import IDirectoryReader, IPasswordChooser, LoginAttempt
 from cjsm.configuration import LdapSettings
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.query import Limits
 from cjsm.ldap import lookups, refusals
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
 from cjsm.ldap.connection import MessageConnection
 from cjsm.ldap.encoded import EncodedEntries
 from cjsm.ldap.grammar.codes import ResultCode
@@ -25,7 +27,7 @@ from cjsm.ldap.grammar.framing import Framer, FramingError
 from cjsm.ldap.grammar.requests import DecodingLimits, Malformed, Message, Unacceptable, decode
 from cjsm.ldap.lookups import Lookup
 from cjsm.ldap.service import ServiceEntries
-from cjsm.ldap.session import Action, Examine, Find, HangUp, LdapSession, Say, SignIn, SignOut, Stop
+from cjsm.ldap.session import LdapSession
 from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes
 from cjsm.wire.factory import DoorFactory
@@ -167,6 +169,8 @@ class LdapDoor(MessageConnection):
                     self.say(octets)
                 case SignIn():
                     self._sign_in(action)
+                case Choose():
+                    self._choose(action)
                 case SignOut():
                     self._sign_out()
                 case Find():
@@ -218,6 +222,28 @@ class LdapDoor(MessageConnection):
         self._revalidation.start(self._house.revalidate)
         authorization = lookups.authorization(avatar.account, action.name, self._house.directory)
         self._act(self._session.accepted(action.message_id, authorization))
+
+    def _choose(self, action: Choose) -> None:
+        Deferred.fromCoroutine(self._choosing(action)).addErrback(
+            lambda failure: self._broken(action.message_id, failure)
+        ).addBoth(self._signed_in)
+
+    async def _choosing(self, action: Choose) -> None:
+        try:
+            name = lookups.login_name(action.name, self._house.directory)
+            attempt = LoginAttempt(name, action.current, protocol=CHOOSES, source=self.source, wanted=self.is_wanted)
+            login: Any = await self._house.portal.login(attempt, None, IPasswordChooser)
+            _, avatar, logout = login
+            try:
+                await avatar.choose(action.current, action.chosen, self.source)
+            finally:
+                logout()
+        except refusals.NOT_CHOSEN as refusal:
+            if not self.ended:
+                self._act(self._session.not_chosen(action.message_id, refusals.choosing(refusal), str(refusal)))
+            return
+        if not self.ended:
+            self._act(self._session.chosen(action.message_id))
 
     def _count(self, account: Hashable) -> Refusal | None:
         if self._counted:

@@ -13,13 +13,14 @@ from cjsm.ldap.grammar import responses
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
+PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
 
 #: Controls that a request may make critical.
 CONTROLS = frozenset((MANAGE_DSA_IT,))
 #: SASL mechanisms.
 MECHANISMS = ("PLAIN",)
-_EXTENSIONS = (WHO_AM_I,)
+_EXTENSIONS = (PASSWORD_MODIFY, WHO_AM_I)
 #: All operational attributes (RFC 3673), absolute true and false filters (RFC 4526).
 _FEATURES = ("1.3.6.1.4.1.4203.1.5.1", "1.3.6.1.4.1.4203.1.5.3")
 _SUBSCHEMA = names.parse(SUBSCHEMA)

@@ -1,17 +1,13 @@
 """The protocol's state machine, without I/O: messages and answers in, octets and requests to others out.
 
-What a request leads to is a sequence of actions. :class:`Say` is sent; :class:`SignIn`, :class:`Find` and
-:class:`Examine` are work for others, who report back; :class:`Stop` ends such work; :class:`HangUp` ends the connection
-after what was said.
+What a request leads to is a sequence of :mod:`~cjsm.ldap.actions`.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeAlias
 
-from msgspec import Struct
-
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
 from cjsm.ldap.grammar import responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
 from cjsm.ldap.grammar.requests import (
@@ -19,18 +15,22 @@ from cjsm.ldap.grammar.requests import (
     BindRequest,
     CompareRequest,
     ExtendedRequest,
+    Malformed,
     Message,
     SearchRequest,
     Unacceptable,
     UnbindRequest,
     UpdateRequest,
+    decode_password_modify,
 )
-from cjsm.ldap.service import CONTROLS, MECHANISMS, START_TLS, WHO_AM_I, ServiceEntries
+from cjsm.ldap.service import CONTROLS, MECHANISMS, PASSWORD_MODIFY, START_TLS, WHO_AM_I, ServiceEntries
 
 _NAME_OCTETS = 4_096
 
 _SIGN_IN_FIRST = "sign in first: only the root DSE and the schema can be read without"
 _READ_ONLY = "the directory is managed by your administrator; ask them for changes"
+_OLD_AND_NEW = "the present password, or the one-time password, and the new one are needed"
+_WHOSE = "say whose password it is, or sign in first"
 _NO_PASSWORD = "a password is needed with a name"
 
 
@@ -73,56 +73,6 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 )
 
 
-class Say(Struct, frozen=True):
-    """Send these octets."""
-
-    octets: bytes
-
-
-class SignIn(Struct, frozen=True):
-    """Ask who this is; answer with :meth:`LdapSession.accepted` or :meth:`~LdapSession.refused`."""
-
-    message_id: int
-    name: str
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return f"<SignIn {self.message_id}>"
-
-
-class SignOut(Struct, frozen=True):
-    """Whoever was signed in is no longer."""
-
-
-class Find(Struct, frozen=True):
-    """Search the directory; answer with :meth:`LdapSession.done`."""
-
-    message_id: int
-    request: SearchRequest
-
-
-class Examine(Struct, frozen=True):
-    """Compare in the directory; answer with :meth:`LdapSession.done`."""
-
-    message_id: int
-    request: CompareRequest
-
-
-class Stop(Struct, frozen=True):
-    """The work for *message_id* is not wanted any more; nothing is said about it."""
-
-    message_id: int
-
-
-class HangUp(Struct, frozen=True):
-    """End the connection after what has been said; *why* is for the log."""
-
-    why: str
-
-
-Action: TypeAlias = "Say | SignIn | SignOut | Find | Examine | Stop | HangUp"
-
-
 class LdapSession:
     """One client's session, inside TLS.
 
@@ -143,6 +93,9 @@ class LdapSession:
     def ready(self, message: Message) -> bool:
         """Whether *message* may be given to :meth:`received` now; until then it and all after it wait."""
         if self.state not in (State.ANONYMOUS, State.SIGNED_IN):
+            return isinstance(message.request, UnbindRequest)
+        if Operation.EXTENDED in self._working.values():
+            # A password is being changed: one at a time, and nothing beside it.
             return isinstance(message.request, UnbindRequest)
         return len(self._working) < self._most or not isinstance(message.request, (SearchRequest, CompareRequest))
 
@@ -192,7 +145,19 @@ class LdapSession:
         """The client is not let in; after too many times it has to come again."""
         self._working.pop(message_id, None)
         self._move(Event.REFUSED)
-        actions: list[Action] = [Say(responses.message(message_id, responses.result(Answer.BIND, code, text)))]
+        return self._counted(Say(responses.message(message_id, responses.result(Answer.BIND, code, text))), code)
+
+    def chosen(self, message_id: int) -> list[Action]:
+        """The password is replaced."""
+        return self.done(message_id, responses.extended(ResultCode.SUCCESS))
+
+    def not_chosen(self, message_id: int, code: ResultCode, text: str) -> list[Action]:
+        """It is not; a wrong one counts as a refused sign-in."""
+        self._working.pop(message_id, None)
+        return self._counted(Say(responses.message(message_id, responses.extended(code, text))), code)
+
+    def _counted(self, said: Say, code: ResultCode) -> list[Action]:
+        actions: list[Action] = [said]
         self._failures_left -= code is ResultCode.INVALID_CREDENTIALS
         if self._failures_left <= 0:
             self._move(Event.UNBIND)
@@ -291,6 +256,8 @@ class LdapSession:
     def _extended(self, message: Message) -> list[Action]:
         request = message.request
         assert isinstance(request, ExtendedRequest)
+        if request.oid == PASSWORD_MODIFY:
+            return self._password_modify(message, request.value)
         if request.oid == WHO_AM_I and request.value is None:
             octets = responses.extended(ResultCode.SUCCESS, value=self.authorization.encode())
         elif request.oid == START_TLS:
@@ -298,6 +265,24 @@ class LdapSession:
         else:
             octets = responses.extended(ResultCode.PROTOCOL_ERROR, "this extended operation is not known here")
         return [Say(responses.message(message.id, octets))]
+
+    def _password_modify(self, message: Message, value: bytes | None) -> list[Action]:
+        """Password Modify (RFC 3062), always with the present password; whoever knows it need not be signed in."""
+
+        def refuse(code: ResultCode, text: str) -> list[Action]:
+            return [Say(responses.message(message.id, responses.extended(code, text)))]
+
+        try:
+            asked = decode_password_modify(value)
+        except Malformed as error:
+            return refuse(ResultCode.PROTOCOL_ERROR, str(error))
+        name = (asked.identity or self.authorization).removeprefix("u:").removeprefix("dn:")
+        if not name:
+            return refuse(ResultCode.UNWILLING_TO_PERFORM, _WHOSE)
+        if not asked.current or not asked.chosen or len(name) > _NAME_OCTETS:
+            return refuse(ResultCode.UNWILLING_TO_PERFORM, _OLD_AND_NEW)
+        self._working[message.id] = message.operation
+        return [Choose(message.id, name, asked.current, asked.chosen)]
 
     def _update(self, message: Message) -> list[Action]:
         if self.state is not State.SIGNED_IN:

@@ -4,7 +4,6 @@ It also asks: a test of a connection is a letter from it, and the answer to that
 that the way back works.
 """
 
-import base64
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from email.utils import format_datetime
 from cjsm.community.address import Address
 from cjsm.community.admission import Service
 from cjsm.configuration import Settings
+from cjsm.mail import plaintext
 from cjsm.mail.header import Header
 from cjsm.mail.interfaces import Hop
 from cjsm.mail.ownmail import OwnMail
@@ -23,7 +23,6 @@ _AUTOMATIC = (b"list-id", b"list-unsubscribe", b"x-auto-response-suppress", b"fe
 _PRECEDENCE = ("bulk", "junk", "list", "auto_reply")
 #: Characters of an answer that quote what came.
 _QUOTED = 8_000
-_TEXT = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 _OURS = re.compile(r"<(echo|test)\.([0-9a-f]{16})@([a-z0-9.-]{1,253})>")
 
 
@@ -66,7 +65,7 @@ class Echo:
         if sender is None or is_automatic(header) or _answered(header, self.settings.community.suffix):
             return None
         return await self._own_mail.write(
-            Service.ECHO, str(sender), self._text(sender, header, hop, queue_id), _nothing
+            Service.ECHO, str(sender), self._text(sender, header, hop, queue_id), plaintext.nothing
         )
 
     async def ask(self, to: str, word: str) -> SpoolBatch | None:
@@ -78,14 +77,14 @@ class Echo:
         suffix, service = self.settings.community.suffix, self.settings.community.service_name
         head = (
             f"From: Echo <echo@{suffix}>\r\nTo: <{to}>\r\nSubject: Test of your connection {word}\r\n"
-            f"Date: {self._date()}\r\nMessage-ID: <test.{word}@{suffix}>\r\n{_TEXT}"
+            f"Date: {self._date()}\r\nMessage-ID: <test.{word}@{suffix}>\r\n{plaintext.HEAD}"
         )
         words = (
             f"This letter tests the way between {service} and your mail system.\n"
             "It has reached you, so the way there works. Please answer it, with any words:\n"
             "your answer shows that the way back works too. Nobody reads it.\n"
         )
-        return await self._own_mail.write(Service.ECHO, to, head.encode() + _lines(words), _nothing)
+        return await self._own_mail.write(Service.ECHO, to, head.encode() + plaintext.lines(words), plaintext.nothing)
 
     def _date(self) -> str:
         return format_datetime(datetime.fromtimestamp(int(self._clock()), UTC))
@@ -98,9 +97,9 @@ class Echo:
         head = (
             f"From: Echo <echo@{suffix}>\r\nTo: <{sender}>\r\nSubject: Echo of your message {queue_id}\r\n"
             f"Date: {date}\r\nMessage-ID: <echo.{queue_id}@{suffix}>\r\n{thread}"
-            f"Auto-Submitted: auto-replied\r\n{_TEXT}"
+            f"Auto-Submitted: auto-replied\r\n{plaintext.HEAD}"
         )
-        return head.encode() + _lines(self._words(header, hop, date))
+        return head.encode() + plaintext.lines(self._words(header, hop, date))
 
     def _words(self, header: Header, hop: Hop, date: str) -> str:
         agreed = " ".join(part for part in (hop.tls_version, hop.tls_group) if part) or "no TLS"
@@ -116,12 +115,3 @@ class Echo:
 def _plain(text: str) -> str:
     """Return *text* as one header line may hold it."""
     return "".join(each for each in text[:250] if each.isascii() and each.isprintable())
-
-
-def _lines(text: str) -> bytes:
-    encoded = base64.b64encode(text.encode())
-    return b"".join(encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76))
-
-
-async def _nothing() -> bytes:
-    return b""

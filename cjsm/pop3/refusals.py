@@ -9,11 +9,13 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    DevicePasswordNeeded,
     LoginTooSoon,
     MailboxClosed,
     MaildropInUse,
     MustChoosePassword,
     NotOffered,
+    PasswordExpired,
     TryLater,
 )
 from cjsm.pop3.grammar import Code
@@ -37,6 +39,8 @@ _SIGNING_IN: Mapping[type[AccessError], tuple[Code, bool]] = MappingProxyType(
     {
         AccessRefused: (Code.AUTH, True),
         MustChoosePassword: (Code.AUTH, False),
+        PasswordExpired: (Code.AUTH, False),
+        DevicePasswordNeeded: (Code.AUTH, True),
         TryLater: (Code.SYS_TEMP, True),
         MaildropInUse: (Code.IN_USE, False),
         LoginTooSoon: (Code.LOGIN_DELAY, False),

@@ -4,8 +4,10 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    DevicePasswordNeeded,
     MustChoosePassword,
     NotOffered,
+    PasswordExpired,
     TryLater,
 )
 from cjsm.mail.interfaces import Refused
@@ -14,6 +16,8 @@ from cjsm.smtp.grammar import Reply, reply
 _CODES: dict[type[AccessError], tuple[int, str]] = {
     AccessRefused: (535, "5.7.8"),
     MustChoosePassword: (535, "5.7.8"),
+    PasswordExpired: (535, "5.7.8"),
+    DevicePasswordNeeded: (535, "5.7.8"),
     NotOffered: (535, "5.7.1"),
     TryLater: (454, "4.7.0"),
     AccessUnavailable: (454, "4.7.0"),

@@ -135,7 +135,9 @@ class IKeyStore(Interface):
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Failed secrets of one account from one source network: the distinct 16-bit keyed tags and when."""
+    """Failed secrets of one account from one source network: the distinct 16-bit keyed tags, and when the first and
+    the last of them came: one that comes again changes nothing.
+    """
 
     tags: tuple[int, ...] = ()
     first: int = 0
@@ -148,8 +150,8 @@ class IActivity(IAnchors):
     def failures(account: bytes, network: str) -> Failure:
         """What is known of *account* from *network*."""
 
-    def failing(account: bytes) -> "Sequence[tuple[str, Failure]]":
-        """The networks from which *account* failed, with what is known."""
+    def failing(account: bytes, most: int | None = None) -> "Sequence[tuple[str, Failure]]":
+        """The networks from which *account* failed, with what is known; the first *most* of them, in no order."""
 
     def failed(account: bytes, network: str, tag: int, moment: int) -> "Deferred[Failure]":
         """Add a failure; an equal tag counts once. Fires when synced."""
@@ -168,6 +170,27 @@ class IActivity(IAnchors):
 
     def last_used(account: bytes) -> Sequence[tuple[str, int]]:
         """(protocol or hexadecimal secret id, moment) pairs of *account*."""
+
+    def failed_from(source: str, subject: bytes, moment: int, most: int) -> "Deferred[None]":
+        """Remember that *subject* (16 octets) failed from *source*, once, as the latest of at most *most*.
+
+        Fires when synced.
+        """
+
+    def failing_from(source: str) -> "Sequence[int]":
+        """When the different subjects failed that failed from *source*, each the last time; the oldest first."""
+
+    def standing(account: bytes, network: str, source: str) -> "tuple[Failure, Sequence[int]]":
+        """What :meth:`failures` and :meth:`failing_from` tell, in one look: each sign-in begins with it."""
+
+    def succeeded_from(source: str, subject: bytes) -> "Deferred[None]":
+        """Drop what is known of *subject* from *source*; nothing is written where that is nothing."""
+
+    def use_step(account: bytes, step: int) -> "Deferred[bool]":
+        """Take *step*, a number that only rises for *account*; fires with False where it or a later one is taken.
+
+        Of several processes that ask at once one gets True. Fires when synced.
+        """
 
     def prune(before: int) -> "Deferred[int]":
         """Forget failures older than *before*."""

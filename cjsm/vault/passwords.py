@@ -102,6 +102,17 @@ def verify_password(verifier: PasswordVerifier, secret: bytes, peppers: Versions
         raise WrongSecret
 
 
+def cost_of(verifier: PasswordVerifier) -> int:
+    """Return log2 of the rounds that *verifier* was made with.
+
+    :raises Malformed: when it is damaged.
+    """
+    parts = verifier.hashed.split(b"$")
+    if len(parts) != 4 or not parts[2].isdigit():
+        raise Malformed("damaged password verifier")
+    return int(parts[2])
+
+
 def new_stretch(peppers: Versions[bytes], *, memory: int, iterations: int, entropy: Entropy = os.urandom) -> Stretch:
     """Return fresh parameters for :func:`stretch`; *memory* in KiB."""
     salt = entropy(_SALT)

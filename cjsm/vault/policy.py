@@ -1,33 +1,16 @@
-"""What a new password must be (community §7); profiles are values, not code paths."""
+"""What a new password must be (community §7); profiles are values, see :mod:`cjsm.policies`."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from msgspec import Struct
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from cjsm.policies import Policy
 from cjsm.vault import device
 from cjsm.vault.errors import BadPassword
 from cjsm.vault.passwords import normalise
-
-
-class PasswordPolicy(Struct, frozen=True, kw_only=True):
-    """One profile. Lengths in characters; ``classes`` of lower, upper, digit and other that must occur."""
-
-    user_length: int
-    administrator_length: int
-    longest: int = 128
-    classes: int = 1
-    deny_common: bool = True
-
-
-POLICIES = {
-    "ncsc": PasswordPolicy(user_length=12, administrator_length=14),
-    "legacy": PasswordPolicy(user_length=8, administrator_length=10, classes=3, deny_common=False),
-}
-
 
 #: Parts of names shorter than this occur in too many words to be refused.
 _TELLING = 4
@@ -42,7 +25,7 @@ def _common() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
-def check_password(secret: bytes, policy: PasswordPolicy, names: Iterable[str], *, administrator: bool) -> None:
+def check_password(secret: bytes, policy: Policy, names: Iterable[str], *, administrator: bool) -> None:
     """Refuse what the policy does not allow.
 
     :param names: the person's own names and user ID; no part of theirs of four letters or more may occur in it.
@@ -59,7 +42,7 @@ def check_password(secret: bytes, policy: PasswordPolicy, names: Iterable[str], 
     if _classes(password) < policy.classes:
         raise BadPassword(f"use {policy.classes} of: small letters, capitals, digits, other characters")
     folded = password.casefold()
-    if any(part in folded for name in names for part in _parts(name)):
+    if policy.deny_names and any(part in folded for name in names for part in _parts(name)):
         raise BadPassword("a password must not contain your own name")
     if policy.deny_common and _is_common(folded):
         raise BadPassword("this password is one of the first that anybody would try; three random words do well")

@@ -1,6 +1,9 @@
 """A community with real stores on disk, cheap passwords and a clock that a test moves."""
 
+import base64
+import hmac
 import os
+import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ from zope.interface import Interface
 
 from cjsm.access.checker import Checker, SignedIn
 from cjsm.access.enrolment import Enrolled, Enrolment
+from cjsm.access.factors import Factors
 from cjsm.access.interfaces import ILoginAttempt, IMaildrop, LoginAttempt
 from cjsm.access.keyring import AccountKeys, decode
 from cjsm.access.mailboxkeys import CurrentKeys
@@ -53,7 +57,7 @@ OTHER_PASSWORD = b"copper window nineteen oars"
 ORGANISATION = OrganisationId(b"avon police 0001")
 SETTINGS = AccessSettings(bcrypt_cost=4, argon2_memory=8, argon2_iterations=1)
 PROFILE = Profile(first_name="Jo", last_name="Ward")
-SECRETS = generate()
+SECRETS = generate(random.Random("access").randbytes)
 _MAP = 16 << 20
 
 
@@ -118,6 +122,14 @@ class House:
         self.open()
         self.commit(lambda view, by: organisations.add(view, by, organisation()))
 
+    @classmethod
+    def beside(cls, directory: Path) -> "House":
+        """The same house, in another process."""
+        other = object.__new__(cls)
+        other.directory, other.settings, other.moment, other.secrets = directory, SETTINGS, float(MOMENT), SECRETS
+        other.open()
+        return other
+
     def clock(self) -> float:
         return self.moment
 
@@ -146,8 +158,16 @@ class House:
         self.enrolment = Enrolment(
             self.settings, **stores, activity=self.activity, entropy=os.urandom, clock=self.clock
         )
+        self.factors = Factors(
+            self.settings,
+            service="Secure mail",
+            **stores,
+            activity=self.activity,
+            entropy=os.urandom,
+            clock=self.clock,
+        )
         self.checker = Checker(self.settings, **stores, activity=self.activity, kdf=self.pool, clock=self.clock)  # type: ignore[arg-type]
-        self.realm = Realm(**stores, mail=self.mail)
+        self.realm = Realm(**stores, mail=self.mail, enrolment=self.enrolment, kdf=self.pool)  # type: ignore[arg-type]
         self.current = CurrentKeys(self.community, self.keys, self.secrets)
 
     def close(self) -> None:
@@ -215,6 +235,28 @@ class House:
         self.commit(lambda view, by: connections.add(view, by, link))
         self.commit(lambda view, by: domains.add(view, by, "firm.co.uk", link.id))
 
+    def add_device(self, account: AccountId, *protocols: str, name: str = "laptop", current: bytes = PASSWORD) -> bytes:
+        """Make a device password."""
+        by = self.enrolment.by(account)
+        made = now(
+            self.enrolment.add_device(by, account, current, name=name, protocols=protocols or ("smtp", "pop3", "ldap"))
+        )
+        return made.secret.encode()
+
+    # The second factor
+
+    def authenticator(self, account: AccountId, password: bytes = PASSWORD) -> "Authenticator":
+        """Begin a second factor."""
+        made = now(self.factors.prepare(self.enrolment.by(account), account, password))
+        return Authenticator(self, made.typed)
+
+    def turn_on(self, account: AccountId, password: bytes = PASSWORD) -> "tuple[Authenticator, list[str]]":
+        """Turn a second factor on; return it and the recovery codes. The clock is a step later then."""
+        one = self.authenticator(account, password)
+        codes = now(self.factors.confirm(self.enrolment.by(account), account, password, one.code()))
+        self.moment += 30
+        return one, codes
+
     # Signing in
 
     def sign_in(
@@ -277,6 +319,21 @@ class House:
     def home(self, mailbox: MailboxId) -> Path:
         """Where a mailbox lies on disk."""
         return self.directory / "mailboxes" / mailbox.hex()[:2] / mailbox.hex()
+
+
+class Authenticator:
+    """What a person has on the telephone, by another implementation than ours."""
+
+    def __init__(self, house: House, typed: str) -> None:
+        self._house = house
+        self._secret = base64.b32decode(typed.replace(" ", ""))
+
+    def code(self, later: int = 0) -> bytes:
+        """The code that is shown now, or *later* seconds after."""
+        counter = (int(self._house.moment) + later) // 30
+        digest = hmac.digest(self._secret, counter.to_bytes(8, "big"), "sha1")
+        at = digest[-1] & 15
+        return b"%06d" % ((int.from_bytes(digest[at : at + 4], "big") & 0x7FFFFFFF) % 1_000_000)
 
 
 def organisation() -> Organisation:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from cjsm import policies
 from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, MustChoosePassword, TryLater
 from cjsm.access.interfaces import LoginAttempt
 from cjsm.community.acts import accounts, organisations
@@ -16,6 +17,7 @@ from cjsm.store.interfaces import Unavailable
 
 from .support import MOMENT, ORGANISATION, OTHER_PASSWORD, PASSWORD, House, logged, now
 
+POLICY = policies.load("ncsc")
 PROTOCOLS = ("smtp", "pop3", "ldap", "command")
 
 
@@ -241,7 +243,7 @@ def test_lockout_attack(house: House) -> None:
     """Guessing closes the guesser's network for the account; the owner signs in from elsewhere all the time."""
     account = house.join()
     with logged() as texts:
-        for number in range(house.settings.failures_to_close):
+        for number in range(POLICY.lock):
             assert refusal(house, secret=f"guess {number}".encode(), source="203.0.113.9") == REFUSED
             house.sign_in(source="192.0.2.1")
     assert [text for text in texts if "source closed" in text]
@@ -254,19 +256,19 @@ def test_lockout_attack(house: House) -> None:
 def test_closed_source_learns_nothing(house: House) -> None:
     """From a closed network the right password costs what a wrong one does, however often it is tried."""
     account = house.join()
-    for number in range(house.settings.failures_to_close):
+    for number in range(POLICY.lock):
         refusal(house, secret=f"guess {number}".encode())
     before = house.activity.failures(account.id, "192.0.2.0/24").tags
     for _ in range(3):
         assert refusal(house, secret=PASSWORD) == REFUSED
         assert refusal(house, secret=b"guess 0") == REFUSED
-    assert len(before) == house.settings.failures_to_close
+    assert len(before) == POLICY.lock
 
 
 def test_closed_source_opens_again(house: House) -> None:
     """A closed network opens after the time that failures are kept."""
     house.join()
-    for number in range(house.settings.failures_to_close):
+    for number in range(POLICY.lock):
         refusal(house, secret=f"guess {number}".encode())
     house.moment += house.settings.failures_forgotten + 1
     house.sign_in()
@@ -275,7 +277,7 @@ def test_closed_source_opens_again(house: House) -> None:
 def test_a_new_password_opens_every_network(house: House) -> None:
     """Who forgot a password, tried too often and chose a new one gets in at once."""
     account = house.join()
-    for number in range(house.settings.failures_to_close):
+    for number in range(POLICY.lock):
         refusal(house, secret=f"guess {number}".encode())
     house.choose(account.id, PASSWORD, OTHER_PASSWORD)
     house.sign_in(secret=OTHER_PASSWORD)
@@ -285,7 +287,7 @@ def test_a_new_password_opens_every_network(house: House) -> None:
 def test_stale_client_counts_once(house: House) -> None:
     """A forgotten client with one old password never closes its owner's network; success forgets failures."""
     account = house.join()
-    for _ in range(3 * house.settings.failures_to_close):
+    for _ in range(3 * POLICY.lock):
         assert refusal(house, secret=b"last year's") == REFUSED
     assert len(house.activity.failures(account.id, "192.0.2.0/24").tags) == 1
     house.sign_in()

@@ -1,68 +1,76 @@
 """Sources wait when many different accounts fail from them."""
 
-import pytest
-
-from cjsm.access import throttle
 from cjsm.access.throttle import Throttle
 from cjsm.sources import SharedNetworks
 
+from .support import House, now
 
-def test_waits_and_goes_on() -> None:
+
+def who(letter: str) -> bytes:
+    return letter.encode() * 16
+
+
+def test_waits_and_goes_on(house: House) -> None:
     """The third different account makes the source wait until the oldest failure no longer counts."""
-    one = Throttle(accounts=3, window=100)
-    for moment, account in enumerate((b"a", b"b", b"b", b"b")):
-        one.failed("net", account, moment)
+    one = Throttle(house.activity, accounts=3, window=100)
+    for moment, letter in enumerate("abbb"):
+        now(one.failed("net", who(letter), moment))
         assert one.wait("net", moment) == 0
-    one.failed("net", b"c", 10)
+    now(one.failed("net", who("c"), 10))
     assert one.wait("net", 10) == 90
     assert one.wait("other", 10) == 0
     assert one.wait("net", 100) == 0
 
 
-def test_success_takes_an_account_back() -> None:
+def test_success_takes_an_account_back(house: House) -> None:
     """Who signs in after all is not counted any more."""
-    one = Throttle(accounts=2, window=100)
-    one.failed("net", b"a", 0)
-    one.failed("net", b"b", 0)
-    one.succeeded("net", b"a")
-    one.succeeded("other", b"a")
+    one = Throttle(house.activity, accounts=2, window=100)
+    now(one.failed("net", who("a"), 0))
+    now(one.failed("net", who("b"), 0))
+    assert one.wait("net", 1) == 99
+    now(one.succeeded("net", who("a")))
+    now(one.succeeded("other", who("a")))
     assert one.wait("net", 1) == 0
 
 
-def test_wait_is_at_least_a_second() -> None:
+def test_wait_is_at_least_a_second(house: House) -> None:
     """Nobody is told to come back in 0 seconds."""
-    one = Throttle(accounts=1, window=100)
-    one.failed("net", b"a", 0.5)
-    assert one.wait("net", 100) == 1
+    one = Throttle(house.activity, accounts=1, window=100)
+    now(one.failed("net", who("a"), 0.5))
+    assert one.wait("net", 99.9) == 1
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sources beyond the bound are forgotten, the one that failed longest ago first; accounts of one source too."""
-    monkeypatch.setattr(throttle, "_REMEMBERED_SOURCES", 3)
-    one = Throttle(accounts=1, window=100)
-    for name in "abcad":
-        one.failed(name, b"x", 0)
-    assert [name for name in "abcd" if one.wait(name, 0)] == ["a", "c", "d"]
-    for number in range(1_000):
-        one.failed("a", number.to_bytes(2, "big"), 0)
-    assert len(one._failed["a"]) == 1
+def test_no_more_is_kept_than_counts(house: House) -> None:
+    """However many accounts fail from one source."""
+    one = Throttle(house.activity, accounts=2, window=100)
+    for number in range(50):
+        now(one.failed("a", number.to_bytes(16, "big"), 0))
+    assert len(house.activity.failing_from("a")) == 2
 
 
-def test_a_source_is_one_address() -> None:
+def test_a_source_is_one_address(house: House) -> None:
     """Neighbours do not wait with an attacker; one who has a whole /64 is one source."""
-    one = Throttle(accounts=1, window=100)
-    one.failed("192.0.2.7", b"a", 0)
-    one.failed("2001:db8::1", b"a", 0)
+    one = Throttle(house.activity, accounts=1, window=100)
+    now(one.failed("192.0.2.7", who("a"), 0))
+    now(one.failed("2001:db8::1", who("a"), 0))
     assert one.wait("::ffff:192.0.2.7", 1) == 99
     assert one.wait("192.0.2.8", 1) == 0
     assert one.wait("2001:db8::2", 1) == 99
 
 
-def test_shared_networks_have_their_own_figure() -> None:
+def test_shared_networks_have_their_own_figure(house: House) -> None:
     """A force behind one address has more people who mistype."""
-    one = Throttle(accounts=1, window=100)
+    one = Throttle(house.activity, accounts=1, window=100)
     one.shared, one.shared_accounts = SharedNetworks(["192.0.2.0/24"]), 2
-    one.failed("192.0.2.7", b"a", 0)
+    now(one.failed("192.0.2.7", who("a"), 0))
     assert one.wait("192.0.2.7", 1) == 0
-    one.failed("192.0.2.7", b"b", 0)
+    now(one.failed("192.0.2.7", who("b"), 0))
     assert one.wait("192.0.2.7", 1) == 99
+
+
+def test_a_restart_forgets_nothing(house: House) -> None:
+    """A source that waits goes on waiting after the service was started again."""
+    now(Throttle(house.activity, accounts=1, window=100).failed("net", who("a"), 0))
+    house.close()
+    house.open()
+    assert Throttle(house.activity, accounts=1, window=100).wait("net", 1) == 99

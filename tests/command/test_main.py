@@ -32,6 +32,8 @@ def test_what_there_is() -> None:
         *("init", "demo", "status", "check", "reload", "trace"),
         *("organisation add", "organisation list", "organisation show"),
         *("user add", "user list", "user show", "user set-password"),
+        *("user lock", "user unlock", "user recovery-codes"),
+        *("factor add", "factor confirm", "factor remove"),
         *("device add", "device list", "device revoke"),
         *("role grant", "role list", "role revoke"),
         *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns", "test")),

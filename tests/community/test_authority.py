@@ -64,6 +64,8 @@ TABLE = {
     Action.OWN_SETTINGS: ("", "", "", ""),
     Action.CHOOSE_PASSWORD: ("", "", "", ""),
     Action.OWN_SECRETS: ("", "", "", ""),
+    Action.UNLOCK_SELF: ("", "", "", ""),
+    Action.REMOVE_FACTOR: ("ao", "ao", "a", "a"),
 }
 
 
@@ -82,6 +84,18 @@ def test_ones_own() -> None:
     for action in (Action.OWN_MAIL, Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD):
         assert may(view, account("jo.ward"), action, place("crime"), account=account("jo.ward")).allowed
         assert not may(view, account("ada.central"), action, place("crime"), account=account("jo.ward")).allowed
+
+
+def test_unlocking_oneself() -> None:
+    """Is for whoever could sign in without the lock: nobody else, and nobody who is suspended."""
+    locked = community(*hosted("jo.ward", "crime", "avon", locked=True))
+    jo = account("jo.ward")
+    assert may(locked, jo, Action.UNLOCK_SELF, place("crime"), account=jo).allowed
+    assert not may(locked, account("sam.hill"), Action.UNLOCK_SELF, place("crime"), account=jo).allowed
+    assert not may(locked, jo, Action.OWN_SECRETS, place("crime"), account=jo).allowed
+    for changed in ({"life": Life.SUSPENDED}, {"credential": Credential.ONE_TIME}):
+        view = community(*hosted("jo.ward", "crime", "avon", locked=True, **changed))
+        assert not may(view, jo, Action.UNLOCK_SELF, place("crime"), account=jo).allowed
 
 
 @pytest.mark.parametrize("changed", [{"locked": True}, {"life": Life.SUSPENDED}, {"credential": Credential.ONE_TIME}])

@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
 from cjsm.access.errors import AccessRefused
-from cjsm.access.interfaces import IDirectoryReader, ILoginAttempt, LoginAttempt
+from cjsm.access.interfaces import IDirectoryReader, ILoginAttempt, IPasswordChooser, LoginAttempt
 from cjsm.community.identifiers import AccountId
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Account, Record
@@ -68,6 +68,21 @@ class Reader:
         return self.valid
 
 
+class Chooser:
+    """An avatar that chooses a password; what ``failure`` is, choosing fails with."""
+
+    def __init__(self, access: "Access", account: AccountId) -> None:
+        self.account = account
+        self._access = access
+
+    def choose(self, current: bytes, chosen: bytes, source: str) -> "Deferred[None]":
+        """See :class:`IPasswordChooser`."""
+        if self._access.failure is not None:
+            return fail(self._access.failure)
+        self._access.chosen.append((self.account, current, chosen, source))
+        return succeed(None)
+
+
 @implementer(IRealm)
 class Access:
     """Checker and realm: user IDs and addresses of the community with one password for all.
@@ -84,6 +99,8 @@ class Access:
         self.waiting: Deferred[Any] | Exception | None = None
         self.avatars: list[Reader] = []
         self.logouts = 0
+        self.chosen: list[tuple[AccountId, bytes, bytes, str]] = []
+        self.failure: Exception | None = None
 
     def requestAvatarId(self, attempt: LoginAttempt) -> "Deferred[Any]":
         """See ICredentialsChecker."""
@@ -100,6 +117,8 @@ class Access:
 
     def requestAvatar(self, avatar_id: AccountId, mind: object, *interfaces: Any) -> Any:
         """See IRealm."""
+        if IPasswordChooser in interfaces:
+            return IPasswordChooser, Chooser(self, avatar_id), self._log_out
         self.avatars.append(Reader(avatar_id))
         return IDirectoryReader, self.avatars[-1], self._log_out
 

@@ -116,6 +116,15 @@ def unbind(message_id: int) -> bytes:
     return request(message_id, element(Operation.UNBIND, b""))
 
 
+def password_modify(
+    message_id: int, identity: str | None = None, current: bytes | None = None, chosen: bytes | None = None
+) -> bytes:
+    """A Password Modify (RFC 3062)."""
+    given = ((0x80, identity.encode() if identity is not None else None), (0x81, current), (0x82, chosen))
+    content = b"".join(element(tag, value) for tag, value in given if value is not None)
+    return extended(message_id, "1.3.6.1.4.1.4203.1.11.1", element(SEQUENCE, content))
+
+
 def extended(message_id: int, oid: str, value: bytes | None = None) -> bytes:
     """An extended operation."""
     content = element(0x80, oid.encode()) + (element(0x81, value) if value is not None else b"")

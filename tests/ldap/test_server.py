@@ -8,13 +8,23 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface.verify import verifyObject
 
-from cjsm.access.errors import AccessUnavailable, MustChoosePassword, TryLater
+from cjsm.access.errors import (
+    AccessUnavailable,
+    CodeNeeded,
+    DevicePasswordNeeded,
+    MustChoosePassword,
+    PasswordExpired,
+    TryLater,
+)
 from cjsm.access.interfaces import IDirectoryReader
+from cjsm.community.errors import NotAllowed, Overtaken
 from cjsm.community.records import Record
 from cjsm.community.view import Change
+from cjsm.ldap.grammar.codes import Answer, ResultCode
+from cjsm.vault.errors import BadPassword
 from tests.directory.support import AVON, BASE, JANE, AccountId, number, person
 from tests.ldap import support
-from tests.ldap.house import Connection, House, Reader, golden
+from tests.ldap.house import PASSWORD, Connection, House, Reader, golden
 from tests.ldap.support import begins, either, equal, present
 
 _JANE = f"uid=jane.smith,ou=crime,o=avon-police,{BASE}"
@@ -86,6 +96,8 @@ def test_the_checker_learns_where_and_how(house: House) -> None:
     [
         (TryLater(30), 51, "30 seconds"),
         (MustChoosePassword(), 49, "choose your own password"),
+        (PasswordExpired(), 49, "expired"),
+        (DevicePasswordNeeded(), 49, "device password"),
         (AccessUnavailable(), 52, "not available"),
     ],
 )
@@ -454,3 +466,75 @@ def test_before_the_directory_is_loaded() -> None:
 def test_the_reader_is_what_the_door_expects() -> None:
     """The stand-in for the realm's avatar keeps the interface."""
     assert verifyObject(IDirectoryReader, Reader(JANE))
+
+
+def test_choosing_a_password(house: House) -> None:
+    """The checker is asked for somebody who may choose; by user ID, address or distinguished name, signed in or not."""
+    for name in ("jane.smith@avon", "u:jane.smith@avon", f"dn:{_JANE}"):
+        connection = house.connect()
+        (answer,) = connection.ask(support.password_modify(1, name, PASSWORD, b"new"))
+        connection.lose()
+        assert (answer.answer, answer.code, answer.text) == (Answer.EXTENDED, 0, "")
+    signed_in = house.connect("jane.smith@avon")
+    (answer,) = signed_in.ask(support.password_modify(2, None, PASSWORD, b"new"))
+    assert answer.code == 0
+    assert {attempt.protocol for attempt in house.access.attempts} == {"ldap", "password"}
+    assert [each[1:] for each in house.access.chosen] == [(PASSWORD, b"new", "192.0.2.1")] * 4
+    assert len({each[0] for each in house.access.chosen}) == 1
+    assert house.access.logouts == 4
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (BadPassword("a password needs at least 12 characters"), ResultCode.CONSTRAINT_VIOLATION),
+        (Overtaken("at the same moment"), ResultCode.BUSY),
+        (TryLater(), ResultCode.BUSY),
+        (AccessUnavailable(), ResultCode.UNAVAILABLE),
+        (NotAllowed("not yours"), ResultCode.UNWILLING_TO_PERFORM),
+        (CodeNeeded(), ResultCode.INVALID_CREDENTIALS),
+    ],
+)
+def test_a_password_that_is_not_taken(house: House, failure: Exception, code: ResultCode) -> None:
+    """Says why, in words, and the connection goes on."""
+    house.access.failure = failure
+    connection = house.connect()
+    (answer,) = connection.ask(support.password_modify(1, "jane.smith@avon", PASSWORD, b"new"))
+    assert (answer.code, answer.text) == (code, str(failure))
+    assert house.access.logouts == 1
+    assert connection.ask(support.bind(2))[0].code == 0
+
+
+@pytest.mark.parametrize("name", ["jane.smith@avon", "nobody@avon", f"uid=nobody,{BASE}", "", "=,=", "u:"])
+def test_a_wrong_old_password(house: House, name: str) -> None:
+    """Is told as at a bind, whoever it is."""
+    connection = house.connect()
+    (answer,) = connection.ask(support.password_modify(1, name, b"wrong", b"new"))
+    expected = (53,) if name in ("", "u:") else (49,)
+    assert answer.code in expected
+    assert house.access.chosen == []
+    if expected == (49,):
+        (bound,) = connection.ask(support.bind(2, name, b"wrong"))
+        assert (bound.code, bound.text) == (answer.code, answer.text)
+
+
+def test_pipelined_old_passwords_are_tried_one_by_one(house: House) -> None:
+    """And end at the third wrong one."""
+    connection = house.connect()
+    answers = connection.ask(
+        b"".join(support.password_modify(count, "jane.smith@avon", b"wrong", b"new") for count in range(1, 200))
+    )
+    assert [answer.code for answer in answers] == [49, 49, 49]
+    assert len(house.access.attempts) == 3
+    assert connection.gone
+
+
+def test_a_client_that_goes_while_a_password_is_chosen(house: House) -> None:
+    """Hears nothing; what was begun is finished."""
+    house.access.waiting = Deferred()
+    connection = house.connect()
+    connection.ask(support.password_modify(1, "jane.smith@avon", PASSWORD, b"new"))
+    connection.lose()
+    house.access.waiting.callback(None)
+    assert len(house.access.chosen) == 1
+    assert house.access.logouts == 1

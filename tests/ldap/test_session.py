@@ -5,23 +5,12 @@ from typing import Any
 import pytest
 
 from cjsm.directory import schema
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
 from cjsm.ldap.grammar import responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
 from cjsm.ldap.grammar.requests import DecodingLimits, decode
-from cjsm.ldap.service import WHO_AM_I, ServiceEntries
-from cjsm.ldap.session import (
-    TRANSITIONS,
-    Action,
-    Examine,
-    Find,
-    HangUp,
-    LdapSession,
-    Say,
-    SignIn,
-    SignOut,
-    State,
-    Stop,
-)
+from cjsm.ldap.service import PASSWORD_MODIFY, WHO_AM_I, ServiceEntries
+from cjsm.ldap.session import TRANSITIONS, LdapSession, State
 from tests.ldap import support
 from tests.ldap.support import Found, equal, present
 
@@ -315,3 +304,56 @@ def test_what_is_found_comes_whole(client: Client) -> None:
     found, done = client.ask(support.search(77, present("objectClass"), scope=0))
     assert isinstance(found, Found)
     assert found.id == done.id == 77
+
+
+def test_password_modify_is_work_for_others(client: Client, member: Client) -> None:
+    """By whoever says whose it is and what it is now; a member need not say who it is. Nothing is taken beside it."""
+    (action,) = client.send(support.password_modify(1, "jane", b"old", b"new"))
+    assert action == Choose(1, "jane", b"old", b"new")
+    assert "old" not in repr(action)
+    for identity in ("u:jane", "dn:uid=jane"):
+        (action,) = Client().send(support.password_modify(1, identity, b"old", b"new"))
+        assert isinstance(action, Choose)
+        assert action.name == identity.partition(":")[2]
+    (action,) = member.send(support.password_modify(2, None, b"old", b"new"))
+    assert action == Choose(2, member.session.authorization.removeprefix("dn:"), b"old", b"new")
+    for octets in (support.bind(3), support.search(3, present("cn")), support.extended(3, WHO_AM_I)):
+        assert not client.ready(octets)
+    assert client.ready(support.unbind(3))
+    (result,) = said(client.session.chosen(1))
+    assert (result.id, result.answer, result.code, result.value) == (1, Answer.EXTENDED, 0, None)
+    assert client.ready(support.bind(3))
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (support.password_modify(1, None, b"old", b"new"), ResultCode.UNWILLING_TO_PERFORM),
+        (support.password_modify(1, "jane", None, b"new"), ResultCode.UNWILLING_TO_PERFORM),
+        (support.password_modify(1, "jane", b"old", None), ResultCode.UNWILLING_TO_PERFORM),
+        (support.password_modify(1, "jane", b"", b"new"), ResultCode.UNWILLING_TO_PERFORM),
+        (support.password_modify(1, "j" * 5000, b"old", b"new"), ResultCode.UNWILLING_TO_PERFORM),
+        (support.extended(1, PASSWORD_MODIFY), ResultCode.UNWILLING_TO_PERFORM),
+        (support.extended(1, PASSWORD_MODIFY, b""), ResultCode.PROTOCOL_ERROR),
+        (support.extended(1, PASSWORD_MODIFY, b"\x30\x05\x80\x09jane"), ResultCode.PROTOCOL_ERROR),
+        (support.extended(1, PASSWORD_MODIFY, b"\x30\x03\x83\x01x"), ResultCode.PROTOCOL_ERROR),
+    ],
+)
+def test_password_modify_without_what_it_needs(client: Client, octets: bytes, code: ResultCode) -> None:
+    """Is answered at once, as an extended operation."""
+    (result,) = client.ask(octets)
+    assert (result.answer, result.code) == (Answer.EXTENDED, code)
+    assert client.session.idle
+
+
+def test_guessing_old_passwords_ends_the_connection(client: Client) -> None:
+    """As guessing at binds does, and together with it; a bad new one is no guess."""
+    client.send(support.password_modify(1, "jane", b"x", b"new"))
+    assert len(client.session.not_chosen(1, ResultCode.CONSTRAINT_VIOLATION, "too short")) == 1
+    for count in (2, 3):
+        client.send(support.password_modify(count, "jane", b"x", b"new"))
+        (answer,) = said(client.session.not_chosen(count, ResultCode.INVALID_CREDENTIALS, "no"))
+        assert (answer.answer, answer.code) == (Answer.EXTENDED, 49)
+    client.send(support.bind(4, "jane", b"x"))
+    *_, end = client.session.refused(4, ResultCode.INVALID_CREDENTIALS, "no")
+    assert isinstance(end, HangUp)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
@@ -140,6 +140,9 @@ class MemoryCommunity:
         if self.failure is not None:
             raise self.failure
         return function(self.view)
+
+    def read(self, function: Callable[[View], T]) -> "Deferred[T]":
+        return execute(self.read_now, function)
 
 
 NO_RATES = RatesSettings(**{field.name: 0 for field in msgspec.structs.fields(RatesSettings) if "_per_" in field.name})

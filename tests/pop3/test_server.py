@@ -18,11 +18,13 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    DevicePasswordNeeded,
     LoginTooSoon,
     MailboxClosed,
     MaildropInUse,
     MustChoosePassword,
     NotOffered,
+    PasswordExpired,
     TryLater,
 )
 from cjsm.access.interfaces import IMaildrop, IMessageReader
@@ -137,6 +139,9 @@ def test_auth_plain_hands_over_what_was_sent() -> None:
     [
         (AccessRefused(), b"-ERR [AUTH] user name or password not accepted\r\n"),
         (MustChoosePassword(), b"-ERR [AUTH] this is a one-time password"),
+        (PasswordExpired(), b"-ERR [AUTH] your password has expired"),
+        (DevicePasswordNeeded(), b"-ERR [AUTH] mail programs sign in with a device password"),
+        (AccessRefused(warned=True), b"-ERR [AUTH] user name or password not accepted; after another wrong"),
         (TryLater(30), b"-ERR [SYS/TEMP] too many attempts"),
         (MaildropInUse(), b"-ERR [IN-USE] "),
         (LoginTooSoon(7), b"-ERR [LOGIN-DELAY] you signed in a moment ago, try again in 7 seconds"),

@@ -7,9 +7,11 @@ from cjsm.access.errors import (
     AccessError,
     AccessRefused,
     AccessUnavailable,
+    DevicePasswordNeeded,
     LoginTooSoon,
     MustChoosePassword,
     NotOffered,
+    PasswordExpired,
     TryLater,
 )
 from cjsm.mail.interfaces import Refused
@@ -21,6 +23,8 @@ from cjsm.smtp import refusals
     [
         (AccessRefused(), 535, True),
         (MustChoosePassword(), 535, True),
+        (PasswordExpired(), 535, True),
+        (DevicePasswordNeeded(), 535, True),
         (NotOffered("mail is kept elsewhere"), 535, True),
         (TryLater(30), 454, False),
         (AccessUnavailable(), 454, False),

@@ -2,10 +2,12 @@
 
 import pytest
 
+from cjsm import policies
 from cjsm.vault.device import SecretKind, make
 from cjsm.vault.errors import BadPassword
-from cjsm.vault.policy import POLICIES, check_password
+from cjsm.vault.policy import check_password
 
+POLICIES = {name: policies.load(name) for name in policies.NAMES}
 NAMES = ("Josephine", "O'Sullivan-Smith", "jo.smith@avon", "Lee")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from cjsm.vault import device, passwords
 from cjsm.vault.errors import VaultError
+from cjsm.vault.factor import SealedFactor, open_factor, step_of
 from cjsm.vault.hybrid import PrivateKey
 from cjsm.vault.mailboxes import GenerationKey, Grant, check_generation, open_grant
 from cjsm.vault.message import decode_wrap, open_wrap, verify_body
@@ -81,6 +82,13 @@ def test_slots(kept: dict[str, bytes], secrets: ServiceSecrets) -> None:
         assert (public.public, public.use.value) == (PrivateKey(kept[f"{name} seed"]).public, name)
 
 
+def test_second_factor(kept: dict[str, bytes], secrets: ServiceSecrets) -> None:
+    """What a kept authenticator shows is still taken."""
+    sealed = record(kept["second factor"], SealedFactor)
+    assert open_factor(sealed, writer.ACCOUNT, secrets.peppers) == writer.FACTOR
+    assert step_of(writer.FACTOR, b"287082", 59, 0) == 1
+
+
 def test_recovery(kept: dict[str, bytes]) -> None:
     """Kept recovery wraps open for the two persons."""
     generation = record(kept["generation key"], GenerationKey)
@@ -116,7 +124,9 @@ def test_lengths_have_not_changed() -> None:
     assert lengths == {name: len(octets) for name, octets in KEPT["suite1"].items()}
 
 
-@pytest.mark.parametrize("name", ["wrap", "body", "summary", "envelope", "grant", "password slot", "generation key"])
+@pytest.mark.parametrize(
+    "name", ["wrap", "body", "summary", "envelope", "grant", "password slot", "second factor", "generation key"]
+)
 def test_every_octet_counts(name: str, secrets: ServiceSecrets) -> None:
     """Any single octet of a kept form changed: what depends on it is refused."""
     kept = KEPT["suite1"]
@@ -131,4 +141,5 @@ def test_every_octet_counts(name: str, secrets: ServiceSecrets) -> None:
 def _use_every_form(kept: dict[str, bytes], secrets: ServiceSecrets) -> None:
     test_message(kept, secrets)
     test_slots(kept, secrets)
+    test_second_factor(kept, secrets)
     test_envelope(kept, secrets)

@@ -69,7 +69,9 @@ def set_locked(view: View, by: By, account: AccountId, *, locked: bool) -> Chang
     action = Action.LOCK if locked else Action.UNLOCK
     permission = require(may(view, by.actor, action, found.organisation, account=account))
     act = "user-lock" if locked else "user-unlock"
-    return Change(put=(changed(found, locked=locked),), entry=entry_of(view, by, act, "account", account, permission))
+    guard = found.guard if locked else None
+    made = changed(found, locked=locked, guard=guard)
+    return Change(put=(made,), entry=entry_of(view, by, act, "account", account, permission))
 
 
 def set_life(view: View, by: By, account: AccountId, life: Life) -> Change:

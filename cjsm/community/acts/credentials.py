@@ -20,7 +20,7 @@ class KeyStep(Struct, frozen=True):
     written: int
 
 
-def _current(view: View, account: AccountId, keys: KeyStep) -> Account:
+def unovertaken(view: View, account: AccountId, keys: KeyStep) -> Account:
     """Return the account.
 
     :raises Overtaken: when its keys are not those that *keys* was made from: the change in between would be lost.
@@ -31,9 +31,15 @@ def _current(view: View, account: AccountId, keys: KeyStep) -> Account:
     return found
 
 
-def choose_password(view: View, by: By, account: AccountId, keys: KeyStep) -> Change:
-    """The person chose a password, which the new keys hold. A new user is active from now on."""
-    found = _current(view, account, keys)
+def choose_password(
+    view: View, by: By, account: AccountId, keys: KeyStep, *, using: str = "", recovery_codes: int | None = None
+) -> Change:
+    """The person chose a password, which the new keys hold. A new user is active, and a guarded one free, from now on.
+
+    :param using: the kind of secret that allowed it, for the ledger.
+    :param recovery_codes: how many are left, where one was used up.
+    """
+    found = unovertaken(view, account, keys)
     permission = require(may(view, by.actor, Action.CHOOSE_PASSWORD, found.organisation, account=account))
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
@@ -44,13 +50,32 @@ def choose_password(view: View, by: By, account: AccountId, keys: KeyStep) -> Ch
         credential=Credential.CHOSEN,
         life=life,
         password_version=found.password_version + 1,
+        password_since=view.moment,
+        guard=None,
+        recovery_codes=found.recovery_codes if recovery_codes is None else recovery_codes,
     )
-    return Change(put=(made,), entry=entry_of(view, by, "password-chosen", "account", account, permission))
+    told = {"using": using} if using else {}
+    return Change(put=(made,), entry=entry_of(view, by, "password-chosen", "account", account, permission, **told))
 
 
-def add_device_password(view: View, by: By, account: AccountId, password: DevicePassword, keys: KeyStep) -> Change:
+def renew_keys(view: View, by: By, account: AccountId, keys: KeyStep) -> Change:
+    """The same secrets are kept in a newer way, after one of them signed the person in: nothing else changes."""
+    found = unovertaken(view, account, keys)
+    permission = require(may(view, by.actor, Action.CHOOSE_PASSWORD, found.organisation, account=account))
+    made = changed(found, keys=keys.written)
+    return Change(put=(made,), entry=entry_of(view, by, "keys-renewed", "account", account, permission))
+
+
+def add_device_password(
+    view: View,
+    by: By,
+    account: AccountId,
+    password: DevicePassword,
+    keys: KeyStep,
+    recovery_codes: int | None = None,
+) -> Change:
     """Add a named device password; the new keys hold its verifier and slot."""
-    found = _current(view, account, keys)
+    found = unovertaken(view, account, keys)
     permission = require(may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account))
     check_text(password.name, "a device's name")
     if not password.protocols or not set(password.protocols) <= set(PROTOCOLS):
@@ -59,14 +84,19 @@ def add_device_password(view: View, by: By, account: AccountId, password: Device
         raise Exists(f"there is a device password {password.name!r} already", "revoke it or choose another name")
     if len(found.device_passwords) >= _DEVICES:
         raise Conflict(f"a user has at most {_DEVICES} device passwords", "revoke one that is not used any more")
-    made = changed(found, keys=keys.written, device_passwords=(*found.device_passwords, password))
+    made = changed(
+        found,
+        keys=keys.written,
+        device_passwords=(*found.device_passwords, password),
+        recovery_codes=found.recovery_codes if recovery_codes is None else recovery_codes,
+    )
     entry = entry_of(view, by, "device-add", "account", account, permission, device=password.id.hex())
     return Change(put=(made,), entry=entry)
 
 
 def revoke_device_password(view: View, by: By, account: AccountId, secret: SecretId, keys: KeyStep) -> Change:
     """Take a device password away; the new keys no longer have it."""
-    found = _current(view, account, keys)
+    found = unovertaken(view, account, keys)
     permission = may(view, by.actor, Action.OWN_SECRETS, found.organisation, account=account)
     if not permission.allowed:
         permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation))

@@ -111,6 +111,17 @@ class ExtendedRequest(Struct, frozen=True):
     value: bytes | None = None
 
 
+class PasswordModify(Struct, frozen=True):
+    """The value of a Password Modify request (RFC 3062 section 2); None for what is left out."""
+
+    identity: str | None = None
+    current: bytes | None = None
+    chosen: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "<PasswordModify>"
+
+
 class UpdateRequest(Struct, frozen=True):
     """Any of the operations that change the directory: they are refused, whatever is in them."""
 
@@ -260,6 +271,24 @@ def _extended(inner: Reader, operation: Operation, _limits: DecodingLimits) -> E
     oid, value = text(body.octets(0x80)), body.optional(0x81)
     body.finish()
     return ExtendedRequest(oid, value)
+
+
+def decode_password_modify(value: bytes | None) -> PasswordModify:
+    """Return what the value of a Password Modify request holds; without a value, nothing.
+
+    :raises Malformed: when it is none.
+    """
+    if value is None:
+        return PasswordModify()
+    try:
+        outer = Reader(value)
+        body = outer.inside(SEQUENCE)
+        outer.finish()
+        identity, current, chosen = body.optional(0x80), body.optional(0x81), body.optional(0x82)
+        body.finish()
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    return PasswordModify(text(identity) if identity is not None else None, current, chosen)
 
 
 def _update(inner: Reader, operation: Operation, _limits: DecodingLimits) -> UpdateRequest:

@@ -1,11 +1,13 @@
 """``activity.mdb``: failures (synced at once); last use and mailbox heads (merged, one commit a second)."""
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import lmdb
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
@@ -19,6 +21,11 @@ _FAILURES = "failures"
 _NETWORKS = "networks"
 _USES = "uses"
 _HEADS = "heads"
+_SOURCES = "sources"
+_STEPS = "steps"
+
+#: One subject that failed from a source, and when.
+_SUBJECT = struct.Struct(">16sI")
 
 #: Different secrets that are counted for one account and network; any setting closes long before.
 _MOST_TAGS = 1_000
@@ -31,7 +38,7 @@ class LmdbActivity:
     def __init__(self, directory: Path, disk: Disk, *, map_size: int) -> None:
         self._environment = Environment(
             directory / "activity.mdb",
-            tables=(_FAILURES, _NETWORKS, _USES, _HEADS),
+            tables=(_FAILURES, _NETWORKS, _USES, _HEADS, _SOURCES, _STEPS),
             schema=_SCHEMA,
             map_size=map_size,
         )
@@ -42,13 +49,12 @@ class LmdbActivity:
 
     def failures(self, account: bytes, network: str) -> Failure:
         """See :class:`IActivity`."""
-        stored = self._get(_FAILURES, account + network.encode())
-        return msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure()
+        return _failure(self._get(_FAILURES, account + network.encode()))
 
-    def failing(self, account: bytes) -> Sequence[tuple[str, Failure]]:
+    def failing(self, account: bytes, most: int | None = None) -> Sequence[tuple[str, Failure]]:
         """See :class:`IActivity`."""
         with self._environment.reading() as transaction:
-            stored = list(prefixed(transaction, self._environment.table(_FAILURES), account))
+            stored = list(islice(prefixed(transaction, self._environment.table(_FAILURES), account), most))
         return [(key[len(account) :].decode(), msgspec.msgpack.decode(value, type=Failure)) for key, value in stored]
 
     def failed(self, account: bytes, network: str, tag: int, moment: int) -> "Deferred[Failure]":
@@ -61,7 +67,7 @@ class LmdbActivity:
             known = msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure(first=moment)
             counts = tag not in known.tags and len(known.tags) < _MOST_TAGS
             tags = (*known.tags, tag) if counts else known.tags
-            counted = Failure(tags=tags, first=known.first, last=moment)
+            counted = Failure(tags=tags, first=known.first, last=moment if counts else known.last)
             transaction.put(key, msgspec.msgpack.encode(counted), db=table)
             return counted
 
@@ -103,9 +109,65 @@ class LmdbActivity:
         found |= {key: moment for key, moment in self._uses.items() if key.startswith(account)}
         return sorted((key[len(account) :].decode(), moment) for key, moment in found.items())
 
+    def failed_from(self, source: str, subject: bytes, moment: int, most: int) -> "Deferred[None]":
+        """See :class:`IActivity`."""
+
+        def act(transaction: lmdb.Transaction) -> None:
+            others = self._subjects(transaction, source, without=subject)
+            self._keep_subjects(transaction, source, [*others, (subject, moment)][-most:])
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def failing_from(self, source: str) -> Sequence[int]:
+        """See :class:`IActivity`."""
+        return _moments(self._get(_SOURCES, source.encode()))
+
+    def standing(self, account: bytes, network: str, source: str) -> tuple[Failure, Sequence[int]]:
+        """See :class:`IActivity`."""
+        failures, sources = self._environment.table(_FAILURES), self._environment.table(_SOURCES)
+        with self._environment.reading() as transaction:
+            stored = transaction.get(account + network.encode(), db=failures)
+            failing = transaction.get(source.encode(), db=sources)
+        return _failure(stored), _moments(failing)
+
+    def succeeded_from(self, source: str, subject: bytes) -> "Deferred[None]":
+        """See :class:`IActivity`."""
+
+        def act(transaction: lmdb.Transaction) -> None:
+            self._keep_subjects(transaction, source, list(self._subjects(transaction, source, without=subject)))
+
+        stored = self._get(_SOURCES, source.encode())
+        if stored is None or all(known != subject for known, _ in _SUBJECT.iter_unpack(stored)):
+            return succeed(None)
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def _subjects(self, transaction: lmdb.Transaction, source: str, without: bytes) -> Iterator[tuple[bytes, int]]:
+        stored = transaction.get(source.encode(), db=self._environment.table(_SOURCES)) or b""
+        return ((subject, moment) for subject, moment in _SUBJECT.iter_unpack(bytes(stored)) if subject != without)
+
+    def _keep_subjects(self, transaction: lmdb.Transaction, source: str, kept: Sequence[tuple[bytes, int]]) -> None:
+        table = self._environment.table(_SOURCES)
+        if kept:
+            transaction.put(source.encode(), b"".join(_SUBJECT.pack(*each) for each in kept), db=table)
+        else:
+            transaction.delete(source.encode(), db=table)
+
+    def use_step(self, account: bytes, step: int) -> "Deferred[bool]":
+        """See :class:`IActivity`."""
+        table = self._environment.table(_STEPS)
+
+        def act(transaction: lmdb.Transaction) -> bool:
+            taken = transaction.get(account, db=table)
+            if taken is not None and step <= int.from_bytes(bytes(taken), "big"):
+                return False
+            transaction.put(account, number(step), db=table)
+            return True
+
+        return self._serial.run(lambda: self._environment.write(act))
+
     def prune(self, before: int) -> "Deferred[int]":
         """See :class:`IActivity`."""
-        table = self._environment.table(_FAILURES)
+        table, sources = self._environment.table(_FAILURES), self._environment.table(_SOURCES)
 
         def act(transaction: lmdb.Transaction) -> int:
             old = [
@@ -115,7 +177,14 @@ class LmdbActivity:
             ]
             for key in old:
                 transaction.delete(key, db=table)
-            return len(old)
+            quiet = [
+                key
+                for key, value in prefixed(transaction, sources, b"")
+                if _SUBJECT.unpack(value[-_SUBJECT.size :])[1] < before
+            ]
+            for key in quiet:
+                transaction.delete(key, db=sources)
+            return len(old) + len(quiet)
 
         return self._serial.run(lambda: self._environment.write(act))
 
@@ -173,3 +242,11 @@ class LmdbActivity:
         with self._environment.reading() as transaction:
             value = transaction.get(key, db=self._environment.table(table))
         return bytes(value) if value is not None else None
+
+
+def _failure(stored: "bytes | memoryview[int] | None") -> Failure:
+    return msgspec.msgpack.decode(stored, type=Failure) if stored is not None else Failure()
+
+
+def _moments(stored: "bytes | memoryview[int] | None") -> Sequence[int]:
+    return [moment for _, moment in _SUBJECT.iter_unpack(stored)] if stored is not None else ()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cjsm.community import finding
-from cjsm.community.acts import accounts, credentials, organisations, roles
+from cjsm.community.acts import accounts, credentials, factors, locks, organisations, roles
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.errors import CommunityError
@@ -75,6 +75,22 @@ class AnyActs(RuleBasedStateMachine):
     @rule(who=actors, whom=people, locked=st.booleans())
     def lock(self, who: By, whom: AccountId, locked: bool) -> None:
         self.try_(accounts.set_locked, who, whom, locked=locked)
+
+    @rule(who=actors, whom=people, until=st.none() | st.integers(0, 10_000_000))
+    def guard(self, who: By, whom: AccountId, until: int | None) -> None:
+        self.try_(locks.guard, who, whom, until)
+
+    @rule(who=actors, whom=people)
+    def second_factor(self, who: By, whom: AccountId) -> None:
+        found = self.view.account(whom)
+        read = found.keys if found is not None else 0
+        self.try_(factors.turn_on, who, whom, KeyStep(read, read + 1), 10)
+
+    @rule(who=actors, whom=people)
+    def unlock_self(self, who: By, whom: AccountId) -> None:
+        found = self.view.account(whom)
+        read = found.keys if found is not None else 0
+        self.try_(locks.unlock_self, who, whom, KeyStep(read, read), 10)
 
     @rule(who=actors, whom=people, life=st.sampled_from(Life))
     def life(self, who: By, whom: AccountId, life: Life) -> None:

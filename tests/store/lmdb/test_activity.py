@@ -159,4 +159,33 @@ def test_failures_are_bounded(activity: LmdbActivity) -> None:
     """Somebody who goes on guessing where it is closed does not fill the disk."""
     for tag in range(1_100):
         counted = result(activity.failed(JANE, "net", tag, tag))
-    assert (len(counted.tags), counted.last) == (1_000, 1_099)
+    assert (len(counted.tags), counted.last) == (1_000, 999)
+
+
+def test_sources(activity: LmdbActivity, tmp_path: Path) -> None:
+    """Each subject once, the latest last, so many at most; on disk at once, and pruned when all is old."""
+    for letter, moment in zip("abcab", (1, 2, 3, 4, 5), strict=True):
+        result(activity.failed_from("192.0.2.1", letter.encode() * 16, moment, 10))
+    assert list(activity.failing_from("192.0.2.1")) == [3, 4, 5]
+    assert list(activity.failing_from("192.0.2.2")) == []
+    result(activity.succeeded_from("192.0.2.1", b"c" * 16))
+    result(activity.succeeded_from("192.0.2.1", b"never" + bytes(11)))
+    assert list(activity.failing_from("192.0.2.1")) == [4, 5]
+    result(activity.failed_from("192.0.2.1", b"d" * 16, 6, 2))
+    assert list(activity.failing_from("192.0.2.1")) == [5, 6]
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "activity.mdb").write_bytes((tmp_path / "activity.mdb").read_bytes())
+    assert list(opened(copy).failing_from("192.0.2.1")) == [5, 6]
+    assert result(activity.prune(6)) == 0
+    assert result(activity.prune(7)) == 1
+    assert list(activity.failing_from("192.0.2.1")) == []
+    result(activity.failed_from("192.0.2.1", b"d" * 16, 6, 2))
+    result(activity.succeeded_from("192.0.2.1", b"d" * 16))
+    assert list(activity.failing_from("192.0.2.1")) == []
+
+
+def test_steps_are_taken_once(activity: LmdbActivity) -> None:
+    """And none before one that was taken; accounts are apart."""
+    assert [result(activity.use_step(JANE, step)) for step in (5, 5, 4, 6)] == [True, False, False, True]
+    assert result(activity.use_step(JOHN, 1))

@@ -11,6 +11,7 @@ from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId,
 from cjsm.vault import device, passwords, tags
 from cjsm.vault.chain import START, advance
 from cjsm.vault.encoding import SUITE
+from cjsm.vault.factor import seal_factor
 from cjsm.vault.hybrid import PrivateKey, PublicKey
 from cjsm.vault.mailboxes import grant, new_generation
 from cjsm.vault.message import MessageSealer, Summary, encode_wrap
@@ -26,6 +27,7 @@ ACCOUNT = AccountId(b"sample account 1")
 ORGANISATION = OrganisationId(b"sample organ 001")
 PARENT = OrganisationId(b"sample organ 000")
 PASSWORD = "correct horse bättery".encode()
+FACTOR = b"12345678901234567890"
 PLAINTEXT = b"Subject: sample\r\n\r\nHello.\r\n"
 PREFIX = b"Return-Path: <jo@firm.cjsm.test>\r\n"
 SUMMARY = Summary(sender="Jo", to="Sam", subject="sample", date="Thu, 1 Jan 2026 00:00:00 +0000", octets=60)
@@ -129,6 +131,7 @@ def samples() -> dict[str, bytes]:
                 use=KeyUse.AUTHORITY,
             )
         ),
+        "second factor": encode(seal_factor(FACTOR, ACCOUNT, secrets.peppers, Counter(b"second factor"))),
         "generation key": encode(generation),
         "grant": encode(grant(seed, generation, ACCOUNT, 1, PublicKey(account_key.public))),
         "recovery wrap": encode(recovery),
