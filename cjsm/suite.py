@@ -7,6 +7,7 @@ import os
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
@@ -16,8 +17,11 @@ from twisted.internet.task import Clock
 from cjsm import resources
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
+from cjsm.access.destruction import Destruction
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.kdf import KdfPool
+from cjsm.access.keyjobs import EmptyGenerations, Rotation
+from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
@@ -143,6 +147,9 @@ class Suite:
             secrets=self.secrets,
             entropy=os.urandom,
             clock=time.time,
+        )
+        self.key_life = KeyLife(
+            self.enrolment, community=self.stores.community, keys=self.stores.keys, secrets=self.secrets
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
@@ -272,6 +279,12 @@ class RunningSuite(Suite):
         self._forgetting = kinds.Activity(stores.activity, time.time, access.failures_forgotten)
         self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
         self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
+        acting: dict[str, Any] = {"community": stores.community, "clock": time.time, "entropy": os.urandom}
+        self._key_jobs = (
+            Rotation(self.key_life.generations, settings.keys, **acting),
+            EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
+            Destruction(settings.keys, keys=stores.keys, mail=stores.mail, **acting),
+        )
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
@@ -279,6 +292,7 @@ class RunningSuite(Suite):
             self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
             kinds.Delivered(stores.mail, stores.spool),
+            *self._key_jobs,
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
 
@@ -296,6 +310,8 @@ class RunningSuite(Suite):
         self.tracer.settings = settings.trace
         self._pruning.kept = settings.trace.kept
         self._purging.kept = settings.mail.deleted_kept
+        for job in self._key_jobs:
+            job.settings = settings.keys
         self.delivery.settings = settings.mail
         self._forgetting.forgotten = settings.access.failures_forgotten
 

@@ -35,6 +35,7 @@ from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError, VersionTaken
 from cjsm.vault import device, passwords
+from cjsm.vault.accountkeys import sign_account_key, vouched
 from cjsm.vault.device import SecretKind
 from cjsm.vault.errors import WrongSecret
 from cjsm.vault.hybrid import PublicKey
@@ -116,8 +117,9 @@ class Enrolment:
         account = accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
         # Asked before keys are made, and again inside the commit.
         self._community.read_now(lambda view: accounts.add_hosted(view, by, account))
-        seed, public = new_account_key(identifier, 1)
-        one_time, typed = self._new_one_time(identifier, seed)
+        seed, unsigned = new_account_key(identifier, 1)
+        public = sign_account_key(unsigned, self._secrets.community)
+        one_time, typed = self.new_one_time(identifier, {1: seed})
         mail_seed, generation = new_generation(mailbox, 1, self._secrets.community)
         granted = grant(mail_seed, generation, identifier, 1, PublicKey(public.public))
         account_keys = AccountKeys(account=identifier, epochs=(public,), one_time=one_time)
@@ -141,7 +143,7 @@ class Enrolment:
             keys=1,
         )
         self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
-        one_time, typed = self._new_one_time(identifier, None)
+        one_time, typed = self.new_one_time(identifier, {})
         await self._keys.put(identifier, 1, keyring.encode(AccountKeys(account=identifier, one_time=one_time)))
         await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
         return self._enrolled(identifier, typed)
@@ -156,11 +158,11 @@ class Enrolment:
 
         return self._community.read_now(look)
 
-    def _new_one_time(self, account: AccountId, seed: bytes | None) -> tuple[SystemSecretKeys, str]:
+    def new_one_time(self, account: AccountId, mail_keys: dict[int, bytes]) -> tuple[SystemSecretKeys, str]:
+        """Return what a fresh one-time password is kept as, and the password; it opens *mail_keys*, seeds by epoch."""
         expires = int(self._clock()) + self._settings.one_time_password_life
         identifier = SecretId(self._entropy(LENGTH))
-        slots = {1: seed} if seed is not None else {}
-        return self._new_secret(account, SecretKind.ONE_TIME, SlotKind.ONE_TIME, identifier, slots, expires)
+        return self._new_secret(account, SecretKind.ONE_TIME, SlotKind.ONE_TIME, identifier, mail_keys, expires)
 
     def _new_secret(
         self,
@@ -217,6 +219,7 @@ class Enrolment:
         key = passwords.stretch(stretch, chosen, peppers)
         following = msgspec.structs.replace(
             keys,
+            epochs=vouched(keys.epochs, mail_keys, self._secrets.community),
             password=hashed,
             password_stretch=stretch,
             password_slots=self._slots(account, mail_keys, key, SlotKind.PASSWORD),

@@ -25,6 +25,7 @@ from cjsm.store.interfaces import (
     IKeyStore,
     IMailStore,
     LeaseTaken,
+    MailboxList,
     StoreError,
 )
 from cjsm.vault import tags
@@ -150,7 +151,7 @@ class Realm:
 
     async def _maildrop(self, signed_in: SignedIn) -> Avatar:
         account, shared = signed_in.account, signed_in.shared_name is not None
-        mailbox = self._community.read_now(lambda view: _mailbox_of(view, signed_in))
+        mailbox, generations = self._community.read_now(lambda view: _mailbox_of(view, signed_in))
         try:
             lease = await self._mail.lease(mailbox, account.id)
         except LeaseTaken as error:
@@ -175,39 +176,50 @@ class Realm:
         except LoginTooSoon:
             lease.release()
             raise
+        keys = OpenedMailbox(
+            self._community,
+            self._keys,
+            self._secrets,
+            mailbox=mailbox,
+            member=account.id,
+            mail_keys=signed_in.mail_keys,
+        )
         drop = Maildrop(
             account=account.id,
             pseudonym=tags.pseudonym(self._secrets.cache.current, account.id),
             valid=Session(self._community, signed_in).still_valid,
             mailbox=mailbox,
-            listing=listing,
+            listing=listing if generations <= 1 else _without_closed(listing, keys),
             lease=lease,
             mail=self._mail,
-            keys=OpenedMailbox(
-                self._community,
-                self._keys,
-                self._secrets,
-                mailbox=mailbox,
-                member=account.id,
-                mail_keys=signed_in.mail_keys,
-            ),
+            keys=keys,
             acceptance=self._secrets.acceptance_public,
             shared=shared,
         )
         return IMaildrop, drop, drop.release
 
 
-def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:
-    """Return the mailbox that a sign-in opens: the person's own, or the shared one named behind ``/``."""
+def _without_closed(listing: MailboxList, keys: OpenedMailbox) -> MailboxList:
+    """Leave out what this sign-in cannot open: a mail program that is refused one message often takes no other."""
+    opens = keys.generations()
+    return MailboxList(rows=tuple(row for row in listing.rows if row.generation in opens), head=listing.head)
+
+
+def _mailbox_of(view: View, signed_in: SignedIn) -> tuple[MailboxId, int]:
+    """Return the mailbox that a sign-in opens, the person's own or the shared one named behind ``/``, and its newest
+    generation.
+    """
     account = signed_in.account
     if signed_in.shared_name is None:
         if account.mailbox is None:
             raise NotOffered("your mail is kept at your organisation, not here")
-        return account.mailbox
-    for found in view.shared_mailboxes_in(account.organisation):
-        readers = (member.account for member in found.members if MailboxRight.READ in member.rights)
-        if found.slug == signed_in.shared_name and account.id in readers:
-            return found.id
+        newest = view.account(account.id) or account
+        return account.mailbox, newest.mailbox_generation
+    named = [found for found in view.shared_mailboxes_of(account.id) if found.slug == signed_in.shared_name]
+    # Short names are unique in one domain only: that of the person's own organisation goes first.
+    for found in sorted(named, key=lambda each: each.organisation != account.organisation):
+        if any(each.account == account.id and MailboxRight.READ in each.rights for each in found.members):
+            return found.id, found.generation
     raise NotOffered("there is no shared mailbox of that name for you")
 
 

@@ -10,6 +10,7 @@ from cjsm.command import (
     demo,
     device,
     initialise,
+    keys,
     organisation,
     policy,
     queue,
@@ -17,6 +18,7 @@ from cjsm.command import (
     service,
     trace,
     user,
+    userlife,
 )
 
 click.rich_click.TEXT_MARKUP = "rich"
@@ -48,9 +50,13 @@ for command in (
     user.user,
     device.device,
     role.role,
+    keys.keys,
     trace.trace,
     queue.queue,
     connection.connection,
     policy.policy,
 ):
     main.add_command(command)
+
+for verb in (userlife.reset_password, userlife.suspend, userlife.resume, userlife.delete, userlife.undelete):
+    user.user.add_command(verb)

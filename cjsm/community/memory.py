@@ -155,6 +155,10 @@ class MemoryView:
         """See :class:`View`."""
         return self._all(SharedMailbox, lambda found: found.organisation == organisation)
 
+    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """See :class:`View`."""
+        return self._all(SharedMailbox, lambda found: any(each.account == member for each in found.members))
+
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`View`."""
         return self._one(Job, identifier)

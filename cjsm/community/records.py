@@ -119,6 +119,9 @@ class Account(Struct, frozen=True, kw_only=True):
     ``version`` rises with every change that sessions and caches must notice. ``keys`` and ``mailbox_keys`` name the
     versions of the account's and the mailbox's records in the key store (0: none yet). ``mailbox`` is None for
     relayed accounts. ``password_version`` rises when the person's own password changes. ``quota`` in octets.
+    ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
+    ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
+    (0: the first one, made with the account).
     """
 
     id: AccountId
@@ -140,6 +143,9 @@ class Account(Struct, frozen=True, kw_only=True):
     state_since: int = 0
     created: int = 0
     version: int = 1
+    state_note: str = ""
+    mailbox_generation: int = 0
+    mailbox_rotated: int = 0
 
 
 class OwnerKind(StrEnum):
@@ -342,14 +348,15 @@ class MailboxRight(StrEnum):
 
 
 class SharedMember(Struct, frozen=True, kw_only=True):
-    """One member of a shared mailbox and that member's rights."""
+    """One member of a shared mailbox and that member's rights; who reads does so from generation ``first`` on."""
 
     account: AccountId
     rights: tuple[MailboxRight, ...]
+    first: int = 0
 
 
 class SharedMailbox(Struct, frozen=True, kw_only=True):
-    """A mailbox that several accounts open."""
+    """A mailbox that several accounts open; ``generation`` and ``rotated`` as in :class:`Account`."""
 
     id: MailboxId
     organisation: OrganisationId
@@ -362,6 +369,8 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     ex_directory: bool = False
     created: int = 0
     version: int = 1
+    generation: int = 0
+    rotated: int = 0
 
 
 class Job(Struct, frozen=True, kw_only=True):

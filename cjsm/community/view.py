@@ -91,6 +91,9 @@ class View(Protocol):
 
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]: ...
 
+    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """The shared mailboxes that *member* has any right in."""
+
     def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
         """The account whose personal mailbox *mailbox* is."""
 

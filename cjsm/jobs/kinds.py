@@ -55,7 +55,11 @@ class Activity:
 
 
 class UnnamedKeys:
-    """Sweeps versions of key records below the one that is named: a newer one took their place."""
+    """Sweeps versions of key records below the one that is named: a newer one took their place.
+
+    Then the key store is copied, so that its file has nothing left of them: what an old password opened, or a
+    generation that ended, is gone within a day.
+    """
 
     name = "unnamed-keys"
     every = _DAY
@@ -76,6 +80,8 @@ class UnnamedKeys:
             for owner, version in await self._community.read(partial(_named_in, organisation=organisation)):
                 # Versions only rise: what is below one that was named is never named again, whatever happens meanwhile.
                 gone += await self._keys.sweep(owner, version)
+        if gone:
+            await self._keys.compact()
         return f"{gone} versions removed"
 
 

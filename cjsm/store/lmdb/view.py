@@ -70,7 +70,8 @@ def index_keys(record: Record) -> list[bytes]:
         case MailList():
             return [b"list-org\0" + record.organisation + record.id]
         case SharedMailbox():
-            return [b"shared-org\0" + record.organisation + record.id]
+            keys = [b"shared-org\0" + record.organisation + record.id]
+            return keys + [b"shared-mem\0" + member.account + record.id for member in record.members]
         case _:
             return []
 
@@ -259,6 +260,10 @@ class LmdbView:
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(SharedMailbox, b"shared-org\0" + organisation)
+
+    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(SharedMailbox, b"shared-mem\0" + member)
 
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`~cjsm.community.view.View`."""

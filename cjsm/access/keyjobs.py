@@ -1,0 +1,180 @@
+"""What happens to keys by itself: mailboxes begin new generations, and those that nothing is sealed to any more end."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from cjsm.access.generations import Generations, readers
+from cjsm.access.keyring import UnreadableKeys
+from cjsm.community.acts import keys as acts
+from cjsm.community.acts.acting import By
+from cjsm.community.acts.keys import keys_of
+from cjsm.community.errors import CommunityError
+from cjsm.community.identifiers import LENGTH, ActId, Entropy, MailboxId, OrganisationId
+from cjsm.community.records import Account, Job, Life, SharedMailbox
+from cjsm.community.view import View
+from cjsm.configuration import KeySettings
+from cjsm.store.interfaces import ICommunityStore, IMailStore, ISpool, StoreError
+from cjsm.vault.errors import VaultError
+
+_HOUR = 3_600
+_DAY = 86_400
+
+#: What is wrong with one mailbox, and keeps nobody else's from being looked at.
+_ONE_MAILBOX = (CommunityError, StoreError, VaultError, UnreadableKeys)
+
+Owner = Account | SharedMailbox
+
+
+async def owners(community: ICommunityStore, wanted: Callable[[Owner, int], bool]) -> list[MailboxId]:
+    """Return the mailboxes whose owners' records are *wanted* (they get the moment too), an organisation in a slice."""
+    found: list[MailboxId] = []
+    organisations = await community.read(lambda view: [each.id for each in view.organisations()])
+    for organisation in organisations:
+        found += await community.read(partial(_owners_in, organisation=organisation, wanted=wanted))
+    return found
+
+
+def _owners_in(view: View, organisation: OrganisationId, wanted: Callable[[Owner, int], bool]) -> list[MailboxId]:
+    accounts = (
+        each.mailbox
+        for each in view.accounts_in(organisation)
+        if each.mailbox is not None and each.life is not Life.DELETED and wanted(each, view.moment)
+    )
+    shared = (each.id for each in view.shared_mailboxes_in(organisation) if wanted(each, view.moment))
+    return [*accounts, *shared]
+
+
+class Rotation:
+    """Begins new generations where the newest is older than the settings say.
+
+    :ivar settings: may be replaced.
+    """
+
+    name = "rotation"
+    every = _HOUR
+    _log = Logger()
+
+    def __init__(
+        self,
+        generations: Generations,
+        settings: KeySettings,
+        *,
+        community: ICommunityStore,
+        clock: Callable[[], float],
+        entropy: Entropy,
+    ) -> None:
+        self._generations = generations
+        self._community = community
+        self._clock = clock
+        self._entropy = entropy
+        self.settings = settings
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> str:
+        if not self.settings.rotate_after:
+            return "mailboxes are not rotated: the settings say so"
+        before = int(self._clock()) - self.settings.rotate_after * _DAY
+
+        def wanted(owner: Owner, moment: int) -> bool:
+            return keys_of(owner)[2] < before and bool(readers(owner))
+
+        done = failed = 0
+        for mailbox in await owners(self._community, wanted):
+            if done == self.settings.rotations:
+                break
+            try:
+                await self._rotate(mailbox, before)
+                done += 1
+            except _ONE_MAILBOX as error:
+                failed += 1
+                self._log.warn("mailbox {mailbox} is not rotated: {error}", mailbox=mailbox.hex(), error=error)
+        return f"{done} mailboxes rotated" + (f", {failed} could not be" if failed else "")
+
+    async def _rotate(self, mailbox: MailboxId, before: int) -> None:
+        step = await self._generations.begin(mailbox)
+        by = By(act_id=ActId(self._entropy(LENGTH)))
+        await self._community.commit(by.act_id, lambda view: acts.rotate_by_itself(view, by, step, before))
+
+
+class EmptyGenerations:
+    """Destroys the keys of generations that neither the mailbox nor the spool names any more.
+
+    What was accepted while a generation was the newest is in the spool within minutes; it is waited for days.
+
+    :ivar settings: may be replaced.
+    """
+
+    name = "empty-generations"
+    every = _DAY
+    _log = Logger()
+
+    def __init__(
+        self,
+        generations: Generations,
+        settings: KeySettings,
+        *,
+        community: ICommunityStore,
+        mail: IMailStore,
+        spool: ISpool,
+        clock: Callable[[], float],
+        entropy: Entropy,
+    ) -> None:
+        self._generations = generations
+        self._community = community
+        self._mail = mail
+        self._spool = spool
+        self._clock = clock
+        self._entropy = entropy
+        self.settings = settings
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> str:
+        before = int(self._clock()) - self.settings.generation_kept * _DAY
+
+        def wanted(owner: Owner, moment: int) -> bool:
+            _, generation, rotated = keys_of(owner)
+            return generation > 1 and rotated < before
+
+        candidates = await owners(self._community, wanted)
+        # The spool first: what is delivered meanwhile is found in the mailbox, which is looked at afterwards.
+        waiting: dict[MailboxId, set[int]] = {}
+        for mailbox, generation in await self._spool.named_generations():
+            waiting.setdefault(mailbox, set()).add(generation)
+        gone = 0
+        for mailbox in candidates:
+            try:
+                gone += await self._drop(mailbox, waiting.get(mailbox, set()))
+            except _ONE_MAILBOX as error:
+                self._log.warn("generations of {mailbox} stay: {error}", mailbox=mailbox.hex(), error=error)
+        return f"{gone} generations destroyed"
+
+    async def _drop(self, mailbox: MailboxId, waiting: Iterable[int]) -> int:
+        owner, record, newest = self._generations.read(mailbox)
+        if len(record.generations) == 1:
+            return 0
+        listed = await self._mail.list(mailbox)
+        deleted = await self._mail.deleted(mailbox)
+        named = {newest.generation, *waiting}
+        named |= {row.generation for row in listed.rows} | {each.row.generation for each in deleted}
+        gone = tuple(each.generation for each in record.generations if each.generation not in named)
+        if not gone:
+            return 0
+        kept = msgspec.structs.replace(
+            record,
+            generations=tuple(each for each in record.generations if each.generation not in gone),
+            grants=tuple(each for each in record.grants if each.generation not in gone),
+        )
+        step = await self._generations.write(owner, kept)
+        by = By(act_id=ActId(self._entropy(LENGTH)))
+        await self._community.commit(by.act_id, lambda view: acts.drop_generations(view, by, step, gone))
+        return len(gone)
