@@ -54,10 +54,22 @@ class _File:
         self._opened = self._open()
 
     def _open(self) -> _Opened:
-        with self.home.locked(exclusive=not self.home.numbers()):
-            opened = _Opened(self.home, (self.home.numbers() or [1])[-1], self._map_size)
-        self.home.clear(opened.which)
-        return opened
+        for _ in range(_REPLACED):
+            with self.home.locked(exclusive=not self.home.numbers()):
+                opened = _Opened(self.home, (self.home.numbers() or [1])[-1], self._map_size)
+            try:
+                opened.environment.read(lambda transaction: None)
+                self.home.clear(opened.which)
+            except Superseded as error:
+                # A crash came before the next file had its name.
+                opened.environment.close()
+                self.home.succeed(error.by)
+            except BaseException:
+                opened.environment.close()
+                raise
+            else:
+                return opened
+        raise Unavailable("the key store's file is replaced again and again")
 
     @contextmanager
     def using(self) -> Iterator[_Opened]:
