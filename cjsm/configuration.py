@@ -127,6 +127,7 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rotate_after: Days = 365
     rotations: Count = 500
     generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
+    shared_members: Count = 500
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

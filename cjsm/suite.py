@@ -25,6 +25,7 @@ from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
+from cjsm.access.sharing import Sharing
 from cjsm.community import providers
 from cjsm.configuration import Settings
 from cjsm.directory import schema
@@ -150,6 +151,15 @@ class Suite:
         )
         self.key_life = KeyLife(
             self.enrolment, community=self.stores.community, keys=self.stores.keys, secrets=self.secrets
+        )
+        self.sharing = Sharing(
+            self.enrolment,
+            self.key_life.generations,
+            settings.keys,
+            community=self.stores.community,
+            keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)

@@ -31,6 +31,7 @@ from cjsm.community.identifiers import (
     SecretId,
 )
 from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
+from cjsm.community.states import may_sign_in
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError, VersionTaken
@@ -277,6 +278,16 @@ class Enrolment:
             return credentials.revoke_device_password(view, by, account, secret, step)
 
         await self._community.commit(by.act_id, decide)
+
+    def open_mail_keys(self, account: AccountId, current: bytes) -> dict[int, bytes]:
+        """Return the mail seeds by epoch that *current*, a working secret of the account, opens. Slow.
+
+        :raises AccessRefused: when it is not one, or the account may not sign in.
+        """
+        found, keys = self._read(account)
+        if not self._community.read_now(lambda view: may_sign_in(view, found)):
+            raise AccessRefused
+        return self._open(found, keys, current)
 
     async def _anew(self, act: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Make *act*, from the beginning when another act on the same secrets came first: none may be lost."""

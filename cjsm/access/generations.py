@@ -56,27 +56,27 @@ class Generations:
         check_account_key(newest, account, self._secrets.community_public)
         return newest
 
-    async def begin(
-        self, mailbox: MailboxId, fresh: Fresh | None = None, members: tuple[AccountId, ...] | None = None
-    ) -> MailboxStep:
+    async def begin(self, mailbox: MailboxId, fresh: Fresh | None = None) -> MailboxStep:
         """Write the keys of *mailbox* with a new generation, which its readers are granted.
 
         :param fresh: keys of readers that begin a new epoch with the same act.
-        :param members: the readers, where the same act changes who they are.
         :return: the step that the act has to name.
-        :raises Conflict: when a mailbox's only reader has no key that can be granted anything.
+        :raises Conflict: when none of its readers has a key that could be granted anything.
         :raises NotAuthentic: when keys are not what the community signed.
         """
-        owner, record, newest = self.read(mailbox)
-        seed, key = new_generation(mailbox, newest.generation + 1, self._secrets.community)
-        wanted = readers(owner) if members is None else members
-        granted = self._granted(wanted, seed, key, fresh or {})
-        if wanted and not granted:
+        owner, record, _ = self.read(mailbox)
+        return await self.write(owner, self.with_next(record, readers(owner), fresh or {}))
+
+    def with_next(self, record: MailboxKeys, members: tuple[AccountId, ...], fresh: Fresh) -> MailboxKeys:
+        """Return *record*, which was checked, with a new generation that *members* are granted; see :meth:`begin`."""
+        number = record.generations[-1].generation + 1
+        seed, key = new_generation(record.mailbox, number, self._secrets.community)
+        granted = self.granted(members, seed, key, fresh)
+        if members and not granted:
             raise Conflict("nobody who reads this mailbox has a key that mail could be sealed to")
-        following = msgspec.structs.replace(
+        return msgspec.structs.replace(
             record, generations=(*record.generations, key), grants=(*record.grants, *granted)
         )
-        return await self.write(owner, following)
 
     def read(self, mailbox: MailboxId) -> tuple[Account | SharedMailbox, MailboxKeys, GenerationKey]:
         """Return whose mailbox it is, its keys, and the newest generation, checked."""
@@ -99,9 +99,13 @@ class Generations:
         digest = hashlib.sha256(newest.public).hexdigest()
         return MailboxStep(record.mailbox, keys_of(owner)[0], version, newest.generation, digest)
 
-    def _granted(
+    def granted(
         self, members: tuple[AccountId, ...], seed: bytes, key: GenerationKey, fresh: Fresh
     ) -> tuple[Grant, ...]:
+        """Return grants of generation *key* to the newest key of each of *members*.
+
+        :raises Conflict: when there is only one, who has no key that could be granted anything.
+        """
         made = []
         for member in members:
             try:

@@ -16,7 +16,7 @@ from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.access.maildrop import Maildrop
 from cjsm.community.admission import AccountOrigin, Origin
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import AccountKind, MailboxRight
+from cjsm.community.records import AccountKind, MailboxRight, SharedMailbox
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
@@ -33,12 +33,16 @@ from cjsm.vault.secrets import ServiceSecrets
 
 
 class Session:
-    """Whether what let somebody in still holds; asked at each command and every few seconds."""
+    """Whether what let somebody in still holds; asked at each command and every few seconds.
+
+    :param shared: the shared mailbox that is open.
+    """
 
     _log = Logger()
 
-    def __init__(self, community: ICommunityStore, signed_in: SignedIn) -> None:
+    def __init__(self, community: ICommunityStore, signed_in: SignedIn, shared: MailboxId | None = None) -> None:
         self._community = community
+        self._shared = shared
         self._account = signed_in.account
         self._secret = signed_in.secret
         self._seen = -1
@@ -67,7 +71,7 @@ class Session:
 
     def _holds(self, view: View) -> bool:
         now = view.account(self._account.id)
-        if now is None or not may_sign_in(view, now):
+        if now is None or not may_sign_in(view, now) or not self._still_shared(view):
             return False
         if self._secret is not None:
             return any(
@@ -75,6 +79,14 @@ class Session:
                 for known in now.device_passwords
             )
         return now.password_version == self._account.password_version
+
+    def _still_shared(self, view: View) -> bool:
+        found = view.shared_mailbox(self._shared) if self._shared is not None else None
+        return self._shared is None or (found is not None and _reads(found, self._account.id))
+
+
+def _reads(shared: SharedMailbox, account: AccountId) -> bool:
+    return any(each.account == account and MailboxRight.READ in each.rights for each in shared.members)
 
 
 class _Avatar:
@@ -187,7 +199,7 @@ class Realm:
         drop = Maildrop(
             account=account.id,
             pseudonym=tags.pseudonym(self._secrets.cache.current, account.id),
-            valid=Session(self._community, signed_in).still_valid,
+            valid=Session(self._community, signed_in, mailbox if shared else None).still_valid,
             mailbox=mailbox,
             listing=listing if generations <= 1 else _without_closed(listing, keys),
             lease=lease,
@@ -218,7 +230,7 @@ def _mailbox_of(view: View, signed_in: SignedIn) -> tuple[MailboxId, int]:
     named = [found for found in view.shared_mailboxes_of(account.id) if found.slug == signed_in.shared_name]
     # Short names are unique in one domain only: that of the person's own organisation goes first.
     for found in sorted(named, key=lambda each: each.organisation != account.organisation):
-        if any(each.account == account.id and MailboxRight.READ in each.rights for each in found.members):
+        if _reads(found, account.id):
             return found.id, found.generation
     raise NotOffered("there is no shared mailbox of that name for you")
 

@@ -92,8 +92,8 @@ def name_of(connection: Connection) -> str:
     return connection.slug or text(connection.id)
 
 
-def primary_address(view: View, account: AccountId) -> str:
-    """Return the account's one primary address."""
+def primary_address(view: View, account: AccountId | MailboxId) -> str:
+    """Return the one primary address of an account or shared mailbox."""
     return next((record.address for record in view.addresses_of(account) if not record.alias), "")
 
 

@@ -1,5 +1,7 @@
 """Keys begun anew: a person's by a reset, a mailbox's by a rotation. The records name what was written before."""
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Struct
 
@@ -47,7 +49,10 @@ def keys_of(owner: Account | SharedMailbox) -> tuple[int, int, int]:
     return owner.keys, owner.generation, owner.rotated or owner.created
 
 
-def stepped(view: View, owner: Account | SharedMailbox, step: MailboxStep) -> Account | SharedMailbox:
+Owner = TypeVar("Owner", Account, SharedMailbox)
+
+
+def stepped(owner: Owner, step: MailboxStep, moment: int) -> Owner:
     """Return the owner's record as it names the new version of the mailbox's keys.
 
     :raises Overtaken: when another act came first: what it wrote would be lost.
@@ -55,12 +60,19 @@ def stepped(view: View, owner: Account | SharedMailbox, step: MailboxStep) -> Ac
     read, generation, rotated = keys_of(owner)
     if read != step.read:
         raise Overtaken("this mailbox's keys were changed at the same moment", "try again")
-    made = view.moment if step.generation > generation else rotated
+    made = moment if step.generation > generation else rotated
     if isinstance(owner, Account):
         return changed(owner, mailbox_keys=step.written, mailbox_generation=step.generation, mailbox_rotated=made)
     return msgspec.structs.replace(
         owner, keys=step.written, generation=step.generation, rotated=made, version=owner.version + 1
     )
+
+
+def _stepped(view: View, step: MailboxStep) -> Account | SharedMailbox:
+    owner = mailbox_of(view, step.mailbox)
+    if isinstance(owner, Account):
+        return stepped(owner, step, view.moment)
+    return stepped(owner, step, view.moment)
 
 
 def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailboxes: tuple[MailboxStep, ...]) -> Change:
@@ -88,9 +100,9 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
     put: list[Account | SharedMailbox] = []
     for step in mailboxes:
         if step.mailbox == made.mailbox:
-            made = stepped(view, made, step)  # type: ignore[assignment]  # an account stays one
+            made = stepped(made, step, view.moment)
         else:
-            put.append(stepped(view, mailbox_of(view, step.mailbox), step))
+            put.append(_stepped(view, step))
     told = {f"generation-{step.mailbox.hex()}": f"{step.generation} {step.digest}" for step in mailboxes}
     entry = entry_of(view, by, "password-reset", "account", account, permission, **told)
     return Change(put=(made, *put), entry=entry)
@@ -105,7 +117,7 @@ def rotate(view: View, by: By, step: MailboxStep) -> Change:
         permission = may(view, by.actor, Action.OWN_SECRETS, owner.organisation, account=owner.id)
         if not permission.allowed:
             permission = require(may(view, by.actor, Action.MANAGE_USERS, owner.organisation, account=owner.id))
-    return Change(put=(stepped(view, owner, step),), entry=_rotated(view, by, step, permission))
+    return Change(put=(_stepped(view, step),), entry=_rotated(view, by, step, permission))
 
 
 def rotate_by_itself(view: View, by: By, step: MailboxStep, made_before: int) -> Change:
@@ -116,15 +128,14 @@ def rotate_by_itself(view: View, by: By, step: MailboxStep, made_before: int) ->
     owner = mailbox_of(view, step.mailbox)
     if keys_of(owner)[2] >= made_before:
         raise Overtaken("this mailbox's keys were changed at the same moment")
-    return Change(put=(stepped(view, owner, step),), entry=_rotated(view, by, step, ITSELF))
+    return Change(put=(_stepped(view, step),), entry=_rotated(view, by, step, ITSELF))
 
 
 def drop_generations(view: View, by: By, step: MailboxStep, gone: tuple[int, ...]) -> Change:
     """Name keys without generations that nothing is sealed to any more: the service's own act."""
-    owner = mailbox_of(view, step.mailbox)
     told = " ".join(str(generation) for generation in gone)
     entry = entry_of(view, by, "generations-destroyed", "mailbox", step.mailbox, ITSELF, generations=told)
-    return Change(put=(stepped(view, owner, step),), entry=entry)
+    return Change(put=(_stepped(view, step),), entry=entry)
 
 
 def _rotated(view: View, by: By, step: MailboxStep, permission: Permission) -> LedgerEntry:

@@ -7,7 +7,7 @@ from cjsm.community.acts.reasons import check_reason
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Account, Credential, Life
+from cjsm.community.records import Account, Credential, Life, MailboxRight
 from cjsm.community.states import ADMINISTRATORS, others_working
 from cjsm.community.view import Change, View
 
@@ -50,6 +50,8 @@ def change_life(
     if step in _OUT:
         check_reason(by)
         _check_not_last(view, found)
+    if step is LifeStep.DELETE:
+        _check_not_last_reader(view, account)
     if step is LifeStep.UNDELETE:
         _check_still_there(view, found, undelete_within)
     if len(note) > _LONGEST_NOTE or (not note.replace("\n", "").isprintable() and note):
@@ -80,3 +82,12 @@ def _check_not_last(view: View, account: Account) -> None:
     for held in view.roles_of(account.id):
         if held.role in ADMINISTRATORS and not others_working(view, held):
             raise Conflict("nobody would be left to administer it", "appoint another administrator first")
+
+
+def _check_not_last_reader(view: View, account: AccountId) -> None:
+    for shared in view.shared_mailboxes_of(account):
+        readers = {member.account for member in shared.members if MailboxRight.READ in member.rights}
+        if readers == {account}:
+            raise Conflict(
+                f"nobody would be left to read {shared.slug}", "let somebody else join it first: cjsm shared join"
+            )
