@@ -128,6 +128,8 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rotations: Count = 500
     generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
     shared_members: Count = 500
+    request_life: Annotated[int, Meta(ge=1, description="days")] = 14
+    recovery_delay: Annotated[int, Meta(ge=0, description="seconds")] = 0
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

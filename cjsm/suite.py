@@ -25,6 +25,8 @@ from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
+from cjsm.access.recovering import Recovering
+from cjsm.access.recoveryends import RecoveryEnds
 from cjsm.access.sharing import Sharing
 from cjsm.community import providers
 from cjsm.configuration import Settings
@@ -160,6 +162,16 @@ class Suite:
             keys=self.stores.keys,
             secrets=self.secrets,
             entropy=os.urandom,
+        )
+        self.recovering = Recovering(
+            self.enrolment,
+            self.key_life.generations,
+            settings.keys,
+            community=self.stores.community,
+            keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
+            clock=time.time,
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
@@ -303,6 +315,7 @@ class RunningSuite(Suite):
             kinds.UnnamedKeys(stores.community, stores.keys),
             kinds.Delivered(stores.mail, stores.spool),
             *self._key_jobs,
+            RecoveryEnds(self.key_life.generations, keys=stores.keys, **acting),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
 

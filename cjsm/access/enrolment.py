@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Struct
 from twisted.logger import Logger
 
-from cjsm.access import keyring
+from cjsm.access import keyring, officerkeys
 from cjsm.access.checker import OPENS_MAIL, open_password_slots, open_system_slots
 from cjsm.access.errors import AccessRefused
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
+from cjsm.access.recoveryseals import RecoverySeals
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials
 from cjsm.community.acts.acting import By
@@ -101,6 +102,7 @@ class Enrolment:
         self._secrets = secrets
         self._entropy = entropy
         self._clock = clock
+        self._seals = RecoverySeals(community, keys, secrets)
 
     def by(self, actor: AccountId | None = None, reason: str = "") -> By:
         """Return a fresh act of *actor* (None: the local operator)."""
@@ -124,7 +126,8 @@ class Enrolment:
         mail_seed, generation = new_generation(mailbox, 1, self._secrets.community)
         granted = grant(mail_seed, generation, identifier, 1, PublicKey(public.public))
         account_keys = AccountKeys(account=identifier, epochs=(public,), one_time=one_time)
-        mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,))
+        recovery = self._seals.wraps_for(organisation, mail_seed, generation)
+        mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,), recovery=recovery)
         await self._keys.put(identifier, 1, keyring.encode(account_keys))
         await self._keys.put(mailbox, 1, keyring.encode(mailbox_keys))
         await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
@@ -224,6 +227,7 @@ class Enrolment:
             password=hashed,
             password_stretch=stretch,
             password_slots=self._slots(account, mail_keys, key, SlotKind.PASSWORD),
+            authority_slots=officerkeys.rewrapped(keys, current, key, self._secrets),
             one_time=None,
         )
         step = await self._write(found, following)

@@ -8,6 +8,7 @@ import msgspec
 from cjsm.access import keyring
 from cjsm.access.keyring import AccountKeys, MailboxKeys
 from cjsm.access.mailboxkeys import newest_of, read_mailbox_keys
+from cjsm.access.recoveryseals import RecoverySeals
 from cjsm.community.acts.keys import MailboxStep, keys_of, mailbox_of
 from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import AccountId, MailboxId
@@ -37,6 +38,7 @@ class Generations:
         self._community = community
         self._keys = keys
         self._secrets = secrets
+        self.seals = RecoverySeals(community, keys, secrets)
 
     def newest_key(self, account: AccountId) -> AccountKey:
         """Return the public mail key of an account's newest epoch.
@@ -75,7 +77,10 @@ class Generations:
         if members and not granted:
             raise Conflict("nobody who reads this mailbox has a key that mail could be sealed to")
         return msgspec.structs.replace(
-            record, generations=(*record.generations, key), grants=(*record.grants, *granted)
+            record,
+            generations=(*record.generations, key),
+            grants=(*record.grants, *granted),
+            recovery=(*record.recovery, *self.seals.wraps(record.mailbox, seed, key)),
         )
 
     def read(self, mailbox: MailboxId) -> tuple[Account | SharedMailbox, MailboxKeys, GenerationKey]:

@@ -12,10 +12,11 @@ from cjsm.access.keyring import UnreadableKeys
 from cjsm.community.acts import keys as acts
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.keys import keys_of
+from cjsm.community.acts.recovery import parties
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import LENGTH, ActId, Entropy, MailboxId, OrganisationId
 from cjsm.community.records import Account, Job, Life, SharedMailbox
-from cjsm.community.view import View
+from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import ICommunityStore, IMailStore, ISpool, StoreError
 from cjsm.vault.errors import VaultError
@@ -29,8 +30,8 @@ _ONE_MAILBOX = (CommunityError, StoreError, VaultError, UnreadableKeys)
 Owner = Account | SharedMailbox
 
 
-async def owners(community: ICommunityStore, wanted: Callable[[Owner, int], bool]) -> list[MailboxId]:
-    """Return the mailboxes whose owners' records are *wanted* (they get the moment too), an organisation in a slice."""
+async def owners(community: ICommunityStore, wanted: Callable[[View, Owner], bool]) -> list[MailboxId]:
+    """Return the mailboxes whose owners' records are *wanted*, an organisation in a slice."""
     found: list[MailboxId] = []
     organisations = await community.read(lambda view: [each.id for each in view.organisations()])
     for organisation in organisations:
@@ -38,18 +39,20 @@ async def owners(community: ICommunityStore, wanted: Callable[[Owner, int], bool
     return found
 
 
-def _owners_in(view: View, organisation: OrganisationId, wanted: Callable[[Owner, int], bool]) -> list[MailboxId]:
+def _owners_in(view: View, organisation: OrganisationId, wanted: Callable[[View, Owner], bool]) -> list[MailboxId]:
     accounts = (
         each.mailbox
         for each in view.accounts_in(organisation)
-        if each.mailbox is not None and each.life is not Life.DELETED and wanted(each, view.moment)
+        if each.mailbox is not None and each.life is not Life.DELETED and wanted(view, each)
     )
-    shared = (each.id for each in view.shared_mailboxes_in(organisation) if wanted(each, view.moment))
+    shared = (each.id for each in view.shared_mailboxes_in(organisation) if wanted(view, each))
     return [*accounts, *shared]
 
 
 class Rotation:
-    """Begins new generations where the newest is older than the settings say.
+    """Begins new generations where the newest is older than the settings say, or than the keys of those who recover it.
+
+    So mail is sealed for recovery soon after officers were appointed, and no longer to one who was dismissed.
 
     :ivar settings: may be replaced.
     """
@@ -78,29 +81,35 @@ class Rotation:
         return Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> str:
-        if not self.settings.rotate_after:
-            return "mailboxes are not rotated: the settings say so"
-        before = int(self._clock()) - self.settings.rotate_after * _DAY
-
-        def wanted(owner: Owner, moment: int) -> bool:
-            return keys_of(owner)[2] < before and bool(readers(owner))
-
         done = failed = 0
-        for mailbox in await owners(self._community, wanted):
+        for mailbox in await owners(self._community, self._is_due):
             if done == self.settings.rotations:
                 break
             try:
-                await self._rotate(mailbox, before)
+                await self._rotate(mailbox)
                 done += 1
             except _ONE_MAILBOX as error:
                 failed += 1
                 self._log.warn("mailbox {mailbox} is not rotated: {error}", mailbox=mailbox.hex(), error=error)
         return f"{done} mailboxes rotated" + (f", {failed} could not be" if failed else "")
 
-    async def _rotate(self, mailbox: MailboxId, before: int) -> None:
+    def _is_due(self, view: View, owner: Owner) -> bool:
+        return keys_of(owner)[2] < self.due_before(view, owner) and bool(readers(owner))
+
+    def due_before(self, view: View, owner: Owner) -> int:
+        """Return the moment from which the newest generation of a mailbox must be, so that it need not be rotated."""
+        aged = int(self._clock()) - self.settings.rotate_after * _DAY if self.settings.rotate_after else 0
+        recovery = parties(view, owner.organisation)
+        return max(aged, *(authority.since + 1 for authority in recovery or ()), 0)
+
+    async def _rotate(self, mailbox: MailboxId) -> None:
         step = await self._generations.begin(mailbox)
         by = By(act_id=ActId(self._entropy(LENGTH)))
-        await self._community.commit(by.act_id, lambda view: acts.rotate_by_itself(view, by, step, before))
+
+        def decide(view: View) -> Change:
+            return acts.rotate_by_itself(view, by, step, self.due_before(view, acts.mailbox_of(view, mailbox)))
+
+        await self._community.commit(by.act_id, decide)
 
 
 class EmptyGenerations:
@@ -141,7 +150,7 @@ class EmptyGenerations:
     async def _run(self) -> str:
         before = int(self._clock()) - self.settings.generation_kept * _DAY
 
-        def wanted(owner: Owner, moment: int) -> bool:
+        def wanted(view: View, owner: Owner) -> bool:
             _, generation, rotated = keys_of(owner)
             return generation > 1 and rotated < before
 
@@ -173,6 +182,7 @@ class EmptyGenerations:
             record,
             generations=tuple(each for each in record.generations if each.generation not in gone),
             grants=tuple(each for each in record.grants if each.generation not in gone),
+            recovery=tuple(each for each in record.recovery if each.generation not in gone),
         )
         step = await self._generations.write(owner, kept)
         by = By(act_id=ActId(self._entropy(LENGTH)))

@@ -95,6 +95,7 @@ class KeyLife:
             password_slots=(),
             one_time=one_time,
             devices=(),
+            authority_slots=(),
         )
         version = self._keys.latest(account) + 1
         await self._keys.put(account, version, keyring.encode(following))

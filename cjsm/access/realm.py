@@ -14,9 +14,10 @@ from cjsm.access.errors import AccessUnavailable, LoginTooSoon, MailboxClosed, M
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
 from cjsm.access.mailboxkeys import OpenedMailbox
 from cjsm.access.maildrop import Maildrop
+from cjsm.community.acts.recovery import RECOVERED, reading_until, recovered_name
 from cjsm.community.admission import AccountOrigin, Origin
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import AccountKind, MailboxRight, SharedMailbox
+from cjsm.community.records import AccountKind, MailboxRight, RecoveryRequest, SharedMailbox
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
@@ -30,6 +31,9 @@ from cjsm.store.interfaces import (
 )
 from cjsm.vault import tags
 from cjsm.vault.secrets import ServiceSecrets
+
+#: More generations than one: what a sign-in cannot open is left out.
+_SEVERAL = 2
 
 
 class Session:
@@ -47,7 +51,7 @@ class Session:
         self._secret = signed_in.secret
         self._seen = -1
         used = (known for known in self._account.device_passwords if known.id == self._secret)
-        self._expires = any(known.expires is not None for known in used)
+        self._expires = shared is not None or any(known.expires is not None for known in used)
 
     def still_valid(self) -> bool:
         """Look at the community only when it changed since the last time, or time alone may end the session.
@@ -81,8 +85,13 @@ class Session:
         return now.password_version == self._account.password_version
 
     def _still_shared(self, view: View) -> bool:
-        found = view.shared_mailbox(self._shared) if self._shared is not None else None
-        return self._shared is None or (found is not None and _reads(found, self._account.id))
+        if self._shared is None:
+            return True
+        found = view.shared_mailbox(self._shared)
+        if found is not None:
+            return _reads(found, self._account.id)
+        requests = (each for each in view.recovery_requests() if each.mailbox == self._shared)
+        return any(each.beneficiary == self._account.id and reading_until(view, each) for each in requests)
 
 
 def _reads(shared: SharedMailbox, account: AccountId) -> bool:
@@ -232,7 +241,21 @@ def _mailbox_of(view: View, signed_in: SignedIn) -> tuple[MailboxId, int]:
     for found in sorted(named, key=lambda each: each.organisation != account.organisation):
         if _reads(found, account.id):
             return found.id, found.generation
+    request = _recovered(view, account.id, signed_in.shared_name)
+    if request is not None:
+        # What was not approved is left out, whatever the mailbox's newest generation is.
+        return request.mailbox, _SEVERAL
     raise NotOffered("there is no shared mailbox of that name for you")
+
+
+def _recovered(view: View, account: AccountId, name: str) -> RecoveryRequest | None:
+    """Return the request under which somebody else's mail is open to *account* for a time, under that name."""
+    if not name.startswith(RECOVERED):
+        return None
+    for request in view.recovery_requests():
+        if request.beneficiary == account and name == recovered_name(request) and reading_until(view, request):
+            return request
+    return None
 
 
 def _nothing() -> None:

@@ -102,7 +102,8 @@ class Sharing:
         self._community.read_now(decide)
         seed, key = new_generation(made.id, 1, self._secrets.community)
         granted = self._generations.granted((member.account,), seed, key, {})
-        record = MailboxKeys(mailbox=made.id, generations=(key,), grants=granted)
+        recovery = self._generations.seals.wraps_for(organisation, seed, key)
+        record = MailboxKeys(mailbox=made.id, generations=(key,), grants=granted, recovery=recovery)
         await self._keys.put(made.id, 1, keyring.encode(record))
         await self._community.commit(by.act_id, decide)
         return made

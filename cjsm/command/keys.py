@@ -7,6 +7,7 @@ from typing import Any
 
 import rich_click as click
 
+from cjsm.command import acting
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table
 from cjsm.community import finding
@@ -64,10 +65,11 @@ def show(name: str, config: Path, as_json: bool) -> None:
 
 @keys.command("rotate")
 @click.argument("name")
+@acting.options
 @config_option
 @json_option
 @reported
-def rotate(name: str, config: Path, as_json: bool) -> None:
+def rotate(name: str, config: Path, as_json: bool, **who: Any) -> None:
     """Begin a new generation of keys for the mailbox of NAME; what is sealed from now on needs the new one.
 
     Whoever reads the mailbox now reads on, old mail and new. It happens by itself once a year (keys.rotate_after).
@@ -77,7 +79,7 @@ def rotate(name: str, config: Path, as_json: bool) -> None:
     cjsm keys rotate duty@avon.cjsm.test
     """
     suite = open_suite(config)
-    step = wait(suite.key_life.rotate(suite.enrolment.by(), _mailbox(suite, name)))
+    step = wait(suite.key_life.rotate(acting.by(suite, who), _mailbox(suite, name)))
     told: dict[str, Any] = {"generation": step.generation, "key": step.digest[:16]}
     if as_json:
         document(told)

@@ -6,7 +6,7 @@ from typing import Any
 import rich_click as click
 
 from cjsm.access.sharing import Opener
-from cjsm.command import secrets
+from cjsm.command import acting, secrets
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table
 from cjsm.community import finding
@@ -34,10 +34,13 @@ def shared() -> None:
 @click.option("--name", required=True, help="The full name, as the directory shows it.")
 @click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
 @click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
+@acting.options
 @config_option
 @json_option
 @reported
-def add(organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool) -> None:
+def add(
+    organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool, **who: Any
+) -> None:
     """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
 
     \b
@@ -49,7 +52,7 @@ def add(organisation: str, slug: str, name: str, member: str, quota: int | None,
     )
     capacity = suite.settings.mail.quota if quota is None else quota
     joining = SharedMember(account=first.id, rights=_EVERY)
-    made = wait(suite.sharing.add(suite.enrolment.by(), where.id, slug.lower(), name, joining, capacity))
+    made = wait(suite.sharing.add(acting.by(suite, who), where.id, slug.lower(), name, joining, capacity))
     _report(suite, made, as_json)
 
 
@@ -69,7 +72,7 @@ def add(organisation: str, slug: str, name: str, member: str, quota: int | None,
 @click.option(
     "--opened-by", metavar="MEMBER", help="A member who opens older mail to the new one now; asks for theirs."
 )
-@secrets.password_stdin
+@acting.options
 @config_option
 @json_option
 @reported
@@ -86,10 +89,11 @@ def join(address: str, user: str, config: Path, as_json: bool, **values: Any) ->
     """
     suite = open_suite(config)
     found, account = _look_up(suite, address, user)
+    by = acting.by(suite, values)
     opener = _opener(suite, values["opened_by"], values["password_stdin"]) if values["opened_by"] else None
     made = wait(
         suite.sharing.join(
-            suite.enrolment.by(),
+            by,
             found.id,
             account.id,
             tuple(MailboxRight(right) for right in values["rights"]),
@@ -110,10 +114,11 @@ def join(address: str, user: str, config: Path, as_json: bool, **values: Any) ->
 @shared.command("leave")
 @click.argument("address")
 @click.argument("user")
+@acting.options
 @config_option
 @json_option
 @reported
-def leave(address: str, user: str, config: Path, as_json: bool) -> None:
+def leave(address: str, user: str, config: Path, as_json: bool, **who: Any) -> None:
     """Take USER out of the shared mailbox ADDRESS. Sessions end within seconds; new mail is sealed without them.
 
     \b
@@ -121,7 +126,7 @@ def leave(address: str, user: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     found, account = _look_up(suite, address, user)
-    generation = wait(suite.sharing.leave(suite.enrolment.by(), found.id, account.id))
+    generation = wait(suite.sharing.leave(acting.by(suite, who), found.id, account.id))
     if as_json:
         document({"user_id": account.user_id, "generation": generation})
     else:

@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 
 from cjsm.access.keylife import Reset
+from cjsm.command import acting
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported
 from cjsm.community import finding, states
@@ -30,10 +31,11 @@ _note = click.option("--note", default="", help="In your own words; kept with th
 @click.command("reset-password")
 @click.argument("name")
 @_reason
+@acting.options
 @config_option
 @json_option
 @reported
-def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
+def reset_password(name: str, reason: str, config: Path, as_json: bool, **who: Any) -> None:
     """Give the user NAME a new one-time password, after you made sure who they are. It is printed once.
 
     Their password and every device password end at once, and the sessions that these opened. Mail from now on is
@@ -43,11 +45,11 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
 
     \b
     cjsm user reset-password jane.smith@avon --reason forgotten
-    cjsm user reset-password jane.smith@avon --reason compromised --json
+    cjsm user reset-password jane.smith@avon --reason compromised --as henry.desk@desk
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
-    made = wait(suite.key_life.reset(suite.enrolment.by(reason=reason), account.id))
+    made = wait(suite.key_life.reset(acting.by(suite, who, reason=reason), account.id))
     closed = made.closed and _messages(suite, account) > 0
     if as_json:
         document(
@@ -81,40 +83,43 @@ def _fate(made: Reset, closed: bool) -> str:
 @click.argument("name")
 @_reason
 @_note
+@acting.options
 @config_option
 @json_option
 @reported
-def suspend(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
+def suspend(name: str, reason: str, note: str, config: Path, as_json: bool, **who: Any) -> None:
     """Keep the user NAME out. Mail is still delivered, and its senders are told that the mailbox is not in use.
 
     \b
     cjsm user suspend jane.smith@avon --reason absent --note "secondment until May"
     """
-    _step(config, name, LifeStep.SUSPEND, reason, note, as_json)
+    _step(config, name, LifeStep.SUSPEND, reason, note, who, as_json)
 
 
 @click.command()
 @click.argument("name")
+@acting.options
 @config_option
 @json_option
 @reported
-def resume(name: str, config: Path, as_json: bool) -> None:
+def resume(name: str, config: Path, as_json: bool, **who: Any) -> None:
     """Let the user NAME in again, after `suspend`.
 
     \b
     cjsm user resume jane.smith@avon
     """
-    _step(config, name, LifeStep.RESUME, "", "", as_json)
+    _step(config, name, LifeStep.RESUME, "", "", who, as_json)
 
 
 @click.command()
 @click.argument("name")
 @_reason
 @_note
+@acting.options
 @config_option
 @json_option
 @reported
-def delete(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
+def delete(name: str, reason: str, note: str, config: Path, as_json: bool, **who: Any) -> None:
     """Delete the user NAME. Mail to them is refused; for 30 days (keys.undelete) `undelete` has them back.
 
     After that their keys are destroyed, and their mail with them: nobody opens it any more. Backups of the key store
@@ -123,27 +128,28 @@ def delete(name: str, reason: str, note: str, config: Path, as_json: bool) -> No
     \b
     cjsm user delete jane.smith@avon --reason left
     """
-    _step(config, name, LifeStep.DELETE, reason, note, as_json)
+    _step(config, name, LifeStep.DELETE, reason, note, who, as_json)
 
 
 @click.command()
 @click.argument("name")
+@acting.options
 @config_option
 @json_option
 @reported
-def undelete(name: str, config: Path, as_json: bool) -> None:
+def undelete(name: str, config: Path, as_json: bool, **who: Any) -> None:
     """Have the user NAME back as they were, with password, devices, roles and mail.
 
     \b
     cjsm user undelete jane.smith@avon
     """
-    _step(config, name, LifeStep.UNDELETE, "", "", as_json)
+    _step(config, name, LifeStep.UNDELETE, "", "", who, as_json)
 
 
-def _step(config: Path, name: str, step: LifeStep, reason: str, note: str, as_json: bool) -> None:
+def _step(config: Path, name: str, step: LifeStep, reason: str, note: str, who: dict[str, Any], as_json: bool) -> None:
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
-    by = suite.enrolment.by(reason=reason)
+    by = acting.by(suite, who, reason=reason)
     within = suite.settings.keys.undelete * _DAY
     wait(
         suite.stores.community.commit(

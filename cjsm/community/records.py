@@ -16,6 +16,7 @@ from cjsm.community.identifiers import (
     ListId,
     MailboxId,
     OrganisationId,
+    RequestId,
     RoleAssignmentId,
     SecretId,
 )
@@ -373,6 +374,61 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     rotated: int = 0
 
 
+class RecoveryAuthority(Struct, frozen=True, kw_only=True):
+    """Who may recover mail of an organisation, or counter-sign for those below: officers, by their role assignments.
+
+    ``id`` is the organisation's, or :data:`COMMUNITY`. ``keys`` names the version of its record in the key store, and
+    ``number`` the newest of its recovery keys, which was made at ``since``.
+    """
+
+    id: OrganisationId
+    keys: int
+    number: int
+    since: int
+    version: int = 1
+
+
+#: Stands for the whole community among recovery authorities: it counter-signs for top organisations.
+COMMUNITY = OrganisationId(b"the community   ")
+
+
+class RequestState(StrEnum):
+    """How far a request for recovery has come."""
+
+    REQUESTED = "requested"
+    COUNTER_SIGNED = "counter-signed"
+    OPENED = "opened"
+    ENDED = "ended"
+    REFUSED = "refused"
+
+
+class RecoveryRequest(Struct, frozen=True, kw_only=True):
+    """A request to open ``generations`` of a mailbox to ``beneficiary`` again: its owner, or for a time somebody else.
+
+    ``organisation`` and ``counter_signer`` are the two authorities whose officers approve, each another person.
+    ``keys`` names the version of what the counter-signer released. ``until`` is None for the owner.
+    """
+
+    id: RequestId
+    mailbox: MailboxId
+    account: AccountId
+    beneficiary: AccountId
+    organisation: OrganisationId
+    counter_signer: OrganisationId
+    generations: tuple[int, ...]
+    reason: str
+    requested_by: bytes = b""
+    created: int = 0
+    expires: int = 0
+    until: int | None = None
+    state: RequestState = RequestState.REQUESTED
+    counter_signed_by: bytes = b""
+    counter_signed: int = 0
+    opened_by: bytes = b""
+    keys: int = 0
+    version: int = 1
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """Something the service does by itself: durable, claimed by one worker until ``claimed_until``."""
 
@@ -405,4 +461,16 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
 
 
 #: Every record that a community store holds under an identifier or name of its own.
-Record = Organisation | Account | AddressRecord | RoleAssignment | Domain | Connection | MailList | SharedMailbox | Job
+Record = (
+    Organisation
+    | Account
+    | AddressRecord
+    | RoleAssignment
+    | Domain
+    | Connection
+    | MailList
+    | SharedMailbox
+    | RecoveryAuthority
+    | RecoveryRequest
+    | Job
+)

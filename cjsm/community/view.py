@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import (
     Account,
     AddressRecord,
@@ -20,6 +20,8 @@ from cjsm.community.records import (
     MailList,
     Organisation,
     Record,
+    RecoveryAuthority,
+    RecoveryRequest,
     RoleAssignment,
     SharedMailbox,
 )
@@ -96,6 +98,12 @@ class View(Protocol):
 
     def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
         """The account whose personal mailbox *mailbox* is."""
+
+    def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None: ...
+
+    def recovery_request(self, identifier: RequestId) -> RecoveryRequest | None: ...
+
+    def recovery_requests(self) -> Iterable[RecoveryRequest]: ...
 
     def job(self, identifier: JobId) -> Job | None: ...
 

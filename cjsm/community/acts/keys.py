@@ -68,7 +68,8 @@ def stepped(owner: Owner, step: MailboxStep, moment: int) -> Owner:
     )
 
 
-def _stepped(view: View, step: MailboxStep) -> Account | SharedMailbox:
+def with_step(view: View, step: MailboxStep) -> Account | SharedMailbox:
+    """Return the record that :func:`stepped` makes of the mailbox's owner."""
     owner = mailbox_of(view, step.mailbox)
     if isinstance(owner, Account):
         return stepped(owner, step, view.moment)
@@ -102,7 +103,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
         if step.mailbox == made.mailbox:
             made = stepped(made, step, view.moment)
         else:
-            put.append(_stepped(view, step))
+            put.append(with_step(view, step))
     told = {f"generation-{step.mailbox.hex()}": f"{step.generation} {step.digest}" for step in mailboxes}
     entry = entry_of(view, by, "password-reset", "account", account, permission, **told)
     return Change(put=(made, *put), entry=entry)
@@ -117,7 +118,7 @@ def rotate(view: View, by: By, step: MailboxStep) -> Change:
         permission = may(view, by.actor, Action.OWN_SECRETS, owner.organisation, account=owner.id)
         if not permission.allowed:
             permission = require(may(view, by.actor, Action.MANAGE_USERS, owner.organisation, account=owner.id))
-    return Change(put=(_stepped(view, step),), entry=_rotated(view, by, step, permission))
+    return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, permission))
 
 
 def rotate_by_itself(view: View, by: By, step: MailboxStep, made_before: int) -> Change:
@@ -128,14 +129,14 @@ def rotate_by_itself(view: View, by: By, step: MailboxStep, made_before: int) ->
     owner = mailbox_of(view, step.mailbox)
     if keys_of(owner)[2] >= made_before:
         raise Overtaken("this mailbox's keys were changed at the same moment")
-    return Change(put=(_stepped(view, step),), entry=_rotated(view, by, step, ITSELF))
+    return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, ITSELF))
 
 
 def drop_generations(view: View, by: By, step: MailboxStep, gone: tuple[int, ...]) -> Change:
     """Name keys without generations that nothing is sealed to any more: the service's own act."""
     told = " ".join(str(generation) for generation in gone)
     entry = entry_of(view, by, "generations-destroyed", "mailbox", step.mailbox, ITSELF, generations=told)
-    return Change(put=(_stepped(view, step),), entry=entry)
+    return Change(put=(with_step(view, step),), entry=entry)
 
 
 def _rotated(view: View, by: By, step: MailboxStep, permission: Permission) -> LedgerEntry:

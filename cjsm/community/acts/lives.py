@@ -52,6 +52,8 @@ def change_life(
         _check_not_last(view, found)
     if step is LifeStep.DELETE:
         _check_not_last_reader(view, account)
+        if any(held.recovery_officer for held in view.roles_of(account)):
+            raise Conflict("this user is a recovery officer", "end that first: cjsm recovery officer remove")
     if step is LifeStep.UNDELETE:
         _check_still_there(view, found, undelete_within)
     if len(note) > _LONGEST_NOTE or (not note.replace("\n", "").isprintable() and note):

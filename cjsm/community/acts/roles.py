@@ -36,6 +36,8 @@ def revoke(view: View, by: By, account: AccountId, identifier: RoleAssignmentId)
     if found is None:
         raise NotFound("this user does not have that role", "see `cjsm role list`")
     permission = require(may_grant(view, by.actor, found.role, found.organisation))
+    if found.recovery_officer:
+        raise Conflict("this user is a recovery officer there", "end that first: cjsm recovery officer remove")
     if found.role in ADMINISTRATORS and not others_working(view, found):
         raise Conflict("nobody would be left to administer it", "appoint another administrator first")
     entry = entry_of(view, by, "role-revoke", "account", account, permission, role=found.role.value)
