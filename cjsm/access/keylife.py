@@ -36,12 +36,14 @@ class Reset(Struct, frozen=True, kw_only=True):
     """A person who begins anew. The one-time password is shown once and kept nowhere.
 
     :ivar closed: there may be mail that only recovery opens again.
+    :ivar recoverable: two officers can open at least some of it again.
     :ivar recovery: the choice of the person's organisation about that.
     """
 
     account: Account
     one_time_password: str
     closed: bool
+    recoverable: bool
     recovery: Recovery
 
     def __repr__(self) -> str:
@@ -139,9 +141,18 @@ class KeyLife:
             organisation = view.organisation(found.organisation) if found is not None else None
             if found is None or organisation is None:
                 raise NotFound("there is no such user")
-            return Reset(account=found, one_time_password=typed, closed=closed, recovery=organisation.recovery)
+            return Reset(
+                account=found,
+                one_time_password=typed,
+                closed=closed,
+                recoverable=False,
+                recovery=organisation.recovery,
+            )
 
-        return self._community.read_now(look)
+        made = self._community.read_now(look)
+        mailbox = made.account.mailbox
+        sealed = bool(self.generations.read(mailbox)[1].recovery[:-1]) if mailbox is not None else False
+        return msgspec.structs.replace(made, recoverable=closed and sealed)
 
     async def rotate(self, by: By, mailbox: MailboxId) -> MailboxStep:
         """Begin a new generation of a mailbox's keys; what came before stays readable to whoever reads it now.

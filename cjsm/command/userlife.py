@@ -58,6 +58,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool, **who: A
                 "one_time_password": made.one_time_password,
                 "old_mail_closed": closed,
                 "recovery": made.recovery if made.closed else None,
+                "recoverable": made.recoverable,
             }
         )
         return
@@ -76,7 +77,9 @@ def _fate(made: Reset, closed: bool) -> str:
         return "there is none"
     if made.recovery is Recovery.NONE:
         return "closed for good: their organisation has chosen that mail is never recovered"
-    return "closed until two people of recovery open it"
+    if not made.recoverable:
+        return "closed for good: it came before there were recovery officers"
+    return f"closed until two recovery officers open it: cjsm recovery request {made.account.user_id}"
 
 
 @click.command()

@@ -56,7 +56,7 @@ def test_reset(house: House) -> None:
     house.deliver(mailbox_of(jo), b"before\r\n")
     session = house.avatar(house.sign_in(secret=device.secret.encode()), IMaildrop)
     made = reset(house, jo)
-    assert (made.closed, made.recovery) == (True, Recovery.TWO_PERSON)
+    assert (made.closed, made.recoverable, made.recovery) == (True, False, Recovery.TWO_PERSON)
     assert made.one_time_password not in repr(made)
     assert not session[0].still_valid()
     session[1]()

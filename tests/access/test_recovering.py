@@ -82,6 +82,7 @@ class Place:
 
     def reset(self) -> None:
         made = now(self.life.reset(self.house.enrolment.by(reason="forgotten"), self.jo.id))
+        assert (made.closed, made.recoverable) == (True, True)
         self.house.choose(self.jo.id, made.one_time_password.encode(), OTHER_PASSWORD)
 
     def request(self, **more: Any) -> RecoveryRequest:
