@@ -130,6 +130,7 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     shared_members: Count = 500
     request_life: Annotated[int, Meta(ge=1, description="days")] = 14
     recovery_delay: Annotated[int, Meta(ge=0, description="seconds")] = 0
+    login: Seconds = 900
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -138,7 +138,7 @@ def request(
 
 @recovery.command("approve")
 @click.argument("request_id", metavar="REQUEST")
-@click.option("--as", "as_user", metavar="USER", required=True, help="The officer; asks for their password.")
+@acting.as_option(required=True)
 @secrets.password_stdin
 @config_option
 @json_option

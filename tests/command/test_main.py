@@ -26,7 +26,7 @@ EVERY = dict(commands())
 def test_what_there_is() -> None:
     """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
-        *("init", "demo", "status", "check", "reload", "trace"),
+        *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show"),
         *("user add", "user list", "user show", "user set-password"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
