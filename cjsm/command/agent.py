@@ -1,7 +1,7 @@
 """The agent that ``cjsm login`` leaves behind: who signed in, and the authority key that their password opened.
 
-It is a process of its own, on a Unix socket of mode 0600 in a directory of mode 0700, answers the same system user only,
-and ends after its time. What it keeps comes over its standard input, never as an argument or in the environment.
+It is a process of its own, on a Unix socket of mode 0600 in a directory of mode 0700, answers the same system user
+only, and ends after its time. What it keeps comes over its standard input, never as an argument or in the environment.
 """
 
 import contextlib
