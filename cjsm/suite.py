@@ -154,6 +154,13 @@ class Suite:
         self.key_life = KeyLife(
             self.enrolment, community=self.stores.community, keys=self.stores.keys, secrets=self.secrets
         )
+        self.rotation = Rotation(
+            self.key_life.generations,
+            settings.keys,
+            community=self.stores.community,
+            clock=time.time,
+            entropy=os.urandom,
+        )
         self.sharing = Sharing(
             self.enrolment,
             self.key_life.generations,
@@ -303,7 +310,7 @@ class RunningSuite(Suite):
         self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
         acting: dict[str, Any] = {"community": stores.community, "clock": time.time, "entropy": os.urandom}
         self._key_jobs = (
-            Rotation(self.key_life.generations, settings.keys, **acting),
+            self.rotation,
             EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
             Destruction(settings.keys, keys=stores.keys, mail=stores.mail, **acting),
         )

@@ -16,6 +16,7 @@ from cjsm.community.acts.recovery import parties
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import LENGTH, ActId, Entropy, MailboxId, OrganisationId
 from cjsm.community.records import Account, Job, Life, SharedMailbox
+from cjsm.community.states import chain
 from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import ICommunityStore, IMailStore, ISpool, StoreError
@@ -52,7 +53,8 @@ def _owners_in(view: View, organisation: OrganisationId, wanted: Callable[[View,
 class Rotation:
     """Begins new generations where the newest is older than the settings say, or than the keys of those who recover it.
 
-    So mail is sealed for recovery soon after officers were appointed, and no longer to one who was dismissed.
+    So mail is sealed for recovery soon after officers were appointed, no longer to one who was dismissed, and after an
+    organisation was moved for those who are above it now.
 
     :ivar settings: may be replaced.
     """
@@ -82,16 +84,27 @@ class Rotation:
 
     async def _run(self) -> str:
         done = failed = 0
-        for mailbox in await owners(self._community, self._is_due):
+        for mailbox in await self.due():
             if done == self.settings.rotations:
                 break
-            try:
-                await self._rotate(mailbox)
+            if await self.rotate(mailbox):
                 done += 1
-            except _ONE_MAILBOX as error:
+            else:
                 failed += 1
-                self._log.warn("mailbox {mailbox} is not rotated: {error}", mailbox=mailbox.hex(), error=error)
         return f"{done} mailboxes rotated" + (f", {failed} could not be" if failed else "")
+
+    async def due(self) -> list[MailboxId]:
+        """Return the mailboxes that should begin a new generation now."""
+        return await owners(self._community, self._is_due)
+
+    async def rotate(self, mailbox: MailboxId) -> bool:
+        """Begin one; return whether it was done. What keeps one from it is logged."""
+        try:
+            await self._rotate(mailbox)
+        except _ONE_MAILBOX as error:
+            self._log.warn("mailbox {mailbox} is not rotated: {error}", mailbox=mailbox.hex(), error=error)
+            return False
+        return True
 
     def _is_due(self, view: View, owner: Owner) -> bool:
         return keys_of(owner)[2] < self.due_before(view, owner) and bool(readers(owner))
@@ -100,7 +113,10 @@ class Rotation:
         """Return the moment from which the newest generation of a mailbox must be, so that it need not be rotated."""
         aged = int(self._clock()) - self.settings.rotate_after * _DAY if self.settings.rotate_after else 0
         recovery = parties(view, owner.organisation)
-        return max(aged, *(authority.since + 1 for authority in recovery or ()), 0)
+        if recovery is None:
+            return aged
+        moved = (found.moved for found in chain(view, owner.organisation))
+        return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in moved if each))
 
     async def _rotate(self, mailbox: MailboxId) -> None:
         step = await self._generations.begin(mailbox)

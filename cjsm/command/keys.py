@@ -9,7 +9,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, shown, table
+from cjsm.command.output import console, document, json_option, reported, shown, table, watched
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account
@@ -85,6 +85,28 @@ def rotate(name: str, config: Path, as_json: bool, **who: Any) -> None:
         document(told)
     else:
         console.print(f"generation {step.generation} of the keys, {step.digest[:16]}, takes mail from now on")
+
+
+@keys.command("rotate-due")
+@config_option
+@json_option
+@reported
+def rotate_due(config: Path, as_json: bool) -> None:
+    """Begin new generations now for every mailbox that the service would take one after the other by itself.
+
+    Those are due whose keys are a year old, or older than the last change of recovery officers or of their
+    organisation's place. It may be ended and begun again at any time.
+
+    \b
+    cjsm keys rotate-due
+    """
+    suite = open_suite(config)
+    due = wait(suite.rotation.due())
+    done = sum(wait(suite.rotation.rotate(mailbox)) for mailbox in watched(due, f"rotating {len(due)} mailboxes"))
+    if as_json:
+        document({"due": len(due), "rotated": done})
+    else:
+        console.print(f"{done} of {len(due)} mailboxes rotated")
 
 
 def _mailbox(suite: Suite, name: str) -> MailboxId:

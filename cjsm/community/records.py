@@ -41,7 +41,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     """An organisation or sub-organisation of the community.
 
     ``slug`` is unique among siblings; ``abbreviation`` is the one-label hosted domain before the suffix, unique in
-    the community, or None where the parent's is shared.
+    the community, or None where the parent's is shared. ``moved`` is when it was last put below another parent.
     """
 
     id: OrganisationId
@@ -57,6 +57,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     area: str = ""
     created: int = 0
     version: int = 1
+    moved: int = 0
 
 
 class AccountKind(StrEnum):

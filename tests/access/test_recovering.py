@@ -15,7 +15,7 @@ from cjsm.access.keyring import ReleasedKeys
 from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.access.recovering import Recovering
 from cjsm.access.recoveryends import RecoveryEnds
-from cjsm.community.acts import lives, roles
+from cjsm.community.acts import lives, moving, organisations, roles
 from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.errors import BadValue, CommunityError, Conflict, NotAllowed
@@ -24,6 +24,7 @@ from cjsm.community.records import (
     COMMUNITY,
     Account,
     Job,
+    Organisation,
     Recovery,
     RecoveryRequest,
     RequestState,
@@ -425,3 +426,33 @@ def test_authority_rolled_back(place: Place) -> None:
     now(place.house.keys.put(ORGANISATION, 3, before))
     with pytest.raises(NotAuthentic):
         place.house.join("new.one", PASSWORD)
+
+
+def test_moved_organisation(place: Place) -> None:
+    """After a move mail is sealed to who is above now; nobody's mail closes, and what came before stays as it was."""
+    region = OrganisationId(b"the region above")
+    above = Organisation(id=region, parent=None, slug="region", name="Region", abbreviation="region")
+    place.house.commit(lambda view, by: organisations.add(view, by, above))
+    chief = place.house.join("chief.two", PASSWORD)
+    place.grant(chief, Role.ORGANISATION_ADMINISTRATOR, region)
+    place.appoint(chief, region, PASSWORD)
+    place.deliver(b"before\r\n")
+    place.house.moment += 10
+    place.house.commit(lambda view, by: moving.move(view, by, ORGANISATION, region))
+    place.house.moment += 10
+    assert place.rotate() == "4 mailboxes rotated"
+    assert place.rotate() == "0 mailboxes rotated"
+    record = read_mailbox_keys(place.house.keys, place.mailbox, place.house.account(place.jo.id).mailbox_keys)
+    assert [(wrap.organisation, wrap.counter_signer) for wrap in record.recovery] == [
+        (ORGANISATION, COMMUNITY),
+        (ORGANISATION, region),
+    ]
+    place.deliver(b"after\r\n")
+    assert place.letters(secret=PASSWORD) == [b"before\r\n", b"after\r\n"]
+    place.reset()
+    request = place.request()
+    with pytest.raises(NotAllowed):
+        place.approve(request, place.una, UNA)
+    place.approve(request, chief, PASSWORD)
+    place.approve(request, place.olive, OLIVE)
+    assert place.letters() == [b"after\r\n"]

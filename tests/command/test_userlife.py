@@ -76,3 +76,16 @@ def test_keys(cjsm: Run) -> None:
     assert "generation 3" in cjsm("keys", "rotate", JANE).stdout
     assert "epoch 1" in cjsm("keys", "show", JANE).stdout
     assert refused(cjsm("keys", "show", "nobody@avon", "--json"))["cure"]
+
+
+def test_moved_organisation(cjsm: Run) -> None:
+    """Everybody below goes along; keys that are due are rotated at once."""
+    add(cjsm)
+    told(cjsm("organisation", "add", "north", "--name", "North", "--abbreviation", "north", "--json"))
+    moved = told(cjsm("organisation", "move", "avon/crime", "north", "--json"))
+    assert (moved["path"], moved["users"]) == ("north/crime", 1)
+    assert told(cjsm("user", "show", JANE, "--json"))["organisation"] == "north/crime"
+    assert refused(cjsm("organisation", "move", "north/crime", "/", "--json"))["error"]
+    assert refused(cjsm("organisation", "move", "north", "north/crime", "--json"))["error"]
+    assert told(cjsm("keys", "rotate-due", "--json")) == {"due": 0, "rotated": 0}
+    assert "0 of 0" in cjsm("keys", "rotate-due").stdout
