@@ -15,13 +15,12 @@ from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account, Life, MailboxRight, SharedMailbox
 from cjsm.community.view import View
 from cjsm.store.interfaces import ICommunityStore, IKeyStore
-from cjsm.vault.accountkeys import check_account_key
+from cjsm.vault.accountkeys import SignedAccountKey, check_account_key
 from cjsm.vault.mailboxes import GenerationKey, Grant, check_generation, grant, new_generation
 from cjsm.vault.secrets import ServiceSecrets
-from cjsm.vault.slots import AccountKey
 
 #: Public keys that take the place of those that the key store has: of accounts that begin a new epoch in the same act.
-Fresh = Mapping[AccountId, AccountKey]
+Fresh = Mapping[AccountId, SignedAccountKey]
 
 
 def readers(owner: Account | SharedMailbox) -> tuple[AccountId, ...]:
@@ -40,7 +39,7 @@ class Generations:
         self._secrets = secrets
         self.seals = RecoverySeals(community, keys, secrets)
 
-    def newest_key(self, account: AccountId) -> AccountKey:
+    def newest_key(self, account: AccountId) -> SignedAccountKey:
         """Return the public mail key of an account's newest epoch.
 
         :raises Conflict: when the account has none, or has one that nobody vouches for yet.

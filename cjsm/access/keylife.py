@@ -22,9 +22,9 @@ from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account, MailboxRight, Recovery
 from cjsm.community.view import View
 from cjsm.store.interfaces import ICommunityStore, IKeyStore, VersionTaken
-from cjsm.vault.accountkeys import sign_account_key
+from cjsm.vault.accountkeys import SignedAccountKey, sign_account_key
 from cjsm.vault.secrets import ServiceSecrets
-from cjsm.vault.slots import AccountKey, new_account_key
+from cjsm.vault.slots import new_account_key
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class KeyLife:
         await self._community.commit(by.act_id, lambda view: acts.reset_password(view, by, account, step, tuple(steps)))
         return self._told(account, typed, closed=bool(fresh))
 
-    def _next_epoch(self, record: AccountKeys) -> tuple[dict[int, bytes], dict[AccountId, AccountKey]]:
+    def _next_epoch(self, record: AccountKeys) -> tuple[dict[int, bytes], dict[AccountId, SignedAccountKey]]:
         """Return the seed by epoch and the signed public key by account; both empty where there are no mail keys."""
         if not record.epochs:
             return {}, {}

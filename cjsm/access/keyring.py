@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, RequestId, SecretId
+from cjsm.vault.accountkeys import SignedAccountKey
 from cjsm.vault.device import SecretVerifier
 from cjsm.vault.mailboxes import GenerationKey, Grant
 from cjsm.vault.officers import OfficerGrant, RecoveryKey
 from cjsm.vault.passwords import PasswordVerifier, Stretch
 from cjsm.vault.recovery import RecoveryWrap, ReleasedWrap
-from cjsm.vault.slots import AccountKey, Slot
+from cjsm.vault.slots import Slot
 
 _VERSION = b"\x01"
 
@@ -43,13 +44,13 @@ class AccountKeys(Struct, frozen=True, kw_only=True):
     """
 
     account: AccountId
-    epochs: tuple[AccountKey, ...] = ()
+    epochs: tuple[SignedAccountKey, ...] = ()
     password: PasswordVerifier | None = None
     password_stretch: Stretch | None = None
     password_slots: tuple[Slot, ...] = ()
     one_time: SystemSecretKeys | None = None
     devices: tuple[SystemSecretKeys, ...] = ()
-    authority: tuple[AccountKey, ...] = ()
+    authority: tuple[SignedAccountKey, ...] = ()
     authority_slots: tuple[Slot, ...] = ()
 
 

@@ -28,13 +28,13 @@ from cjsm.community.view import View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import ICommunityStore, IKeyStore
 from cjsm.vault import device, passwords
-from cjsm.vault.accountkeys import check_account_key, sign_account_key
+from cjsm.vault.accountkeys import SignedAccountKey, check_account_key, sign_account_key
 from cjsm.vault.hybrid import PrivateKey
 from cjsm.vault.mailboxes import GenerationKey, Grant, check_generation
 from cjsm.vault.officers import check_recovery_key, grant_officer, new_recovery_key, open_officer
 from cjsm.vault.recovery import RecoveryWrap, recover, release
 from cjsm.vault.secrets import ServiceSecrets
-from cjsm.vault.slots import AccountKey, KeyUse, new_account_key
+from cjsm.vault.slots import KeyUse, new_account_key
 
 _DAY = 86_400
 
@@ -151,7 +151,7 @@ class Recovering:
         return known.keys, following, officers
 
     async def _write(
-        self, authority: RecoveryAuthority, officers: set[AccountId], fresh: Mapping[AccountId, AccountKey]
+        self, authority: RecoveryAuthority, officers: set[AccountId], fresh: Mapping[AccountId, SignedAccountKey]
     ) -> RecoveryAuthority:
         """Write the authority's keys with a new one, granted to *officers*; what others had is dropped."""
         known = self._community.read_now(lambda view: view.recovery_authority(authority.id))
@@ -173,12 +173,12 @@ class Recovering:
         await self._keys.put(authority.id, version, keyring.encode(following))
         return msgspec.structs.replace(authority, keys=version)
 
-    def _own_key(self, keys: AccountKeys) -> AccountKey | None:
+    def _own_key(self, keys: AccountKeys) -> SignedAccountKey | None:
         """Return the public authority key that the account's password opens; None when there is none (any more)."""
         open_now = {slot.epoch for slot in keys.authority_slots}
         return next((each for each in reversed(keys.authority) if each.epoch in open_now), None)
 
-    def _new_own_key(self, keys: AccountKeys, password: bytes) -> tuple[AccountKey, AccountKeys]:
+    def _new_own_key(self, keys: AccountKeys, password: bytes) -> tuple[SignedAccountKey, AccountKeys]:
         if keys.password_stretch is None:
             raise AccessRefused
         epoch = keys.authority[-1].epoch + 1 if keys.authority else 1

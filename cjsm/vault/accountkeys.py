@@ -4,8 +4,6 @@ key of their own.
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from cjsm.community.identifiers import AccountId
 from cjsm.vault.encoding import SUITE, bound, check_suite
 from cjsm.vault.errors import ForgedKey, NotAuthentic
@@ -15,17 +13,31 @@ from cjsm.vault.signing import SigningKey, Verifies
 from cjsm.vault.slots import AccountKey
 
 
+class SignedAccountKey(AccountKey, frozen=True, kw_only=True, array_like=True):
+    """An account's public key with the community's signature; one from before keys were signed has none."""
+
+    key_number: int = 0
+    signature: bytes = b""
+
+
 def _statement(key: AccountKey) -> bytes:
     return bound(b"cjsm account key", SUITE, key.use.value.encode(), key.account, key.epoch, key.public)
 
 
-def sign_account_key(key: AccountKey, community: Versions[SigningKey]) -> AccountKey:
+def sign_account_key(key: AccountKey, community: Versions[SigningKey]) -> SignedAccountKey:
     """Return *key* signed; whoever asks knows that it is the account's, because they made it or opened its seed."""
-    signature = community.current.sign(_statement(key))
-    return msgspec.structs.replace(key, key_number=community.number, signature=signature)
+    return SignedAccountKey(
+        suite=key.suite,
+        account=key.account,
+        epoch=key.epoch,
+        public=key.public,
+        use=key.use,
+        key_number=community.number,
+        signature=community.current.sign(_statement(key)),
+    )
 
 
-def check_account_key(key: AccountKey, account: AccountId, community: Versions[Verifies]) -> PublicKey:
+def check_account_key(key: SignedAccountKey, account: AccountId, community: Versions[Verifies]) -> PublicKey:
     """Return the public key to seal to. Either half of the *community* key will do.
 
     :raises NotAuthentic: when the community did not sign it for *account*; so too for one from before keys were signed,
@@ -41,8 +53,8 @@ def check_account_key(key: AccountKey, account: AccountId, community: Versions[V
 
 
 def vouched(
-    keys: Iterable[AccountKey], seeds: Mapping[int, bytes], community: Versions[SigningKey]
-) -> tuple[AccountKey, ...]:
+    keys: Iterable[SignedAccountKey], seeds: Mapping[int, bytes], community: Versions[SigningKey]
+) -> tuple[SignedAccountKey, ...]:
     """Return *keys*, those that are not signed yet signed now, where their seeds are at hand.
 
     :param seeds: the account's mail seeds by epoch, as its own secret opened them.
@@ -51,7 +63,7 @@ def vouched(
     return tuple(_vouched(key, seeds, community) for key in keys)
 
 
-def _vouched(key: AccountKey, seeds: Mapping[int, bytes], community: Versions[SigningKey]) -> AccountKey:
+def _vouched(key: SignedAccountKey, seeds: Mapping[int, bytes], community: Versions[SigningKey]) -> SignedAccountKey:
     seed = seeds.get(key.epoch)
     if key.signature or seed is None:
         return key

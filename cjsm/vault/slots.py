@@ -33,15 +33,13 @@ class KeyUse(StrEnum):
 
 
 class AccountKey(Struct, frozen=True, kw_only=True, array_like=True):
-    """The public half of an account's key in one epoch; :mod:`cjsm.vault.accountkeys` signs and checks it."""
+    """The public half of an account's key in one epoch."""
 
     suite: int
     account: AccountId
     epoch: int
     public: bytes
     use: KeyUse = KeyUse.MAIL
-    key_number: int = 0
-    signature: bytes = b""
 
 
 class Slot(Struct, frozen=True, kw_only=True, array_like=True):

@@ -6,24 +6,26 @@ import msgspec
 import pytest
 
 from cjsm.community.identifiers import AccountId
-from cjsm.vault.accountkeys import check_account_key, sign_account_key, vouched
+from cjsm.vault.accountkeys import SignedAccountKey, check_account_key, sign_account_key, vouched
 from cjsm.vault.errors import ForgedKey, NotAuthentic, UnknownSuite
 from cjsm.vault.secrets import generate
-from cjsm.vault.slots import AccountKey, KeyUse, new_account_key
+from cjsm.vault.slots import KeyUse, new_account_key
 
 from .conftest import ACCOUNT, OTHER_ACCOUNT
 
 SECRETS = generate()
 SEED, UNSIGNED = new_account_key(ACCOUNT, 3)
 KEY = sign_account_key(UNSIGNED, SECRETS.community)
+#: As it was stored before keys were signed.
+OLDER = msgspec.structs.replace(KEY, key_number=0, signature=b"")
 
 
 def test_signed() -> None:
     """What was signed is sealed to, also after it was stored; a key of before signing reads as unsigned."""
-    stored = msgspec.msgpack.decode(msgspec.msgpack.encode(KEY), type=AccountKey)
+    stored = msgspec.msgpack.decode(msgspec.msgpack.encode(KEY), type=SignedAccountKey)
     assert check_account_key(stored, ACCOUNT, SECRETS.community_public).octets == KEY.public
     older = msgspec.msgpack.encode([1, ACCOUNT, 3, UNSIGNED.public, "mail"])
-    assert msgspec.msgpack.decode(older, type=AccountKey) == UNSIGNED
+    assert msgspec.msgpack.decode(older, type=SignedAccountKey) == OLDER
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -50,9 +52,9 @@ def test_changed(change: dict[str, Any]) -> None:
 
 def test_vouched() -> None:
     """An unsigned key is signed where its seed is at hand, a forged one raises, a signed one stays as it is."""
-    (signed,) = vouched([UNSIGNED], {3: SEED}, SECRETS.community)
+    (signed,) = vouched([OLDER], {3: SEED}, SECRETS.community)
     check_account_key(signed, ACCOUNT, SECRETS.community_public)
-    assert vouched([UNSIGNED], {2: SEED}, SECRETS.community) == (UNSIGNED,)
+    assert vouched([OLDER], {2: SEED}, SECRETS.community) == (OLDER,)
     assert vouched([KEY], {3: bytes(32)}, SECRETS.community) == (KEY,)
     with pytest.raises(ForgedKey):
-        vouched([UNSIGNED], {3: bytes(32)}, SECRETS.community)
+        vouched([OLDER], {3: bytes(32)}, SECRETS.community)
