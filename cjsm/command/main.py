@@ -11,13 +11,18 @@ from cjsm.command import (
     device,
     factor,
     initialise,
+    keys,
+    login,
     organisation,
     policy,
     queue,
+    recovery,
     role,
     service,
+    shared,
     trace,
     user,
+    userlife,
 )
 
 click.rich_click.TEXT_MARKUP = "rich"
@@ -44,15 +49,23 @@ for command in (
     service.status,
     check.check,
     service.reload,
+    login.login,
+    login.logout,
     demo.demo,
     organisation.organisation,
     user.user,
     device.device,
     factor.factor,
     role.role,
+    keys.keys,
+    recovery.recovery,
+    shared.shared,
     trace.trace,
     queue.queue,
     connection.connection,
     policy.policy,
 ):
     main.add_command(command)
+
+for verb in (userlife.reset_password, userlife.suspend, userlife.resume, userlife.delete, userlife.undelete):
+    user.user.add_command(verb)

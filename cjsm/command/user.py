@@ -24,7 +24,7 @@ from cjsm.vault import tags
 
 @click.group()
 def user() -> None:
-    """Add and look at users, and let them choose their passwords."""
+    """Add and look at users, reset, suspend and delete them, and let them choose their passwords."""
 
 
 @user.command("add")
@@ -216,6 +216,9 @@ def _told(view: View, account: Account) -> dict[str, Any]:
         "organisation": finding.path_of(view, account.organisation),
         "kind": account.kind,
         "status": states.display_name(account, view.moment),
+        "reason": account.state_reason or None,
+        "note": account.state_note or None,
+        "since": when(account.state_since),
         "roles": [
             f"{held.role} of {finding.path_of(view, held.organisation) or 'the community'}"
             for held in view.roles_of(account.id)

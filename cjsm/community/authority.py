@@ -34,6 +34,7 @@ class Action(StrEnum):
     CHANGE_QUEUES = "change queues"
     TRACE = "trace messages"
     REPORTS = "see reports"
+    ASK_RECOVERY = "ask for recovery"
     OWN_SETTINGS = "change one's own settings"
     CHOOSE_PASSWORD = "choose one's own password"
     OWN_SECRETS = "change one's own device passwords"
@@ -50,6 +51,7 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.LOCK,
         Action.UNLOCK,
         Action.RESET,
+        Action.ASK_RECOVERY,
         Action.GRANT_ROLE,
         Action.MANAGE_LISTS,
         Action.MANAGE_SHARED_MAILBOXES,
@@ -72,7 +74,7 @@ POWERS: dict[Role, frozenset[Action]] = {
         Action.TRACE,
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
-    Role.HELPDESK: frozenset({Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.TRACE}),
+    Role.HELPDESK: frozenset({Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.ASK_RECOVERY, Action.TRACE}),
     Role.ENGINEER: frozenset({Action.TEST_CONNECTIONS, Action.SEE_QUEUES, Action.CHANGE_QUEUES}),
     Role.MAILBOX_USER: frozenset(),
 }
