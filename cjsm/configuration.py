@@ -116,7 +116,6 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     quota: Octets = 500 * MIB
     over_quota_grace: Seconds = 86_400
     deleted_kept: Annotated[int, Meta(ge=0, description="days")] = 14
-    destroyed_after: Days = 30
     delivery_workers: Count = 2
     delivery_batch: Count = 256
     retry_first: Seconds = 5
@@ -132,6 +131,20 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     list_octets: Octets = 128 * MIB
     batch_messages: Count = 64
     batch_octets: Octets = 8 * MIB
+
+
+class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long keys live."""
+
+    undelete: Days = 30
+    address_reserved: Days = 270
+    rotate_after: Days = 365
+    rotations: Count = 500
+    generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
+    shared_members: Count = 500
+    request_life: Annotated[int, Meta(ge=1, description="days")] = 14
+    recovery_delay: Annotated[int, Meta(ge=0, description="seconds")] = 0
+    login: Seconds = 900
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -265,6 +278,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
+    keys: KeySettings = field(default_factory=KeySettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)

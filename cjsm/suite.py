@@ -18,12 +18,18 @@ from twisted.internet.task import Clock
 from cjsm import policies, resources
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
+from cjsm.access.destruction import Destruction
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.factors import Factors
 from cjsm.access.kdf import InlineKdf, KdfPool
+from cjsm.access.keyjobs import EmptyGenerations, Rotation
+from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
+from cjsm.access.recovering import Recovering
+from cjsm.access.recoveryends import RecoveryEnds
+from cjsm.access.sharing import Sharing
 from cjsm.community import providers
 from cjsm.community.identifiers import MailboxId
 from cjsm.configuration import AccessSettings, Settings
@@ -153,6 +159,35 @@ class Suite:
         }
         self.enrolment = Enrolment(settings.access, **changing)
         self.factors = Factors(settings.access, service=settings.community.service_name, **changing)
+        self.key_life = KeyLife(
+            self.enrolment, community=self.stores.community, keys=self.stores.keys, secrets=self.secrets
+        )
+        self.rotation = Rotation(
+            self.key_life.generations,
+            settings.keys,
+            community=self.stores.community,
+            clock=time.time,
+            entropy=os.urandom,
+        )
+        self.sharing = Sharing(
+            self.enrolment,
+            self.key_life.generations,
+            settings.keys,
+            community=self.stores.community,
+            keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
+        )
+        self.recovering = Recovering(
+            self.enrolment,
+            self.key_life.generations,
+            settings.keys,
+            community=self.stores.community,
+            keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
+            clock=time.time,
+        )
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
 
@@ -328,6 +363,12 @@ class RunningSuite(Suite):
             own_mail=self.acceptance.own_mail,
             clock=time.time,
         )
+        acting: dict[str, Any] = {"community": stores.community, "clock": time.time, "entropy": os.urandom}
+        self._key_jobs = (
+            self.rotation,
+            EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
+            Destruction(settings.keys, keys=stores.keys, mail=stores.mail, **acting),
+        )
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
@@ -336,6 +377,8 @@ class RunningSuite(Suite):
             kinds.UnnamedKeys(stores.community, stores.keys),
             self._warnings,
             kinds.Delivered(stores.mail, stores.spool),
+            *self._key_jobs,
+            RecoveryEnds(self.key_life.generations, keys=stores.keys, **acting),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
 
@@ -355,6 +398,8 @@ class RunningSuite(Suite):
         self.tracer.settings = settings.trace
         self._pruning.kept = settings.trace.kept
         self._purging.kept = settings.mail.deleted_kept
+        for job in self._key_jobs:
+            job.settings = settings.keys
         self.delivery.settings = settings.mail
         self._forgetting.forgotten = _failures_kept(settings.access)
 

@@ -15,8 +15,10 @@ from cjsm import policies
 from cjsm.access import keyring
 from cjsm.access.checker import OPENS_MAIL
 from cjsm.access.codes import Codes, Shown
+from cjsm.access.errors import AccessRefused
 from cjsm.access.keychanges import KeyChanges, Opened, inline
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
+from cjsm.access.recoveryseals import RecoverySeals
 from cjsm.access.secretkeys import new_system_secret, with_password
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials
@@ -34,10 +36,12 @@ from cjsm.community.identifiers import (
     SecretId,
 )
 from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
+from cjsm.community.states import may_sign_in
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import passwords
+from cjsm.vault.accountkeys import sign_account_key
 from cjsm.vault.device import SecretKind
 from cjsm.vault.errors import BadPassword, WrongSecret
 from cjsm.vault.hybrid import PublicKey
@@ -106,6 +110,7 @@ class Enrolment:
         self._secrets = secrets
         self._entropy = entropy
         self._clock = clock
+        self._seals = RecoverySeals(community, keys, secrets)
         self._codes = Codes(settings, activity, secrets, clock)
         changes = KeyChanges(community, keys, secrets, clock)
         self._anew, self._read, self._write, self._open = changes.anew, changes.read, changes.write, changes.open
@@ -131,12 +136,14 @@ class Enrolment:
         account = accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
         # Asked before keys are made, and again inside the commit.
         self._community.read_now(lambda view: accounts.add_hosted(view, by, account))
-        seed, public = new_account_key(identifier, 1)
-        one_time, typed = self._new_one_time(identifier, seed)
+        seed, unsigned = new_account_key(identifier, 1)
+        public = sign_account_key(unsigned, self._secrets.community)
+        one_time, typed = self.new_one_time(identifier, {1: seed})
         mail_seed, generation = new_generation(mailbox, 1, self._secrets.community)
         granted = grant(mail_seed, generation, identifier, 1, PublicKey(public.public))
         account_keys = AccountKeys(account=identifier, epochs=(public,), one_time=one_time)
-        mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,))
+        recovery = self._seals.wraps_for(organisation, mail_seed, generation)
+        mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,), recovery=recovery)
         await self._keys.put(identifier, 1, keyring.encode(account_keys))
         await self._keys.put(mailbox, 1, keyring.encode(mailbox_keys))
         await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
@@ -156,7 +163,7 @@ class Enrolment:
             keys=1,
         )
         self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
-        one_time, typed = self._new_one_time(identifier, None)
+        one_time, typed = self.new_one_time(identifier, {})
         await self._keys.put(identifier, 1, keyring.encode(AccountKeys(account=identifier, one_time=one_time)))
         await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
         return self._enrolled(identifier, typed)
@@ -171,11 +178,11 @@ class Enrolment:
 
         return self._community.read_now(look)
 
-    def _new_one_time(self, account: AccountId, seed: bytes | None) -> tuple[SystemSecretKeys, str]:
+    def new_one_time(self, account: AccountId, mail_keys: dict[int, bytes]) -> tuple[SystemSecretKeys, str]:
+        """Return what a fresh one-time password is kept as, and the password; it opens *mail_keys*, seeds by epoch."""
         expires = int(self._clock()) + self._settings.one_time_password_life
         identifier = SecretId(self._entropy(LENGTH))
-        slots = {1: seed} if seed is not None else {}
-        return new_system_secret(account, SecretKind.ONE_TIME, identifier, slots, expires, self._secrets)
+        return new_system_secret(account, SecretKind.ONE_TIME, identifier, mail_keys, expires, self._secrets)
 
     async def set_password(
         self,
@@ -212,7 +219,7 @@ class Enrolment:
         opened = await run(lambda: self._open(found, keys, current))
         self._check(found, chosen)
         left = await shown.beside(found, keys, opened)
-        following = await run(lambda: self._with_password(left, chosen, opened))
+        following = await run(lambda: self._with_password(left, current, chosen, opened))
         step = await self._write(found, following)
         using = opened.kind.name.lower().replace("_", "-") if opened.kind is not None else "password"
 
@@ -223,7 +230,7 @@ class Enrolment:
 
         await self._community.commit(by.act_id, decide)
 
-    def _with_password(self, keys: AccountKeys, chosen: bytes, opened: Opened) -> AccountKeys:
+    def _with_password(self, keys: AccountKeys, current: bytes, chosen: bytes, opened: Opened) -> AccountKeys:
         """Return the keys with the password *chosen*, which may not be one of those that the policy remembers.
 
         :raises BadPassword: when it is.
@@ -231,7 +238,7 @@ class Enrolment:
         had = ((keys.password,) if keys.password is not None else ()) + keys.former
         if any(self._is(verifier, chosen) for verifier in had[: 1 + self._policy.former]):
             raise BadPassword("you have, or had, this password already")
-        following = with_password(keys, chosen, opened.mail_keys, self._settings, self._secrets)
+        following = with_password(keys, current, chosen, opened.mail_keys, self._settings, self._secrets)
         return msgspec.structs.replace(following, one_time=None, former=had[: self._policy.former])
 
     def _is(self, verifier: PasswordVerifier, chosen: bytes) -> bool:
@@ -298,6 +305,19 @@ class Enrolment:
             return credentials.revoke_device_password(view, by, account, secret, step)
 
         await self._community.commit(by.act_id, decide)
+
+    def open_mail_keys(self, account: AccountId, current: bytes) -> dict[int, bytes]:
+        """Return the mail seeds by epoch that *current*, a working secret of the account, opens. Slow.
+
+        :raises AccessRefused: when it is not one, or good for one use only, or the account may not sign in.
+        """
+        found, keys = self._read(account)
+        if not self._community.read_now(lambda view: may_sign_in(view, found)):
+            raise AccessRefused
+        opened = self._open(found, keys, current)
+        if opened.kind is SecretKind.RECOVERY:
+            raise AccessRefused
+        return opened.mail_keys
 
     def _check(self, account: Account, chosen: bytes) -> None:
         administrator = self._community.read_now(

@@ -9,16 +9,19 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from cjsm.community.identifiers import AccountId, MailboxId, SecretId
+from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, RequestId, SecretId
+from cjsm.vault.accountkeys import SignedAccountKey
 from cjsm.vault.device import SecretVerifier
 from cjsm.vault.factor import SealedFactor
 from cjsm.vault.mailboxes import GenerationKey, Grant
+from cjsm.vault.officers import OfficerGrant, RecoveryKey
 from cjsm.vault.passwords import PasswordVerifier, Stretch
-from cjsm.vault.slots import AccountKey, Slot
+from cjsm.vault.recovery import RecoveryWrap, ReleasedWrap
+from cjsm.vault.slots import Slot
 
 _VERSION = b"\x01"
 
-KeyRecord = TypeVar("KeyRecord", "AccountKeys", "MailboxKeys")
+KeyRecord = TypeVar("KeyRecord", "AccountKeys", "MailboxKeys", "AuthorityKeys", "ReleasedKeys")
 
 
 class UnreadableKeys(Exception):
@@ -37,12 +40,14 @@ class SystemSecretKeys(Struct, frozen=True, kw_only=True):
 class AccountKeys(Struct, frozen=True, kw_only=True):
     """Everything that signs one account in and opens its mail key.
 
-    ``epochs`` are the public mail keys, oldest first; relayed accounts have none. ``former`` are verifiers of chosen
-    passwords that may not come back, the latest first. ``factor`` is in force from the account's ``factor_since`` on.
+    ``epochs`` are the public mail keys, oldest first; relayed accounts have none. ``authority`` are the public
+    authority keys of a recovery officer, whose slots the chosen password alone opens. ``former`` are verifiers of
+    chosen passwords that may not come back, the latest first. ``factor`` is in force from the account's
+    ``factor_since`` on.
     """
 
     account: AccountId
-    epochs: tuple[AccountKey, ...] = ()
+    epochs: tuple[SignedAccountKey, ...] = ()
     password: PasswordVerifier | None = None
     password_stretch: Stretch | None = None
     password_slots: tuple[Slot, ...] = ()
@@ -51,6 +56,8 @@ class AccountKeys(Struct, frozen=True, kw_only=True):
     former: tuple[PasswordVerifier, ...] = ()
     factor: SealedFactor | None = None
     recovery: tuple[SystemSecretKeys, ...] = ()
+    authority: tuple[SignedAccountKey, ...] = ()
+    authority_slots: tuple[Slot, ...] = ()
 
 
 class MailboxKeys(Struct, frozen=True, kw_only=True):
@@ -59,9 +66,25 @@ class MailboxKeys(Struct, frozen=True, kw_only=True):
     mailbox: MailboxId
     generations: tuple[GenerationKey, ...]
     grants: tuple[Grant, ...]
+    recovery: tuple[RecoveryWrap, ...] = ()
 
 
-def encode(record: AccountKeys | MailboxKeys) -> bytes:
+class AuthorityKeys(Struct, frozen=True, kw_only=True):
+    """The signed recovery keys of an organisation, oldest first, and what gives their seeds to its officers."""
+
+    organisation: OrganisationId
+    keys: tuple[RecoveryKey, ...]
+    grants: tuple[OfficerGrant, ...]
+
+
+class ReleasedKeys(Struct, frozen=True, kw_only=True):
+    """What a counter-signer handed over for one request: still sealed to the organisation's officers."""
+
+    request: RequestId
+    wraps: tuple[ReleasedWrap, ...]
+
+
+def encode(record: AccountKeys | MailboxKeys | AuthorityKeys | ReleasedKeys) -> bytes:
     """Return the stored form of *record*."""
     return _VERSION + msgspec.msgpack.encode(record)
 

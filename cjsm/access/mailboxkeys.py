@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from cjsm.access import keyring
 from cjsm.access.keyring import MailboxKeys
+from cjsm.community.acts.keys import keys_of
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.view import View
 from cjsm.mail.interfaces import IMailboxKeys
@@ -15,7 +16,7 @@ from cjsm.store.interfaces import ICommunityStore, IKeyStore, Missing
 from cjsm.vault import unlock
 from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.hybrid import PrivateKey, PublicKey
-from cjsm.vault.mailboxes import check_generation, open_grant, verify_generation
+from cjsm.vault.mailboxes import GenerationKey, check_generation, open_grant, verify_generation
 from cjsm.vault.secrets import ServiceSecrets
 
 _REMEMBERED = 10_000
@@ -23,18 +24,15 @@ _REMEMBERED = 10_000
 _REMEMBERED_SEEDS = 100_000
 
 
-def keys_version(view: View, mailbox: MailboxId) -> int:
-    """Return the version of a mailbox's key record that the community names.
+def keys_named(view: View, mailbox: MailboxId) -> tuple[int, int]:
+    """Return the version of a mailbox's key record and its newest generation (0: not told) as the community names them.
 
     :raises Missing: for a mailbox that nobody has.
     """
-    account = view.account_of_mailbox(mailbox)
-    if account is not None:
-        return account.mailbox_keys
-    shared = view.shared_mailbox(mailbox)
-    if shared is None:
+    owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    if owner is None:
         raise Missing("there is no such mailbox")
-    return shared.keys
+    return keys_of(owner)[:2]
 
 
 @implementer(IMailboxKeys)
@@ -53,16 +51,28 @@ class CurrentKeys:
         :raises Missing: when the mailbox has no keys.
         :raises VaultError: when the community did not sign them.
         """
-        version = self._community.read_now(lambda view: keys_version(view, mailbox))
+        version, generation = self._community.read_now(lambda view: keys_named(view, mailbox))
         known = self._known.get(mailbox)
         if known is None or known[0] != version:
             record = read_mailbox_keys(self._keys, mailbox, version)
-            newest = record.generations[-1]
+            newest = newest_of(record, generation)
             public = check_generation(newest, mailbox, self._secrets.community_public)
             known = self._known[mailbox] = (version, newest.generation, public)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return known[1], known[2]
+
+
+def newest_of(record: MailboxKeys, named: int) -> GenerationKey:
+    """Return the newest generation of *record*.
+
+    :param named: the newest as the community names it; 0 where it is older than naming it.
+    :raises NotAuthentic: when it is another one: an earlier state was put back, and who left since could read again.
+    """
+    newest = record.generations[-1]
+    if named and newest.generation != named:
+        raise NotAuthentic("the mailbox's newest generation is not the one that the community names")
+    return newest
 
 
 def read_mailbox_keys(keys: IKeyStore, mailbox: MailboxId, version: int) -> MailboxKeys:
@@ -150,13 +160,20 @@ class OpenedMailbox:
             opened = self._opened[generation] = self._open(generation)
         return opened
 
+    def generations(self) -> frozenset[int]:
+        """Return the generations that this member can open, going by who was granted what."""
+        granted = self._record().grants
+        return frozenset(
+            each.generation for each in granted if each.member == self._member and each.epoch in self._mail_keys
+        )
+
     def forget(self) -> None:
         """Forget every key; nothing more opens."""
         self._opened.clear()
         self._mail_keys.clear()
 
     def _open(self, generation: int) -> PrivateKey:
-        version = self._community.read_now(lambda view: keys_version(view, self._mailbox))
+        version = self._version()
         for epoch, mail_key in self._mail_keys.items():
             seed = self._seeds.recall((self._mailbox, version, generation, self._member, epoch), mail_key)
             if seed is not None:
@@ -177,3 +194,10 @@ class OpenedMailbox:
                 self._seeds.remember(place, mail_key, opened.seed)
                 return opened
         raise Missing("this message is closed to the password used")
+
+    def _record(self) -> MailboxKeys:
+        return read_mailbox_keys(self._keys, self._mailbox, self._version())
+
+    def _version(self) -> int:
+        version, _ = self._community.read_now(lambda view: keys_named(view, self._mailbox))
+        return version

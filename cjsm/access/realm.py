@@ -18,9 +18,10 @@ from cjsm.access.kdf import KdfPool
 from cjsm.access.mailboxkeys import OpenedMailbox, OpenedSeeds
 from cjsm.access.maildrop import Maildrop
 from cjsm.community import sharing
+from cjsm.community.acts.recovery import RECOVERED, reading_until, recovered_name
 from cjsm.community.admission import AccountOrigin, Origin
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import AccountKind
+from cjsm.community.records import AccountKind, RecoveryRequest
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
@@ -29,10 +30,14 @@ from cjsm.store.interfaces import (
     IKeyStore,
     IMailStore,
     LeaseTaken,
+    MailboxList,
     StoreError,
 )
 from cjsm.vault import tags
 from cjsm.vault.secrets import ServiceSecrets
+
+#: More generations than one: what a sign-in cannot open is left out.
+_SEVERAL = 2
 
 
 class Session:
@@ -50,7 +55,7 @@ class Session:
         self._secret = signed_in.secret
         self._seen = -1
         used = (known for known in self._account.device_passwords if known.id == self._secret)
-        self._expires = any(known.expires is not None for known in used)
+        self._expires = shared is not None or any(known.expires is not None for known in used)
 
     def still_valid(self) -> bool:
         """Look at the community only when it changed since the last time, or time alone may end the session.
@@ -74,9 +79,7 @@ class Session:
 
     def _holds(self, view: View) -> bool:
         now = view.account(self._account.id)
-        if now is None or not may_sign_in(view, now):
-            return False
-        if self._shared is not None and not sharing.reads(view, now.id, self._shared):
+        if now is None or not may_sign_in(view, now) or not self._still_shared(view):
             return False
         if self._secret is not None:
             return any(
@@ -84,6 +87,14 @@ class Session:
                 for known in now.device_passwords
             )
         return now.password_version == self._account.password_version
+
+    def _still_shared(self, view: View) -> bool:
+        if self._shared is None:
+            return True
+        if view.shared_mailbox(self._shared) is not None:
+            return sharing.reads(view, self._account.id, self._shared)
+        requests = (each for each in view.recovery_requests() if each.mailbox == self._shared)
+        return any(each.beneficiary == self._account.id and reading_until(view, each) for each in requests)
 
 
 class _Avatar:
@@ -171,7 +182,7 @@ class Realm:
 
     async def _maildrop(self, signed_in: SignedIn) -> Avatar:
         account, shared = signed_in.account, signed_in.shared_name is not None
-        mailbox = self._community.read_now(lambda view: _mailbox_of(view, signed_in))
+        mailbox, generations = self._community.read_now(lambda view: _mailbox_of(view, signed_in))
         try:
             lease = await self._mail.lease(mailbox, account.id)
         except LeaseTaken as error:
@@ -196,40 +207,64 @@ class Realm:
         except LoginTooSoon:
             lease.release()
             raise
+        keys = OpenedMailbox(
+            self._community,
+            self._keys,
+            self._secrets,
+            self._seeds,
+            mailbox=mailbox,
+            member=account.id,
+            mail_keys=signed_in.mail_keys,
+        )
         drop = Maildrop(
             account=account.id,
             pseudonym=tags.pseudonym(self._secrets.cache.current, account.id),
             valid=Session(self._community, signed_in, mailbox if shared else None).still_valid,
             mailbox=mailbox,
-            listing=listing,
+            listing=listing if generations <= 1 else _without_closed(listing, keys),
             lease=lease,
             mail=self._mail,
-            keys=OpenedMailbox(
-                self._community,
-                self._keys,
-                self._secrets,
-                self._seeds,
-                mailbox=mailbox,
-                member=account.id,
-                mail_keys=signed_in.mail_keys,
-            ),
+            keys=keys,
             acceptance=self._secrets.acceptance_public,
             shared=shared,
         )
         return IMaildrop, drop, drop.release
 
 
-def _mailbox_of(view: View, signed_in: SignedIn) -> MailboxId:
-    """Return the mailbox that a sign-in opens: the person's own, or the shared one named behind ``/``."""
+def _without_closed(listing: MailboxList, keys: OpenedMailbox) -> MailboxList:
+    """Leave out what this sign-in cannot open: a mail program that is refused one message often takes no other."""
+    opens = keys.generations()
+    return MailboxList(rows=tuple(row for row in listing.rows if row.generation in opens), head=listing.head)
+
+
+def _mailbox_of(view: View, signed_in: SignedIn) -> tuple[MailboxId, int]:
+    """Return the mailbox that a sign-in opens, the person's own or the shared one named behind ``/``, and its newest
+    generation.
+    """
     account = signed_in.account
     if signed_in.shared_name is None:
         if account.mailbox is None:
             raise NotOffered("your mail is kept at your organisation, not here")
-        return account.mailbox
+        newest = view.account(account.id) or account
+        return account.mailbox, newest.mailbox_generation
     found = sharing.named(view, account, signed_in.shared_name)
-    if found is None:
-        raise NotOffered("there is no shared mailbox of that name for you")
-    return found
+    if found is not None:
+        return found.id, found.generation
+    request = _recovered(view, account.id, signed_in.shared_name)
+    if request is not None:
+        # What was not approved is left out, whatever the mailbox's newest generation is.
+        return request.mailbox, _SEVERAL
+    raise NotOffered("there is no shared mailbox of that name for you")
+
+
+def _recovered(view: View, account: AccountId, name: str) -> RecoveryRequest | None:
+    """Return the request under which somebody else's mail is open to *account* for a time, under that name."""
+    if not name.startswith(RECOVERED):
+        return None
+    for request in view.recovery_requests():
+        if request.beneficiary == account and name == recovered_name(request) and reading_until(view, request):
+            return request
+    return None
 
 
 def _nothing() -> None:

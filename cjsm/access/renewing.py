@@ -61,7 +61,7 @@ class Renewal:
 
     def _stretched(self, keys: AccountKeys, secret: bytes) -> AccountKeys:
         opened = open_password_slots(keys, secret, self._secrets)
-        return with_password(keys, secret, opened, self.settings, self._secrets)
+        return with_password(keys, secret, secret, opened, self.settings, self._secrets)
 
     def device(self, account: Account, keys: AccountKeys, known: SystemSecretKeys, secret: SystemSecret) -> None:
         """*secret* is the device password *known* of *account*."""

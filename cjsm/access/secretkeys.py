@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import msgspec
 
+from cjsm.access import officerkeys
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
 from cjsm.access.opening import open_system_slots
 from cjsm.community.identifiers import AccountId, SecretId
 from cjsm.configuration import AccessSettings
 from cjsm.vault import device, passwords
+from cjsm.vault.accountkeys import vouched
 from cjsm.vault.device import SecretKind, SystemSecret
 from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.slots import Slot, SlotKind, wrap_slot
@@ -16,6 +18,7 @@ from cjsm.vault.slots import Slot, SlotKind, wrap_slot
 
 def with_password(
     keys: AccountKeys,
+    current: bytes,
     secret: bytes,
     mail_keys: Mapping[int, bytes],
     settings: AccessSettings,
@@ -23,6 +26,7 @@ def with_password(
 ) -> AccountKeys:
     """Return *keys* with *secret* as the chosen password. Slow: one bcrypt, one Argon2id.
 
+    :param current: what opened them: an authority key is wrapped again where that is the password of before.
     :param mail_keys: the seeds by epoch that it opens.
     :raises BadPassword: when it is no password at all.
     """
@@ -31,7 +35,14 @@ def with_password(
     stretch = passwords.new_stretch(peppers, memory=settings.argon2_memory, iterations=settings.argon2_iterations)
     key = passwords.stretch(stretch, secret, peppers)
     slots = slots_of(keys.account, mail_keys, key, SlotKind.PASSWORD, secrets)
-    return msgspec.structs.replace(keys, password=hashed, password_stretch=stretch, password_slots=slots)
+    return msgspec.structs.replace(
+        keys,
+        epochs=vouched(keys.epochs, mail_keys, secrets.community),
+        password=hashed,
+        password_stretch=stretch,
+        password_slots=slots,
+        authority_slots=officerkeys.rewrapped(keys, current, key, secrets),
+    )
 
 
 def is_dated(keys: AccountKeys, settings: AccessSettings, secrets: ServiceSecrets) -> bool:

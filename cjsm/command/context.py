@@ -29,6 +29,7 @@ config_option = click.option(
     default=DEFAULT,
     show_default=True,
     show_envvar=True,
+    is_eager=True,
     help="The settings file.",
 )
 

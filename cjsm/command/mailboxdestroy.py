@@ -22,7 +22,7 @@ _DAY = 86_400
 @json_option
 @reported
 def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
-    """Destroy the mailbox NAME and its keys: of a user who was deleted mail.destroyed_after days ago, or of nobody.
+    """Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, or of nobody.
 
     Nothing brings it back but a backup of mailbox and keys. May be run again when it was interrupted.
 
@@ -33,12 +33,14 @@ def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
     said = check_text(reason, "the reason")
     suite = open_suite(config)
     which = named(suite, name)
-    undelete_for = suite.settings.mail.destroyed_after * _DAY
+    undelete_for = suite.settings.keys.undelete * _DAY
     if not _is_somebodys(suite, which) and which not in wait(suite.stores.mail.mailboxes()):
         raise Refused(f"there is no mailbox {name}", "see `cjsm mailbox list`")
     act(suite, lambda view, by: mailboxes.destroy(view, by, which, undelete_for), said)
     wait(suite.stores.mail.destroy(which))
     wait(suite.stores.keys.destroy(which))
+    # Until then what was deleted could still be read in the file.
+    wait(suite.stores.keys.compact())
     waiting = suite.stores.spool.waiting(which)
     if as_json:
         document({"mailbox": name, "destroyed": True, "waiting_octets": waiting})

@@ -84,7 +84,7 @@ class Shown:
         account, shared = view.account_of_mailbox(mailbox), view.shared_mailbox(mailbox)
         owner: Account | SharedMailbox | None = account or shared
         quota = (owner.quota or self._suite.settings.mail.quota) if owner is not None else None
-        address = finding.primary_address(view, account.id if account is not None else mailbox)  # type: ignore[arg-type]
+        address = finding.primary_address(view, account.id if account is not None else mailbox)
         return {
             "name": finding.mailbox_name(view, mailbox),
             "mailbox": text(mailbox),

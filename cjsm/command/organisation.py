@@ -8,19 +8,20 @@ import rich_click as click
 from rich.markup import escape
 from rich.tree import Tree
 
+from cjsm.command import acting
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import Refused, console, document, json_option, reported, shown, table
 from cjsm.community import finding, states
-from cjsm.community.acts import organisations
+from cjsm.community.acts import moving, organisations
 from cjsm.community.address import check_slug
 from cjsm.community.identifiers import LENGTH, OrganisationId
 from cjsm.community.records import Organisation, Recovery
-from cjsm.community.view import View
+from cjsm.community.view import Change, View
 
 
 @click.group()
 def organisation() -> None:
-    """Add and look at organisations."""
+    """Add, move and look at organisations."""
 
 
 @organisation.command("add")
@@ -80,6 +81,36 @@ def show(path: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     _report(suite.stores.community.read_now(lambda view: _told(view, finding.organisation_of(view, path).id)), as_json)
+
+
+@organisation.command("move")
+@click.argument("path")
+@click.argument("to", metavar="PARENT")
+@acting.options
+@config_option
+@json_option
+@reported
+def move(path: str, to: str, config: Path, as_json: bool, **who: Any) -> None:
+    """Put the organisation at PATH below PARENT ("/" is the top), with everybody and everything below it.
+
+    People keep user IDs, addresses, passwords and mail. Who is above administers them from now on, and whose officers
+    recover their mail changes for what comes from now on: mailboxes begin new generations of keys for that by
+    themselves within hours, or at once with `cjsm keys rotate-due`. What came before stays with the officers of before.
+
+    \b
+    cjsm organisation move avon-police/crime north-region
+    cjsm organisation move avon-police/airport /
+    """
+    suite = open_suite(config)
+    by = acting.by(suite, who)
+
+    def decide(view: View) -> Change:
+        parent = finding.organisation_of(view, to).id if to.strip("/") else None
+        return moving.move(view, by, finding.organisation_of(view, path).id, parent)
+
+    identifier = suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
+    wait(suite.stores.community.commit(by.act_id, decide))
+    _report(suite.stores.community.read_now(lambda view: _told(view, identifier)), as_json)
 
 
 @organisation.command("list")

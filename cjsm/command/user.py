@@ -9,7 +9,7 @@ import rich_click as click
 from cjsm import policies
 from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
-from cjsm.command import factor, secrets, userlock
+from cjsm.command import factor, secrets, userlife, userlock
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, when
 from cjsm.community import finding, states
@@ -24,7 +24,7 @@ from cjsm.vault import tags
 
 @click.group()
 def user() -> None:
-    """Add and look at users, and let them choose their passwords."""
+    """Add and look at users, reset, suspend and delete them, and let them choose their passwords."""
 
 
 @user.command("add")
@@ -216,6 +216,9 @@ def _told(view: View, account: Account) -> dict[str, Any]:
         "organisation": finding.path_of(view, account.organisation),
         "kind": account.kind,
         "status": states.display_name(account, view.moment),
+        "reason": account.state_reason or None,
+        "note": account.state_note or None,
+        "since": when(account.state_since),
         "roles": [
             f"{held.role} of {finding.path_of(view, held.organisation) or 'the community'}"
             for held in view.roles_of(account.id)
@@ -227,5 +230,14 @@ def _told(view: View, account: Account) -> dict[str, Any]:
     }
 
 
-for command in (userlock.lock, userlock.unlock, factor.recovery_codes):
+for command in (
+    userlife.reset_password,
+    userlife.suspend,
+    userlife.resume,
+    userlife.delete,
+    userlife.undelete,
+    userlock.lock,
+    userlock.unlock,
+    factor.recovery_codes,
+):
     user.add_command(command)

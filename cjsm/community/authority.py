@@ -39,6 +39,7 @@ class Action(StrEnum):
     VERIFY_MAILBOXES = "verify mailboxes"
     BACK_UP_MAILBOXES = "back mailboxes up"
     OWN_MAIL = "open one's own mail"
+    ASK_RECOVERY = "ask for recovery"
     OWN_SETTINGS = "change one's own settings"
     CHOOSE_PASSWORD = "choose one's own password"
     OWN_SECRETS = "change one's own device passwords"
@@ -55,6 +56,7 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.LOCK,
         Action.UNLOCK,
         Action.RESET,
+        Action.ASK_RECOVERY,
         Action.GRANT_ROLE,
         Action.MANAGE_LISTS,
         Action.MANAGE_SHARED_MAILBOXES,
@@ -82,7 +84,7 @@ POWERS: dict[Role, frozenset[Action]] = {
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset(
-        {Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.TRACE, Action.SEE_MAILBOXES},
+        {Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.ASK_RECOVERY, Action.TRACE, Action.SEE_MAILBOXES},
     ),
     Role.ENGINEER: frozenset(
         {

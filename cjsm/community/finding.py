@@ -6,7 +6,7 @@ from cjsm.community import states
 from cjsm.community.address import UserId
 from cjsm.community.errors import Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, ConnectionId, MailboxId, OrganisationId, from_text, text
-from cjsm.community.records import Account, Connection, Organisation, OwnerKind
+from cjsm.community.records import Account, Connection, Organisation, OwnerKind, SharedMailbox
 from cjsm.community.view import View
 
 
@@ -42,6 +42,34 @@ def account_of(view: View, name: str) -> Account:
             account = view.account(AccountId(record.owner))
     if account is None:
         raise NotFound(f"there is no user {name!r}", "see `cjsm user list`")
+    return account
+
+
+def shared_mailbox_of(view: View, name: str) -> SharedMailbox:
+    """Return the shared mailbox with an address.
+
+    :raises NotFound: when there is none.
+    """
+    record = view.reserved_address(name.lower())
+    found = None
+    if record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX:
+        found = view.shared_mailbox(MailboxId(record.owner))
+    if found is None:
+        raise NotFound(f"there is no shared mailbox {name!r}", "see `cjsm shared list`")
+    return found
+
+
+def owner_of_mailbox(view: View, name: str) -> Account | SharedMailbox:
+    """Return whose mailbox a user ID or an address means: a person's own, or a shared one.
+
+    :raises NotFound: when it is none.
+    """
+    record = view.reserved_address(name.lower())
+    if record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX:
+        return shared_mailbox_of(view, name)
+    account = account_of(view, name)
+    if account.mailbox is None:
+        raise NotFound(f"{account.user_id} has no mailbox here", "their mail is kept at their organisation")
     return account
 
 
@@ -90,8 +118,8 @@ def name_of(connection: Connection) -> str:
     return connection.slug or text(connection.id)
 
 
-def primary_address(view: View, account: AccountId) -> str:
-    """Return the account's one primary address."""
+def primary_address(view: View, account: AccountId | MailboxId) -> str:
+    """Return the one primary address of an account or shared mailbox."""
     return next((record.address for record in view.addresses_of(account) if not record.alias), "")
 
 

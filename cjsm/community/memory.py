@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import (
     Account,
     AddressRecord,
@@ -13,6 +13,8 @@ from cjsm.community.records import (
     MailList,
     Organisation,
     Record,
+    RecoveryAuthority,
+    RecoveryRequest,
     RoleAssignment,
     SharedMailbox,
 )
@@ -154,6 +156,22 @@ class MemoryView:
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
         """See :class:`View`."""
         return self._all(SharedMailbox, lambda found: found.organisation == organisation)
+
+    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """See :class:`View`."""
+        return self._all(SharedMailbox, lambda found: any(each.account == member for each in found.members))
+
+    def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None:
+        """See :class:`View`."""
+        return self._one(RecoveryAuthority, identifier)
+
+    def recovery_request(self, identifier: RequestId) -> RecoveryRequest | None:
+        """See :class:`View`."""
+        return self._one(RecoveryRequest, identifier)
+
+    def recovery_requests(self) -> Iterable[RecoveryRequest]:
+        """See :class:`View`."""
+        return self._all(RecoveryRequest)
 
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`View`."""

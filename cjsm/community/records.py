@@ -16,6 +16,7 @@ from cjsm.community.identifiers import (
     ListId,
     MailboxId,
     OrganisationId,
+    RequestId,
     RoleAssignmentId,
     SecretId,
 )
@@ -40,7 +41,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     """An organisation or sub-organisation of the community.
 
     ``slug`` is unique among siblings; ``abbreviation`` is the one-label hosted domain before the suffix, unique in
-    the community, or None where the parent's is shared.
+    the community, or None where the parent's is shared. ``moved`` is when it was last put below another parent.
     """
 
     id: OrganisationId
@@ -56,6 +57,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     area: str = ""
     created: int = 0
     version: int = 1
+    moved: int = 0
 
 
 class AccountKind(StrEnum):
@@ -132,6 +134,9 @@ class Account(Struct, frozen=True, kw_only=True):
     ``locked`` is somebody's act and shuts out everybody; ``guard`` is what guesses led to. ``password_since`` is when
     the person chose the password, ``factor_since`` when the second factor was turned on (0: there is none), and
     ``recovery_codes`` how many of these are left.
+    ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
+    ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
+    (0: the first one, made with the account).
     """
 
     id: AccountId
@@ -157,6 +162,9 @@ class Account(Struct, frozen=True, kw_only=True):
     password_since: int = 0
     factor_since: int = 0
     recovery_codes: int = 0
+    state_note: str = ""
+    mailbox_generation: int = 0
+    mailbox_rotated: int = 0
 
 
 class OwnerKind(StrEnum):
@@ -359,14 +367,15 @@ class MailboxRight(StrEnum):
 
 
 class SharedMember(Struct, frozen=True, kw_only=True):
-    """One member of a shared mailbox and that member's rights."""
+    """One member of a shared mailbox and that member's rights; who reads does so from generation ``first`` on."""
 
     account: AccountId
     rights: tuple[MailboxRight, ...]
+    first: int = 0
 
 
 class SharedMailbox(Struct, frozen=True, kw_only=True):
-    """A mailbox that several accounts open."""
+    """A mailbox that several accounts open; ``generation`` and ``rotated`` as in :class:`Account`."""
 
     id: MailboxId
     organisation: OrganisationId
@@ -378,6 +387,63 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     keys: int = 0
     ex_directory: bool = False
     created: int = 0
+    version: int = 1
+    generation: int = 0
+    rotated: int = 0
+
+
+class RecoveryAuthority(Struct, frozen=True, kw_only=True):
+    """Who may recover mail of an organisation, or counter-sign for those below: officers, by their role assignments.
+
+    ``id`` is the organisation's, or :data:`COMMUNITY`. ``keys`` names the version of its record in the key store, and
+    ``number`` the newest of its recovery keys, which was made at ``since``.
+    """
+
+    id: OrganisationId
+    keys: int
+    number: int
+    since: int
+    version: int = 1
+
+
+#: Stands for the whole community among recovery authorities: it counter-signs for top organisations.
+COMMUNITY = OrganisationId(b"the community   ")
+
+
+class RequestState(StrEnum):
+    """How far a request for recovery has come."""
+
+    REQUESTED = "requested"
+    COUNTER_SIGNED = "counter-signed"
+    OPENED = "opened"
+    ENDED = "ended"
+    REFUSED = "refused"
+
+
+class RecoveryRequest(Struct, frozen=True, kw_only=True):
+    """A request to open ``generations`` of a mailbox to ``beneficiary`` again: its owner, or for a time somebody else.
+
+    ``organisation`` and ``counter_signer`` are the two authorities whose officers approve, each another person.
+    ``keys`` names the version of what the counter-signer released. ``until`` is None for the owner.
+    """
+
+    id: RequestId
+    mailbox: MailboxId
+    account: AccountId
+    beneficiary: AccountId
+    organisation: OrganisationId
+    counter_signer: OrganisationId
+    generations: tuple[int, ...]
+    reason: str
+    requested_by: bytes = b""
+    created: int = 0
+    expires: int = 0
+    until: int | None = None
+    state: RequestState = RequestState.REQUESTED
+    counter_signed_by: bytes = b""
+    counter_signed: int = 0
+    opened_by: bytes = b""
+    keys: int = 0
     version: int = 1
 
 
@@ -413,4 +479,16 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
 
 
 #: Every record that a community store holds under an identifier or name of its own.
-Record = Organisation | Account | AddressRecord | RoleAssignment | Domain | Connection | MailList | SharedMailbox | Job
+Record = (
+    Organisation
+    | Account
+    | AddressRecord
+    | RoleAssignment
+    | Domain
+    | Connection
+    | MailList
+    | SharedMailbox
+    | RecoveryAuthority
+    | RecoveryRequest
+    | Job
+)

@@ -6,21 +6,24 @@ from cjsm.community.states import chain, organisation_state
 from cjsm.community.view import View
 
 
-def named(view: View, account: Account, name: str) -> MailboxId | None:
+def named(view: View, account: Account, name: str) -> SharedMailbox | None:
     """Return the shared mailbox that *account* means by *name* and may read; None when there is none.
 
-    :param name: its short name, which is looked for in the account's organisation and then upwards, or its address.
+    :param name: its short name or its address. Short names are unique in one organisation only: that of the person's
+        own goes first, then those above it.
     """
     if "@" in name:
         record = view.address(name)
-        known = record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX
-        mailbox = MailboxId(record.owner) if record is not None and known else None
-        return mailbox if mailbox is not None and reads(view, account.id, mailbox) else None
-    for organisation in chain(view, account.organisation):
-        for shared in view.shared_mailboxes_in(organisation.id):
-            if shared.slug == name and _reads(view, account.id, shared):
-                return shared.id
-    return None
+        is_shared = record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX
+        shared = view.shared_mailbox(MailboxId(record.owner)) if record is not None and is_shared else None
+        return shared if shared is not None and _reads(view, account.id, shared) else None
+    nearest = [organisation.id for organisation in chain(view, account.organisation)]
+
+    def distance(shared: SharedMailbox) -> int:
+        return nearest.index(shared.organisation) if shared.organisation in nearest else len(nearest)
+
+    found = [each for each in view.shared_mailboxes_of(account.id) if each.slug == name]
+    return next((each for each in sorted(found, key=distance) if _reads(view, account.id, each)), None)
 
 
 def reads(view: View, account: AccountId, mailbox: MailboxId) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Account, Credential, Life, Organisation, OrganisationState, Role
+from cjsm.community.records import Account, Credential, Life, Organisation, OrganisationState, Role, RoleAssignment
 from cjsm.community.view import View
 
 #: Organisations above one another at most; deeper is refused when an organisation is made.
@@ -88,3 +88,13 @@ def administers(view: View, account: AccountId, organisation: OrganisationId) ->
 def takes_mail(account: Account) -> bool:
     """Whether mail to the account is accepted: everything but a deleted one."""
     return account.life is not Life.DELETED
+
+
+def others_working(view: View, held: RoleAssignment) -> bool:
+    """Whether somebody else who is neither suspended nor deleted has the same role over the same place."""
+    for other in view.roles_over(held.organisation):
+        account = view.account(other.account)
+        working = account is not None and account.life in (Life.NEW, Life.ACTIVE)
+        if other.role is held.role and other.account != held.account and working:
+            return True
+    return False

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import (
     Account,
     AddressRecord,
@@ -20,6 +20,8 @@ from cjsm.community.records import (
     MailList,
     Organisation,
     Record,
+    RecoveryAuthority,
+    RecoveryRequest,
     RoleAssignment,
     SharedMailbox,
 )
@@ -91,8 +93,17 @@ class View(Protocol):
 
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]: ...
 
+    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """The shared mailboxes that *member* has any right in."""
+
     def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
         """The account whose personal mailbox *mailbox* is."""
+
+    def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None: ...
+
+    def recovery_request(self, identifier: RequestId) -> RecoveryRequest | None: ...
+
+    def recovery_requests(self) -> Iterable[RecoveryRequest]: ...
 
     def job(self, identifier: JobId) -> Job | None: ...
 

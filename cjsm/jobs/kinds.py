@@ -6,7 +6,7 @@ from functools import partial
 from twisted.internet.defer import Deferred
 
 from cjsm.community.identifiers import OrganisationId
-from cjsm.community.records import Job
+from cjsm.community.records import COMMUNITY, Job
 from cjsm.community.view import View
 from cjsm.store.interfaces import IActivity, IBodyStore, ICommunityStore, IKeyStore, IMailStore, ISpool, ITrace
 
@@ -55,7 +55,11 @@ class Activity:
 
 
 class UnnamedKeys:
-    """Sweeps versions of key records below the one that is named: a newer one took their place."""
+    """Sweeps versions of key records below the one that is named: a newer one took their place.
+
+    Then the key store is copied, so that its file has nothing left of them: what an old password opened, or a
+    generation that ended, is gone within a day.
+    """
 
     name = "unnamed-keys"
     every = _DAY
@@ -71,11 +75,14 @@ class UnnamedKeys:
     async def _run(self) -> str:
         gone = 0
         organisations = await self._community.read(lambda view: [found.id for found in view.organisations()])
-        for organisation in organisations:
+        # The community has keys of its own, as its organisations do.
+        for organisation in (*organisations, COMMUNITY):
             # One organisation is read in one slice, the next after others had their turn.
             for owner, version in await self._community.read(partial(_named_in, organisation=organisation)):
                 # Versions only rise: what is below one that was named is never named again, whatever happens meanwhile.
                 gone += await self._keys.sweep(owner, version)
+        if gone:
+            await self._keys.compact()
         return f"{gone} versions removed"
 
 
@@ -85,6 +92,8 @@ def _named_in(view: View, organisation: OrganisationId) -> list[tuple[bytes, int
     named: list[tuple[bytes | None, int]] = [(account.id, account.keys) for account in accounts]
     named += [(account.mailbox, account.mailbox_keys) for account in accounts]
     named += [(shared.id, shared.keys) for shared in view.shared_mailboxes_in(organisation)]
+    authority = view.recovery_authority(organisation)
+    named += [(authority.id, authority.keys)] if authority is not None else []
     return [(owner, version) for owner, version in named if owner is not None and version]
 
 

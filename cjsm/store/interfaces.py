@@ -133,6 +133,9 @@ class IKeyStore(Interface):
     def destroy(owner: bytes) -> "Deferred[None]":
         """Remove everything of *owner*."""
 
+    def compact() -> "Deferred[None]":
+        """Leave nothing on disk of what was removed before, as far as files go; others read and write meanwhile."""
+
 
 class Failure(Struct, frozen=True, kw_only=True):
     """Failed secrets of one account from one source network: the distinct 16-bit keyed tags, and when the first and
@@ -354,6 +357,12 @@ class ISpool(Interface):
 
     def named_bodies() -> "Deferred[frozenset[BodyId]]":
         """The bodies in the body store that entries name, as they were when this was asked."""
+
+    def named_generations() -> "Deferred[frozenset[tuple[MailboxId, int]]]":
+        """The mailboxes' generations that waiting deliveries are sealed to, as they were when this was asked.
+
+        :raises Damaged: when an entry cannot be read: nobody knows what it names.
+        """
 
     def status() -> SpoolStatus:
         """What waits now."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 from cjsm.community.identifiers import AccountId, Entropy, MailboxId
 from cjsm.vault.encoding import SUITE, bound, check_suite
 from cjsm.vault.errors import ForgedKey, NotAuthentic
-from cjsm.vault.hybrid import PrivateKey, PublicKey, new_seed
+from cjsm.vault.hybrid import SEED, PrivateKey, PublicKey, new_seed
 from cjsm.vault.secrets import Versions
 from cjsm.vault.signing import SigningKey, Verifies
 
@@ -103,11 +103,23 @@ def open_grant(granted: Grant, key: GenerationKey, member: PrivateKey) -> Privat
     :raises NotAuthentic: when the grant was changed or is another's.
     :raises ForgedKey: when its seed does not give the signed public key: an alarm.
     """
+    return _opened(granted, key, member)[1]
+
+
+def open_seed(granted: Grant, key: GenerationKey, member: PrivateKey) -> bytes:
+    """Return the seed of the mailbox's generation, to be granted to somebody else; as :func:`open_grant`."""
+    return _opened(granted, key, member)[0]
+
+
+def _opened(granted: Grant, key: GenerationKey, member: PrivateKey) -> tuple[bytes, PrivateKey]:
     check_suite(granted.suite)
     if (granted.mailbox, granted.generation) != (key.mailbox, key.generation):
         raise NotAuthentic("the grant belongs to another mailbox or generation")
     info = _grant_info(granted.mailbox, granted.generation, granted.member, granted.epoch)
-    opened = PrivateKey(member.open(granted.sealed, info))
+    seed = member.open(granted.sealed, info)
+    if len(seed) != SEED:
+        raise NotAuthentic("a grant holds a seed")
+    opened = PrivateKey(seed)
     if opened.public != key.public:
         raise ForgedKey("the granted seed does not give the mailbox's signed public key")
-    return opened
+    return seed, opened

@@ -9,9 +9,10 @@ import pytest
 from cjsm import policies
 from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, MustChoosePassword, TryLater
 from cjsm.access.interfaces import LoginAttempt
-from cjsm.community.acts import accounts, organisations
+from cjsm.community.acts import accounts, lives, organisations
+from cjsm.community.acts.lives import LifeStep
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Life, OrganisationState
+from cjsm.community.records import OrganisationState
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import Unavailable
 
@@ -101,11 +102,11 @@ def test_shared_name(house: House) -> None:
 
 
 def _suspend(house: House, account: AccountId) -> None:
-    house.commit(lambda view, by: accounts.set_life(view, by, account, Life.SUSPENDED), "left")
+    house.commit(lambda view, by: lives.change_life(view, by, account, LifeStep.SUSPEND), "left")
 
 
 def _delete(house: House, account: AccountId) -> None:
-    house.commit(lambda view, by: accounts.set_life(view, by, account, Life.DELETED), "left")
+    house.commit(lambda view, by: lives.change_life(view, by, account, LifeStep.DELETE), "left")
 
 
 def _lock(house: House, account: AccountId) -> None:

@@ -89,7 +89,7 @@ def test_a_secret_that_does_not_reach_the_newest_key(house: House) -> None:
     account, keys = changes(house).read(account.id)
     seed, public = new_account_key(account.id, 2)
     opened = open_password_slots(keys, PASSWORD, house.secrets)
-    begun = with_password(keys, PASSWORD, opened | {2: seed}, house.settings, house.secrets)
+    begun = with_password(keys, PASSWORD, PASSWORD, opened | {2: seed}, house.settings, house.secrets)
     name_keys(house, account, msgspec.structs.replace(begun, epochs=(*keys.epochs, public)))
     found, keys = changes(house).read(account.id)
     for secret in (device, code):

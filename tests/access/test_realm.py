@@ -8,10 +8,11 @@ from zope.interface.verify import verifyObject
 from cjsm.access.delay import LoginDelay
 from cjsm.access.errors import AccessRefused, AccessUnavailable, LoginTooSoon, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
-from cjsm.community.acts import accounts, organisations
+from cjsm.community.acts import accounts, lives, organisations
+from cjsm.community.acts.lives import LifeStep
 from cjsm.community.address import Address
 from cjsm.community.admission import AccountOrigin
-from cjsm.community.records import Life, OrganisationState
+from cjsm.community.records import OrganisationState
 from cjsm.store.interfaces import Unavailable
 
 from .support import MOMENT, ORGANISATION, OTHER_PASSWORD, PASSWORD, PROFILE, House, now
@@ -156,9 +157,9 @@ def test_states_end_sessions(house: House) -> None:
     for locked in (True, False):
         house.commit(lambda view, by, locked=locked: accounts.set_locked(view, by, account.id, locked=locked))
         assert avatar.still_valid() != locked
-    for life in (Life.SUSPENDED, Life.ACTIVE, Life.DELETED, Life.ACTIVE):
-        house.commit(lambda view, by, life=life: accounts.set_life(view, by, account.id, life), "left")
-        assert avatar.still_valid() == (life is Life.ACTIVE)
+    for step in (LifeStep.SUSPEND, LifeStep.RESUME, LifeStep.DELETE, LifeStep.UNDELETE):
+        house.commit(lambda view, by, step=step: lives.change_life(view, by, account.id, step), "left")
+        assert avatar.still_valid() == (step in (LifeStep.RESUME, LifeStep.UNDELETE))
     house.commit(
         lambda view, by: organisations.set_state(view, by, ORGANISATION, OrganisationState.SUSPENDED),
         "terms",
@@ -174,7 +175,7 @@ def test_a_store_that_does_not_answer_ends_no_session(house: House, monkeypatch:
     def away(*_: object) -> None:
         raise Unavailable("no disk")
 
-    house.commit(lambda view, by: accounts.set_life(view, by, account.id, Life.SUSPENDED), "terms")
+    house.commit(lambda view, by: lives.change_life(view, by, account.id, LifeStep.SUSPEND), "terms")
     with monkeypatch.context() as patched:
         patched.setattr(house.community, "number", away)
         assert avatar.still_valid()

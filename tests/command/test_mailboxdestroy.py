@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cjsm.command.context import wait
-from cjsm.community.acts import accounts
+from cjsm.community.acts import lives
+from cjsm.community.acts.lives import LifeStep
 from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import MailboxId, text
 from cjsm.community.records import Life
@@ -18,16 +19,16 @@ from tests.command.mailboxes import beside, commit, deliver, join, last_entry
 JANE = "jane.smith@avon"
 
 
-def set_life(config: Path, life: Life) -> None:
+def take(config: Path, step: LifeStep) -> None:
     with beside(config) as suite:
         account = suite.stores.community.read_now(lambda view: view.account_of_user_id(JANE))
         assert account is not None
-        commit(suite, partial(accounts.set_life, account=account.id, life=life), "left")
+        commit(suite, partial(lives.change_life, account=account.id, step=step), "left")
 
 
 def later(config: Path, days: int) -> None:
     """Let time pass."""
-    config.write_text(config.read_text().replace("destroyed_after = 30", f"destroyed_after = {30 - days}"))
+    config.write_text(config.read_text().replace("undelete = 30", f"undelete = {30 - days}"))
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def jane(config: Path) -> MailboxId:
 def test_not_before(cjsm: Run, config: Path, jane: MailboxId) -> None:
     """Neither somebody's who is here, nor somebody's who can be had back."""
     assert "delete the user first" in refused(cjsm("mailbox", "destroy", JANE, "--reason", "x", "--json"))["cure"]
-    set_life(config, Life.DELETED)
+    take(config, LifeStep.DELETE)
     assert "30 more days" in refused(cjsm("mailbox", "destroy", JANE, "--reason", "x", "--json"))["error"]
     assert cjsm("mailbox", "destroy", JANE).exit_code == 2, "a reason is due"
     with beside(config) as suite:
@@ -51,7 +52,7 @@ def test_not_before(cjsm: Run, config: Path, jane: MailboxId) -> None:
 
 def test_all_of_it(cjsm: Run, config: Path, jane: MailboxId) -> None:
     """Mailbox, bodies and keys; the user cannot be had back, and it may be asked for again."""
-    set_life(config, Life.DELETED)
+    take(config, LifeStep.DELETE)
     later(config, 30)
     assert told(cjsm("mailbox", "destroy", JANE, "--reason", "retention ended", "--json"))["destroyed"]
     entry = last_entry(config)
@@ -62,7 +63,7 @@ def test_all_of_it(cjsm: Run, config: Path, jane: MailboxId) -> None:
             suite.stores.keys.get_now(jane, 1)
     assert "destroyed" in cjsm("mailbox", "destroy", JANE, "--reason", "again").output
     with pytest.raises(Conflict):
-        set_life(config, Life.ACTIVE)
+        take(config, LifeStep.UNDELETE)
 
 
 def test_of_nobody(cjsm: Run, config: Path) -> None:
@@ -79,8 +80,8 @@ def test_of_nobody(cjsm: Run, config: Path) -> None:
 
 def test_a_deleted_user_comes_back(config: Path, jane: MailboxId) -> None:
     """While the mailbox is there."""
-    set_life(config, Life.DELETED)
-    set_life(config, Life.ACTIVE)
+    take(config, LifeStep.DELETE)
+    take(config, LifeStep.UNDELETE)
 
     def life(view: View) -> Life | None:
         found = view.account_of_user_id(JANE)

@@ -29,11 +29,16 @@ EVERY = dict(commands())
 def test_what_there_is() -> None:
     """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
-        *("init", "demo", "status", "check", "reload", "trace"),
-        *("organisation add", "organisation list", "organisation show"),
+        *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
+        *("organisation add", "organisation list", "organisation show", "organisation move"),
         *("user add", "user list", "user show", "user set-password"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
+        *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
+        *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
+        *("keys show", "keys rotate", "keys rotate-due"),
+        *(f"recovery {verb}" for verb in ("request", "approve", "refuse", "list", "officers")),
+        *("recovery officer add", "recovery officer remove"),
         *("device add", "device list", "device revoke"),
         *("role grant", "role list", "role revoke"),
         *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns", "test")),

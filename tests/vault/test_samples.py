@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from cjsm.vault import device, passwords
+from cjsm.vault.accountkeys import SignedAccountKey, check_account_key
 from cjsm.vault.errors import VaultError
 from cjsm.vault.factor import SealedFactor, open_factor, step_of
 from cjsm.vault.hybrid import PrivateKey
 from cjsm.vault.mailboxes import GenerationKey, Grant, check_generation, open_grant
 from cjsm.vault.message import decode_wrap, open_wrap, verify_body
+from cjsm.vault.officers import OfficerGrant, RecoveryKey, check_recovery_key, open_officer
 from cjsm.vault.queue import open_envelope
 from cjsm.vault.recovery import RecoveryWrap, ReleasedWrap, recover, release
 from cjsm.vault.secrets import ServiceSecrets
@@ -101,6 +103,17 @@ def test_recovery(kept: dict[str, bytes]) -> None:
         assert recover(released, generation, officer) == kept["mailbox seed"]
 
 
+def test_officers(kept: dict[str, bytes], secrets: ServiceSecrets) -> None:
+    """A kept recovery key is still the community's, and its officer still opens it; so with a signed account key."""
+    key = record(kept["recovery key"], RecoveryKey)
+    check_recovery_key(key, writer.ORGANISATION, secrets.community_public)
+    officer = PrivateKey(kept["authority seed"])
+    assert open_officer(record(kept["officer grant"], OfficerGrant), key, officer).public == key.public
+    signed = record(kept["signed account key"], SignedAccountKey)
+    check_account_key(signed, writer.ACCOUNT, secrets.community_public)
+    assert signed.public == record(kept["account key"], SignedAccountKey).public
+
+
 def test_envelope(kept: dict[str, bytes], secrets: ServiceSecrets) -> None:
     """A kept envelope opens."""
     assert open_envelope(secrets.queue, b"sample entry", kept["envelope"]) == writer.ENVELOPE
@@ -112,7 +125,9 @@ def test_what_is_compared_has_not_changed(name: str) -> None:
     assert writer.samples()[name] == KEPT["suite1"][name]
 
 
-@pytest.mark.parametrize("name", ["generation key", "account key", "authority key"])
+@pytest.mark.parametrize(
+    "name", ["generation key", "account key", "authority key", "signed account key", "recovery key"]
+)
 def test_what_is_derived_has_not_changed(name: str) -> None:
     """The same seed gives the same public key and signature."""
     assert writer.samples()[name] == KEPT["suite1"][name]

@@ -1,4 +1,4 @@
-"""People and functions: added, locked, suspended, deleted."""
+"""People and functions: added and locked."""
 
 import msgspec
 
@@ -13,8 +13,6 @@ from cjsm.community.records import (
     Account,
     AccountKind,
     AddressRecord,
-    Credential,
-    Life,
     OrganisationState,
     OwnerKind,
     Profile,
@@ -72,20 +70,6 @@ def set_locked(view: View, by: By, account: AccountId, *, locked: bool) -> Chang
     guard = found.guard if locked else None
     made = changed(found, locked=locked, guard=guard)
     return Change(put=(made,), entry=entry_of(view, by, act, "account", account, permission))
-
-
-def set_life(view: View, by: By, account: AccountId, life: Life) -> Change:
-    """Suspend, resume, delete or undelete; suspending and deleting need a reason."""
-    found = existing(view, account)
-    permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
-    if life in (Life.SUSPENDED, Life.DELETED) and not by.reason:
-        raise BadValue("suspending and deleting need a reason", "give one with --reason")
-    if found.mailbox is not None and not found.mailbox_keys and life is not Life.DELETED:
-        raise Conflict("this user's mailbox was destroyed", "add the user again")
-    if life in (Life.NEW, Life.ACTIVE):
-        life = Life.ACTIVE if found.credential is Credential.CHOSEN else Life.NEW
-    made = changed(found, life=life, state_reason=by.reason, state_since=view.moment)
-    return Change(put=(made,), entry=entry_of(view, by, f"user-{life.value}", "account", account, permission))
 
 
 def new_hosted(

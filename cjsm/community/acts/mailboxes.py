@@ -92,7 +92,7 @@ def _check_given_up(view: View, account: Account, undelete: int) -> None:
         days = -(-left // 86_400)
         raise Conflict(
             f"{account.user_id} can be had back for {days} more days: until then the mailbox stays",
-            "wait, or change mail.destroyed_after",
+            "wait, or change keys.undelete",
         )
 
 

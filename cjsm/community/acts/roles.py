@@ -7,6 +7,7 @@ from cjsm.community.authority import may_grant, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, RoleAssignmentId
 from cjsm.community.records import Role, RoleAssignment
+from cjsm.community.states import ADMINISTRATORS, others_working
 from cjsm.community.view import Change, View
 
 
@@ -35,13 +36,9 @@ def revoke(view: View, by: By, account: AccountId, identifier: RoleAssignmentId)
     if found is None:
         raise NotFound("this user does not have that role", "see `cjsm role list`")
     permission = require(may_grant(view, by.actor, found.role, found.organisation))
-    if found.role in (Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR):
-        others = [
-            held
-            for held in view.roles_over(found.organisation)
-            if held.role is found.role and held.id != found.id and held.account != account
-        ]
-        if not others:
-            raise Conflict("nobody would be left to administer it", "appoint another administrator first")
+    if found.recovery_officer:
+        raise Conflict("this user is a recovery officer there", "end that first: cjsm recovery officer remove")
+    if found.role in ADMINISTRATORS and not others_working(view, found):
+        raise Conflict("nobody would be left to administer it", "appoint another administrator first")
     entry = entry_of(view, by, "role-revoke", "account", account, permission, role=found.role.value)
     return Change(put=(changed(existing(view, account)),), removed=(found,), entry=entry)

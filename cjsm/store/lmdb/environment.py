@@ -52,7 +52,7 @@ class Environment:
     ) -> None:
         self.path = path
         self._begun = begun
-        _make_directory(path.parent)
+        make_directory(path.parent)
         try:
             self._env = lmdb.open(
                 str(path),
@@ -243,7 +243,11 @@ def _let_go(error: BaseException) -> None:
             left += each.__cause__, each.__context__
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make *directory* where it is missing.
+
+    :raises CannotOpen: when it cannot be made.
+    """
     try:
         if not os.path.isdir(directory):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ import lmdb
 from cjsm.store.interfaces import Quarantined, StoreError
 from cjsm.store.lmdb.environment import Environment, number, sync_directory
 
-_NAME = re.compile(r"mailbox(?:\.([1-9][0-9]*))?\.mdb")
+_NUMBER = r"(?:\.([1-9][0-9]*))?\.mdb"
 _MARK = b"superseded"
 _QUARANTINE = "quarantined"
 _CONDEMNED = "condemned"
@@ -61,10 +61,15 @@ def mark_superseded(environment: Environment, transaction: lmdb.Transaction, by:
 
 
 class Home:
-    """The directory of one mailbox."""
+    """The directory of one mailbox.
 
-    def __init__(self, directory: Path) -> None:
+    :param stem: how its files are called; the key store, whose file is replaced alike, has another.
+    """
+
+    def __init__(self, directory: Path, stem: str = "mailbox") -> None:
         self.directory = directory
+        self._stem = stem
+        self._name = re.compile(stem + _NUMBER)
         self.bodies = directory / "bodies"
         # As text: names are looked for at each opening.
         self._text = str(directory)
@@ -72,7 +77,7 @@ class Home:
     def numbers(self) -> list[int]:
         """Return the numbers of its files, lowest first."""
         try:
-            found = [_NAME.fullmatch(name) for name in os.listdir(self._text)]
+            found = [self._name.fullmatch(name) for name in os.listdir(self._text)]
         except FileNotFoundError:
             return []
         return sorted(int(match[1] or 1) for match in found if match)
@@ -84,11 +89,11 @@ class Home:
 
     def file(self, which: int) -> Path:
         """Return the file with a number."""
-        return self.directory / ("mailbox.mdb" if which == 1 else f"mailbox.{which}.mdb")
+        return self.directory / (f"{self._stem}.mdb" if which == 1 else f"{self._stem}.{which}.mdb")
 
     def part(self, which: int) -> Path:
         """Return the file with a number while it is made."""
-        return self.directory / f"mailbox.{which}.part"
+        return self.directory / f"{self._stem}.{which}.part"
 
     @contextmanager
     def locked(self, *, exclusive: bool) -> Iterator[None]:
@@ -140,7 +145,7 @@ class Home:
 
     def _leftovers(self, current: int) -> list[Path]:
         """Return the files of mailboxes that are not *current*, nor one that follows it."""
-        names = [name for name in os.listdir(self._text) if name.startswith("mailbox.")]
+        names = [name for name in os.listdir(self._text) if name.startswith(f"{self._stem}.")]
         first = self.file(current).name
         if set(names) <= {first, f"{first}-lock"}:
             return []

@@ -401,6 +401,16 @@ class LmdbSpool:
 
         return self._disk.run(look)
 
+    def named_generations(self) -> "Deferred[frozenset[tuple[MailboxId, int]]]":
+        """See :class:`ISpool`."""
+
+        def look(transaction: lmdb.Transaction) -> frozenset[tuple[MailboxId, int]]:
+            stored = transaction.cursor(db=self._table(_ENTRIES)).iternext(keys=False)
+            entries = (_decode_entry(each) for each in stored)
+            return frozenset((each.mailbox, each.generation) for entry in entries for each in entry.deliveries)
+
+        return self._disk.run(lambda: self._environment.read(look))
+
     def status(self) -> SpoolStatus:
         """See :class:`ISpool`."""
         entries = octets = oldest = damaged = 0

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import (
     Account,
     AddressRecord,
@@ -15,6 +15,8 @@ from cjsm.community.records import (
     MailList,
     Organisation,
     Record,
+    RecoveryAuthority,
+    RecoveryRequest,
     RoleAssignment,
     SharedMailbox,
 )
@@ -34,6 +36,8 @@ TABLES: dict[type, str] = {
     Connection: "connections",
     MailList: "lists",
     SharedMailbox: "shared",
+    RecoveryAuthority: "recovery-authorities",
+    RecoveryRequest: "recovery-requests",
     Job: "jobs",
 }
 INDEX = "index"
@@ -70,7 +74,8 @@ def index_keys(record: Record) -> list[bytes]:
         case MailList():
             return [b"list-org\0" + record.organisation + record.id]
         case SharedMailbox():
-            return [b"shared-org\0" + record.organisation + record.id]
+            keys = [b"shared-org\0" + record.organisation + record.id]
+            return keys + [b"shared-mem\0" + member.account + record.id for member in record.members]
         case _:
             return []
 
@@ -259,6 +264,22 @@ class LmdbView:
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(SharedMailbox, b"shared-org\0" + organisation)
+
+    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(SharedMailbox, b"shared-mem\0" + member)
+
+    def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(RecoveryAuthority, identifier)
+
+    def recovery_request(self, identifier: RequestId) -> RecoveryRequest | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(RecoveryRequest, identifier)
+
+    def recovery_requests(self) -> Iterable[RecoveryRequest]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(RecoveryRequest)
 
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`~cjsm.community.view.View`."""

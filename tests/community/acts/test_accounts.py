@@ -1,4 +1,4 @@
-"""People: added, locked, suspended, deleted."""
+"""People: added and locked."""
 
 import msgspec
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from cjsm.community import finding
 from cjsm.community.acts import accounts
 from cjsm.community.address import Address
-from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound
+from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed
 from cjsm.community.identifiers import (
     AccountId,
     OrganisationId,
@@ -16,15 +16,12 @@ from cjsm.community.records import (
     Account,
     Life,
     OrganisationState,
-    Role,
 )
 from tests.community.communities import (
     FIRM_DOMAIN,
     SUFFIX,
     by,
-    community,
     identifier,
-    role,
     with_state,
 )
 
@@ -71,25 +68,3 @@ def test_locking() -> None:
     assert msgspec.structs.replace(account(free, "jo.ward"), version=1) == account(VIEW, "jo.ward")
     with pytest.raises(NotAllowed):
         accounts.set_locked(VIEW, by("henry.desk"), JO, locked=True)
-
-
-def test_nobody_is_taken_down_from_below() -> None:
-    """An organisation's administrator neither locks nor suspends somebody who has more than they could give."""
-    view = community(role("sam.hill", Role.COMMUNITY_ADMINISTRATOR))
-    sam = AccountId(identifier("sam.hill"))
-    with pytest.raises(NotAllowed):
-        accounts.set_locked(view, by("olive.marsh"), sam, locked=True)
-    with pytest.raises(NotAllowed):
-        accounts.set_life(view, by("olive.marsh"), sam, Life.SUSPENDED)
-    assert accounts.set_life(view, by("ada.central"), sam, Life.SUSPENDED).put
-
-
-def test_life() -> None:
-    """Suspending and deleting want a reason; resuming returns to what the credential says."""
-    with pytest.raises(BadValue):
-        accounts.set_life(VIEW, by("olive.marsh", reason=""), JO, Life.SUSPENDED)
-    suspended = VIEW.apply(accounts.set_life(VIEW, by("olive.marsh", "left"), JO, Life.SUSPENDED))
-    assert (account(suspended, "jo.ward").life, account(suspended, "jo.ward").state_reason) == (Life.SUSPENDED, "left")
-    assert account(suspended.apply(accounts.set_life(suspended, by(), JO, Life.NEW)), "jo.ward").life is Life.ACTIVE
-    with pytest.raises(NotFound):
-        accounts.set_life(VIEW, by(), AccountId(identifier("nobody")), Life.ACTIVE)

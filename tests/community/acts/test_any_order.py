@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cjsm.community import finding
-from cjsm.community.acts import accounts, credentials, factors, locks, organisations, roles
+from cjsm.community.acts import accounts, credentials, destruction, factors, keys, lives, locks, organisations, roles
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
+from cjsm.community.acts.lives import LifeStep
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import (
     AccountId,
@@ -20,7 +21,6 @@ from cjsm.community.identifiers import (
 )
 from cjsm.community.invariants import problems
 from cjsm.community.records import (
-    Life,
     Organisation,
     OrganisationState,
     Role,
@@ -57,7 +57,9 @@ class AnyActs(RuleBasedStateMachine):
         self.count += 1
         return f"n{self.count}"
 
-    actors = st.sampled_from([None, "ada.central", "olive.marsh", "henry.desk", "jo.ward", "n1.x"]).map(by)
+    actors = st.sampled_from([None, "ada.central", "olive.marsh", "henry.desk", "jo.ward", "n1.x"]).map(
+        lambda name: by(name, "other")
+    )
     people = st.sampled_from(["jo.ward", "sam.hill", "ada.central", "n1.x", "n2.x", "nobody"]).map(
         lambda name: AccountId(identifier(name))
     )
@@ -92,9 +94,23 @@ class AnyActs(RuleBasedStateMachine):
         read = found.keys if found is not None else 0
         self.try_(locks.unlock_self, who, whom, KeyStep(read, read), 10)
 
-    @rule(who=actors, whom=people, life=st.sampled_from(Life))
-    def life(self, who: By, whom: AccountId, life: Life) -> None:
-        self.try_(accounts.set_life, who, whom, life)
+    @rule(who=actors, whom=people, step=st.sampled_from(LifeStep))
+    def life(self, who: By, whom: AccountId, step: LifeStep) -> None:
+        self.try_(lives.change_life, who, whom, step)
+
+    @rule(who=actors, whom=people)
+    def reset(self, who: By, whom: AccountId) -> None:
+        found = self.view.account(whom)
+        read = found.keys if found is not None else 0
+        self.try_(keys.reset_password, who, whom, KeyStep(read, read + 1), ())
+
+    @rule(who=actors, whom=people)
+    def destroy(self, who: By, whom: AccountId) -> None:
+        self.try_(destruction.begin, who, whom, self.view.moment)
+        found = self.view.account(whom)
+        if found is not None and not found.keys:
+            with suppress(CommunityError):
+                self.view = self.view.apply(destruction.finish(self.view, whom, 1), moment=self.view.moment + 1)
 
     @rule(who=actors, where=places, state=st.sampled_from(OrganisationState))
     def state(self, who: By, where: str, state: OrganisationState) -> None:

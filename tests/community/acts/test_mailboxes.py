@@ -2,7 +2,8 @@
 
 import pytest
 
-from cjsm.community.acts import accounts, mailboxes
+from cjsm.community.acts import lives, mailboxes
+from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.community.errors import BadValue, Conflict, NotAllowed
 from cjsm.community.identifiers import AccountId, MailboxId
@@ -106,5 +107,5 @@ def test_nobody_comes_back_without_a_mailbox() -> None:
     """Whose mailbox was destroyed is added again."""
     view = community(*hosted("jo.ward", "crime", "avon", life=Life.DELETED, mailbox_keys=0))
     with pytest.raises(Conflict):
-        accounts.set_life(view, by("olive.marsh"), JO, Life.ACTIVE)
-    assert accounts.set_life(deleted(1), by("olive.marsh"), JO, Life.ACTIVE).put
+        lives.change_life(view, by("olive.marsh"), JO, LifeStep.UNDELETE)
+    assert lives.change_life(deleted(1), by("olive.marsh"), JO, LifeStep.UNDELETE).put

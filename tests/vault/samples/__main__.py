@@ -9,12 +9,14 @@ import msgspec
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId, OrganisationId
 from cjsm.vault import device, passwords, tags
+from cjsm.vault.accountkeys import sign_account_key
 from cjsm.vault.chain import START, advance
 from cjsm.vault.encoding import SUITE
 from cjsm.vault.factor import seal_factor
 from cjsm.vault.hybrid import PrivateKey, PublicKey
 from cjsm.vault.mailboxes import grant, new_generation
 from cjsm.vault.message import MessageSealer, Summary, encode_wrap
+from cjsm.vault.officers import grant_officer, new_recovery_key
 from cjsm.vault.queue import EnvelopeSealer
 from cjsm.vault.recovery import release, wrap_for_recovery
 from cjsm.vault.secrets import NAMES, ServiceSecrets
@@ -67,6 +69,7 @@ def samples() -> dict[str, bytes]:
     mail_seed, account_key = new_account_key(ACCOUNT, 1, entropy=Counter(b"mail key"))
     authority_seed, authority_key = new_account_key(ACCOUNT, 1, KeyUse.AUTHORITY, Counter(b"authority key"))
     seed, generation = new_generation(MAILBOX, 1, secrets.community, Counter(b"generation"))
+    recovery_seed, recovery_key = new_recovery_key(ORGANISATION, 1, secrets.community, Counter(b"recovery key"))
     stretch = passwords.new_stretch(secrets.peppers, memory=64, iterations=1)
     password_key = passwords.stretch(stretch, PASSWORD, secrets.peppers)
     typed = device.make(device.SecretKind.DEVICE)
@@ -106,6 +109,12 @@ def samples() -> dict[str, bytes]:
         "secret verifier": encode(device.verifier(secret, secrets.peppers)),
         "account key": encode(account_key),
         "authority key": encode(authority_key),
+        "signed account key": encode(sign_account_key(account_key, secrets.community)),
+        "recovery seed": recovery_seed,
+        "recovery key": encode(recovery_key),
+        "officer grant": encode(
+            grant_officer(recovery_seed, recovery_key, ACCOUNT, 1, PublicKey(authority_key.public))
+        ),
         "password slot": encode(
             wrap_slot(mail_seed, password_key, account=ACCOUNT, epoch=1, kind=SlotKind.PASSWORD, pepper=1)
         ),

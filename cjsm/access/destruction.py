@@ -1,0 +1,116 @@
+"""Destroying what deleted accounts were, once nobody may have them back: grants, slots, verifiers and mail.
+
+The entry comes first and names what goes; the record goes last. A crash in between is taken up by the next run, and a
+key store put back from an older backup is gone through again for what the ledger says was destroyed.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from twisted.internet.defer import Deferred
+
+from cjsm.community.acts import destruction as acts
+from cjsm.community.acts.acting import By
+from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy, MailboxId, OrganisationId
+from cjsm.community.records import Account, Job
+from cjsm.community.view import View
+from cjsm.configuration import KeySettings
+from cjsm.ledger.entries import decode_entry
+from cjsm.store.interfaces import ICommunityStore, IKeyStore, IMailStore
+
+_HOUR = 3_600
+_DAY = 86_400
+#: Entries of the ledger that are looked at in one slice.
+_SLICE = 500
+
+
+class Destruction:
+    """Destroys accounts that were deleted longer ago than they can be had back.
+
+    :ivar settings: may be replaced.
+    """
+
+    name = "destruction"
+    every = _HOUR
+
+    def __init__(
+        self,
+        settings: KeySettings,
+        *,
+        community: ICommunityStore,
+        keys: IKeyStore,
+        mail: IMailStore,
+        clock: Callable[[], float],
+        entropy: Entropy,
+    ) -> None:
+        self._community = community
+        self._keys = keys
+        self._mail = mail
+        self._clock = clock
+        self._entropy = entropy
+        self._seen = 0
+        self.settings = settings
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> str:
+        again = await self._replay()
+        before = int(self._clock()) - self.settings.undelete * _DAY
+        done = 0
+        for account in await self._due(before):
+            if account.keys:
+                by = By(act_id=ActId(self._entropy(LENGTH)))
+                await self._community.commit(by.act_id, partial(acts.begin, by=by, account=account.id, before=before))
+            await self._destroy(account.id, account.mailbox)
+            done += 1
+        if done or again:
+            await self._keys.compact()
+        for account in await self._due(before):
+            await self._finish(account.id)
+        return f"{done} users destroyed" + (f", {again} again after a restore" if again else "")
+
+    async def _due(self, before: int) -> list[Account]:
+        found: list[Account] = []
+        organisations = await self._community.read(lambda view: [each.id for each in view.organisations()])
+        for organisation in organisations:
+            found += await self._community.read(partial(_due_in, organisation=organisation, before=before))
+        return found
+
+    async def _destroy(self, account: AccountId, mailbox: MailboxId | None) -> None:
+        if mailbox is not None:
+            await self._keys.destroy(mailbox)
+            await self._mail.destroy(mailbox)
+        await self._keys.destroy(account)
+
+    async def _finish(self, account: AccountId) -> None:
+        reserved = self.settings.address_reserved * _DAY
+        found = self._community.read_now(lambda view: view.account(account))
+        if found is not None and not found.keys:
+            act_id = ActId(self._entropy(LENGTH))
+            await self._community.commit(act_id, lambda view: acts.finish(view, account, reserved))
+
+    async def _replay(self) -> int:
+        """Destroy again what a restored key store brought back; return how many there were."""
+        again = 0
+        while entries := await self._community.entries(self._seen, _SLICE):
+            for number, encoded in entries:
+                entry = decode_entry(encoded)
+                if entry.act == acts.ACT and self._brought_back(AccountId(entry.subject)):
+                    mailbox = dict(entry.details).get(acts.MAILBOX)
+                    await self._destroy(
+                        AccountId(entry.subject), MailboxId(bytes.fromhex(mailbox)) if mailbox else None
+                    )
+                    again += 1
+                self._seen = number
+        return again
+
+    def _brought_back(self, account: AccountId) -> bool:
+        """Whether the key store has keys of somebody who was destroyed; an unfinished one is taken up elsewhere."""
+        known = self._community.read_now(lambda view: view.account(account))
+        return known is None and self._keys.latest(account) > 0
+
+
+def _due_in(view: View, organisation: OrganisationId, before: int) -> list[Account]:
+    return [each for each in view.accounts_in(organisation) if acts.due(view, each, before)]

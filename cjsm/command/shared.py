@@ -1,0 +1,252 @@
+"""``cjsm shared``: mailboxes that several people read."""
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.access.sharing import Opener
+from cjsm.command import acting, secrets
+from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.output import console, document, json_option, reported, shown, table
+from cjsm.community import finding
+from cjsm.community.acts.shared import member_of
+from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
+from cjsm.community.view import View
+from cjsm.suite import Suite
+
+_RIGHTS = [right.value for right in MailboxRight]
+_EVERY = (MailboxRight.READ, MailboxRight.DELETE, MailboxRight.SEND)
+
+
+@click.group()
+def shared() -> None:
+    """Mailboxes that several people read, each with their own password.
+
+    A member opens one over POP3 by signing in as first.last@abbreviation/SHORT-NAME. What a member deletes there is
+    hidden from that member only.
+    """
+
+
+@shared.command("add")
+@click.argument("organisation")
+@click.argument("slug", metavar="SHORT-NAME")
+@click.option("--name", required=True, help="The full name, as the directory shows it.")
+@click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
+@click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
+@acting.options
+@config_option
+@json_option
+@reported
+def add(
+    organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool, **who: Any
+) -> None:
+    """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
+
+    \b
+    cjsm shared add avon-police duty --name "Duty desk" --member jane.smith@avon
+    """
+    suite = open_suite(config)
+    where, first = suite.stores.community.read_now(
+        lambda view: (finding.organisation_of(view, organisation), finding.account_of(view, member))
+    )
+    capacity = suite.settings.mail.quota if quota is None else quota
+    joining = SharedMember(account=first.id, rights=_EVERY)
+    made = wait(suite.sharing.add(acting.by(suite, who), where.id, slug.lower(), name, joining, capacity))
+    _report(suite, made, as_json)
+
+
+@shared.command("join")
+@click.argument("address")
+@click.argument("user")
+@click.option(
+    "--right",
+    "rights",
+    type=click.Choice(_RIGHTS),
+    multiple=True,
+    default=_RIGHTS,
+    help="What the member may do; may be repeated. Everything, when it is not given.",
+)
+@click.option("--manager", is_flag=True, help="Also to manage the members.")
+@click.option("--from-now", is_flag=True, help="Older mail stays closed to this member for good.")
+@click.option(
+    "--opened-by", metavar="MEMBER", help="A member who opens older mail to the new one now; asks for theirs."
+)
+@acting.options
+@config_option
+@json_option
+@reported
+def join(address: str, user: str, config: Path, as_json: bool, **values: Any) -> None:
+    """Let USER join the shared mailbox ADDRESS, or give a member other rights.
+
+    New mail is theirs to read at once. Older mail was sealed to those who were members then: one of them opens it, now
+    with --opened-by and their password, or later with `cjsm shared open`. Nobody else can, you included.
+
+    \b
+    cjsm shared join duty@avon.cjsm.test tom.harding@avon
+    cjsm shared join duty@avon.cjsm.test tom.harding@avon --right read --opened-by jane.smith@avon
+    cjsm shared join duty@avon.cjsm.test sam.temp@avon --right read --from-now
+    """
+    suite = open_suite(config)
+    found, account = _look_up(suite, address, user)
+    by = acting.by(suite, values)
+    opener = _opener(suite, values["opened_by"], values["password_stdin"]) if values["opened_by"] else None
+    made = wait(
+        suite.sharing.join(
+            by,
+            found.id,
+            account.id,
+            tuple(MailboxRight(right) for right in values["rights"]),
+            from_now=values["from_now"],
+            manager=values["manager"],
+            opener=opener,
+        )
+    )
+    told = {"user_id": account.user_id, "generation": made.generation, "waiting_generations": made.waiting}
+    if as_json:
+        document(told)
+        return
+    console.print(f"{account.user_id} is a member of {address}")
+    if made.waiting:
+        console.print(f"older mail waits until a member opens it: cjsm shared open {address} MEMBER")
+
+
+@shared.command("leave")
+@click.argument("address")
+@click.argument("user")
+@acting.options
+@config_option
+@json_option
+@reported
+def leave(address: str, user: str, config: Path, as_json: bool, **who: Any) -> None:
+    """Take USER out of the shared mailbox ADDRESS. Sessions end within seconds; new mail is sealed without them.
+
+    \b
+    cjsm shared leave duty@avon.cjsm.test tom.harding@avon
+    """
+    suite = open_suite(config)
+    found, account = _look_up(suite, address, user)
+    generation = wait(suite.sharing.leave(acting.by(suite, who), found.id, account.id))
+    if as_json:
+        document({"user_id": account.user_id, "generation": generation})
+    else:
+        console.print(f"{account.user_id} is no member of {address} any more")
+
+
+@shared.command("open")
+@click.argument("address")
+@click.argument("member")
+@secrets.password_stdin
+@config_option
+@json_option
+@reported
+def open_(address: str, member: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+    """Open old mail of the shared mailbox ADDRESS to members who wait for it. Asks for the password of MEMBER.
+
+    Those wait who joined, or whose password was reset, since that mail came. See `cjsm shared show`.
+
+    \b
+    cjsm shared open duty@avon.cjsm.test jane.smith@avon
+    """
+    suite = open_suite(config)
+    found, account = _look_up(suite, address, member)
+    opener = _opener(suite, member, password_stdin)
+    released = wait(suite.sharing.open_old(suite.enrolment.by(account.id), found.id, opener))
+    counted: dict[str, int] = {}
+    for opened, _ in released:
+        name = suite.stores.community.read_now(lambda view, opened=opened: _name(view, opened))  # type: ignore[misc]
+        counted[name] = counted.get(name, 0) + 1
+    if as_json:
+        document([{"user_id": name, "generations": many} for name, many in sorted(counted.items())])
+    else:
+        for name in sorted(counted):
+            console.print(f"{name} reads the older mail of {address} now")
+
+
+@shared.command("show")
+@click.argument("address")
+@config_option
+@json_option
+@reported
+def show(address: str, config: Path, as_json: bool) -> None:
+    """Show the shared mailbox ADDRESS with its members, and who waits for older mail.
+
+    \b
+    cjsm shared show duty@avon.cjsm.test
+    """
+    suite = open_suite(config)
+    _report(suite, suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, address)), as_json)
+
+
+@shared.command("list")
+@click.option("--member", help="Only those that this user is a member of.")
+@config_option
+@json_option
+@reported
+def list_(member: str | None, config: Path, as_json: bool) -> None:
+    """List shared mailboxes.
+
+    \b
+    cjsm shared list
+    cjsm shared list --member jane.smith@avon
+    """
+    suite = open_suite(config)
+
+    def look(view: View) -> list[dict[str, Any]]:
+        if member is not None:
+            found = list(view.shared_mailboxes_of(finding.account_of(view, member).id))
+        else:
+            found = [each for where in view.organisations() for each in view.shared_mailboxes_in(where.id)]
+        return sorted((_told(view, each) for each in found), key=lambda told: str(told["address"]))
+
+    found = suite.stores.community.read_now(look)
+    if as_json:
+        document(found)
+    else:
+        rows = [[told["address"], told["name"], told["organisation"], str(len(told["members"]))] for told in found]
+        table(rows, "address", "name", "organisation", "members")
+
+
+def _look_up(suite: Suite, address: str, user: str) -> tuple[SharedMailbox, Account]:
+    return suite.stores.community.read_now(
+        lambda view: (finding.shared_mailbox_of(view, address), finding.account_of(view, user))
+    )
+
+
+def _opener(suite: Suite, member: str, from_stdin: bool) -> Opener:
+    account = suite.stores.community.read_now(lambda view: finding.account_of(view, member))
+    (secret,) = secrets.ask(f"Password of {account.user_id}", from_stdin=from_stdin)
+    return Opener(account.id, secret)
+
+
+def _name(view: View, account: Any) -> str:
+    found = view.account(account)
+    return found.user_id if found is not None else "nobody any more"
+
+
+def _told(view: View, found: SharedMailbox) -> dict[str, Any]:
+    return {
+        "address": finding.primary_address(view, found.id),
+        "name": found.name,
+        "organisation": finding.path_of(view, found.organisation),
+        "quota": found.quota,
+        "members": {_name(view, each.account): " ".join(each.rights) for each in found.members},
+        "managers": [_name(view, each) for each in found.managers],
+    }
+
+
+def _report(suite: Suite, found: SharedMailbox, as_json: bool) -> None:
+    waiting = suite.sharing.waiting(found.id)
+
+    def look(view: View) -> dict[str, Any]:
+        told = _told(view, found)
+        told["waiting_for_older_mail"] = [_name(view, each) for each in waiting if member_of(found, each)]
+        return told
+
+    told = suite.stores.community.read_now(look)
+    usage = wait(suite.stores.mail.usage(found.id))
+    told |= {"messages": usage.messages, "octets": usage.octets}
+    if as_json:
+        document(told)
+    else:
+        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")

@@ -1,0 +1,144 @@
+"""Keys begun anew: a person's by a reset, a mailbox's by a rotation. The records name what was written before."""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.credentials import KeyStep
+from cjsm.community.acts.reasons import check_reason
+from cjsm.community.authority import Action, Permission, may, may_manage_members, require
+from cjsm.community.errors import Conflict, NotFound, Overtaken
+from cjsm.community.identifiers import AccountId, MailboxId
+from cjsm.community.records import Account, Credential, LedgerEntry, Life, SharedMailbox
+from cjsm.community.view import Change, View
+
+#: What the service does by itself, as its settings say.
+ITSELF = Permission(True, "the service itself")
+
+
+class MailboxStep(Struct, frozen=True):
+    """A new version of a mailbox's keys: ``written``, made from ``read``; ``generation`` is the newest in it.
+
+    ``digest`` is that of its public key, in hexadecimal: the ledger has it.
+    """
+
+    mailbox: MailboxId
+    read: int
+    written: int
+    generation: int
+    digest: str
+
+
+def mailbox_of(view: View, mailbox: MailboxId) -> Account | SharedMailbox:
+    """Return whose mailbox it is.
+
+    :raises NotFound: when it is nobody's.
+    """
+    found = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    if found is None:
+        raise NotFound("there is no such mailbox")
+    return found
+
+
+def keys_of(owner: Account | SharedMailbox) -> tuple[int, int, int]:
+    """Return the version of the mailbox's key record, its newest generation (0: not told) and when that was made."""
+    if isinstance(owner, Account):
+        return owner.mailbox_keys, owner.mailbox_generation, owner.mailbox_rotated or owner.created
+    return owner.keys, owner.generation, owner.rotated or owner.created
+
+
+Owner = TypeVar("Owner", Account, SharedMailbox)
+
+
+def stepped(owner: Owner, step: MailboxStep, moment: int) -> Owner:
+    """Return the owner's record as it names the new version of the mailbox's keys.
+
+    :raises Overtaken: when another act came first: what it wrote would be lost.
+    """
+    read, generation, rotated = keys_of(owner)
+    if read != step.read:
+        raise Overtaken("this mailbox's keys were changed at the same moment", "try again")
+    made = moment if step.generation > generation else rotated
+    if isinstance(owner, Account):
+        return changed(owner, mailbox_keys=step.written, mailbox_generation=step.generation, mailbox_rotated=made)
+    return msgspec.structs.replace(
+        owner, keys=step.written, generation=step.generation, rotated=made, version=owner.version + 1
+    )
+
+
+def with_step(view: View, step: MailboxStep) -> Account | SharedMailbox:
+    """Return the record that :func:`stepped` makes of the mailbox's owner."""
+    owner = mailbox_of(view, step.mailbox)
+    if isinstance(owner, Account):
+        return stepped(owner, step, view.moment)
+    return stepped(owner, step, view.moment)
+
+
+def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailboxes: tuple[MailboxStep, ...]) -> Change:
+    """Let a person begin anew with a one-time password; mail from now on is theirs, mail until now is closed.
+
+    Needs a reason. Passwords, device passwords and the sessions they opened end; a second factor stays: taking that
+    away is another act, and another person's.
+
+    :param mailboxes: the person's own, and the shared ones that they read.
+    """
+    found = existing(view, account)
+    permission = require(may(view, by.actor, Action.RESET, found.organisation, account=account))
+    check_reason(by)
+    if found.life is Life.DELETED:
+        raise Conflict("this user is deleted", "undelete the user first")
+    if found.keys != keys.read:
+        raise Overtaken("this user's passwords were changed at the same moment", "try again")
+    made: Account = changed(
+        found,
+        keys=keys.written,
+        credential=Credential.ONE_TIME,
+        password_version=found.password_version + 1,
+        device_passwords=(),
+    )
+    put: list[Account | SharedMailbox] = []
+    for step in mailboxes:
+        if step.mailbox == made.mailbox:
+            made = stepped(made, step, view.moment)
+        else:
+            put.append(with_step(view, step))
+    told = {f"generation-{step.mailbox.hex()}": f"{step.generation} {step.digest}" for step in mailboxes}
+    entry = entry_of(view, by, "password-reset", "account", account, permission, **told)
+    return Change(put=(made, *put), entry=entry)
+
+
+def rotate(view: View, by: By, step: MailboxStep) -> Change:
+    """Begin a new generation of a mailbox's keys."""
+    owner = mailbox_of(view, step.mailbox)
+    if isinstance(owner, SharedMailbox):
+        permission = require(may_manage_members(view, by.actor, owner))
+    else:
+        permission = may(view, by.actor, Action.OWN_SECRETS, owner.organisation, account=owner.id)
+        if not permission.allowed:
+            permission = require(may(view, by.actor, Action.MANAGE_USERS, owner.organisation, account=owner.id))
+    return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, permission))
+
+
+def rotate_by_itself(view: View, by: By, step: MailboxStep, made_before: int) -> Change:
+    """Begin a new generation where the newest was made before a moment: the service's own act.
+
+    :raises Overtaken: when it is not so old any more.
+    """
+    owner = mailbox_of(view, step.mailbox)
+    if keys_of(owner)[2] >= made_before:
+        raise Overtaken("this mailbox's keys were changed at the same moment")
+    return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, ITSELF))
+
+
+def drop_generations(view: View, by: By, step: MailboxStep, gone: tuple[int, ...]) -> Change:
+    """Name keys without generations that nothing is sealed to any more: the service's own act."""
+    told = " ".join(str(generation) for generation in gone)
+    entry = entry_of(view, by, "generations-destroyed", "mailbox", step.mailbox, ITSELF, generations=told)
+    return Change(put=(with_step(view, step),), entry=entry)
+
+
+def _rotated(view: View, by: By, step: MailboxStep, permission: Permission) -> LedgerEntry:
+    told = {"generation": str(step.generation), "key": step.digest}
+    return entry_of(view, by, "keys-rotated", "mailbox", step.mailbox, permission, **told)

@@ -1,0 +1,49 @@
+"""Why an act was done to a person: a code from this list goes into the ledger, free text never (community §6)."""
+
+from enum import StrEnum
+
+from cjsm.community.acts.acting import By
+from cjsm.community.errors import BadValue
+
+
+class Reason(StrEnum):
+    """The codes; :data:`MEANINGS` says what each stands for."""
+
+    LEFT = "left"
+    ABSENT = "absent"
+    INACTIVE = "inactive"
+    FORGOTTEN = "forgotten"
+    LOST_DEVICE = "lost-device"
+    COMPROMISED = "compromised"
+    MISUSE = "misuse"
+    TERMS = "terms"
+    DUPLICATE = "duplicate"
+    REQUESTED = "requested"
+    OTHER = "other"
+
+
+MEANINGS = {
+    Reason.LEFT: "left the organisation",
+    Reason.ABSENT: "away for a long time",
+    Reason.INACTIVE: "did not sign in for a long time",
+    Reason.FORGOTTEN: "forgot the password",
+    Reason.LOST_DEVICE: "lost a device or its password",
+    Reason.COMPROMISED: "somebody else may know the password",
+    Reason.MISUSE: "used the service for what it is not for",
+    Reason.TERMS: "did not accept the terms",
+    Reason.DUPLICATE: "is here twice",
+    Reason.REQUESTED: "asked for it",
+    Reason.OTHER: "another reason",
+}
+
+
+def check_reason(by: By) -> Reason:
+    """Return the reason of an act that needs one.
+
+    :raises BadValue: when there is none, or one that is not in the list.
+    """
+    try:
+        return Reason(by.reason)
+    except ValueError:
+        cure = f"give one of {', '.join(Reason)} with --reason"
+        raise BadValue("suspending, deleting and resetting need a reason from the list", cure) from None

@@ -1,0 +1,161 @@
+"""Destroying deleted accounts: on the real files, and on a backup."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from twisted.internet.defer import fail
+
+from cjsm.access.destruction import Destruction
+from cjsm.access.errors import AccessRefused
+from cjsm.access.mailboxkeys import read_mailbox_keys
+from cjsm.community.acts.lives import LifeStep, change_life
+from cjsm.community.errors import CommunityError
+from cjsm.community.identifiers import JobId, MailboxId
+from cjsm.community.records import Account, Job
+from cjsm.configuration import KeySettings
+from cjsm.store.interfaces import Unavailable
+from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.keys import LmdbKeyStore
+
+from .support import OTHER_PASSWORD, PASSWORD, House, now, read
+
+JOB = Job(id=JobId(b"j" * 16), kind="x", due=0)
+DAY = 86_400
+
+
+def destruction(house: House) -> Destruction:
+    return Destruction(
+        KeySettings(undelete=30, address_reserved=270),
+        community=house.community,
+        keys=house.keys,
+        mail=house.mail,
+        clock=house.clock,
+        entropy=os.urandom,
+    )
+
+
+def mailbox_of(account: Account) -> MailboxId:
+    assert account.mailbox is not None
+    return account.mailbox
+
+
+def step(house: House, account: Account, which: LifeStep) -> None:
+    house.commit(lambda view, by: change_life(view, by, account.id, which), "left")
+
+
+def material(house: House, account: Account) -> list[bytes]:
+    """Everything that opens an account's mail, as it is on disk."""
+    keys = house.account_keys(account.id)
+    grants = read_mailbox_keys(house.keys, mailbox_of(account), account.mailbox_keys).grants
+    slots = [*keys.password_slots, *(slot for known in keys.devices for slot in known.slots)]
+    return [*(slot.wrapped for slot in slots), *(granted.sealed for granted in grants)]
+
+
+def on_disk(directory: Path, wanted: list[bytes]) -> list[bool]:
+    files = [path.read_bytes() for path in directory.rglob("*") if path.is_file()]
+    return [any(each in file for file in files) for each in wanted]
+
+
+def person(house: House) -> tuple[Account, list[bytes]]:
+    """Somebody with a device, mail in the mailbox file and a large body, and what opens it."""
+    jo = house.join()
+    now(house.enrolment.add_device(house.enrolment.by(jo.id), jo.id, PASSWORD, name="x", protocols=("pop3",)))
+    house.deliver(mailbox_of(jo), b"small\r\n")
+    house.deliver(mailbox_of(jo), b"large\r\n" * 50_000, in_file=True)
+    return house.account(jo.id), material(house, house.account(jo.id))
+
+
+def test_destroyed(house: House) -> None:
+    """After their time grants and slots are in no file, mail and bodies are gone; others lose nothing."""
+    jo, secrets = person(house)
+    al = house.join("al.other", OTHER_PASSWORD)
+    house.deliver(mailbox_of(al), b"stays\r\n")
+    backup = house.directory.parent / "backup"
+    assert on_disk(house.directory, secrets) == [True] * 3
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 30 * DAY
+    assert now(destruction(house).run(JOB)) == "0 users destroyed"
+    shutil.copytree(house.directory, backup)
+    house.moment += 1
+    assert now(destruction(house).run(JOB)) == "1 users destroyed"
+    assert on_disk(house.directory, secrets) == [False] * 3
+    assert not house.home(mailbox_of(jo)).exists()
+    assert now(destruction(house).run(JOB)) == "0 users destroyed"
+    with pytest.raises(AccessRefused):
+        house.sign_in()
+    assert read(house.maildrop("al.other@avon", OTHER_PASSWORD)[0], 0) == b"stays\r\n"
+    (entry,) = [each for each in house.entries() if each.act == "user-destroyed"]
+    assert (entry.subject, dict(entry.details)["mailbox"]) == (jo.id, mailbox_of(jo).hex())
+    # The bound of destruction: a backup of the key store has what the key store had, as long as it is kept.
+    assert on_disk(backup, secrets) == [True] * 3
+
+
+def test_undeleted_in_time(house: House) -> None:
+    """Everything is as it was, devices included; nothing is destroyed afterwards."""
+    jo, _ = person(house)
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 29 * DAY
+    with pytest.raises(AccessRefused):
+        house.sign_in()
+    step(house, jo, LifeStep.UNDELETE)
+    house.moment += 60 * DAY
+    assert now(destruction(house).run(JOB)) == "0 users destroyed"
+    assert len(house.maildrop()[0].messages) == 2
+
+
+@pytest.mark.parametrize("where", ["keys.destroy", "mail.destroy", "keys.compact"])
+def test_crash_in_the_middle(house: House, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever failed, the user is not to be had back, and the next run takes it up; one entry tells of it."""
+    jo, secrets = person(house)
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 31 * DAY
+    room, _, call = where.partition(".")
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(house, room), call, lambda *_: fail(Unavailable("no disk")))
+        with pytest.raises(Unavailable):
+            now(destruction(house).run(JOB))
+    with pytest.raises(CommunityError):
+        step(house, jo, LifeStep.UNDELETE)
+    assert now(destruction(house).run(JOB)) == "1 users destroyed"
+    assert on_disk(house.directory, secrets) == [False] * 3
+    assert [each.act for each in house.entries()].count("user-destroyed") == 1
+
+
+def test_restored_key_store(house: House) -> None:
+    """A key store put back from before is gone through again for what was destroyed since, once."""
+    jo, secrets = person(house)
+    al = house.join("al.other", OTHER_PASSWORD)
+    house.deliver(mailbox_of(al), b"stays\r\n")
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 31 * DAY
+    now(house.keys.close())
+    saved = {path: path.read_bytes() for path in house.directory.glob("keys*.mdb")}
+    house.keys = LmdbKeyStore(house.directory, InlineDisk(), map_size=16 << 20)
+    now(destruction(house).run(JOB))
+    now(house.keys.close())
+    for path in house.directory.glob("keys*"):
+        path.unlink()
+    for path, octets in saved.items():
+        path.write_bytes(octets)
+    house.keys = LmdbKeyStore(house.directory, InlineDisk(), map_size=16 << 20)
+    assert on_disk(house.directory, secrets) == [True] * 3
+    job = destruction(house)
+    assert now(job.run(JOB)) == "0 users destroyed, 1 again after a restore"
+    assert on_disk(house.directory, secrets) == [False] * 3
+    assert now(job.run(JOB)) == now(destruction(house).run(JOB)) == "0 users destroyed"
+    house.close()
+    house.open()
+    assert read(house.maildrop("al.other@avon", OTHER_PASSWORD)[0], 0) == b"stays\r\n"
+
+
+def test_the_address_is_nobodys_for_a_while(house: House) -> None:
+    jo, _ = person(house)
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 31 * DAY
+    now(destruction(house).run(JOB))
+    with pytest.raises(CommunityError):
+        house.add()
+    house.moment += 271 * DAY
+    assert house.add().account.id != jo.id
