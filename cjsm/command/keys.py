@@ -19,7 +19,7 @@ from cjsm.suite import Suite
 
 @click.group()
 def keys() -> None:
-    """The keys of mailboxes: which there are, and new ones. No command shows a key."""
+    """The keys of mailboxes, and the service's own secrets: which there are, new ones, copies for the safe."""
 
 
 @keys.command("show")

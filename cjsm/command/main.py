@@ -17,6 +17,7 @@ from cjsm.command import (
     queue,
     recovery,
     role,
+    secretkeys,
     service,
     shared,
     trace,
@@ -67,3 +68,6 @@ for command in (
 
 for verb in (userlife.reset_password, userlife.suspend, userlife.resume, userlife.delete, userlife.undelete):
     user.user.add_command(verb)
+
+for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret):
+    keys.keys.add_command(verb)
