@@ -125,7 +125,7 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     undelete: Days = 30
     address_reserved: Days = 270
     rotate_after: Days = 365
-    rotations: Count = 500
+    rotations: Count = 2_000
     generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
     shared_members: Count = 500
     request_life: Annotated[int, Meta(ge=1, description="days")] = 14
