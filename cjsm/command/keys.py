@@ -111,9 +111,9 @@ def rotate_due(config: Path, as_json: bool) -> None:
 
 def _mailbox(suite: Suite, name: str) -> MailboxId:
     def look(view: View) -> MailboxId:
-        owner = finding.mailbox_of(view, name)
+        owner = finding.mailbox_owner_of(view, name)
         found = owner.mailbox if isinstance(owner, Account) else owner.id
-        assert found is not None, "mailbox_of finds nobody without one"
+        assert found is not None, "mailbox_owner_of finds nobody without one"
         return found
 
     return suite.stores.community.read_now(look)
