@@ -9,7 +9,10 @@ from pathlib import Path
 import rich_click as click
 
 from benchmarks import bodies as bodies_for_many
+from benchmarks import growth as growth_of_all
+from benchmarks import idle as idle_connections
 from benchmarks import memory as memory_of_one
+from benchmarks import pop3 as pop3_beside_dovecot
 from benchmarks import relay as relay_beside_postfix
 from benchmarks import report
 from benchmarks import smtp as smtp_beside_others
@@ -39,6 +42,9 @@ def main() -> None:
     benchmarks/run smtp
     benchmarks/run smtp --pairs 9 --everything --json result.json
     benchmarks/run relay
+    benchmarks/run pop3
+    benchmarks/run idle --connections 10000
+    benchmarks/run growth --people 100000    (half an hour the first time)
     benchmarks/run memory
     benchmarks/run bodies
     """
@@ -76,6 +82,57 @@ def relay(directory: Path, document: Path | None, pairs: int) -> None:
         sys.exit(1)
     before = report.machine()
     comparisons = relay_beside_postfix.compare(directory.resolve() / "relay", pairs, _say)
+    click.echo()
+    for comparison in comparisons:
+        click.echo(comparison.line())
+    if document is not None:
+        report.write(document, comparisons, before)
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 99), help="Runs of each side.")
+def pop3(directory: Path, document: Path | None, pairs: int) -> None:
+    """Mail read over POP3 and TLS, beside Dovecot (mail_crypt)."""
+    cure = postfix_dovecot.missing()
+    if cure:
+        click.echo(f"benchmarks/run: cannot compare: {cure}", err=True)
+        sys.exit(1)
+    before = report.machine()
+    comparisons = pop3_beside_dovecot.compare(directory.resolve() / "pop3", pairs, _say)
+    click.echo()
+    for comparison in comparisons:
+        click.echo(comparison.line())
+    if document is not None:
+        report.write(document, comparisons, before)
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--connections", default=10_000, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--people", type=click.IntRange(1_000, 1_000_000), help="Of the community; as many as are needed.")
+def idle(directory: Path, document: Path | None, connections: int, people: int | None) -> None:
+    """Memory of POP3 connections that are signed in and silent, beside Dovecot."""
+    found = idle_connections.measure(directory.resolve(), connections, people or connections + 1_000, _say)
+    click.echo()
+    for each in found:
+        click.echo(each.line())
+    if document is not None:
+        told = {"machine": report.machine(), "idle": [asdict(each) for each in found]}
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 99), help="Runs of each side.")
+@click.option("--people", default=100_000, show_default=True, type=click.IntRange(1_000, 1_000_000))
+def growth(directory: Path, document: Path | None, pairs: int, people: int) -> None:
+    """A POP3 session in a community of 100,000 mailboxes and 1,000,000 messages, beside one of a hundred."""
+    before = report.machine()
+    comparisons = growth_of_all.compare(directory.resolve(), people, pairs, _say)
     click.echo()
     for comparison in comparisons:
         click.echo(comparison.line())

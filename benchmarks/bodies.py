@@ -109,8 +109,9 @@ def _cost(home: Path, octets: int, recipients: int) -> Cost:
     _now(stores.mail.destroy(mailboxes[0]))
     left = 0 if inline is not None else _links(home, mailboxes[1])
     _now(Deferred.fromCoroutine(stores.close()))
-    seconds = (after - earlier for earlier, after in itertools.pairwise(clock))
-    return Cost(octets, recipients, *seconds, on_disk, (before - empty) // recipients, links, left)
+    sealing, wrapping, accepting, delivering = (after - earlier for earlier, after in itertools.pairwise(clock))
+    itself = (before - empty) // recipients
+    return Cost(octets, recipients, sealing, wrapping, accepting, delivering, on_disk, itself, links, left)
 
 
 def _small() -> Delivery:

@@ -90,12 +90,20 @@ def send(target: Target, work: Work, recipients: Recipients) -> float:
 
 
 def _await_readable(target: Target, expected: dict[str, int]) -> None:
-    ends = time.monotonic() + _READABLE
     for reader in target.people[:READERS]:
-        while (found := count(target, reader)) < expected[reader.user_id]:
-            if time.monotonic() > ends:
-                raise RuntimeError(f"{reader.user_id} at {target.name} has {found}, not {expected[reader.user_id]}")
-            time.sleep(0.01)
+        await_messages(target, reader, expected[reader.user_id])
+
+
+def await_messages(target: Target, reader: Person, expected: int) -> None:
+    """Return when *reader* can read so many messages.
+
+    :raises RuntimeError: when that takes too long.
+    """
+    ends = time.monotonic() + _READABLE
+    while (found := count(target, reader)) < expected:
+        if time.monotonic() > ends:
+            raise RuntimeError(f"{reader.user_id} at {target.name} has {found}, not {expected}")
+        time.sleep(0.01)
 
 
 def count(target: Target, reader: Person) -> int:

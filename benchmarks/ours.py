@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load import Person, Target
 from benchmarks.peers import sink
-from benchmarks.processes import running
+from benchmarks.processes import free_ports, running
 from cjsm.command.context import act, wait
 from cjsm.command.initialise import initialise
 from cjsm.community.acts import connections, domains, organisations
@@ -17,9 +17,9 @@ from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import LENGTH, ConnectionId, OrganisationId
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState, NextHop, Organisation, Profile
 from cjsm.community.view import Change, View
+from cjsm.configuration import load
 from cjsm.suite import Suite
 
-SUBMISSIONS, POP3S = 21465, 21995
 _SETTINGS = """\
 [community]
 suffix = "bench.test"
@@ -49,6 +49,7 @@ submissions = "tcp:{submissions}:interface=127.0.0.1"
 submission = ""
 [pop3]
 pop3s = "tcp:{pop3s}:interface=127.0.0.1"
+command = 3600
 [ldap]
 ldaps = ""
 """
@@ -60,19 +61,39 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
     and the process id.
     """
     told = _community(home, people)
+    with serving(home, [Person(**each) for each in told]) as both:
+        yield both
+
+
+@contextmanager
+def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]]:
+    """Run the service on *home*, where these *people* are; yield the target and the process id."""
     command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
+    ports = free_ports(2)
+    config = _write_settings(home, *ports)
     target = Target(
         name="ours",
         authority=str(home / "tls" / "authority.pem"),
-        submissions=SUBMISSIONS,
-        pop3s=POP3S,
-        people=tuple(Person(**each) for each in told),
+        submissions=ports[0],
+        pop3s=ports[1],
+        people=tuple(people),
     )
-    config = str(home / "cjsm.toml")
-    with running(
-        [*command, "cjsm", "--config", config], log=home / "service.log", ports=(SUBMISSIONS, POP3S)
-    ) as process:
+    with running([*command, "cjsm", "--config", str(config)], log=home / "service.log", ports=ports) as process:
         yield target, process
+
+
+def settle(home: Path) -> Path:
+    """Make a community without anybody in *home*; return its settings file."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = _write_settings(home, *free_ports(2))
+    initialise(config, {}, ("localhost", "127.0.0.1"))
+    return config
+
+
+def _write_settings(home: Path, submissions: int, pop3s: int) -> Path:
+    config = home / "cjsm.toml"
+    config.write_text(_SETTINGS.format(home=home, submissions=submissions, pop3s=pop3s))
+    return config
 
 
 def _community(home: Path, people: int) -> list[dict[str, str]]:
@@ -80,11 +101,7 @@ def _community(home: Path, people: int) -> list[dict[str, str]]:
     if told.exists():
         found: list[dict[str, str]] = json.loads(told.read_text())
         return found
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "cjsm.toml"
-    config.write_text(_SETTINGS.format(home=home, submissions=SUBMISSIONS, pop3s=POP3S))
-    settings = initialise(config, {}, ("localhost", "127.0.0.1"))
-    suite = Suite(settings)
+    suite = Suite(load(settle(home)))
     organisation = _organisation(suite)
     made = [_person(suite, organisation, number) for number in range(people)]
     for destination in range(sink.DESTINATIONS):

@@ -13,6 +13,8 @@ from pathlib import Path
 _TICK = os.sysconf("SC_CLK_TCK")
 _STARTING = 30.0
 _STOPPING = 20.0
+_SETTLING = 600.0
+_QUIET = 2.0
 
 
 @contextmanager
@@ -48,6 +50,18 @@ def _wait_for(host: str, port: int, process: "subprocess.Popen[bytes]", log: Pat
     raise RuntimeError(f"nothing listens on {port}: {log.read_text(errors='replace')[-2000:]}")
 
 
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return ports of this machine that are free now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(int(probe.getsockname()[1]) for probe in probes)
+    finally:
+        for probe in probes:
+            probe.close()
+
+
 def processor_seconds(*roots: int) -> float:
     """Return user and system time of the processes *roots*, their descendants, and those that have ended."""
     children: dict[int, list[int]] = {}
@@ -66,6 +80,48 @@ def processor_seconds(*roots: int) -> float:
         process = waiting.pop()
         total += used.get(process, 0.0)
         waiting += children.get(process, [])
+    return total
+
+
+def _with_descendants(roots: Sequence[int]) -> Iterator[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) if entry.name.isdigit() else 0
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent:
+            children.setdefault(parent, []).append(int(entry.name))
+    waiting = list(roots)
+    while waiting:
+        process = waiting.pop()
+        yield process
+        waiting += children.get(process, [])
+
+
+def settle(process: int) -> None:
+    """Wait until *process* has nothing to do: a service that starts reads the whole directory first."""
+    used = processor_seconds(process)
+    ends = time.monotonic() + _SETTLING
+    while time.monotonic() < ends:
+        time.sleep(_QUIET)
+        before, used = used, processor_seconds(process)
+        if used - before < _QUIET * 0.05:
+            return
+
+
+def anonymous_memory_of_all(*roots: int) -> int:
+    """Return the memory that the processes *roots* and their descendants have to themselves, in octets.
+
+    What several of them share is counted once: each has its part of it.
+    """
+    total = 0
+    for process in _with_descendants(roots):
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss_Anon:"))
     return total
 
 

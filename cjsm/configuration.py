@@ -133,6 +133,17 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     login: Seconds = 900
 
 
+class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is taken from files of other systems."""
+
+    message_octets: Octets = 64 * MIB
+    messages: Count = 1_000_000
+    depth: Count = 8
+    list_octets: Octets = 128 * MIB
+    batch_messages: Count = 64
+    batch_octets: Octets = 8 * MIB
+
+
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much may come in how fast."""
 
@@ -264,6 +275,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     keys: KeySettings = field(default_factory=KeySettings)
+    imports: ImportSettings = field(default_factory=ImportSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)

@@ -219,17 +219,15 @@ class CjsmService(Service):
         if "ldap" in self._parts:
             base = names.of_suffix(settings.community.suffix)
             directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
-            self._door("ldaps", settings.ldap.ldaps, directory, implicit=True, record_per_write=True)
+            self._door("ldaps", settings.ldap.ldaps, directory, implicit=True)
 
-    def _door(
-        self, name: str, where: str, factory: DoorFactory, *, implicit: bool, record_per_write: bool = False
-    ) -> None:
+    def _door(self, name: str, where: str, factory: DoorFactory, *, implicit: bool) -> None:
         if not where:
             return
         self._factories.append(factory)
         listening: IProtocolFactory = factory
         if implicit:
-            listening = over_tls(factory, self._tls[_SPEAKS[name]], self._reactor, record_per_write=record_per_write)
+            listening = over_tls(factory, self._tls[_SPEAKS[name]], self._reactor)
         try:
             endpoint = serverFromString(self._reactor, where)
         except (ValueError, TypeError, KeyError) as error:

@@ -6,6 +6,7 @@ A suite without doors is what the ``cjsm`` command works with; :mod:`cjsm.servic
 import os
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.destruction import Destruction
 from cjsm.access.enrolment import Enrolment
-from cjsm.access.kdf import KdfPool
+from cjsm.access.kdf import InlineKdf, KdfPool
 from cjsm.access.keyjobs import EmptyGenerations, Rotation
 from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
@@ -29,6 +30,7 @@ from cjsm.access.recovering import Recovering
 from cjsm.access.recoveryends import RecoveryEnds
 from cjsm.access.sharing import Sharing
 from cjsm.community import providers
+from cjsm.community.identifiers import MailboxId
 from cjsm.configuration import Settings
 from cjsm.directory import schema
 from cjsm.directory.following import Directory
@@ -44,6 +46,7 @@ from cjsm.mail.authentication.signing import signer
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
+from cjsm.mail.importing import Importer
 from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
 from cjsm.mail.relay import RelayWorker
@@ -53,6 +56,7 @@ from cjsm.mail.traced import TraceReader
 from cjsm.mail.tracing import Tracer
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
+from cjsm.store.lmdb import allocation
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
@@ -74,6 +78,7 @@ class Stores:
     """
 
     def __init__(self, settings: Settings, disk: Disk) -> None:
+        allocation.take_large_blocks_from_the_system()
         store = settings.store
         directory = Path(store.data_directory)
         self.directory = directory
@@ -183,6 +188,41 @@ class Suite:
         self.traces = TraceReader(self.stores.trace, self.secrets)
         self.instance = instance(settings)
 
+    def portal_at_the_server(self) -> Portal:
+        """Return what lets people open their own mail in a command: the checker and realm of the doors."""
+        stores = self.stores
+        checker = Checker(
+            self.settings.access,
+            community=stores.community,
+            keys=stores.keys,
+            activity=stores.activity,
+            secrets=self.secrets,
+            kdf=InlineKdf(),
+            clock=time.time,
+            shared=SharedNetworks(self.settings.connections.listed_networks),
+        )
+        realm = Realm(community=stores.community, keys=stores.keys, mail=stores.mail, secrets=self.secrets)
+        return Portal(realm, [checker])
+
+    def importer(self, mailbox: MailboxId, quota: int | None) -> Importer:
+        """Return what imports into a mailbox in a command.
+
+        :param quota: octets that the mailbox may hold; None where that does not matter.
+        """
+        stores = self.stores
+        return Importer(
+            self.settings,
+            mailbox,
+            quota=quota,
+            keys=CurrentKeys(stores.community, stores.keys, self.secrets),
+            mail=stores.mail,
+            spool=stores.spool,
+            bodies=stores.bodies,
+            secrets=self.secrets,
+            clock=time.time,
+            entropy=os.urandom,
+        )
+
     def own_mail(self) -> OwnMail:
         """Return what writes messages of the service in a command, where nobody waits for a turn."""
         stores = self.stores
@@ -251,7 +291,7 @@ class RunningSuite(Suite):
         self.authenticator = Authenticator(
             settings.authentication, resolver=DnsResolver(settings.authentication.nameservers), reactor=reactor
         )
-        known = providers.parse(resources.data("providers.toml").read_text("utf-8"))
+        known = known_providers()
         self.acceptance = Acceptance(
             settings,
             community=stores.community,
@@ -365,3 +405,8 @@ class RunningSuite(Suite):
         self.authenticator.stop()
         self.kdf.stop()
         await self.stores.close()
+
+
+def known_providers() -> Mapping[str, providers.Provider]:
+    """Return the cloud providers that the package knows, by name."""
+    return providers.parse(resources.data("providers.toml").read_text("utf-8"))

@@ -2,7 +2,6 @@
 
 import os
 import poplib
-import shutil
 import signal
 import socket
 import ssl
@@ -27,8 +26,7 @@ _TWISTD = Path(sys.executable).parent / "twistd"
 def made(tmp_path_factory: pytest.TempPathFactory) -> Community:
     """A community that does not run."""
     community = Community(tmp_path_factory.mktemp("service") / "demo")
-    community.make()
-    community.stop()
+    community.prepare()
     return community
 
 
@@ -36,12 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Community:
 def stopped(made: Community, tmp_path: Path) -> Iterator[Community]:
     """A copy of it to spoil."""
     copy = Community(tmp_path / "demo")
-    copy.port_base, copy.told = made.port_base, dict(made.told)
-    shutil.copytree(made.directory, copy.directory)
-    for name in ("config_file", "data_directory", "pid_file", "ca_file"):
-        copy.told[name] = made.told[name].replace(str(made.directory), str(copy.directory))
-    config = Path(copy.config)
-    config.write_text(config.read_text().replace(str(made.directory), str(copy.directory)))
+    made.copy(copy)
     yield copy
     pid_file = Path(copy.told["pid_file"])
     if pid_file.is_file() and pid_file.read_text().strip():

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from benchmarks.load import Person, Target
 from benchmarks.peers import sink
-from benchmarks.processes import running
+from benchmarks.processes import free_ports, running
 
-SUBMISSIONS, POP3S = 22465, 22995
 #: What must be there, and how to get it.
 PROGRAMS = ("postfix", "dovecot", "doveadm")
 INSTALL = "as root: apt-get install postfix dovecot-lmtpd dovecot-pop3d"
@@ -31,31 +30,32 @@ def missing() -> str:
 @contextmanager
 def service(home: Path, like: Target) -> Iterator[tuple[Target, tuple[int, ...]]]:
     """Run the peer in *home* with the people of *like*; yield the target and the process ids of both masters."""
-    _prepare(home, like)
+    submissions, pop3s = free_ports(2)
+    _prepare(home, like, submissions, pop3s)
     target = Target(
         name="Postfix, Dovecot",
         authority=like.authority,
-        submissions=SUBMISSIONS,
-        pop3s=POP3S,
+        submissions=submissions,
+        pop3s=pop3s,
         # Dovecot's user is the name that LMTP gives: the address.
         people=tuple(Person(person.address, person.address, _word(person)) for person in like.people),
     )
     dovecot = ["/usr/sbin/dovecot", "-F", "-c", str(home / "dovecot.conf")]
-    with running(dovecot, log=home / "dovecot.out", ports=(POP3S,)) as first:
+    with running(dovecot, log=home / "dovecot.out", ports=(pop3s,)) as first:
         for person in like.people:
             _make_key(home, person)
-        with _postfix(home) as second:
+        with _postfix(home, submissions) as second:
             yield target, (first, second)
 
 
 @contextmanager
-def _postfix(home: Path) -> Iterator[int]:
+def _postfix(home: Path, submissions: int) -> Iterator[int]:
     command = ["/usr/lib/postfix/sbin/master", "-c", str(home / "postfix"), "-d"]
-    with running(command, log=home / "postfix.out", ports=(SUBMISSIONS,)) as process:
+    with running(command, log=home / "postfix.out", ports=(submissions,)) as process:
         yield process
 
 
-def _prepare(home: Path, like: Target) -> None:
+def _prepare(home: Path, like: Target, submissions: int, pop3s: int) -> None:
     tls = Path(like.authority).parent
     values = {
         "home": str(home),
@@ -65,8 +65,8 @@ def _prepare(home: Path, like: Target) -> None:
         "auth": str(home / "auth"),
         "authority": like.authority,
         "sink": sink.NAME,
-        "port": str(SUBMISSIONS),
-        "pop3s": str(POP3S),
+        "port": str(submissions),
+        "pop3s": str(pop3s),
         "user": _USER,
     }
     for folder in ("postfix", "spool", "data", "run", "mail", "home"):

@@ -34,6 +34,8 @@ from cjsm.vault.slots import open_slot
 
 #: The one door behind which mail is opened; the others need no key.
 OPENS_MAIL = "pop3"
+#: Somebody's mail is opened at the server too, with the person's own password: no device password is for that.
+AT_THE_SERVER = "command"
 
 
 class SignedIn:
@@ -41,7 +43,7 @@ class SignedIn:
 
     :ivar account: the account as it was at that moment.
     :ivar secret: the device password used, or None for the person's own.
-    :ivar mail_keys: the account's mail seeds by epoch, opened for POP3 only.
+    :ivar mail_keys: the account's mail seeds by epoch, opened where mail is read only.
     :ivar shared_name: what followed ``/`` in the login name, or None.
     """
 
@@ -234,7 +236,7 @@ class Checker:
         cache_key = self._secrets.cache.current
         version = candidate.account.keys if candidate.account is not None else 0
         tag = tags.verification_tag(cache_key, candidate.subject, version, attempt.secret)
-        opens_mail = attempt.protocol == OPENS_MAIL
+        opens_mail = attempt.protocol in (OPENS_MAIL, AT_THE_SERVER)
         remembered = self._cache.recall(tag, self._clock())
         if remembered is not None and not opens_mail:
             return _Matched()

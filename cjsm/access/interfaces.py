@@ -78,6 +78,8 @@ class IMaildrop(IAvatar):
 class IMessageReader(Interface):
     """A message being read, verified piece by piece."""
 
+    accepted = Attribute("When this service took the message, in seconds since the epoch.")
+
     def read() -> "Deferred[bytes]":
         """The next octets, at most 64 KiB; empty at the end."""
 

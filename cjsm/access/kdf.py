@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
@@ -125,3 +125,20 @@ class KdfPool:
                 self._begin(work)
             else:
                 work.done.errback(TryLater())
+
+
+class InlineKdf(KdfPool):
+    """Derives at once, on the caller's thread: for the command line, where nobody else waits."""
+
+    def __init__(self) -> None:
+        """Needs no threads."""
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+    def run(self, address: str, derive: Callable[[], T], wanted: Callable[[], bool] = lambda: True) -> "Deferred[T]":
+        """Fire at once."""
+        return execute(derive)

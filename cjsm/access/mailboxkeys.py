@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from zope.interface import implementer
 
@@ -12,12 +13,15 @@ from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.view import View
 from cjsm.mail.interfaces import IMailboxKeys
 from cjsm.store.interfaces import ICommunityStore, IKeyStore, Missing
+from cjsm.vault import unlock
 from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.hybrid import PrivateKey, PublicKey
-from cjsm.vault.mailboxes import GenerationKey, check_generation, open_grant
+from cjsm.vault.mailboxes import GenerationKey, check_generation, open_grant, verify_generation
 from cjsm.vault.secrets import ServiceSecrets
 
 _REMEMBERED = 10_000
+#: Opened grants: everybody of a large community who comes every few minutes; some 400 octets each.
+_REMEMBERED_SEEDS = 100_000
 
 
 def keys_named(view: View, mailbox: MailboxId) -> tuple[int, int]:
@@ -82,6 +86,46 @@ def read_mailbox_keys(keys: IKeyStore, mailbox: MailboxId, version: int) -> Mail
     return record
 
 
+#: A grant: mailbox, version of its keys, generation, member, epoch of the member's mail key.
+_Place: TypeAlias = tuple[MailboxId, int, int, AccountId, int]
+
+
+class OpenedSeeds:
+    """Seeds that grants gave, so that a client that polls does not pay for opening the same grant each time.
+
+    Each is sealed under the mail key that opened its grant, and counts only while the community names the keys it came
+    from. Whoever reads this process's memory can do no more with it than with the grant on the disk.
+
+    :param cache_key: this process's own.
+    :param most: how many are kept; the one that was used longest ago goes first.
+    """
+
+    def __init__(self, cache_key: bytes, most: int = _REMEMBERED_SEEDS) -> None:
+        self._cache_key = cache_key
+        self._most = most
+        self._sealed: OrderedDict[_Place, bytes] = OrderedDict()
+
+    def recall(self, place: _Place, mail_key: bytes) -> bytes | None:
+        """Return the seed that *mail_key* opened there before, if that is remembered."""
+        sealed = self._sealed.get(place)
+        if sealed is None:
+            return None
+        try:
+            seed = unlock.open_seed(self._cache_key, mail_key, place[0], place[2], sealed)
+        except NotAuthentic:
+            # Another key than the one that opened the grant: let the grant itself refuse it.
+            return None
+        self._sealed.move_to_end(place)
+        return seed
+
+    def remember(self, place: _Place, mail_key: bytes, seed: bytes) -> None:
+        """Keep a *seed* whose grant *mail_key* opened, and which gave the public key that the community signed."""
+        self._sealed[place] = unlock.seal_seed(self._cache_key, mail_key, place[0], place[2], seed)
+        self._sealed.move_to_end(place)
+        if len(self._sealed) > self._most:
+            self._sealed.popitem(last=False)
+
+
 class OpenedMailbox:
     """The private keys of one mailbox for one member, each opened when the first message needs it."""
 
@@ -90,6 +134,7 @@ class OpenedMailbox:
         community: ICommunityStore,
         keys: IKeyStore,
         secrets: ServiceSecrets,
+        seeds: OpenedSeeds,
         *,
         mailbox: MailboxId,
         member: AccountId,
@@ -98,6 +143,7 @@ class OpenedMailbox:
         self._community = community
         self._keys = keys
         self._secrets = secrets
+        self._seeds = seeds
         self._mailbox = mailbox
         self._member = member
         self._mail_keys = dict(mail_keys)
@@ -127,15 +173,26 @@ class OpenedMailbox:
         self._mail_keys.clear()
 
     def _open(self, generation: int) -> PrivateKey:
-        record = self._record()
+        version, _ = self._community.read_now(lambda view: keys_named(view, self._mailbox))
+        for epoch, mail_key in self._mail_keys.items():
+            seed = self._seeds.recall((self._mailbox, version, generation, self._member, epoch), mail_key)
+            if seed is not None:
+                return PrivateKey(seed)
+        return self._open_granted(generation, version)
+
+    def _open_granted(self, generation: int, version: int) -> PrivateKey:
+        record = read_mailbox_keys(self._keys, self._mailbox, version)
         key = next((known for known in record.generations if known.generation == generation), None)
         if key is None:
             raise Missing(f"there is no generation {generation} of this mailbox")
-        check_generation(key, self._mailbox, self._secrets.community_public)
+        verify_generation(key, self._mailbox, self._secrets.community_public)
         for granted in record.grants:
-            seed = self._mail_keys.get(granted.epoch)
-            if granted.member == self._member and granted.generation == generation and seed is not None:
-                return open_grant(granted, key, PrivateKey(seed))
+            mail_key = self._mail_keys.get(granted.epoch)
+            if granted.member == self._member and granted.generation == generation and mail_key is not None:
+                opened = open_grant(granted, key, PrivateKey(mail_key))
+                place = (self._mailbox, version, generation, self._member, granted.epoch)
+                self._seeds.remember(place, mail_key, opened.seed)
+                return opened
         raise Missing("this message is closed to the password used")
 
     def _record(self) -> MailboxKeys:

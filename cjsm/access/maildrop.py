@@ -20,6 +20,7 @@ class Maildrop:
     """See :class:`IMaildrop`.
 
     :param valid: whether the session may go on.
+    :ivar mailbox: which mailbox it is.
     :param shared: others have the mailbox too: what is deleted is hidden from this member only.
     """
 
@@ -40,7 +41,7 @@ class Maildrop:
         self.account = account
         self.pseudonym = pseudonym
         self.still_valid = valid
-        self._mailbox = mailbox
+        self.mailbox = mailbox
         self._lease = lease
         self._mail = mail
         self._keys = keys
@@ -59,26 +60,26 @@ class Maildrop:
                 stored.body.close()
                 raise
 
-        return self._mail.open(self._mailbox, row.delivery_id).addCallback(opened)
+        return self._mail.open(self.mailbox, row.delivery_id).addCallback(opened)
 
     def _reader(self, index: int, stored: StoredMessage) -> "MessageReader":
         row = self.messages[index]
         wrap = decode_wrap(stored.wrap)
         key = self._keys.private_key(row.generation)
-        place = (self._mailbox, row.generation, row.delivery_id)
+        place = (self.mailbox, row.generation, row.delivery_id)
         message = open_wrap(wrap, *place, acceptance=self._acceptance, key=key)
         if wrap.octets != row.octets:
             raise NotAuthentic("the message's length is not what was accepted")
         opener = message.body()
         opener.check_length(stored.body.octets)
-        return MessageReader(message.prefix, opener, stored.body)
+        return MessageReader(message.prefix, opener, stored.body, wrap.signed_at)
 
     def delete(self, indexes: Sequence[int]) -> "Deferred[None]":
         """See :class:`IMaildrop`."""
         gone = [self.messages[index].delivery_id for index in indexes]
         if self._shared:
-            return self._mail.hide(self._mailbox, self.account, gone, self._lease)
-        return self._mail.delete(self._mailbox, gone, self._lease)
+            return self._mail.hide(self.mailbox, self.account, gone, self._lease)
+        return self._mail.delete(self.mailbox, gone, self._lease)
 
     def release(self) -> None:
         """Forget the keys and give the lease back; the session is over."""
@@ -88,9 +89,13 @@ class Maildrop:
 
 @implementer(IMessageReader)
 class MessageReader:
-    """Reads the prefix, then the body's segments; gives out nothing unverified."""
+    """Reads the prefix, then the body's segments; gives out nothing unverified.
 
-    def __init__(self, prefix: bytes, opener: BodyOpener, body: IBodyReader) -> None:
+    :ivar accepted: when this service took the message, in seconds since the epoch.
+    """
+
+    def __init__(self, prefix: bytes, opener: BodyOpener, body: IBodyReader, accepted: int) -> None:
+        self.accepted = accepted
         self._prefix = prefix
         self._opener = opener
         self._body = body

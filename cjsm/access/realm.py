@@ -12,12 +12,13 @@ from cjsm.access.checker import SignedIn
 from cjsm.access.delay import LoginDelay
 from cjsm.access.errors import AccessUnavailable, LoginTooSoon, MailboxClosed, MaildropInUse, NotOffered
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, ISubmitter
-from cjsm.access.mailboxkeys import OpenedMailbox
+from cjsm.access.mailboxkeys import OpenedMailbox, OpenedSeeds
 from cjsm.access.maildrop import Maildrop
+from cjsm.community import sharing
 from cjsm.community.acts.recovery import RECOVERED, reading_until, recovered_name
 from cjsm.community.admission import AccountOrigin, Origin
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import AccountKind, MailboxRight, RecoveryRequest, SharedMailbox
+from cjsm.community.records import AccountKind, RecoveryRequest
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
@@ -39,7 +40,7 @@ _SEVERAL = 2
 class Session:
     """Whether what let somebody in still holds; asked at each command and every few seconds.
 
-    :param shared: the shared mailbox that is open.
+    :param shared: the shared mailbox that was opened, which must stay theirs to read.
     """
 
     _log = Logger()
@@ -87,15 +88,10 @@ class Session:
     def _still_shared(self, view: View) -> bool:
         if self._shared is None:
             return True
-        found = view.shared_mailbox(self._shared)
-        if found is not None:
-            return _reads(found, self._account.id)
+        if view.shared_mailbox(self._shared) is not None:
+            return sharing.reads(view, self._account.id, self._shared)
         requests = (each for each in view.recovery_requests() if each.mailbox == self._shared)
         return any(each.beneficiary == self._account.id and reading_until(view, each) for each in requests)
-
-
-def _reads(shared: SharedMailbox, account: AccountId) -> bool:
-    return any(each.account == account and MailboxRight.READ in each.rights for each in shared.members)
 
 
 class _Avatar:
@@ -147,6 +143,7 @@ class Realm:
         self._mail = mail
         self._secrets = secrets
         self._delay = delay or LoginDelay()
+        self._seeds = OpenedSeeds(secrets.cache.current)
 
     def requestAvatar(  # type: ignore[override]  # the checker gives more than bytes
         self, avatarId: SignedIn, mind: object, *interfaces: type[Interface]
@@ -201,6 +198,7 @@ class Realm:
             self._community,
             self._keys,
             self._secrets,
+            self._seeds,
             mailbox=mailbox,
             member=account.id,
             mail_keys=signed_in.mail_keys,
@@ -236,11 +234,10 @@ def _mailbox_of(view: View, signed_in: SignedIn) -> tuple[MailboxId, int]:
             raise NotOffered("your mail is kept at your organisation, not here")
         newest = view.account(account.id) or account
         return account.mailbox, newest.mailbox_generation
-    named = [found for found in view.shared_mailboxes_of(account.id) if found.slug == signed_in.shared_name]
-    # Short names are unique in one domain only: that of the person's own organisation goes first.
-    for found in sorted(named, key=lambda each: each.organisation != account.organisation):
-        if _reads(found, account.id):
-            return found.id, found.generation
+    found = sharing.named(view, account, signed_in.shared_name)
+    shared = view.shared_mailbox(found) if found is not None else None
+    if shared is not None:
+        return shared.id, shared.generation
     request = _recovered(view, account.id, signed_in.shared_name)
     if request is not None:
         # What was not approved is left out, whatever the mailbox's newest generation is.

@@ -30,7 +30,7 @@ from cjsm.mail.entries import queue_id
 from cjsm.mail.traced import Event, Result
 from cjsm.service import client_tls
 from cjsm.smtp.client import RelayConnector
-from cjsm.suite import Suite
+from cjsm.suite import Suite, known_providers
 
 _EVENTS = 1_000
 _LOOK = 0.5
@@ -93,7 +93,8 @@ def _assess(suite: Suite, found: Connection, domains: tuple[Domain, ...], say: C
 
     async def work(reactor: Any) -> Assessment:
         connector = RelayConnector(settings.relay, client_tls(settings), settings.tls.authority, reactor)
-        return await Assessor(connector, lookup, reactor, settings.community.suffix).assess(found, domains, say)
+        assessor = Assessor(connector, lookup, reactor, settings.community.suffix, known_providers())
+        return await assessor.assess(found, domains, say)
 
     return run_reactor(work)
 
@@ -138,10 +139,20 @@ def _round_trip(suite: Suite, recipient: str, patience: int, say: Callable[[str]
     if answered is not None:
         text = f"answered after {time.monotonic() - began:.0f} s, from {answered.host} inside {answered.tls_version}"
         yield Observation(where=recipient, what="and back", text=text)
+        yield _vouched(recipient, answered.words)
     elif sent and sent[-1].result is Result.RELAYED:
         cure = f"let somebody answer the letter {word!r}; then see `cjsm trace {word}`"
         text = f"no answer within {patience} s"
         yield Observation(where=recipient, what="and back", verdict=Verdict.WARNING, text=text, cure=cure)
+
+
+def _vouched(recipient: str, found: str) -> Observation:
+    """What SPF, DKIM and DMARC said of the answer."""
+    what = "SPF, DKIM and DMARC of the answer"
+    if "=fail" not in found:
+        return Observation(where=recipient, what=what, text=found or "not looked at")
+    cure = "let its engineer compare DNS with what its servers send; `Authentication-Results` of its mail says more"
+    return Observation(where=recipient, what=what, verdict=Verdict.WARNING, text=found, cure=cure)
 
 
 def _there(recipient: str, event: Event | None) -> Observation:

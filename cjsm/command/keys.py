@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting
+from cjsm.command import acting, secretkeys
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, watched
 from cjsm.community import finding
@@ -125,3 +125,7 @@ def _names(suite: Suite, accounts: set[AccountId]) -> dict[AccountId, str]:
         return {account: each.user_id if each else "nobody any more" for account, each in found.items()}
 
     return suite.stores.community.read_now(look)
+
+
+for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret):
+    keys.add_command(verb)

@@ -1,36 +1,55 @@
 """The ``cjsm`` command: its groups and what they share."""
 
+from importlib import import_module
 from importlib.metadata import version
 
 import rich_click as click
-
-from cjsm.command import (
-    check,
-    connection,
-    demo,
-    device,
-    initialise,
-    keys,
-    login,
-    organisation,
-    policy,
-    queue,
-    recovery,
-    role,
-    secretkeys,
-    service,
-    shared,
-    trace,
-    user,
-    userlife,
-)
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
 click.rich_click.STYLE_HELPTEXT = ""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+#: Each command and the module it is in, which is imported when it is called: nobody waits for what others need.
+_COMMANDS = {
+    "init": "initialise",
+    "status": "service",
+    "check": "check",
+    "reload": "service",
+    "login": "login",
+    "logout": "login",
+    "demo": "demo",
+    "organisation": "organisation",
+    "user": "user",
+    "device": "device",
+    "role": "role",
+    "keys": "keys",
+    "recovery": "recovery",
+    "shared": "shared",
+    "trace": "trace",
+    "queue": "queue",
+    "mailbox": "mailbox",
+    "connection": "connection",
+    "policy": "policy",
+}
+
+
+class Commands(click.RichGroup):
+    """The commands, imported one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See :class:`click.Group`."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See :class:`click.Group`."""
+        if cmd_name not in _COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"cjsm.command.{_COMMANDS[cmd_name]}"), cmd_name)
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("cjsm-suite"), prog_name="cjsm")
 def main() -> None:
     """Run and administer a secure mail community.
@@ -42,32 +61,3 @@ def main() -> None:
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """
-
-
-for command in (
-    initialise.init,
-    service.status,
-    check.check,
-    service.reload,
-    login.login,
-    login.logout,
-    demo.demo,
-    organisation.organisation,
-    user.user,
-    device.device,
-    role.role,
-    keys.keys,
-    recovery.recovery,
-    shared.shared,
-    trace.trace,
-    queue.queue,
-    connection.connection,
-    policy.policy,
-):
-    main.add_command(command)
-
-for verb in (userlife.reset_password, userlife.suspend, userlife.resume, userlife.delete, userlife.undelete):
-    user.user.add_command(verb)
-
-for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret):
-    keys.keys.add_command(verb)

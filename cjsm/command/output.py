@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -11,13 +12,22 @@ import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from cjsm.access.errors import AccessError
 from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
+from cjsm.mail.folders.errors import FolderError
+from cjsm.mail.importing import ImportStopped
 from cjsm.store.interfaces import StoreError
 from cjsm.vault.errors import BadPassword, BadRequest, MissingSecret, VaultError
 from cjsm.wire.tls import TlsError
@@ -65,6 +75,32 @@ def watched(items: Iterable[T], description: str, *, patience: float = 1.0) -> I
                 progress.start()
                 progress.update(task, completed=number)
             yield item
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+@contextmanager
+def progressing(
+    description: str, total: int, *, octets: bool = True, patience: float = 1.0
+) -> Iterator[Callable[[int], None]]:
+    """A bar for whoever waits longer than *patience* seconds at a terminal; yields what moves it on.
+
+    :param octets: what is counted; otherwise things.
+    """
+    begun = time.monotonic()
+    counted = (DownloadColumn(), TransferSpeedColumn()) if octets else (MofNCompleteColumn(),)
+    columns = ("{task.description}", BarColumn(), *counted, TimeRemainingColumn())
+    progress = Progress(*columns, console=errors, transient=True)
+    task = progress.add_task(description, total=total)
+
+    def advance(octets: int) -> None:
+        progress.advance(task, octets)
+        if errors.is_terminal and not progress.live.is_started and time.monotonic() - begun > patience:
+            progress.start()
+
+    try:
+        yield advance
     finally:
         if progress.live.is_started:
             progress.stop()
@@ -119,7 +155,10 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
         as_json = bool(options.get("as_json", False))
         try:
             return function(*arguments, **options)
-        except (Refused, CommunityError, ConfigurationError, StoreError, MissingSecret, TlsError) as error:
+        except (
+            *(Refused, CommunityError, ConfigurationError, StoreError, MissingSecret, TlsError),
+            *(FolderError, ImportStopped),
+        ) as error:
             fail(str(error), error.cure, as_json=as_json)
         except BadPassword as error:
             fail(str(error), "choose another password", as_json=as_json)

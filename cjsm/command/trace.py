@@ -45,7 +45,7 @@ def trace(name: str, recipient: str | None, since: str | None, limit: int, confi
     """
     suite = open_suite(config)
     suite.stores.community.read_now(lambda view: require(may(view, None, Action.TRACE, None)))
-    after = _moment(since) if since else 0.0
+    after = moment_of(since) if since else 0.0
     found = [_message(suite, each, recipient, after) for each in wait(suite.traces.queue_ids(name, limit))]
     found = [each for each in found if each["recipients"]]
     if not found:
@@ -65,7 +65,7 @@ def trace(name: str, recipient: str | None, since: str | None, limit: int, confi
             _show(each)
 
 
-def _moment(since: str) -> float:
+def moment_of(since: str) -> float:
     """Return the moment that ``--since`` names."""
     ago = _AGO.fullmatch(since)
     if ago is not None:

@@ -8,7 +8,7 @@ import rich_click as click
 
 from cjsm.access.checker import is_closed
 from cjsm.access.enrolment import NewDevice
-from cjsm.command import secrets
+from cjsm.command import secrets, userlife
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, when
 from cjsm.community import finding, states
@@ -210,3 +210,7 @@ def _told(view: View, account: Account) -> dict[str, Any]:
         "device_passwords": [known.name for known in account.device_passwords],
         "quota": account.quota if account.kind is AccountKind.HOSTED else None,
     }
+
+
+for verb in (userlife.reset_password, userlife.suspend, userlife.resume, userlife.delete, userlife.undelete):
+    user.add_command(verb)

@@ -151,7 +151,7 @@ class LoginName(Struct, frozen=True):
 
     :ivar user: the user ID or address, canonical.
     :ivar is_address: whether it is an address.
-    :ivar shared: the shared mailbox's slug, or None.
+    :ivar shared: the shared mailbox's slug or address, canonical, or None.
     """
 
     user: str
@@ -165,11 +165,17 @@ class LoginName(Struct, frozen=True):
         if "@" not in user:
             # No shared mailbox yet: a slash is part of the local part, which addresses may have.
             user, slash, shared = text.strip(), "", ""
-        if slash and (not shared.isascii() or not _LABEL.match(shared.lower())):
-            raise BadAddress("a shared mailbox's name has small letters, digits and hyphens")
         is_address = "." in user.rpartition("@")[2]
         canonical = str(Address.parse(user)) if is_address else str(UserId.parse(user))
-        return cls(canonical, is_address, shared.lower() if slash else None)
+        return cls(canonical, is_address, _shared_name(shared) if slash else None)
+
+
+def _shared_name(name: str) -> str:
+    if "@" in name:
+        return str(Address.parse(name))
+    if not name.isascii() or not _LABEL.match(name.lower()):
+        raise BadAddress("a shared mailbox's name has small letters, digits and hyphens")
+    return name.lower()
 
 
 def parse_path(path: str) -> tuple[str, ...]:

@@ -34,6 +34,11 @@ class Action(StrEnum):
     TRACE = "trace messages"
     REPORTS = "see reports"
     ASK_RECOVERY = "ask for recovery"
+    SEE_MAILBOXES = "see the state of mailboxes"
+    CHANGE_MAILBOXES = "change mailboxes"
+    VERIFY_MAILBOXES = "verify mailboxes"
+    BACK_UP_MAILBOXES = "back mailboxes up"
+    OWN_MAIL = "open one's own mail"
     OWN_SETTINGS = "change one's own settings"
     CHOOSE_PASSWORD = "choose one's own password"
     OWN_SECRETS = "change one's own device passwords"
@@ -54,6 +59,8 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.MANAGE_SHARED_MAILBOXES,
         Action.SET_QUOTA,
         Action.REPORTS,
+        Action.SEE_MAILBOXES,
+        Action.CHANGE_MAILBOXES,
     }
 )
 
@@ -68,18 +75,40 @@ POWERS: dict[Role, frozenset[Action]] = {
         Action.SEE_QUEUES,
         Action.CHANGE_QUEUES,
         Action.TRACE,
+        Action.VERIFY_MAILBOXES,
+        Action.BACK_UP_MAILBOXES,
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
-    Role.HELPDESK: frozenset({Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.ASK_RECOVERY, Action.TRACE}),
-    Role.ENGINEER: frozenset({Action.TEST_CONNECTIONS, Action.SEE_QUEUES, Action.CHANGE_QUEUES}),
+    Role.HELPDESK: frozenset(
+        {
+            Action.FIND_USERS,
+            Action.UNLOCK,
+            Action.RESET,
+            Action.ASK_RECOVERY,
+            Action.TRACE,
+            Action.SEE_MAILBOXES,
+        },
+    ),
+    Role.ENGINEER: frozenset(
+        {
+            Action.TEST_CONNECTIONS,
+            Action.SEE_QUEUES,
+            Action.CHANGE_QUEUES,
+            Action.SEE_MAILBOXES,
+            Action.VERIFY_MAILBOXES,
+        }
+    ),
     Role.MAILBOX_USER: frozenset(),
 }
 
 #: What everybody may do to themselves.
-_OWN = frozenset({Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD})
+_OWN = frozenset({Action.OWN_MAIL, Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD})
+
+#: What the shell on the server is for, whoever administers the community (community §4).
+_OPERATORS = frozenset({Action.VERIFY_MAILBOXES, Action.BACK_UP_MAILBOXES, Action.SEE_MAILBOXES})
 
 #: Acts on a person that would let the actor take over or remove that person's roles.
-_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK})
+_OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK, Action.CHANGE_MAILBOXES})
 
 #: Roles that only a community administrator gives.
 COMMUNITY_ROLES = frozenset({Role.COMMUNITY_ADMINISTRATOR, Role.HELPDESK, Role.ENGINEER})
@@ -111,7 +140,7 @@ def may(
         person has: otherwise a reset would be a way up.
     """
     if actor is OPERATOR:
-        return _operator(view)
+        return _operator(view, action)
     acting = view.account(actor)
     if acting is None or not may_sign_in(view, acting):
         return Permission(False, "this account may not act at the moment")
@@ -126,8 +155,10 @@ def may(
     return permission
 
 
-def _operator(view: View) -> Permission:
-    """The shell on the server sets a community up; once somebody administers it, that is break-glass."""
+def _operator(view: View, action: Action) -> Permission:
+    """The shell on the server sets a community up and keeps it; once somebody administers it, more is break-glass."""
+    if action in _OPERATORS:
+        return Permission(True, "local operator on the server")
     if any(_administers_all(assignment) for assignment in view.roles_over(None)):
         return Permission(True, "local operator on the server", break_glass=True)
     return Permission(True, "local operator, before the first administrator")

@@ -87,6 +87,32 @@ def connection_of(view: View, name: str) -> Connection:
     return found
 
 
+def mailbox_of(view: View, name: str) -> MailboxId:
+    """Return the mailbox of a user (by user ID or address), of a shared mailbox (by address), or with an identifier.
+
+    :raises NotFound: when there is none, or the user's mail is kept elsewhere.
+    """
+    with suppress(ValueError):
+        return MailboxId(from_text(name.lower()))
+    record = view.reserved_address(name.lower())
+    if record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX:
+        return MailboxId(record.owner)
+    account = account_of(view, name)
+    if account.mailbox is None:
+        raise NotFound(f"the mail of {account.user_id} is kept at the organisation, not here")
+    return account.mailbox
+
+
+def mailbox_name(view: View, mailbox: MailboxId) -> str:
+    """Return what :func:`mailbox_of` finds a mailbox under: its owner's name, or its identifier where it has none."""
+    account = view.account_of_mailbox(mailbox)
+    if account is not None:
+        return account.user_id
+    shared = view.shared_mailbox(mailbox)
+    records = view.addresses_of(shared.id) if shared is not None else ()
+    return next((record.address for record in records if not record.alias), text(mailbox))
+
+
 def name_of(connection: Connection) -> str:
     """Return what :func:`connection_of` finds *connection* under."""
     return connection.slug or text(connection.id)

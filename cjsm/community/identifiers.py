@@ -1,5 +1,7 @@
 """Typed identifiers: 16 random bytes each, made by whoever has randomness, never derived from content.
 
+Those of an imported message are derived with a key, so that it is known again (docs/decisions/0014).
+
 The text form is 32 lower-case hexadecimal digits (:func:`text`, :func:`from_text`).
 """
 

@@ -13,6 +13,7 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     :ivar names: names of its servers' certificates; ``*.`` at the front stands for one label or more.
     :ivar networks: where its servers are, in CIDR form; none where the certificate alone decides.
     :ivar tenant_header: the field that names the tenant.
+    :ivar selectors: where DNS has the DKIM keys of a tenant's domain, unless its engineer chose others.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     names: tuple[str, ...]
     tenant_header: str
     networks: tuple[str, ...] = ()
+    selectors: tuple[str, ...] = ()
 
     def is_called(self, names: frozenset[str]) -> bool:
         """Whether a certificate for *names* is the provider's."""

@@ -4,7 +4,7 @@ Nothing of anybody's mail is sent: whether a server would take mail to its postm
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import dns.reversename
 import msgspec
 from msgspec import Struct
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
+from cjsm.community.providers import Provider
 from cjsm.community.records import Connection, Domain, DomainState
 from cjsm.mail.authentication.interfaces import Kind, LookupFailed
 from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, Stage, policy
@@ -43,6 +44,7 @@ class Verdict(StrEnum):
     """How it is with what was looked at."""
 
     OK = "ok"
+    UNKNOWN = "unknown"
     WARNING = "warning"
     PROBLEM = "problem"
 
@@ -95,13 +97,22 @@ class Assessor:
     """Looks at connections.
 
     :param reactor: tells how long things take.
+    :param providers: of cloud connections, by name.
     """
 
-    def __init__(self, connector: IRelayConnector, lookup: Lookup, reactor: IReactorTime, suffix: str) -> None:
+    def __init__(
+        self,
+        connector: IRelayConnector,
+        lookup: Lookup,
+        reactor: IReactorTime,
+        suffix: str,
+        providers: Mapping[str, Provider],
+    ) -> None:
         self._connector = connector
         self._lookup = lookup
         self._reactor = reactor
         self._suffix = suffix
+        self._providers = providers
 
     async def assess(
         self, connection: Connection, domains: Sequence[Domain], say: Callable[[str], object]
@@ -119,7 +130,7 @@ class Assessor:
             seen += [each async for each in self._server(policy(connection, hop), place, approved)]
         for domain in approved:
             say(domain)
-            seen += [each async for each in self._domain(domain)]
+            seen += await self._domain(domain, self._providers.get(connection.provider))
         return Assessment(moment=int(time.time()), observations=tuple(seen))
 
     # Servers
@@ -140,7 +151,8 @@ class Assessor:
             yield await self._name_of(place, session.address)
         yield _of_tls(place, session)
         yield _of_certificate(place, session.certificate, pinned=bool(wanted.pins))
-        yield Observation(where=place, what=Stage.SESSION, text="it goes on behind TLS, with our certificate")
+        yield _of_ours(place, asked=session.certificate.asked_for_ours)
+        yield Observation(where=place, what=Stage.SESSION, text="it goes on behind TLS")
         lacking = [name for name in _WANTED if name not in session.offers]
         text = f"all of {', '.join(_WANTED)}" if not lacking else f"without {', '.join(lacking)}"
         yield Observation(where=place, what="extensions", text=text)
@@ -164,11 +176,15 @@ class Assessor:
 
     # DNS
 
-    async def _domain(self, domain: str) -> AsyncIterator[Observation]:
-        """What others need to believe mail from *domain*; with us it counts for cloud tenants only."""
-        yield await self._record(domain, "SPF", domain, b"v=spf1")
-        yield await self._record(domain, "DMARC", f"_dmarc.{domain}", b"v=DMARC1")
-        yield await self._record(domain, "MTA-STS", f"_mta-sts.{domain}", b"v=STSv1")
+    async def _domain(self, domain: str, provider: Provider | None) -> list[Observation]:
+        """What others need to believe mail from *domain*, asked at once; with us it counts for cloud tenants only."""
+        questions = (
+            self._record(domain, "SPF", domain, b"v=spf1"),
+            self._keys(domain, provider),
+            self._record(domain, "DMARC", f"_dmarc.{domain}", b"v=DMARC1"),
+            self._record(domain, "MTA-STS", f"_mta-sts.{domain}", b"v=STSv1"),
+        )
+        return await gatherResults([Deferred.fromCoroutine(each) for each in questions], consumeErrors=True)
 
     async def _record(self, domain: str, what: str, name: str, begins: bytes) -> Observation:
         try:
@@ -180,6 +196,23 @@ class Assessor:
         text = f"{len(found) or 'no'} record{'' if len(found) == 1 else 's'} at {name}"
         cure = f"let its engineer publish one {what} record at {name}"
         return Observation(where=domain, what=what, verdict=Verdict.WARNING, text=text, cure=cure)
+
+    async def _keys(self, domain: str, provider: Provider | None) -> Observation:
+        """Look for DKIM keys where the provider has them; of other servers only their mail says where theirs are."""
+        if provider is None or not provider.selectors:
+            cure = "test with --to: what a letter's answer was signed with is shown"
+            text = "where its keys are is known from its mail only"
+            return Observation(where=domain, what="DKIM", verdict=Verdict.UNKNOWN, text=text, cure=cure)
+        places = [f"{selector}._domainkey.{domain}" for selector in provider.selectors]
+        try:
+            found = [place for place in places if any(b"p=" in each for each in await self._lookup(place, Kind.TXT))]
+        except LookupFailed:
+            return Observation(where=domain, what="DKIM", verdict=Verdict.WARNING, text="could not be looked up")
+        if found:
+            return Observation(where=domain, what="DKIM", text=f"keys at {', '.join(found)}")
+        text = f"no keys at {', '.join(places)}"
+        cure = f"let its engineer have {provider.title} sign for {domain}: what is not signed is refused here"
+        return Observation(where=domain, what="DKIM", verdict=Verdict.WARNING, text=text, cure=cure)
 
     async def _name_of(self, place: str, address: str) -> Observation:
         """Return the name that DNS has for an address (PTR)."""
@@ -200,6 +233,15 @@ def _of_tls(place: str, session: Any) -> Observation:
         cure = "let its engineer enable TLS 1.3"
         return Observation(where=place, what=Stage.TLS, verdict=Verdict.WARNING, text=text, cure=cure)
     return Observation(where=place, what=Stage.TLS, text=text)
+
+
+def _of_ours(place: str, *, asked: bool) -> Observation:
+    """Whether the server knows us by our certificate; one that does not take it has ended the session."""
+    if asked:
+        return Observation(where=place, what="our certificate", text="the server asks for it, and takes it")
+    text = "the server does not ask for it, so it cannot know by it that mail is from here"
+    cure = "let its engineer ask for client certificates, and take mail in this community's name from us only"
+    return Observation(where=place, what="our certificate", verdict=Verdict.WARNING, text=text, cure=cure)
 
 
 def _of_certificate(place: str, shown: Any, *, pinned: bool) -> Observation:

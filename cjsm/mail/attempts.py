@@ -16,10 +16,10 @@ from cjsm.configuration import RelaySettings, Settings
 from cjsm.mail.authentication.signing import Signer
 from cjsm.mail.edge import Edge
 from cjsm.mail.envelope import Notify, OutgoingEnvelope
-from cjsm.mail.header import Header
-from cjsm.mail.outgoing import OpenedOutgoing, Pieces, open_outgoing
+from cjsm.mail.outgoing import open_outgoing
+from cjsm.mail.parcels import Packing
 from cjsm.mail.reporting import Happened, Reports
-from cjsm.mail.sending import Addressee, NextHopPolicy, Outcome, Parcel, Sent, policy
+from cjsm.mail.sending import Interrupted, NextHopPolicy, Outcome, Sent, policy
 from cjsm.mail.traced import Answer, Side, kept
 from cjsm.mail.tracing import Tracer
 from cjsm.store.interfaces import (
@@ -53,7 +53,7 @@ class Attempts:
     :param clock: seconds since the epoch.
     """
 
-    _log = Logger()
+    log = Logger()
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Attempts:
         try:
             envelope = open_outgoing(self._queue_key, queued.outgoing)
         except (VaultError, Damaged) as error:
-            self._log.critical("message {number} cannot be opened: {error}", number=queued.sequence, error=error)
+            self.log.critical("message {number} cannot be opened: {error}", number=queued.sequence, error=error)
             return self._unreadable(queued, str(error))
         if queued.state.removed:
             return await self._returned(queued, envelope)
@@ -189,7 +189,7 @@ class Attempts:
         try:
             return Done(attempted, await self._report(queued, envelope, happened, session, expires))
         except Exception as error:  # noqa: BLE001 - logged; what was sent must not be sent again for want of a report
-            self._log.failure("a report could not be made")
+            self.log.failure("a report could not be made")
             return Done(_unreported(attempted, envelope, happened, str(error)))
 
     def _trace(
@@ -242,7 +242,15 @@ class Attempt:
         self._connection = connection
         self._wanted = wanted
         self._refused = refused
-        self._opened: OpenedOutgoing | None = None
+        self._packing = Packing(
+            queued.outgoing,
+            envelope,
+            connection,
+            bodies=house.bodies,
+            edge=house.edge,
+            signer=house.signer,
+            settings=house.settings.mail,
+        )
 
     @property
     def hops(self) -> tuple[NextHopPolicy, ...]:
@@ -250,66 +258,40 @@ class Attempt:
         return tuple(policy(self._connection, hop) for hop in self._connection.next_hops)
 
     async def send(self, session: Any) -> Done:
-        """Send it over *session*; return what is written of it.
+        """Send it over *session*, again where not all recipients have room in one; return what is written of it.
 
         :raises Interrupted: when nobody knows what became of it.
         """
-        house, envelope = self._house, self._envelope
+        sent = await self._try(session, self._wanted)
+        outcomes = {**self._refused, **sent.outcomes}
+        while left := [index for index in self._wanted if index not in outcomes]:
+            self.close()
+            try:
+                outcomes |= (await self._try(session, left)).outcomes
+            except Exception as error:  # noqa: BLE001 - what became of the others is known and must be written
+                if not isinstance(error, Interrupted):
+                    self._house.log.failure("a message could not be sent to all")
+                outcomes |= _later(left, "4.4.2", str(error))
+        return await self._house.judged(
+            self._queued, self._envelope, outcomes, session, passes_reports_on=sent.passes_reports_on
+        )
+
+    async def _try(self, session: Any, indexes: Sequence[int]) -> Sent:
+        """Send it to those recipients; who has no outcome then is to be tried in one more message."""
         try:
-            parcel = await self._parcel()
+            parcel = await self._packing.parcel(indexes)
         except (StoreError, VaultError) as error:
-            words = f"the message cannot be read here: {error}"
-            later = dict.fromkeys(self._wanted, Outcome(code=450, status="4.3.0", text=words, ours=True))
-            return await house.judged(self._queued, envelope, {**self._refused, **later}, session)
+            return Sent(outcomes=_later(indexes, "4.3.0", f"the message cannot be read here: {error}"))
         sent: Sent = await session.send(parcel)
-        return await house.judged(
-            self._queued,
-            envelope,
-            {**self._refused, **sent.outcomes},
-            session,
-            passes_reports_on=sent.passes_reports_on,
-        )
-
-    async def _parcel(self) -> Parcel:
-        house, envelope = self._house, self._envelope
-        opened = self._opened = await OpenedOutgoing.read(
-            envelope, self._queued.outgoing, house.bodies, house.settings.mail
-        )
-        wanted = [envelope.recipients[index] for index in self._wanted]
-        leaving = house.edge.leaving(
-            self._connection, opened.header, envelope.reverse_path, [each.address for each in wanted]
-        )
-        signatures = await self._signatures(leaving.header)
-        head = leaving.header.octets(before=signatures + envelope.fields, without=frozenset(), after=b"")
-        return Parcel(
-            reverse_path=leaving.reverse_path,
-            addressees=tuple(
-                Addressee(index=index, address=address, wish=each.wish)
-                for index, address, each in zip(self._wanted, leaving.addresses, wanted, strict=True)
-            ),
-            demands=envelope.demands,
-            octets=len(head) + opened.body_octets,
-            pieces=Pieces(head, opened.body, opened.close),
-        )
-
-    async def _signatures(self, header: Header) -> bytes:
-        """Return the fields that sign the message as it leaves; its body is read once for them."""
-        house = self._house
-        if house.signer is None:
-            return b""
-        inspector = house.signer.inspector()
-        read = await OpenedOutgoing.read(self._envelope, self._queued.outgoing, house.bodies, house.settings.mail)
-        try:
-            while octets := await read.body():
-                inspector.write(octets)
-        finally:
-            read.close()
-        return house.signer.sign(header, inspector.finish())
+        return sent
 
     def close(self) -> None:
         """Give back what is held. Idempotent."""
-        if self._opened is not None:
-            self._opened.close()
+        self._packing.close()
+
+
+def _later(indexes: Sequence[int], status: str, words: str) -> dict[int, Outcome]:
+    return dict.fromkeys(indexes, Outcome(code=450, status=status, text=words, ours=True))
 
 
 def _unreported(attempted: Attempted, envelope: OutgoingEnvelope, happened: Sequence[Happened], why: str) -> Attempted:

@@ -14,7 +14,7 @@ from cjsm.community.view import View
 from cjsm.configuration import Settings
 from cjsm.mail.authentication.field import authentication_results, without_claims
 from cjsm.mail.authentication.interfaces import IAuthenticator
-from cjsm.mail.authentication.results import confirmed, undecided
+from cjsm.mail.authentication.results import brief, confirmed, undecided
 from cjsm.mail.edge import rules_of
 from cjsm.mail.header import Header
 from cjsm.mail.interfaces import Hop, Refused
@@ -86,6 +86,7 @@ class Crossing:
     """One message.
 
     :ivar header: as it is passed on.
+    :ivar found: what :meth:`verdict` found of SPF, DKIM and DMARC, in one line.
     :param original: the header as it came: signatures are over it.
     :param sender: the reverse-path without suffix; empty for null.
     :param must_be_from: the domain that a passing DKIM signature must be aligned with; None where none must.
@@ -103,6 +104,7 @@ class Crossing:
         must_be_from: str | None,
     ) -> None:
         self.header = header
+        self.found = ""
         self._authenticator = authenticator
         self._host = host
         self._original = original
@@ -123,6 +125,7 @@ class Crossing:
         result = await self._authenticator.verify(
             self._original, self._inspector.finish(), self._hop.source, self._hop.called, self._sender
         )
+        self.found = brief(result)
         domain = self._must_be_from
         if domain is not None and not confirmed(result, domain):
             if undecided(result, domain):

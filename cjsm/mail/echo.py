@@ -24,7 +24,7 @@ _PRECEDENCE = ("bulk", "junk", "list", "auto_reply")
 #: Characters of an answer that quote what came.
 _QUOTED = 8_000
 _TEXT = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-_TEST = re.compile(r"<test\.([0-9a-f]{16})@([a-z0-9.-]{1,253})>")
+_OURS = re.compile(r"<(echo|test)\.([0-9a-f]{16})@([a-z0-9.-]{1,253})>")
 
 
 def is_automatic(header: Header) -> bool:
@@ -37,11 +37,13 @@ def is_automatic(header: Header) -> bool:
 
 def answered_test(header: Header, suffix: str) -> str:
     """Return which test of a connection the message answers, by the word that it was given; empty for none."""
-    for name in (b"in-reply-to", b"references"):
-        for word, domain in _TEST.findall(header.first(name).lower()):
-            if domain == suffix:
-                return str(word)
-    return ""
+    return next((word for kind, word in _answered(header, suffix) if kind == "test"), "")
+
+
+def _answered(header: Header, suffix: str) -> list[tuple[str, str]]:
+    """Return which of our own letters a message answers: their kinds, and what they are called."""
+    earlier = f"{header.first(b'in-reply-to')} {header.first(b'references')}".lower()
+    return [(kind, word) for kind, word, domain in _OURS.findall(earlier) if domain == suffix]
 
 
 class Echo:
@@ -56,11 +58,12 @@ class Echo:
         self._clock = clock
 
     async def answer(self, sender: Address | None, header: Header, hop: Hop, queue_id: str) -> SpoolBatch | None:
-        """Return the answer to a message from *sender*, or None where none is due.
+        """Return the answer to a message from *sender*, or None where none is due: an answer to one of ours gets none,
+        for not every machine says that it is one, and two would never end.
 
         :raises StoreError: when it cannot be kept.
         """
-        if sender is None or is_automatic(header):
+        if sender is None or is_automatic(header) or _answered(header, self.settings.community.suffix):
             return None
         return await self._own_mail.write(
             Service.ECHO, str(sender), self._text(sender, header, hop, queue_id), _nothing

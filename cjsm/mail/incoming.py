@@ -334,10 +334,12 @@ class IncomingMessage:
 
     def _trace_answer(self) -> None:
         """Note the answer to a test of a connection."""
-        header = self._begun.header if self._begun is not None else None
-        word = answered_test(header, self._settings.community.suffix) if header is not None else ""
+        if self._begun is None:
+            return
+        word, crossing = answered_test(self._begun.header, self._settings.community.suffix), self._begun.crossing
         if word:
-            self._rooms.tracer.answered(word, origin=self._origin, hop=self._hop)
+            found = crossing.found if crossing is not None else ""
+            self._rooms.tracer.answered(word, origin=self._origin, hop=self._hop, found=found)
 
     async def _put(self, batch: SpoolBatch) -> None:
         """Ask the spool until it knows: the batch's id makes that safe."""

@@ -85,6 +85,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 class Sent(Struct, frozen=True, kw_only=True):
     """What became of a parcel: an outcome for each recipient by index.
 
+    Who has none was one too many for one message, and is to be sent to in another; at least one has an outcome.
+
     :ivar passes_reports_on: the other side takes over reports (RFC 3461).
     """
 

@@ -137,10 +137,14 @@ class Tracer:
         """The sender was told about *recipient* with the message whose queue id is *report*."""
         self._later(Result.RETURNED, queue_id, recipient, delivery, None, Answer(words=f"report {report}"))
 
-    def answered(self, word: str, *, origin: Origin, hop: Hop) -> None:
-        """An answer came to the test of a connection called *word*."""
+    def answered(self, word: str, *, origin: Origin, hop: Hop, found: str = "") -> None:
+        """An answer came to the test of a connection called *word*.
+
+        :param found: what SPF, DKIM and DMARC say of it, in one line.
+        """
         side = Side(host=hop.client, tls_version=hop.tls_version, tls_group=hop.tls_group)
-        self._add(word, [self._event(Result.ANSWERED, origin=_origin(origin), side=side)])
+        answer = Answer(words=found)
+        self._add(word, [self._event(Result.ANSWERED, origin=_origin(origin), side=side, answer=answer)])
 
     def _later(
         self,

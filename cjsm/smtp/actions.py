@@ -61,6 +61,7 @@ class SkipChunk(Struct, frozen=True):
     """Read so many octets and forget them, so that they are no commands; then :meth:`Session.chunk_skipped`."""
 
     octets: int
+    last: bool
     why: Reply
 
 

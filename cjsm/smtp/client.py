@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IConsumer, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,14 +31,32 @@ from cjsm.mail.sending import (
 )
 from cjsm.smtp.replies import Answer, AnswerReader, BadReply, Capabilities
 from cjsm.smtp.transaction import Transaction
+from cjsm.wire.door import FAREWELL
 from cjsm.wire.flow import Outflow
 from cjsm.wire.peers import ClientTls, NotTrusted, PeerPolicy, ShownCertificate, check_server, shown_by
 from cjsm.wire.timing import Timer
 from cjsm.wire.tls import negotiated
 
+_OUT_OF_TURN = "the server said something before it was asked"
+
 
 class _Ended(Exception):
     """The connection is over; the text says why."""
+
+
+class _TimedOutflow(Outflow):
+    """Each write must be taken in *seconds*: a server that reads no more would be waited for without end."""
+
+    def __init__(self, transport: IConsumer, timer: Timer, seconds: float) -> None:
+        super().__init__(transport)
+        self._timer = timer
+        self._seconds = seconds
+
+    async def write(self, data: bytes) -> None:
+        """See :class:`Outflow`."""
+        self._timer.start(self._seconds)
+        await super().write(data)
+        self._timer.stop()
 
 
 @implementer(IHandshakeListener, IRelaySession)
@@ -68,6 +86,7 @@ class ClientConnection(Protocol):
         self._why = ""
         self._is_secure = False
         self._sending = False
+        self._writing_text = False
         self._sent = 0
         self._stage = Stage.GREETING
         self._capabilities = Capabilities(frozenset())
@@ -79,7 +98,9 @@ class ClientConnection(Protocol):
     @property
     def usable(self) -> bool:
         """See :class:`IRelaySession`."""
-        return not self._why and self._is_secure and self._sent < self._settings.messages_per_connection
+        most = self._settings.messages_per_connection
+        theirs = self._capabilities.messages or most
+        return not self._why and self._is_secure and self._sent < min(most, theirs)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -114,21 +135,26 @@ class ClientConnection(Protocol):
         self._sent += 1
         self._sending = True
         try:
-            return await Transaction(self, self._capabilities, parcel).run()
+            sent = await Transaction(self, self._capabilities, parcel).run()
         except (_Ended, ConnectionClosed) as error:
             raise Interrupted(self._why or str(error)) from None
         except BaseException:
             self._end("given up")
             raise
         finally:
-            self._sending = False
+            self._sending = self._writing_text = False
+        if self._answers.buffered and not self._why:
+            # What it means is not known, so nothing more is said to it.
+            self._end(f"{_OUT_OF_TURN}: {self._answers.said}")
+        return sent
 
     def close(self) -> None:
         """See :class:`IRelaySession`."""
         if not self._why:
             self._transport.write(b"QUIT\r\n")
             self._why = "closed"
-            self._timer.retire()
+            # One that does not part would keep the connection for ever.
+            self._timer.start(FAREWELL)
             self._transport.loseConnection()
 
     # Getting ready
@@ -194,17 +220,26 @@ class ClientConnection(Protocol):
     def write(self, octets: bytes) -> None:
         """Send commands.
 
-        :raises _Ended: when the connection is over.
+        :raises _Ended: when the connection is over, or the server said something that nothing asked for yet.
         """
         if self._why:
             raise _Ended(self._why)
+        if self._answers.buffered:
+            raise self._ending(f"{_OUT_OF_TURN}: {self._answers.said}")
         self._transport.write(octets)
 
-    def outflow(self) -> Outflow:
-        """Return a way to send much, as fast as it is taken."""
+    def outflow(self, *, watched: bool) -> Outflow:
+        """See :class:`cjsm.smtp.transaction.Connection`."""
+        self._writing_text = watched
+        self._check_silent()
         if self._why:
             raise _Ended(self._why)
-        return Outflow(self._transport)
+        return _TimedOutflow(self._transport, self._timer, self._settings.reply_timeout)
+
+    def _check_silent(self) -> None:
+        """A server that answers before it has heard all does not know what it accepts."""
+        if self._writing_text and self._answers.buffered:
+            self._end(f"the server answered before it had the whole message: {self._answers.said}")
 
     async def answer(self) -> Answer:
         """Wait for the next reply.
@@ -213,6 +248,7 @@ class ClientConnection(Protocol):
         """
         if self._why:
             raise _Ended(self._why)
+        self._writing_text = False
         waiting = self._waiting = Deferred()
         self._timer.start(self._settings.reply_timeout)
         self._pass_on()
@@ -225,11 +261,6 @@ class ClientConnection(Protocol):
     def end(self, why: str) -> None:
         """The other side cannot be understood any more."""
         self._end(why)
-
-    @property
-    def spoke_early(self) -> bool:
-        """Whether a reply is there that nothing asked for yet."""
-        return self._answers.buffered
 
     # What Twisted calls
 
@@ -255,6 +286,7 @@ class ClientConnection(Protocol):
             return
         self._answers.feed(data)
         self._pass_on()
+        self._check_silent()
         if not self._sending and self._is_secure and self._answers.buffered and self._waiting is None:
             # Nothing was asked: a goodbye, or a server that cannot be followed.
             self._end("the server ended the connection")

@@ -66,6 +66,12 @@ class AnswerReader:
         """Whether something was received that no reply was made of yet."""
         return bool(self._buffer or self._lines)
 
+    @property
+    def said(self) -> str:
+        """What was received that no reply was made of yet, on one line, as reports quote it."""
+        line, _, _ = bytes(self._buffer[:_LONGEST]).partition(b"\n")
+        return " ".join((*self._lines, _shown(line.removesuffix(b"\r")))).strip()[:_TEXT]
+
     def feed(self, data: bytes) -> None:
         """Add what arrived."""
         self._buffer += data
@@ -113,11 +119,13 @@ class Capabilities(Struct, frozen=True):
     :ivar names: keywords in upper case.
     :ivar size: the largest message it takes; 0 for no limit that it says.
     :ivar recipients: the most recipients of one message (RFC 9422), 0 where it does not say.
+    :ivar messages: the most messages of one session (RFC 9422), 0 where it does not say.
     """
 
     names: frozenset[str]
     size: int = 0
     recipients: int = 0
+    messages: int = 0
 
     @classmethod
     def of(cls, answer: Answer) -> "Capabilities":
@@ -129,6 +137,7 @@ class Capabilities(Struct, frozen=True):
             frozenset(found),
             size=_number(next(iter(found.get("SIZE", ())), "")),
             recipients=_number(limits.get("RCPTMAX", "")),
+            messages=_number(limits.get("MAILMAX", "")),
         )
 
     def __contains__(self, name: str) -> bool:

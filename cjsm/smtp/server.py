@@ -214,8 +214,8 @@ class SmtpDoor(LineDoor):
                 self._read_text()
             case ReadChunk(octets, last):
                 self._read_chunk(octets, last)
-            case SkipChunk(octets, why):
-                self._skip_chunk(octets, why)
+            case SkipChunk(octets, last, why):
+                self._skip_chunk(octets, last, why)
             case Ask(challenge):
                 self.say(b"334 " + challenge.encoded + b"\r\n")
             case SignIn(claim):
@@ -270,8 +270,8 @@ class SmtpDoor(LineDoor):
         reader = ChunkReader(octets, self._chunks, last=last)
         self._receive(reader, self._end_text if last else lambda taken: self._end_chunk(taken, octets), octets)
 
-    def _skip_chunk(self, octets: int, why: Reply) -> None:
-        self._receive(ChunkReader(octets, None, last=False), lambda _: self._end_skipped(why), octets)
+    def _skip_chunk(self, octets: int, last: bool, why: Reply) -> None:
+        self._receive(ChunkReader(octets, None, last=last), lambda _: self._end_skipped(last, why), octets)
 
     def _receive(self, reader: TextReader, ended: Ended, octets: int | None = None) -> None:
         """Give what comes to *reader* until it has all, *octets* where that is known; then say *ended*."""
@@ -310,8 +310,8 @@ class SmtpDoor(LineDoor):
         self._text_octets += reception.octets
         await self._text_ended(reception)
 
-    async def _end_skipped(self, why: Reply) -> None:
-        self.act(self.session.chunk_skipped(why))
+    async def _end_skipped(self, last: bool, why: Reply) -> None:
+        self.act(self.session.chunk_skipped(last, why))
 
     async def _end_chunk(self, reception: Reception, octets: int) -> None:
         if reception.fault not in (None, TextFault.LINE_TOO_LONG):

@@ -198,7 +198,7 @@ class Session:
             return self._bad(why)
         if not self.secure:
             return [Say(why), Close("BDAT in the clear")]
-        return self._skip(command.octets, why)
+        return self._skip(command.octets, command.last, why)
 
     def _may_be_written(self, path: str) -> bool:
         return path.isascii() or self._demands.smtputf8
@@ -331,26 +331,30 @@ class Session:
 
     def _bdat(self, octets: int, last: bool) -> list[Action]:
         if self._chunk_refused is not None:
-            return self._skip(octets, self._chunk_refused)
+            return self._skip(octets, last, self._chunk_refused)
         self.in_chunks = True
         self._chunked += octets
         if self._chunked > self._max_octets:
             self._chunk_refused = reply(552, "5.3.4", f"the message is larger than {self._max_octets} octets")
-            return self._skip(octets, self._chunk_refused)
+            return self._skip(octets, last, self._chunk_refused)
         return [ReadChunk(octets, last)]
 
-    def _skip(self, octets: int, why: Reply) -> list[Action]:
+    def _skip(self, octets: int, last: bool, why: Reply) -> list[Action]:
         if octets > self._max_octets:
             return [Say(why), Close("a chunk larger than a message")]
-        return [SkipChunk(octets, why)]
+        return [SkipChunk(octets, last, why)]
 
     def chunk_taken(self, octets: int) -> list[Action]:
         """Answer to :class:`ReadChunk` that is not the last."""
         return [Say(reply(250, "2.0.0", f"{octets} octets taken"))]
 
-    def chunk_skipped(self, why: Reply) -> list[Action]:
-        """Answer to :class:`SkipChunk`."""
-        return self._bad(why)
+    def chunk_skipped(self, last: bool, why: Reply) -> list[Action]:
+        """Answer to :class:`SkipChunk`.
+
+        With its last chunk the message is over, also a refused one: what a client has pipelined behind it is another
+        message, and must not get the envelope of this one.
+        """
+        return [*(self._forget() if last else ()), *self._bad(why)]
 
     # Trouble
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from cjsm.mail.envelope import NO_WISH
 from cjsm.mail.notifications import format_notify
-from cjsm.mail.sending import Outcome, Parcel, Sent
+from cjsm.mail.sending import Addressee, Outcome, Parcel, Sent
 from cjsm.smtp.replies import Answer, Capabilities
 from cjsm.wire.dots import Stuffer
 from cjsm.wire.flow import Outflow
@@ -22,15 +22,14 @@ _PIECE = 64 * 1024
 class Connection(Protocol):
     """What a transaction needs of the connection; each raises when it is over."""
 
-    @property
-    def spoke_early(self) -> bool:
-        """Whether a reply is there that nothing asked for yet."""
-
     def write(self, octets: bytes) -> None:
         """Send commands."""
 
-    def outflow(self) -> Outflow:
-        """Return a way to send much, as fast as it is taken."""
+    def outflow(self, *, watched: bool) -> Outflow:
+        """Return a way to send the text, as fast as it is taken; it ends when no more is taken in time.
+
+        :param watched: no answer is due before the text is through, so one that comes ends the connection.
+        """
 
     async def answer(self) -> Answer:
         """Wait for the next reply."""
@@ -47,6 +46,10 @@ class Transaction:
         self._offers = capabilities
         self._parcel = parcel
         self._outcomes: dict[int, Outcome] = {}
+        most = capabilities.recipients or len(parcel.addressees)
+        self._addressees = parcel.addressees[:most]
+        #: Those for whom there is no room in this message, by index.
+        self._later = {each.index for each in parcel.addressees[most:]}
         paths = (parcel.reverse_path, *(each.address for each in parcel.addressees))
         #: Whether the other side must take UTF-8: the sender said so, or who the message is from or for is so written.
         self._international = parcel.demands.smtputf8 or not all(path.isascii() for path in paths)
@@ -55,6 +58,7 @@ class Transaction:
         """Return what the other side said; whoever calls hears of a connection that ended."""
         impossible = self._impossible()
         if impossible is not None:
+            self._later.clear()
             self._settle(impossible)
             return self._sent()
         if "PIPELINING" not in self._offers:
@@ -128,17 +132,26 @@ class Transaction:
     # The envelope
 
     def _commands(self) -> list[bytes]:
-        return [self._mail(), *(self._rcpt(number) for number in range(len(self._parcel.addressees)))]
+        return [self._mail(), *(self._rcpt(each) for each in self._addressees)]
 
     def _judge(self, answers: Sequence[Answer]) -> bool:
         """Note what MAIL and RCPT were answered; return whether there is somebody to send the text to."""
         if not answers[0].is_good:
             self._settle(_theirs(answers[0]))
             return False
-        for addressee, answer in zip(self._parcel.addressees, answers[1:], strict=True):
+        too_many: dict[int, Outcome] = {}
+        taken = False
+        for addressee, answer in zip(self._addressees, answers[1:], strict=True):
+            taken = taken or answer.is_good
             if not answer.is_good:
-                self._outcomes[addressee.index] = _theirs(answer)
-        return len(self._outcomes) < len(self._parcel.addressees)
+                where = too_many if _too_many(answer) else self._outcomes
+                where[addressee.index] = _theirs(answer)
+        if taken:
+            self._later |= too_many.keys()
+        else:
+            # Without anybody before them it is no matter of how many there are.
+            self._outcomes |= too_many
+        return taken
 
     def _mail(self) -> bytes:
         parcel, demands, offers = self._parcel, self._parcel.demands, self._offers
@@ -157,8 +170,7 @@ class Transaction:
             words.append(f"ENVID={demands.envelope_id}")
         return " ".join(words).encode() + b"\r\n"
 
-    def _rcpt(self, number: int) -> bytes:
-        addressee = self._parcel.addressees[number]
+    def _rcpt(self, addressee: Addressee) -> bytes:
         words = [f"RCPT TO:<{addressee.address}>"]
         if "DSN" in self._offers and addressee.wish != NO_WISH:
             notify = addressee.wish.notify
@@ -192,12 +204,10 @@ class Transaction:
             await self._connection.answer()
             return
         stuffer = Stuffer()
-        outflow = self._connection.outflow()
+        outflow = self._connection.outflow(watched=True)
         try:
             while octets := await self._parcel.pieces.read(_PIECE):
-                self._check_silent()
                 await outflow.write(stuffer.write(octets))
-            self._check_silent()
             await outflow.write(stuffer.finish())
         finally:
             outflow.close()
@@ -222,7 +232,7 @@ class Transaction:
                 return
 
     async def _chunk(self, size: int, *, watched: bool = True) -> None:
-        outflow = self._connection.outflow()
+        outflow = self._connection.outflow(watched=watched)
         try:
             while size:
                 octets = await self._parcel.pieces.read(min(size, _PIECE))
@@ -230,21 +240,22 @@ class Transaction:
                     self._connection.end("the message is shorter than was said")
                     return
                 size -= len(octets)
-                if watched:
-                    self._check_silent()
                 await outflow.write(octets)
         finally:
             outflow.close()
 
-    def _check_silent(self) -> None:
-        """A server that answers before it has heard all does not know what it accepts."""
-        if self._connection.spoke_early:
-            self._connection.end("the server answered before it had the whole message")
-
     def _settle(self, outcome: Outcome) -> None:
-        """Give every recipient that has none yet the same outcome."""
+        """Give every recipient of this message that has none yet the same outcome."""
         for addressee in self._parcel.addressees:
-            self._outcomes.setdefault(addressee.index, outcome)
+            if addressee.index not in self._later:
+                self._outcomes.setdefault(addressee.index, outcome)
+
+
+def _too_many(answer: Answer) -> bool:
+    """Whether a recipient is refused for the number of those before (RFC 5321 section 4.5.3.1.10), which is 452, of
+    servers that are older 552; a status of its own tells that from a mailbox that is full.
+    """
+    return answer.code in (452, 552) and (answer.status[1:] == ".5.3" or (answer.code, answer.status) == (452, "4.0.0"))
 
 
 def _theirs(answer: Answer) -> Outcome:

@@ -62,7 +62,7 @@ class LeaseLost(StoreError):
 class Quarantined(Damaged):
     """A mailbox's file cannot be relied on: nobody reads or writes it until it is restored. Only that mailbox."""
 
-    cure = "keep the disk as it is, then restore this mailbox from a backup"
+    cure = "keep the disk as it is, then restore this mailbox from a backup: cjsm mailbox restore --help"
 
 
 class MailboxExists(StoreError):

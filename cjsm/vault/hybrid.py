@@ -58,20 +58,25 @@ class PublicKey:
 class PrivateKey:
     """The private half, made from its seed; shows nothing of itself.
 
-    :ivar public: the stored form of the public half.
+    :ivar seed: the 32 octets it was made from.
     :raises Malformed: when *seed* has not 32 octets.
     """
 
-    __slots__ = ("_key", "public")
+    __slots__ = ("_key", "_mlkem", "_x25519", "seed")
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != SEED:
             raise Malformed(f"a seed has {SEED} octets")
         stretched = hashlib.shake_256(seed).digest(96)
-        mlkem = MLKEM768PrivateKey.from_seed_bytes(stretched[:64])
-        x25519 = X25519PrivateKey.from_private_bytes(stretched[64:])
-        self._key = MLKEM768X25519PrivateKey(mlkem, x25519)
-        self.public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        self.seed = seed
+        self._mlkem = MLKEM768PrivateKey.from_seed_bytes(stretched[:64])
+        self._x25519 = X25519PrivateKey.from_private_bytes(stretched[64:])
+        self._key = MLKEM768X25519PrivateKey(self._mlkem, self._x25519)
+
+    @property
+    def public(self) -> bytes:
+        """The stored form of the public half, worked out each time: whoever only opens does not need it."""
+        return self._mlkem.public_key().public_bytes_raw() + self._x25519.public_key().public_bytes_raw()
 
     def open(self, sealed: bytes, info: bytes) -> bytes:
         """Open what was sealed to this key with the same *info*.

@@ -59,12 +59,20 @@ def check_generation(key: GenerationKey, mailbox: MailboxId, community: Versions
 
     :raises NotAuthentic: when the community did not sign it for *mailbox*.
     """
+    verify_generation(key, mailbox, community)
+    return PublicKey(key.public)
+
+
+def verify_generation(key: GenerationKey, mailbox: MailboxId, community: Versions[Verifies]) -> None:
+    """Check the public key of a generation, for whoever does not seal to it.
+
+    :raises NotAuthentic: when the community did not sign it for *mailbox*.
+    """
     check_suite(key.suite)
     if key.mailbox != mailbox:
         raise NotAuthentic("the public key belongs to another mailbox")
     statement = _statement(key.mailbox, key.generation, key.public)
     community.of(key.key_number).public.verify(key.signature, statement)
-    return PublicKey(key.public)
 
 
 def _grant_info(mailbox: bytes, generation: int, member: bytes, epoch: int) -> bytes:

@@ -24,6 +24,14 @@ def verification_tag(key: bytes, account: bytes, keys_version: int, secret: byte
     return mac(key, bound(b"cjsm verified", account, keys_version, secret))
 
 
+def imported_body(key: bytes, mailbox: bytes, unique_id: str, digest: bytes) -> bytes:
+    """Return the body id, 16 octets, of a message with SHA-256 *digest* that is imported into *mailbox*.
+
+    Whoever has the key can tell whether a message that is there under *unique_id* is the same; for others it is random.
+    """
+    return mac(key, bound(b"cjsm imported body", mailbox, unique_id.encode(), digest))[:16]
+
+
 def pseudonym(key: bytes, name: bytes) -> str:
     """Return how logs call *name*: 12 hexadecimal digits, the same each time, meaning nothing without the key."""
     return mac(key, bound(b"cjsm pseudonym", name))[:6].hex()

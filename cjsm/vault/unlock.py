@@ -1,4 +1,8 @@
-"""Mail keys kept in memory, sealed under a key that only the password gives back (see ``access.cache``)."""
+"""Keys kept in memory, sealed so that only who has the secret behind them gets them back (see ``access.cache``).
+
+Mail keys are sealed under the password, seeds of mailboxes under the mail key that they were granted to: whoever reads
+the memory can do no more with those than with the grant on the disk.
+"""
 
 from collections.abc import Mapping
 
@@ -25,3 +29,22 @@ def open_keys(cache_key: bytes, account: bytes, secret: bytes, sealed: bytes) ->
     """
     opened = open_once(_key(cache_key, account, secret), sealed, bound(b"cjsm unlock", account))
     return msgspec.msgpack.decode(opened, type=dict[int, bytes])
+
+
+def _mailbox_key(cache_key: bytes, mail_key: bytes, mailbox: bytes) -> bytes:
+    return derive(mail_key, cache_key, bound(b"cjsm opened grant", SUITE, mailbox))
+
+
+def seal_seed(cache_key: bytes, mail_key: bytes, mailbox: bytes, generation: int, seed: bytes) -> bytes:
+    """Return the *seed* of a mailbox's generation sealed under the *mail_key* that opened its grant."""
+    key = _mailbox_key(cache_key, mail_key, mailbox)
+    return seal_once(key, seed, bound(b"cjsm opened seed", mailbox, generation))
+
+
+def open_seed(cache_key: bytes, mail_key: bytes, mailbox: bytes, generation: int, sealed: bytes) -> bytes:
+    """Return what :func:`seal_seed` sealed.
+
+    :raises NotAuthentic: when the mail key is another, or the seed that of something else.
+    """
+    key = _mailbox_key(cache_key, mail_key, mailbox)
+    return open_once(key, sealed, bound(b"cjsm opened seed", mailbox, generation))

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from msgspec import Struct
 from OpenSSL import SSL, crypto
@@ -33,6 +33,8 @@ _FOR_OTHER_USE = 26
 
 #: The first thing that was wrong with what a connection's other side showed, while the connection lives.
 _PROBLEMS: "WeakKeyDictionary[SSL.Connection, str]" = WeakKeyDictionary()
+#: Connections whose server asked for our certificate.
+_ASKED: "WeakSet[SSL.Connection]" = WeakSet()
 
 
 class PeerPolicy(Struct, frozen=True, kw_only=True):
@@ -97,6 +99,7 @@ class ClientTls:
         else:
             _trust(context, policy.authority)
             context.set_verify(SSL.VERIFY_PEER, _note)
+        context.set_info_callback(_note_request)
         return context
 
 
@@ -153,12 +156,16 @@ class PeerCertificate(Struct, frozen=True, kw_only=True):
 
 
 class ShownCertificate(Struct, frozen=True, kw_only=True):
-    """What a server showed of itself: names, who vouches for it, its end in seconds since the epoch, its key's pin."""
+    """What a server showed of itself: names, who vouches for it, its end in seconds since the epoch, its key's pin.
+
+    :ivar asked_for_ours: whether it asked for our certificate: else it cannot know us by it.
+    """
 
     names: tuple[str, ...]
     issuer: str
     not_after: int
     pin: str
+    asked_for_ours: bool = False
 
 
 def shown_by(connection: SSL.Connection) -> ShownCertificate:
@@ -173,6 +180,7 @@ def shown_by(connection: SSL.Connection) -> ShownCertificate:
         issuer=(parts.get(b"CN") or parts.get(b"O") or b"").decode("utf-8", "replace"),
         not_after=int(datetime.strptime(ends.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()),
         pin=key_pin(certificate),
+        asked_for_ours=connection in _ASKED,
     )
 
 
@@ -232,6 +240,12 @@ def _trust(context: SSL.Context, authority: str) -> None:
         raise TlsError(
             f"the authority's certificate {authority} cannot be read", "correct tls.authority in cjsm.toml"
         ) from None
+
+
+def _note_request(connection: SSL.Connection, _where: int, _code: int) -> None:
+    """Notice that the server asks who we are: the handshake is in a state of its own then, in TLS 1.2 and 1.3."""
+    if connection.get_state_string().endswith(b"read server certificate request"):
+        _ASKED.add(connection)
 
 
 def _note(connection: SSL.Connection, _certificate: crypto.X509, number: int, _depth: int, good: int) -> bool:

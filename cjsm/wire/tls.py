@@ -15,6 +15,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
     ITransport,
+    IWriteDescriptor,
 )
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -166,17 +167,33 @@ def negotiated(transport: ITransport) -> Negotiated | None:
     return Negotiated(handle.get_protocol_version_name(), cipher, handle.get_group_name())
 
 
-class _RecordPerWrite(TLSMemoryBIOFactory):
-    protocol = TLSMemoryBIOProtocol
+class PromptTls(TLSMemoryBIOProtocol):
+    """TLS whose answers leave in the turn in which their question came.
 
-
-def over_tls(
-    factory: IProtocolFactory, tls: ServerTls, clock: IReactorTime, *, record_per_write: bool = False
-) -> TLSMemoryBIOFactory:
-    """Return *factory* behind implicit TLS.
-
-    :param record_per_write: send what is written in one call as TLS records of its own. For clients that wait on
-        their socket while their TLS library already holds the rest of a record.
+    Twisted's own collects small writes until the next turn of the reactor, and what is written then leaves in the one
+    after that. A client waits for each answer, and each is written in one piece: so what was said while something was
+    received is given to the system at once. What is written in one call is TLS records of its own: there are clients
+    that wait on their socket while their TLS library already holds the rest of a record.
     """
-    made = _RecordPerWrite if record_per_write else TLSMemoryBIOFactory
-    return made(tls, False, factory, clock)
+
+    def dataReceived(self, data: bytes) -> None:
+        """See :class:`TLSMemoryBIOProtocol`."""
+        super().dataReceived(data)
+        transport: Any = self.transport
+        if IWriteDescriptor.providedBy(transport) and _may_write(transport):
+            # An error shows again when the reactor writes what is left.
+            transport.doWrite()
+
+
+def _may_write(transport: Any) -> bool:
+    """Not where a producer has its pace, nor where the reactor is to hang up once all is written."""
+    return bool(transport.connected and not transport.disconnecting and transport.producer is None)
+
+
+class _PromptTlsFactory(TLSMemoryBIOFactory):
+    protocol = PromptTls
+
+
+def over_tls(factory: IProtocolFactory, tls: ServerTls, clock: IReactorTime) -> TLSMemoryBIOFactory:
+    """Return *factory* behind implicit TLS."""
+    return _PromptTlsFactory(tls, False, factory, clock)

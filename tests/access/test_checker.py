@@ -33,11 +33,11 @@ REFUSED = (AccessRefused, str(AccessRefused()), 1)
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_password(house: House, protocol: str) -> None:
-    """A chosen password signs in at every door; mail keys are opened for the one that reads mail."""
+    """A chosen password signs in at every door; mail keys are opened where mail is read."""
     account = house.join()
     signed_in = house.sign_in(protocol=protocol)
     assert (signed_in.account.id, signed_in.secret, signed_in.shared_name) == (account.id, None, None)
-    assert bool(signed_in.mail_keys) == (protocol == "pop3")
+    assert bool(signed_in.mail_keys) == (protocol in ("pop3", "command"))
 
 
 @pytest.mark.parametrize("protocol", ["smtp", "pop3", "ldap"])
@@ -51,7 +51,7 @@ def test_device_password(house: House, protocol: str) -> None:
     )
     signed_in = house.sign_in(secret=made.secret.encode(), protocol=protocol)
     assert signed_in.secret == made.password.id
-    assert bool(signed_in.mail_keys) == (protocol == "pop3")
+    assert bool(signed_in.mail_keys) == (protocol in ("pop3", "command"))
     for other in {"smtp", "pop3", "ldap"} - {protocol}:
         assert refusal(house, secret=made.secret.encode(), protocol=other) == (AccessRefused, str(AccessRefused()), 0)
     assert house.pool.sources == []

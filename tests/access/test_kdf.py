@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from cjsm.access import kdf
 from cjsm.access.errors import TryLater
-from cjsm.access.kdf import KdfPool
+from cjsm.access.kdf import InlineKdf, KdfPool
 
 from .support import now
 
@@ -167,3 +167,13 @@ def test_stop(pool: KdfPool) -> None:
     threads(pool).finish()
     assert now(running) == 1
     assert not waiting.called
+
+
+def test_inline() -> None:
+    """In a command there is nobody to wait for."""
+    pool = InlineKdf()
+    pool.start()
+    assert now(pool.run("192.0.2.1", lambda: 5)) == 5
+    with pytest.raises(ZeroDivisionError):
+        now(pool.run("192.0.2.1", lambda: 1 // 0))
+    pool.stop()

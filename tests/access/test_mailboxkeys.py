@@ -5,7 +5,7 @@ import pytest
 
 from cjsm.access import keyring
 from cjsm.access.keyring import MailboxKeys, UnreadableKeys
-from cjsm.access.mailboxkeys import OpenedMailbox, read_mailbox_keys
+from cjsm.access.mailboxkeys import OpenedMailbox, OpenedSeeds, read_mailbox_keys
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account
 from cjsm.store.interfaces import Missing
@@ -21,9 +21,12 @@ def mailbox_of(account: Account) -> MailboxId:
     return account.mailbox
 
 
-def opened(house: House, member: Account, mailbox: MailboxId, mail_keys: dict[int, bytes]) -> OpenedMailbox:
+def opened(
+    house: House, member: Account, mailbox: MailboxId, mail_keys: dict[int, bytes], seeds: OpenedSeeds | None = None
+) -> OpenedMailbox:
+    remembered = seeds or OpenedSeeds(b"cache key")
     return OpenedMailbox(
-        house.community, house.keys, house.secrets, mailbox=mailbox, member=member.id, mail_keys=mail_keys
+        house.community, house.keys, house.secrets, remembered, mailbox=mailbox, member=member.id, mail_keys=mail_keys
     )
 
 
@@ -86,3 +89,43 @@ def test_nobodys_mailbox(house: House) -> None:
     with pytest.raises(Missing):
         house.current.current(MailboxId(b"nobody's mailbox"))
     assert house.community.read_now(lambda view: view.account(AccountId(bytes(16)))) is None
+
+
+def test_a_grant_is_opened_once(house: House) -> None:
+    """Whoever comes again with the same mail key needs the grant no more, as long as the community names its keys."""
+    jo, seeds = house.join(), OpenedSeeds(b"cache key")
+    mailbox, mail_keys = mailbox_of(jo), house.sign_in().mail_keys
+    _, public = house.current.current(mailbox)
+    opened(house, jo, mailbox, mail_keys, seeds).private_key(1)
+    now(house.keys.destroy(mailbox))
+    again = opened(house, jo, mailbox, mail_keys, seeds).private_key(1)
+    assert again.open(public.seal(b"data", b"info"), b"info") == b"data"
+    house.name_mailbox_keys(jo, 2)
+    with pytest.raises(Missing):
+        opened(house, jo, mailbox, mail_keys, seeds).private_key(1)
+
+
+def test_what_is_remembered_opens_to_its_mail_key_only(house: House) -> None:
+    """Somebody else's mail key, or none, meets the grant itself, which refuses it."""
+    jo, al, seeds = house.join(), house.join("al.other"), OpenedSeeds(b"cache key")
+    mailbox = mailbox_of(jo)
+    opened(house, jo, mailbox, house.sign_in().mail_keys, seeds).private_key(1)
+    als = house.sign_in("al.other@avon").mail_keys
+    with pytest.raises(NotAuthentic):
+        opened(house, jo, mailbox, als, seeds).private_key(1)
+    with pytest.raises(Missing):
+        opened(house, al, mailbox, als, seeds).private_key(1)
+    with pytest.raises(Missing):
+        opened(house, jo, mailbox, {}, seeds).private_key(1)
+
+
+def test_few_are_remembered() -> None:
+    """The one that was used longest ago goes first."""
+    seeds = OpenedSeeds(b"cache key", most=2)
+    mailbox, member = MailboxId(b"m" * 16), AccountId(b"a" * 16)
+    places = [(mailbox, 1, generation, member, 1) for generation in (1, 2, 3)]
+    for place in places[:2]:
+        seeds.remember(place, b"k" * 32, b"%d" % place[2] * 32)
+    assert seeds.recall(places[0], b"k" * 32) == b"1" * 32
+    seeds.remember(places[2], b"k" * 32, b"3" * 32)
+    assert [seeds.recall(place, b"k" * 32) is not None for place in places] == [True, False, True]

@@ -9,12 +9,12 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cjsm.access import keyring
-from cjsm.access.errors import MailboxClosed
+from cjsm.access.errors import MailboxClosed, NotOffered
 from cjsm.access.interfaces import IMaildrop
 from cjsm.access.keyring import MailboxKeys
 from cjsm.access.maildrop import Maildrop
-from cjsm.community.identifiers import AccountId, ActId, MailboxId
-from cjsm.community.records import MailboxRight, SharedMailbox, SharedMember
+from cjsm.community.identifiers import AccountId, ActId, MailboxId, OrganisationId
+from cjsm.community.records import AddressRecord, MailboxRight, Organisation, OwnerKind, SharedMailbox, SharedMember
 from cjsm.community.view import Change
 from cjsm.store.interfaces import Damaged, Delivery, LeaseLost, MailboxList, Missing
 from cjsm.store.lmdb import rows
@@ -446,6 +446,31 @@ def test_deleting_in_a_shared_mailbox(house: House, mailbox: MailboxId) -> None:
     logout()
     seen = [house.maildrop(f"{name}@avon/desk")[0].messages for name in ("jo.ward", "ann.lee")]
     assert [[row.uid for row in rows] for rows in seen] == [[2], [1, 2, 3]]
+
+
+def test_a_shared_mailbox_of_the_organisation_above(house: House, mailbox: MailboxId) -> None:
+    """Is found by its short name, and every one by its address; being a member no more ends the session."""
+    jo, below = house.sign_in().account, OrganisationId(b"b" * 16)
+    crime = Organisation(id=below, parent=jo.organisation, slug="crime", name="Crime")
+    moved = msgspec.structs.replace(jo, organisation=below, version=jo.version + 1)
+    member = SharedMember(account=jo.id, rights=(MailboxRight.READ,))
+    desk = SharedMailbox(
+        id=MailboxId(b"d" * 16), organisation=jo.organisation, slug="desk", name="Desk", members=(member,)
+    )
+    address = AddressRecord(address="front.desk@avon.cjsm.test", owner_kind=OwnerKind.SHARED_MAILBOX, owner=desk.id)
+    now(house.community.commit(ActId(b"shared above...."), lambda view: Change(put=(crime, moved, desk, address))))
+    for name in ("desk", "front.desk@avon.cjsm.test"):
+        drop, logout = house.maildrop(f"jo.ward@avon/{name}")
+        assert drop.still_valid()
+        logout()
+    with pytest.raises(NotOffered):
+        house.maildrop("jo.ward@avon/jo.ward@avon.cjsm.test")
+    left = msgspec.structs.replace(desk, members=())
+    now(house.community.commit(ActId(b"left the desk..."), lambda view: Change(put=(left,))))
+    assert not drop.still_valid()
+    for name in ("desk", "front.desk@avon.cjsm.test"):
+        with pytest.raises(NotOffered):
+            house.maildrop(f"jo.ward@avon/{name}")
 
 
 def test_a_session_that_lost_its_lease_deletes_nothing(house: House, mailbox: MailboxId) -> None:

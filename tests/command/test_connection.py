@@ -43,6 +43,7 @@ def test_added_and_shown(cjsm: Run) -> None:
     assert (made["connection"], made["state"], made["organisation"]) == ("force", "testing", "avon")
     assert made["missing"] == ["an approved domain"]
     assert told(cjsm("connection", "show", "FORCE", "--json")) == made
+    assert made.pop("last_test") is None
     assert told(cjsm("connection", "list", "--json")) == [made]
     assert told(cjsm("connection", "list", "--state", "live", "--json")) == []
     assert told(cjsm("connection", "list", "--organisation", "avon/crime", "--json")) == []

@@ -14,7 +14,10 @@ def commands(
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command with the words that call it."""
     if isinstance(group, click.Group):
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
             yield from commands(command, (*path, name))
     else:
         yield path, group
@@ -36,10 +39,12 @@ def test_what_there_is() -> None:
         *("recovery officer add", "recovery officer remove"),
         *("device add", "device list", "device revoke"),
         *("role grant", "role list", "role revoke"),
-        *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns")),
+        *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns", "test")),
         *(f"connection domain {verb}" for verb in ("add", "remove", "suspend", "resume", "exception", "show")),
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
+        *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
+        *(f"mailbox {verb}" for verb in ("backup", "restore", "import", "export")),
         *("policy explain", "policy matrix"),
     }
 

@@ -1,14 +1,18 @@
 """What commands say."""
 
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from cjsm.access.errors import AccessRefused
 from cjsm.command import output
 from cjsm.community.errors import BadValue
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
+from cjsm.mail.folders.errors import FolderError
+from cjsm.mail.importing import ImportStopped
 from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore
 from cjsm.vault.errors import BadPassword, MissingSecret, NotAuthentic
 from cjsm.wire.tls import TlsError
@@ -19,6 +23,8 @@ FAILURES = [
     ConfigurationError("no", "do this"),
     CannotOpen("no", "do this"),
     NewerStore("no"),
+    FolderError("no", "do this"),
+    ImportStopped("no", "do this"),
     Damaged("no"),
     MissingSecret("no", "do this"),
     TlsError("no", "do this"),
@@ -82,3 +88,16 @@ def test_watched() -> None:
     ended = output.watched(range(5), "things", patience=-1)
     assert next(ended) == 0
     ended.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("octets", [True, False])
+def test_progressing(octets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar only for whoever waits, gone at the end; whoever does not sees nothing."""
+    said = io.StringIO()
+    monkeypatch.setattr(output, "errors", Console(file=said, force_terminal=True, width=100))
+    with output.progressing("things", 10, octets=octets) as advance:
+        advance(5)
+    assert said.getvalue() == ""
+    with output.progressing("things", 10, octets=octets, patience=-1) as advance:
+        advance(5)
+    assert "things" in said.getvalue()

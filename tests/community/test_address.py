@@ -106,7 +106,8 @@ def test_login_names() -> None:
     """A user ID or an address, and behind a slash a shared mailbox."""
     assert LoginName.parse(" Jo.Ward@avon ") == LoginName("jo.ward@avon", False, None)
     assert LoginName.parse("JO@avon.cjsm.test/Desk") == LoginName("jo@avon.cjsm.test", True, "desk")
-    for text in ("jo@avon/", "jo@avon/a b", "jo@avon/ä", "nobody", "", "/desk"):
+    assert LoginName.parse("jo@avon/Desk@Crime.cjsm.test") == LoginName("jo@avon", False, "desk@crime.cjsm.test")
+    for text in ("jo@avon/", "jo@avon/a@b", "jo@avon/a b", "jo@avon/ä", "nobody", "", "/desk"):
         with pytest.raises(BadAddress):
             LoginName.parse(text)
 

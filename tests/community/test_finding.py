@@ -5,9 +5,9 @@ import pytest
 
 from cjsm.community import finding
 from cjsm.community.errors import Conflict, NotFound
-from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, text
 from cjsm.community.view import Change
-from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier, organisation
+from tests.community.communities import DESK, FIRM_CONNECTION, SUFFIX, community, identifier, organisation
 
 VIEW = community()
 CRIME = OrganisationId(identifier("crime"))
@@ -76,3 +76,17 @@ def test_connections_that_are_not_there(name: str) -> None:
     with pytest.raises(NotFound) as refused:
         finding.connection_of(VIEW, name)
     assert "connection list" in refused.value.cure
+
+
+def test_mailboxes() -> None:
+    """By whose they are, and back; by their identifiers where they are nobody's."""
+    jos, nobodys = MailboxId(identifier("m-jo.ward")), MailboxId(identifier("m-nobody"))
+    for name in ("jo.ward@avon", f"Jo.Ward@avon.{SUFFIX}", text(jos)):
+        assert finding.mailbox_of(VIEW, name) == jos
+    assert finding.mailbox_name(VIEW, jos) == "jo.ward@avon"
+    assert finding.mailbox_of(VIEW, f"desk@avon.{SUFFIX}") == DESK.id
+    assert finding.mailbox_name(VIEW, DESK.id) == f"desk@avon.{SUFFIX}"
+    assert finding.mailbox_of(VIEW, finding.mailbox_name(VIEW, nobodys)) == nobodys
+    for name in ("no.body@avon", "re.layed@firm", f"all@avon.{SUFFIX}", "12ab"):
+        with pytest.raises(NotFound):
+            finding.mailbox_of(VIEW, name)

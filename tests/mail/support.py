@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from cjsm.community.admission import AccountOrigin
-from cjsm.community.identifiers import AccountId, BodyId, ConnectionId, DeliveryId, MailboxId
+from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.providers import Provider
 from cjsm.community.view import View
@@ -28,7 +28,7 @@ from cjsm.mail.incoming import IncomingMessage
 from cjsm.mail.interfaces import Hop, IMailboxKeys, Refused
 from cjsm.mail.rates import Rates
 from cjsm.mail.tracing import Tracer
-from cjsm.store.interfaces import ITrace, Missing, SpoolBatch, SpoolEntry, Traced
+from cjsm.store.interfaces import Missing, SpoolBatch, SpoolEntry
 from cjsm.vault.hybrid import PrivateKey, PublicKey
 from cjsm.vault.message import Summary, decode_wrap, open_wrap
 from cjsm.vault.queue import open_envelope
@@ -36,6 +36,7 @@ from cjsm.vault.secrets import generate
 from tests.community.communities import NOW, SUFFIX, community, identifier
 
 from .memory import MemoryBodies, MemorySpool, Platter, memory_mail
+from .memorytrace import MemoryTrace
 from .weather import Forecast, Weather
 
 T = TypeVar("T")
@@ -142,32 +143,6 @@ class MemoryCommunity:
 
 
 NO_RATES = RatesSettings(**{field.name: 0 for field in msgspec.structs.fields(RatesSettings) if "_per_" in field.name})
-
-
-@implementer(ITrace)
-class MemoryTrace:
-    """Keeps what was traced, sealed as it is."""
-
-    def __init__(self) -> None:
-        self.records: list[Traced] = []
-
-    def add(self, records: Sequence[Traced]) -> None:
-        self.records += records
-
-    def find(self, queue_id: bytes, limit: int) -> Deferred[Sequence[Traced]]:
-        raise NotImplementedError
-
-    def named(self, message_tag: bytes, limit: int) -> Deferred[Sequence[bytes]]:
-        raise NotImplementedError
-
-    def assessed(self, connection: ConnectionId, moment: int, assessment: bytes) -> Deferred[None]:
-        raise NotImplementedError
-
-    def assessments(self, connection: ConnectionId, limit: int) -> Deferred[Sequence[bytes]]:
-        raise NotImplementedError
-
-    def prune(self, before: int) -> Deferred[int]:
-        raise NotImplementedError
 
 
 @implementer(IAuthenticator)

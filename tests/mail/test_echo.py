@@ -7,6 +7,7 @@ import pytest
 from cjsm.community.address import Address
 from cjsm.mail.echo import Echo, is_automatic
 from cjsm.mail.header import Header, HeaderReader
+from tests.community.communities import SUFFIX
 
 from .support import HOP, JO_ADDRESS, JO_MAILBOX, House, opened, result, small
 
@@ -14,9 +15,9 @@ LETTER = b"From: Jo <jo@x>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID
 QUEUE_ID = "0123456789abcdef"
 
 
-def header(more: bytes = b"") -> Header:
-    """A letter's header with *more* fields."""
-    found = HeaderReader(small().mail).feed(LETTER % more)
+def header(more: bytes = b"", name: bytes = b"<one@x>") -> Header:
+    """A letter's header with *more* fields, and *name* for its Message-ID."""
+    found = HeaderReader(small().mail).feed((LETTER % more).replace(b"<one@x>", name, 1))
     assert found is not None
     return found[0]
 
@@ -40,12 +41,12 @@ def test_machines(field: bytes, automatic: bool) -> None:
     assert is_automatic(header(field)) == automatic
 
 
-def answered(more: bytes = b"", sender: str | None = JO_ADDRESS) -> bytes | None:
+def answered(more: bytes = b"", sender: str | None = JO_ADDRESS, name: bytes = b"<one@x>") -> bytes | None:
     """What comes back."""
     house = House()
     echo = Echo(small(), house.acceptance.own_mail, house.clock.seconds)
     address = Address.parse(sender) if sender is not None else None
-    batch = result(echo.answer(address, header(more), HOP, QUEUE_ID))
+    batch = result(echo.answer(address, header(more, name), HOP, QUEUE_ID))
     if batch is None:
         return None
     (entry,) = batch.hosted
@@ -69,19 +70,46 @@ def test_an_answer() -> None:
     assert all(len(line) <= 998 for line in text.split(b"\r\n"))
 
 
-def test_a_strange_message_id() -> None:
-    """It cannot become a field of its own, nor a line that is too long."""
-    text = answered(b"X: y\r\n")
+@pytest.mark.parametrize(
+    "name",
+    [b"<" + b"a" * 900 + b"@x>", b"<one\r\n two@x>", b"<\xc3\xb6\xff\x01\x7f@x>", b"", b"<one@x> (\xe2\x80\xa8Bcc: x)"],
+    ids=["long", "folded", "other letters", "none", "line separator"],
+)
+def test_a_strange_message_id(name: bytes) -> None:
+    """It cannot become a field of its own, nor a line that is too long or not plain."""
+    text = answered(name=name)
     assert text is not None
-    long = answered(b"References: " + b"a" * 900 + b"\r\n")
-    assert long is not None
-    assert all(len(line) <= 998 for line in long.split(b"\r\n"))
+    head, _, _ = text.partition(b"\r\n\r\n")
+    assert head.isascii()
+    assert not set(head) & {1, 127}
+    assert all(len(line) <= 998 for line in text.split(b"\r\n"))
+    thread = {"In-Reply-To", "References"} if name else set()
+    expected = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"} | thread
+    found = set(email.message_from_bytes(text).keys())
+    assert found - {"Content-Type", "Content-Transfer-Encoding", "Received", "Return-Path"} == expected
 
 
-@pytest.mark.parametrize(("more", "sender"), [(b"", None), (b"Auto-Submitted: auto-replied\r\n", JO_ADDRESS)])
+@pytest.mark.parametrize(
+    ("more", "sender"),
+    [
+        (b"", None),
+        (b"Auto-Submitted: auto-replied\r\n", JO_ADDRESS),
+        (b"In-Reply-To: <echo.0123456789abcdef@%s>\r\n", JO_ADDRESS),
+        (b"References: <one@x>\r\n <Echo.0123456789ABCDEF@%s> <two@x>\r\n", JO_ADDRESS),
+        (b"In-Reply-To: <test.0123456789abcdef@%s>\r\n", JO_ADDRESS),
+    ],
+)
 def test_no_answer(more: bytes, sender: str | None) -> None:
-    """The null sender and machines get none, so that nothing goes round."""
-    assert answered(more, sender) is None
+    """The null sender, machines, and whatever answers an answer get none, so that nothing goes round: not every
+    machine says that it is one.
+    """
+    assert answered(more.replace(b"%s", SUFFIX.encode()), sender) is None
+
+
+@pytest.mark.parametrize("earlier", [b"<echo.0123456789abcdef@x.test>", b"<one@x>", b"<echo.1@%s>"])
+def test_other_answers(earlier: bytes) -> None:
+    """Whoever goes on with a thread of his own is answered."""
+    assert answered(b"In-Reply-To: " + earlier.replace(b"%s", SUFFIX.encode()) + b"\r\n") is not None
 
 
 def test_a_message_that_fills_the_answer() -> None:

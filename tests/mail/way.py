@@ -26,6 +26,7 @@ from cjsm.store.interfaces import Attempted, Queued, QueueState, SpoolBatch
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
+from cjsm.wire.peers import ShownCertificate
 from tests.community.communities import FIRM_CONNECTION, FIRM_DOMAIN, SUFFIX, community, identifier
 
 from .support import HOP, JO, JO_ADDRESS, JO_MAILBOX, LETTER, SECRETS, House, opened, result, small
@@ -61,11 +62,17 @@ class MemorySession:
     def __init__(self, servers: "Servers", policy: NextHopPolicy) -> None:
         self.policy = policy
         self.peer = f"{policy.host} (192.0.2.1)"
+        self.address = "192.0.2.1"
+        self.offers = frozenset({"PIPELINING"})
+        self.certificate: ShownCertificate | None = None
         self.tls_version, self.tls_group = "TLSv1.3", "X25519"
         self.usable = True
         self.closed = False
         self._servers = servers
         self._host = policy.host
+
+    def probe(self, recipient: str) -> "Deferred[str]":
+        return succeed(self._servers.answers.get(recipient, TAKEN).text)
 
     def send(self, parcel: Parcel) -> "Deferred[Sent]":
         return Deferred.fromCoroutine(self._send(parcel))

@@ -3,12 +3,13 @@
 import email
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cjsm.community.records import ConnectionState, NextHop, TlsVersion
-from tests.peers.certificates import Identity
+from tests.peers.certificates import CertificateMaker, Identity
 from tests.peers.script import HangUp, Script, Send, Step
 from tests.peers.scripted import ScriptedPeer
 from tests.relay.caller import Calls, send
@@ -41,11 +42,13 @@ def test_all_is_well(firm: Firm, identity: Identity) -> None:
         assert connection.commands[-1] == b"QUIT"
         assert connection.certificate
     assert found["TLS"]["text"].startswith("TLSv1.3 ")
+    assert (found["our certificate"]["verdict"], "asks for it" in found["our certificate"]["text"]) == ("ok", True)
     assert NAME in found["certificate"]["text"]
     assert "ends in 29 days" in found["certificate"]["text"] or "ends in 30 days" in found["certificate"]["text"]
     assert found["takes mail"]["text"] == "to postmaster@firm.example"
     assert "REQUIRETLS" in found["extensions"]["text"]
     assert {found[what]["verdict"] for what in ("SPF", "DMARC", "MTA-STS")} == {"warning"}
+    assert found["DKIM"]["verdict"] == "unknown"
     last = firm.community.command("connection", "test", firm.slug, "--last", "--json")
     assert {each["what"] for each in json.loads(last.stdout)["observations"]} == set(found)
     shown = json.loads(firm.community.command("connection", "show", firm.slug, "--json").stdout)
@@ -94,6 +97,21 @@ def test_a_certificate_that_is_not_good(firm: Firm, kind: str, words: str) -> No
     assert words in found["certificate"]["text"]
 
 
+def test_our_certificate_is_not_taken(firm: Firm, identity: Identity, tmp_path: Path) -> None:
+    """Of a server that trusts another authority, or asks for nothing, it is not said that it knows us."""
+    with ScriptedPeer(identity=identity, clients=CertificateMaker(tmp_path).file) as peer:
+        at(firm, peer)
+        ended, found = tried(firm)
+        assert (ended, peer.messages) == (1, [])
+    (problem,) = (each for each in found.values() if each["verdict"] == "problem")
+    assert (problem["what"], "our" in problem["cure"]) in (("TLS", True), ("session", True))
+    assert "our certificate" not in found
+    with ScriptedPeer(identity=identity) as peer:
+        at(firm, peer)
+        ended, found = tried(firm)
+    assert (ended, found["our certificate"]["verdict"]) == (0, "warning")
+
+
 def test_another_name(firm: Firm) -> None:
     """The right authority, the wrong server."""
     with ScriptedPeer(identity=firm.certificates.server("other.example")) as peer:
@@ -132,6 +150,9 @@ def test_there_and_back(firm: Firm, identity: Identity) -> None:
     assert ended == 0
     assert found["there"]["text"].startswith("250 ")
     assert "answered after" in found["and back"]["text"]
+    vouched = found["SPF, DKIM and DMARC of the answer"]["text"]
+    assert vouched.startswith("spf=")
+    assert "dkim=none dmarc=" in vouched
 
 
 def _answer(firm: Firm, peer: ScriptedPeer, shown: Identity) -> None:

@@ -2,13 +2,15 @@
 
 import email
 import time
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cjsm.community.records import ConnectionState, DomainState, NextHop
 from tests.peers.certificates import Identity
-from tests.peers.script import EXTENSIONS, BeginTls, HangUp, Script, Send, Step, Usual
+from tests.peers.script import EXTENSIONS, BeginTls, HangUp, Hold, Script, Send, Step, Usual
 from tests.peers.scripted import ScriptedPeer
 from tests.relay.firm import DOMAIN, NAME, SUFFIXED, Firm
 
@@ -130,6 +132,120 @@ def test_a_server_that_misbehaves(firm: Firm, identity: Identity, name: str, off
         once(firm, peer, text)
 
 
+#: More than the system holds of a connection whose other side does not read.
+_LARGE = b"a line of evidence\r\n" * 300_000
+_PLAIN = ("PIPELINING",)
+
+
+@pytest.mark.parametrize("said", [b"552 5.3.4 that is enough\r\n", b"250 2.0.0 got it\r\n", b"421 4.3.2 going"])
+def test_an_answer_in_the_middle_of_the_text(firm: Firm, identity: Identity, said: bytes) -> None:
+    """Nobody knows what was taken: the letter waits with the server's words, though it reads no more."""
+    wrong = Script(offers=_PLAIN, at={Step.TEXT: (Send(said), Hold())}, middle=100_000)
+    with ScriptedPeer(wrong, Script(offers=_PLAIN), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=_LARGE + said[:3])
+        waits(firm, f"before it had the whole message: {said.decode().strip()}")
+        firm.retry()
+        once(firm, peer, b"evidence\r\n" + said[:3])
+
+
+def test_an_answer_with_the_word_to_go_on(firm: Firm, identity: Identity) -> None:
+    """It is for a text that the server has not seen."""
+    early = Script(offers=_PLAIN, at={Step.DATA: (Send(b"354 go on\r\n250 2.0.0 got it\r\n"), Usual())})
+    with ScriptedPeer(early, Script(), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=b"go on")
+        waits(firm, "before it had the whole message: 250 2.0.0 got it")
+        firm.retry()
+        once(firm, peer, b"go on")
+
+
+@pytest.mark.parametrize("step", [Step.GREETING, (Step.EHLO, 2), Step.MAIL, Step.RCPT], ids=str)
+def test_an_answer_too_many(firm: Firm, identity: Identity, step: Step | tuple[Step, int]) -> None:
+    """It would be taken for the answer to the next command, and in the end one to the text: nothing goes on."""
+    extra = Script(offers=(), at={step: (Usual(), Send(b"250 2.0.0 fine\r\n"))}, joined=True)
+    with ScriptedPeer(extra, Script(), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=b"one too many")
+        waits(firm, "before it was asked: 250 2.0.0 fine")
+        assert peer.accepted == []
+        firm.retry()
+        once(firm, peer, b"one too many")
+
+
+def test_a_server_that_reads_no_more(firm: Firm, identity: Identity) -> None:
+    """It is given up after the time for an answer; without that the letter would be neither sent nor returned."""
+    community = firm.community
+    stuck = Script(offers=_PLAIN, at={Step.TEXT: (Hold(),)}, middle=100_000)
+    with ScriptedPeer(stuck, Script(offers=_PLAIN), identity=identity) as peer:
+        at(firm, peer)
+        community.set("reply_timeout", "2")
+        community.reload()
+        try:
+            send(firm, text=_LARGE + b"reads no more")
+            waits(firm, "no answer in time")
+        finally:
+            community.set("reply_timeout", "300")
+            community.reload()
+        firm.retry()
+        once(firm, peer, b"reads no more")
+
+
+def test_a_server_that_does_not_part(firm: Firm, identity: Identity) -> None:
+    """After goodbye it has a moment; else each message could cost a connection for ever."""
+    with ScriptedPeer(Script(at={Step.QUIT: (Hold(),)}), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, text=b"does not part")
+        peer.wait_until(lambda peer: any(b"QUIT" in each.commands for each in peer.connections))
+        ends = time.monotonic() + 30
+        while _open_to(peer.port):
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+        assert len(peer.accepted) == 1
+
+
+def _open_to(port: int) -> int:
+    """Return how many connections to *port* are established on this machine."""
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in lines)
+
+
+@pytest.mark.parametrize("offers", [EXTENSIONS, _PLAIN, ()], ids=["all", "some", "none"])
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "452"])
+def test_a_server_that_takes_few_recipients(
+    firm: Firm, identity: Identity, offers: tuple[str, ...], announced: bool
+) -> None:
+    """The letter comes again at once, over the same connection, until it is there for everybody, once for each."""
+    few = Script(offers=(*offers, "LIMITS RCPTMAX=2"))
+    full = {(Step.RCPT, time): (Send(b"452 4.5.3 too many\r\n"),) for time in (3, 4, 5, 7)}
+    with ScriptedPeer(few if announced else Script(offers=offers, at=full), identity=identity) as peer:
+        at(firm, peer)
+        names = [f"r{number}@{DOMAIN}" for number in range(5)]
+        send(firm, *(f"{name}.cjsm.test" for name in names), text=b"few")
+        peer.wait_until(lambda seen: sum(len(message.recipients) for message in seen.accepted) == len(names))
+        emptied(firm)
+        assert len(peer.connections) == 1
+        assert sorted(each.address for message in peer.accepted for each in message.recipients) == names
+        assert [len(message.recipients) for message in peer.accepted] == [2, 2, 1]
+
+
+def test_a_server_that_hangs_up_between_the_recipients(firm: Firm, identity: Identity) -> None:
+    """Those who have the letter do not get it again."""
+    offers = (*EXTENSIONS, "LIMITS RCPTMAX=2")
+    leaving = Script(offers=offers, at={(Step.MAIL, 2): (HangUp(),)})
+    with ScriptedPeer(leaving, Script(offers=offers), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, *(f"r{number}@{SUFFIXED}" for number in range(3)), text=b"between")
+        waits(firm, "closed the connection")
+        firm.retry()
+        peer.wait_until(lambda seen: len(seen.accepted) == 2)
+        emptied(firm)
+        assert [[each.address for each in message.recipients] for message in peer.accepted] == [
+            [f"r0@{DOMAIN}", f"r1@{DOMAIN}"],
+            [f"r2@{DOMAIN}"],
+        ]
+
+
 @pytest.mark.parametrize("kind", ["expired", "not_yet_valid", "self_signed", "foreign", "wrong name"])
 def test_a_server_that_is_not_who_it_should_be(firm: Firm, identity: Identity, kind: str) -> None:
     """It gets EHLO and STARTTLS, and not an octet more."""
@@ -200,6 +316,22 @@ def test_recipients_by_themselves(firm: Firm, identity: Identity) -> None:
     assert returned.get_content_type() == "text/rfc822-headers"
 
 
+def test_a_refusal_in_other_letters(firm: Firm, identity: Identity) -> None:
+    """Whatever octets a server answers, the sender gets a report that every program can read."""
+    said = b"550-5.1.1 nobody \xff\xfe\x1b[31m here\r\n550 5.1.1 \xc3\xb6 --=_boundary\x00\r\n"
+    sender = firm.community.hosted()[3]
+    before = len(firm.community.messages(sender))
+    with ScriptedPeer(Script(recipients={f"never@{DOMAIN}": said}), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, f"never@{SUFFIXED}", text=b"other letters")
+        (*_, octets) = firm.community.messages(sender, before + 1).values()
+    assert octets.isascii()
+    assert not set(octets) & set(b"\x00\x1b")
+    (_, fields) = email.message_from_bytes(octets).get_payload()[1].get_payload()
+    assert fields["Status"] == "5.1.1"
+    assert fields["Diagnostic-Code"].startswith("smtp; 550 5.1.1 nobody")
+
+
 def test_a_domain_that_is_no_longer_approved(firm: Firm, identity: Identity) -> None:
     """What waits for it is returned inside the community, and its server sees no connection."""
     sender = firm.community.hosted()[3]
@@ -241,6 +373,55 @@ def test_what_the_sender_asked_for_goes_along(firm: Firm, identity: Identity) ->
         (message,) = peer.wait_for_messages(1)
     assert message.sender.parameters | {"RET": "HDRS", "ENVID": "QQ1"} == message.sender.parameters
     assert message.recipients[0].parameters == {"NOTIFY": "FAILURE", "ORCPT": "rfc822;jo@b"}
+
+
+def test_tls_all_the_way(firm: Firm, identity: Identity) -> None:
+    """Who asks for TLS to the end gets it where the firm's server promises to go on with it (RFC 8689)."""
+    with ScriptedPeer(Script(offers_inside=("REQUIRETLS",)), identity=identity) as peer:
+        at(firm, peer)
+        send(firm, options=("REQUIRETLS",), text=b"all the way")
+        (message,) = peer.wait_for_messages(1)
+    assert "REQUIRETLS" in message.sender.parameters
+    assert message.encrypted
+
+
+def test_tls_that_is_not_promised(firm: Firm, identity: Identity) -> None:
+    """The letter does not go, and its sender hears why without a line of it."""
+    sender = firm.community.hosted()[3]
+    before = len(firm.community.messages(sender))
+    with ScriptedPeer(identity=identity) as peer:
+        at(firm, peer)
+        send(firm, options=("REQUIRETLS",), text=b"private words")
+        (*_, report) = firm.community.messages(sender, before + 1).values()
+        emptied(firm)
+        said = [command for connection in peer.connections for command in connection.commands]
+        assert not [command for command in said if command.startswith(b"MAIL")]
+    assert b"Status: 5.7.30" in report
+    assert b"Disclosure" not in report
+    assert b"private words" not in report
+
+
+def test_more_than_an_account_may_send(firm: Firm) -> None:
+    """Clear words, to come again later, and one event, however often it is tried; others go on."""
+    community, (sender, other) = firm.community, firm.community.hosted()[3:5]
+    community.set("account_messages_per_day", "3")
+    community.reload()
+    logged = len(community.log())
+    try:
+        with closing(community.smtp(sender)) as session, closing(community.smtp(other)) as others:
+            answers = [(*session.mail(sender["address"]), session.rset())[:2] for _ in range(9)]
+            refused = [words for code, words in answers if code == 451]
+            assert len(refused) == 6
+            assert all(
+                words.startswith(b"4.7.0 too many messages from this account: try again in ") for words in refused
+            )
+            assert others.mail(other["address"])[0] == 250
+    finally:
+        community.set("account_messages_per_day", "0")
+        community.reload()
+    events = [line for line in community.log()[logged:].splitlines() if "rate limit of" in line]
+    assert len(events) == 1, events
+    assert sender["address"] not in events[0]
 
 
 def test_a_server_that_does_not_report(firm: Firm, identity: Identity) -> None:

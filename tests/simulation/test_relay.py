@@ -96,8 +96,11 @@ class Session:
         number = text.partition(b"Subject: ")[2].partition(b"\r\n")[0]
         if not firm.fair and firm._luck.random() < 0.1:
             raise Interrupted("it broke off")
-        codes = {each.index: firm.judge(number, each.address) for each in parcel.addressees}
-        taken = [(number, each.address) for each in parcel.addressees if codes[each.index] == 250]
+        # Sometimes there are too many for one message, and the others have no outcome yet.
+        few = firm._luck.random() < 0.3
+        asked = parcel.addressees[: firm._luck.randint(1, len(parcel.addressees)) if few else None]
+        codes = {each.index: firm.judge(number, each.address) for each in asked}
+        taken = [(number, each.address) for each in asked if codes[each.index] == 250]
         firm.took.update(taken)
         if not firm.fair and firm._luck.random() < 0.1:
             firm.in_doubt.update(taken)

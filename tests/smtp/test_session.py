@@ -71,8 +71,8 @@ def answer(made: Session, action: Action) -> list[Action]:
             return made.secured()
         case ReadChunk(octets, last):
             return made.accepted("abc") if last else made.chunk_taken(octets)
-        case SkipChunk(_, why):
-            return made.chunk_skipped(why)
+        case SkipChunk(_, last, why):
+            return made.chunk_skipped(last, why)
     return []
 
 

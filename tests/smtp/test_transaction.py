@@ -25,7 +25,7 @@ class Server:
     def __init__(self, **answers: str) -> None:
         self.said = b""
         self.ended = ""
-        self.spoke_early = False
+        self.watched: bool | None = None
         self._answers = answers
         self._waiting: list[bytes] = []
 
@@ -36,7 +36,8 @@ class Server:
         elif octets == b".\r\n":
             self._waiting.append(b".")
 
-    def outflow(self) -> "Out":
+    def outflow(self, *, watched: bool) -> "Out":
+        self.watched = watched
         return Out(self)
 
     async def answer(self) -> Answer:
@@ -87,9 +88,10 @@ def parcel(*addresses: str, demands: Demands = Demands(), wish: Wish = NO_WISH, 
     )
 
 
-def run(server: Server, sent: Parcel, *offers: str, size: int = 0) -> Sent:
+def run(server: Server, sent: Parcel, *offers: str, size: int = 0, recipients: int = 0) -> Sent:
     """Send it; every answer is there at once."""
-    work: Coroutine[Any, Any, Sent] = Transaction(server, Capabilities(frozenset(offers), size=size), sent).run()  # type: ignore[arg-type]  # what it needs
+    capabilities = Capabilities(frozenset(offers), size=size, recipients=recipients)
+    work: Coroutine[Any, Any, Sent] = Transaction(server, capabilities, sent).run()  # type: ignore[arg-type]  # what it needs
     results: list[Any] = []
     Deferred.fromCoroutine(work).addBoth(results.append)
     (result,) = results
@@ -196,12 +198,52 @@ def test_what_the_sender_asked_for() -> None:
     assert b"NOTIFY" not in plain.said
 
 
-def test_an_answer_before_its_time() -> None:
-    """A server that answers before it has the text does not know what it takes."""
+@pytest.mark.parametrize(
+    ("offers", "watched"), [(ALL, False), (("PIPELINING",), True), (("CHUNKING",), True), ((), True)]
+)
+def test_when_no_answer_is_due(offers: tuple[str, ...], watched: bool) -> None:
+    """Only where all is said in one go may answers come while the text is on its way."""
     server = Server()
-    server.spoke_early = True
-    with pytest.raises(Ended, match="before it had the whole message"):
-        run(server, parcel(), "PIPELINING")
+    assert codes(run(server, parcel(), *offers)) == {0: 250}
+    assert server.watched is watched
+
+
+@pytest.mark.parametrize("offers", [ALL, ("PIPELINING",), ("CHUNKING",), ()])
+def test_no_more_recipients_than_the_server_takes(offers: tuple[str, ...]) -> None:
+    """The rest is left for another message (RFC 9422)."""
+    server = Server()
+    assert codes(run(server, parcel("a@x.y", "b@x.y", "c@x.y"), *offers, recipients=2)) == {0: 250, 1: 250}
+    assert server.said.count(b"RCPT TO") == 2
+    assert b"<c@" not in server.said
+    refused = Server(MAIL="451 4.7.1 later", RCPT="503 5.5.1 no", DATA="503 5.5.1 no", BDAT="503 5.5.1 no")
+    assert codes(run(refused, parcel("a@x.y", "b@x.y", "c@x.y"), *offers, recipients=2)) == {0: 451, 1: 451}
+
+
+@pytest.mark.parametrize("offers", [ALL, ("PIPELINING",), ("CHUNKING",), ()])
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("452 4.5.3 too many recipients", True),
+        ("452 too many recipients", True),
+        ("552 5.5.3 too many recipients", True),
+        ("452 4.2.2 mailbox full", False),
+        ("450 4.5.3 odd", False),
+        ("552 5.2.2 mailbox full", False),
+    ],
+)
+def test_too_many_recipients(offers: tuple[str, ...], said: str, left: bool) -> None:
+    """Those who came behind one who was taken are left for another message (RFC 5321 section 4.5.3.1.10)."""
+    server = Server(**{"<b@": said, "<c@": said})
+    found = codes(run(server, parcel("a@x.y", "b@x.y", "c@x.y"), *offers))
+    assert found == ({0: 250} if left else {0: 250, 1: int(said[:3]), 2: int(said[:3])})
+    alone = codes(run(Server(RCPT=said, DATA="554 nobody", BDAT="554 nobody"), parcel("b@x.y"), *offers))
+    assert alone == {0: int(said[:3])}
+
+
+@pytest.mark.parametrize("demands", [Demands(require_tls=True), Demands(smtputf8=True)])
+def test_what_no_other_message_makes_possible(demands: Demands) -> None:
+    """Everybody hears of it at once."""
+    assert set(codes(run(Server(), parcel("a@x.y", "b@x.y", demands=demands), recipients=1))) == {0, 1}
 
 
 def test_250_to_data() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cjsm.vault.chain import START, advance
 from cjsm.vault.errors import NotAuthentic
-from cjsm.vault.tags import failure_tag, pseudonym, unknown_subject, verification_tag
+from cjsm.vault.tags import failure_tag, imported_body, pseudonym, unknown_subject, verification_tag
 from cjsm.vault.unlock import open_keys, seal_keys
 
 KEY = bytes(range(32))
@@ -28,6 +28,19 @@ def test_unknown_names_share_counters(name: str) -> None:
     assert len(unknown_subject(KEY, name)) == 16
     assert int.from_bytes(unknown_subject(KEY, name)[12:], "big") < 65_536
     assert unknown_subject(KEY, "Jo.Smith") == unknown_subject(KEY, "jo.smith")
+
+
+def test_imported_bodies() -> None:
+    """Another mailbox, unique-id, content or key: another body id."""
+    known = imported_body(KEY, b"jo", "1", b"digest")
+    others = {
+        imported_body(KEY, b"sam", "1", b"digest"),
+        imported_body(KEY, b"jo", "2", b"digest"),
+        imported_body(KEY, b"jo", "1", b"Digest"),
+        imported_body(bytes(32), b"jo", "1", b"digest"),
+    }
+    assert len(known) == 16
+    assert len(others | {known}) == 5
 
 
 def test_verification_tags() -> None:

@@ -1,17 +1,18 @@
 """TLS: what is negotiated, what is refused, certificates that change, and mistakes with files."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IWriteDescriptor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from cjsm.wire.tls import Negotiated, ServerTls, TlsError, negotiated, over_tls
+from cjsm.wire.tls import Negotiated, PromptTls, ServerTls, TlsError, negotiated, over_tls
 from tests.wire.support import certificate_files, client_connection, connected_over_tls, handshake
 
 
@@ -131,8 +132,69 @@ def test_negotiated_is_known_after_the_handshake_only(tmp_path: Path) -> None:
 
 
 def test_what_twisted_is_given(tmp_path: Path) -> None:
-    """Our objects are what Twisted's interfaces ask for; a factory may ask for a TLS record for each write."""
+    """Our objects are what Twisted's interfaces ask for; each write is a TLS record that leaves at once."""
     tls, clock, factory = ServerTls(*certificate_files(tmp_path)), Clock(), Factory.forProtocol(Protocol)
     verifyObject(IOpenSSLServerConnectionCreator, tls)
-    assert over_tls(factory, tls, clock).protocol is TLSMemoryBIOFactory.protocol
-    assert over_tls(factory, tls, clock, record_per_write=True).protocol is TLSMemoryBIOProtocol
+    assert over_tls(factory, tls, clock).protocol is PromptTls
+
+
+@implementer(IWriteDescriptor)
+class Descriptor(StringTransport):
+    """A transport that sends when it is told to, as the reactor's own."""
+
+    connected = True
+    producer = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bool] = []
+
+    def doWrite(self) -> None:
+        self.sent.append(self.disconnecting)
+
+    def fileno(self) -> int:
+        return -1
+
+    def logPrefix(self) -> str:
+        return "descriptor"
+
+
+class Answering(Protocol):
+    """Says something for everything it hears."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(b"+OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("made", "prompt"),
+    [({}, True), ({"producer": object()}, False), ({"disconnecting": True}, False), ({"connected": False}, False)],
+)
+def test_answers_leave_in_the_turn_of_their_question(tmp_path: Path, made: dict[str, object], prompt: bool) -> None:
+    """Not where a producer has its own pace, nor where the reactor is to end the connection once all is sent."""
+    door, transport = Answering(), Descriptor()
+    server = over_tls(Factory.forProtocol(lambda: door), ServerTls(*certificate_files(tmp_path)), Clock())
+    side = server.buildProtocol(None)
+    assert side is not None
+    side.makeConnection(transport)
+    client = client_connection()
+    for _ in range(3):
+        exchange(client, side, transport)
+    before = len(transport.sent)
+    for name, value in made.items():
+        setattr(transport, name, value)
+    client.send(b"NOOP\r\n")
+    side.dataReceived(client.bio_read(65_536))
+    assert bool(transport.sent[before:]) is prompt
+
+
+def exchange(client: SSL.Connection, side: Protocol, transport: StringTransport) -> None:
+    """Take the handshake a step further."""
+    with suppress(SSL.WantReadError):
+        client.do_handshake()
+    with suppress(SSL.WantReadError):
+        side.dataReceived(client.bio_read(65_536))
+    if transport.value():
+        client.bio_write(transport.value())
+        transport.clear()

@@ -72,6 +72,12 @@ class AuthenticationResult(Struct, frozen=True, kw_only=True):
     dmarc: DmarcVerdict
 
 
+def brief(result: AuthenticationResult) -> str:
+    """Return *result* in one line, such as ``spf=pass dkim=pass (firm.example) dmarc=none``."""
+    signed = " ".join(f"dkim={each.result}{f' ({each.domain})' if each.domain else ''}" for each in result.dkim)
+    return f"spf={result.spf.result} {signed or 'dkim=none'} dmarc={result.dmarc.result}"
+
+
 #: Where nothing could be found out for now.
 UNAVAILABLE = AuthenticationResult(
     spf=SpfVerdict(result=Result.TEMPERROR),

@@ -144,16 +144,25 @@ def digest(header: Header, field: Field, *, names: Sequence[str], canonicalizati
         name with no field left stands for one that must not be there (§5.4.2).
     :param field: the signature's own field; what it has in ``b=`` is left out.
     """
-    hashed = hashlib.sha256()
-    for each in _selected(header, field, names):
-        hashed.update(canonical(each, canonicalization))
+    others = signed_octets(header, field, names=names, canonicalization=canonicalization)
+    return digest_with(others, field, canonicalization=canonicalization)
+
+
+def signed_octets(
+    header: Header, own: Field | None, *, names: Sequence[str], canonicalization: Canonicalization
+) -> bytes:
+    """Return what :func:`digest` hashes before the signature's *own* field, which may be in *header*."""
+    return b"".join(canonical(each, canonicalization) for each in _selected(header, own, names))
+
+
+def digest_with(others: bytes, field: Field, *, canonicalization: Canonicalization) -> bytes:
+    """Return :func:`digest` of what :func:`signed_octets` gave, for a signature whose own field is *field*."""
     name, colon, value = field.octets.partition(b":")
     own = Field(field.name, name + colon + _SIGNED.sub(rb"\1", value, count=1))
-    hashed.update(canonical(own, canonicalization).removesuffix(b"\r\n"))
-    return hashed.digest()
+    return hashlib.sha256(others + canonical(own, canonicalization).removesuffix(b"\r\n")).digest()
 
 
-def _selected(header: Header, own: Field, names: Sequence[str]) -> Iterator[Field]:
+def _selected(header: Header, own: Field | None, names: Sequence[str]) -> Iterator[Field]:
     by_name: dict[str, list[Field]] = {}
     for field in header.fields:
         if field is not own:

@@ -6,13 +6,14 @@ they occur, so that nobody can add another (§8.15).
 """
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from cjsm.mail.authentication.bodies import BodyHashes, BodyInspector, Canonicalization
-from cjsm.mail.authentication.signatures import ALGORITHMS, FIELD, digest
+from cjsm.mail.authentication.signatures import ALGORITHMS, FIELD, digest_with, signed_octets
 from cjsm.mail.header import Field, Header
 from cjsm.vault.dkimkeys import DkimSigningKey
 from cjsm.vault.secrets import ServiceSecrets, Versions
@@ -75,12 +76,13 @@ class Signer:
             raise ValueError("the body was not made canonical as our signatures say")
         names = tuple(_names(header))
         moment = int(self._clock())
+        others = signed_octets(header, None, names=names, canonicalization=Canonicalization.RELAXED)
         return b"".join(
-            self._field(header, names, bodies.relaxed, moment, selector, key) for selector, key in self._keys
+            self._field(others, names, bodies.relaxed, moment, selector, key) for selector, key in self._keys
         )
 
     def _field(
-        self, header: Header, names: Sequence[str], body: bytes, moment: int, selector: str, key: DkimSigningKey
+        self, others: bytes, names: Sequence[str], body: bytes, moment: int, selector: str, key: DkimSigningKey
     ) -> bytes:
         words = [
             *("v=1;", f"a={_KINDS[key.kind]};", "c=relaxed/relaxed;", f"d={self.domain};", f"s={selector};"),
@@ -90,7 +92,7 @@ class Signer:
         ]
         begun = _folded("DKIM-Signature:", words)
         unsigned = Field(FIELD, f"{begun}\r\n\tb=\r\n".encode("ascii"))
-        signed = digest(header, unsigned, names=names, canonicalization=Canonicalization.RELAXED)
+        signed = digest_with(others, unsigned, canonicalization=Canonicalization.RELAXED)
         signature = base64.b64encode(key.sign(signed)).decode()
         lines = [signature[at : at + _WIDTH - 4] for at in range(0, len(signature), _WIDTH - 4)]
         return f"{begun}\r\n\tb={_LINE.join(lines)}\r\n".encode("ascii")
@@ -100,9 +102,10 @@ _LINE = "\r\n\t "
 
 
 def _names(header: Header) -> Iterator[str]:
+    there = Counter(field.name.decode("ascii") for field in header.fields)
     for names, more in ((OVERSIGNED, 1), (SIGNED, 0)):
         for name in names:
-            for _ in range(len(header.all(name.encode())) + more):
+            for _ in range(there[name] + more):
                 yield name
 
 

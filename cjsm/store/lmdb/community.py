@@ -86,7 +86,12 @@ class LmdbCommunityStore:
 
     def number(self) -> int:
         """See :class:`ICommunityStore`."""
-        return self.read_now(lambda view: view.number)
+
+        # Every command of every session asks for it: without a view.
+        def look(transaction: lmdb.Transaction) -> int:
+            return int.from_bytes(transaction.get(SEQUENCE, db=self._environment.meta) or b"", "big")
+
+        return self._environment.read(look)
 
     def changes(self, after: int) -> Sequence[tuple[int, str, bytes]] | None:
         """See :class:`ICommunityStore`."""

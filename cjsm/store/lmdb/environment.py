@@ -70,7 +70,7 @@ class Environment:
             self._check_whole()
             self.meta = self._env.open_db(b"meta")
             stored = self._stored_schema(schema)
-            self._tables = {name: self._env.open_db(name.encode()) for name in tables}
+            self._tables = self._opened_tables(tables)
             if stored != schema:
                 self._raise_schema(stored, schema, upgrade)
         except lmdb.Error as error:
@@ -87,7 +87,7 @@ class Environment:
         :raises Corrupted: when it is not.
         """
         wanted = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
-        if (there := self.path.stat().st_size) < wanted:
+        if (there := os.stat(str(self.path)).st_size) < wanted:
             raise Corrupted(f"{self.path} is cut short: it has {there} octets of {wanted}")
 
     def _stored_schema(self, schema: int) -> int | None:
@@ -102,6 +102,11 @@ class Environment:
                 f"{written}, this version reads {schema})"
             )
         return written
+
+    def _opened_tables(self, names: tuple[str, ...]) -> "dict[str, lmdb._Database]":
+        """Open the tables, made where they are not, in one transaction: each of its own would be one more commit."""
+        with self._env.begin(write=True) as transaction:
+            return {name: self._env.open_db(name.encode(), txn=transaction) for name in names}
 
     def _raise_schema(
         self,
@@ -244,7 +249,8 @@ def make_directory(directory: Path) -> None:
     :raises CannotOpen: when it cannot be made.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.path.isdir(directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise CannotOpen(
             f"{directory} cannot be made: {error.strerror}", "check the owner and mode of the directory above it"

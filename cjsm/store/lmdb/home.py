@@ -71,11 +71,13 @@ class Home:
         self._stem = stem
         self._name = re.compile(stem + _NUMBER)
         self.bodies = directory / "bodies"
+        # As text: names are looked for at each opening.
+        self._text = str(directory)
 
     def numbers(self) -> list[int]:
         """Return the numbers of its files, lowest first."""
         try:
-            found = [self._name.fullmatch(name) for name in os.listdir(self.directory)]
+            found = [self._name.fullmatch(name) for name in os.listdir(self._text)]
         except FileNotFoundError:
             return []
         return sorted(int(match[1] or 1) for match in found if match)
@@ -83,7 +85,7 @@ class Home:
     def exists(self) -> bool:
         """Whether there is a mailbox."""
         # Nearly every mailbox has one of the first two: looking for them costs less than listing.
-        return (self.file(1).exists() or bool(self.numbers())) and not self._condemned
+        return (os.path.exists(f"{self._text}/{self._stem}.mdb") or bool(self.numbers())) and not self._condemned
 
     def file(self, which: int) -> Path:
         """Return the file with a number."""
@@ -99,10 +101,10 @@ class Home:
 
         :raises FileNotFoundError: when there is no directory (any more).
         """
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(self._text, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-            if os.fstat(descriptor).st_ino != os.stat(self.directory).st_ino:
+            if os.fstat(descriptor).st_ino != os.stat(self._text).st_ino:
                 raise FileNotFoundError(2, "the mailbox was replaced")
             yield
         finally:
@@ -143,16 +145,19 @@ class Home:
 
     def _leftovers(self, current: int) -> list[Path]:
         """Return the files of mailboxes that are not *current*, nor one that follows it."""
-        kept = {self.file(current).name, self.part(current).name}
+        names = [name for name in os.listdir(self._text) if name.startswith(f"{self._stem}.")]
+        first = self.file(current).name
+        if set(names) <= {first, f"{first}-lock"}:
+            return []
+        kept = {first, self.part(current).name}
         kept |= {self.file(following).name for following in self.numbers() if following > current}
-        names = [name for name in os.listdir(self.directory) if name.startswith(f"{self._stem}.")]
         return [self.directory / name for name in names if name.removesuffix("-lock") not in kept]
 
     # Destroying
 
     @property
     def _condemned(self) -> bool:
-        return (self.directory / _CONDEMNED).exists()
+        return os.path.exists(f"{self._text}/{_CONDEMNED}")
 
     def condemn(self) -> None:
         """Note that the mailbox is destroyed, whoever takes it away."""
@@ -185,6 +190,8 @@ class Home:
         """
         if self._condemned:
             self.succeed(0)
+        if not self.quarantined:
+            return
         with suppress(FileNotFoundError):
             raise Quarantined((self.directory / _QUARANTINE).read_text("utf-8").strip())
 
@@ -205,7 +212,7 @@ class Home:
     @property
     def quarantined(self) -> bool:
         """Whether it is in quarantine."""
-        return self.note.exists()
+        return os.path.exists(f"{self._text}/{_QUARANTINE}")
 
 
 def remove_environment(path: Path) -> None:

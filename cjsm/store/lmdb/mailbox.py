@@ -40,9 +40,10 @@ class Mailbox:
         self._advance = advance
         if not untouched:
             home.check_usable()
-        if not home.exists():
+        there = home.exists()
+        if not there:
             home.make()
-        with home.locked(exclusive=not home.exists()):
+        with home.locked(exclusive=not there):
             self._number = (home.numbers() or [1])[-1]
             self._environment = Environment(
                 home.file(self._number), tables=TABLES, schema=SCHEMA, map_size=map_size, begun=check_current
@@ -343,7 +344,10 @@ class Mailbox:
 
     def _sweep_orphans(self) -> None:
         """Remove body files that no message names: a crash came between link and commit."""
-        found = [*self._bodies.iterdir()] if self._bodies.is_dir() else []
+        try:
+            found = [self._bodies / name for name in os.listdir(self._bodies)]
+        except FileNotFoundError:
+            return
         unnamed = self._read(lambda content: _unnamed(content, found)) if found else ()
         if not unnamed:
             return

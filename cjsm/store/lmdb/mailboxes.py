@@ -344,14 +344,22 @@ class LmdbMailStore:
 
         # Asked before it is listed: mail that comes meanwhile moves it on.
         anchored = self._anchors.anchored(mailbox)
-
-        def by_size(usage: Usage) -> "Deferred[MailboxList]":
-            at_once = usage.messages <= _ROWS_AT_ONCE
-            return self._read(mailbox, lambda opened: opened.list(anchored, member), at_once=at_once)
-
         if not self._exists(mailbox):
             return fail(Damaged("it is gone")) if anchored.appended else succeed(MailboxList(rows=(), head=Head()))
-        return self.usage(mailbox).addCallback(by_size)
+
+        def look(opened: Mailbox) -> MailboxList:
+            return opened.list(anchored, member)
+
+        def few(opened: Mailbox) -> MailboxList | None:
+            return look(opened) if opened.usage().messages <= _ROWS_AT_ONCE else None
+
+        def or_many(found: MailboxList | None) -> "MailboxList | Deferred[MailboxList]":
+            return found if found is not None else self._read(mailbox, look, at_once=False)
+
+        if not self._open.has(mailbox):
+            # What opens it may read it too, whatever its size.
+            return self._read(mailbox, look)
+        return self._read(mailbox, few).addCallback(or_many)
 
     def deleted(self, mailbox: MailboxId) -> "Deferred[Sequence[Deleted]]":
         """See :class:`IMailStore`."""

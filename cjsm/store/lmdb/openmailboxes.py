@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from cjsm.community.identifiers import MailboxId
 from cjsm.store.interfaces import CannotOpen, Unavailable
@@ -131,7 +132,7 @@ class OpenMailboxes:
 
     def _close_idle(self, most: int) -> int:
         """Close at most so many that nobody uses, the least recently used first; return how many there were."""
-        idle = [known for known, entry in self._entries.items() if not entry.users][: max(0, most)]
+        idle = list(islice((known for known, entry in self._entries.items() if not entry.users), max(0, most)))
         for mailbox in idle:
             self._entries.pop(mailbox).close()
         return len(idle)

@@ -10,7 +10,7 @@ from typing import Any
 
 import lmdb
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -275,7 +275,8 @@ class LmdbOutgoing:
             with self._environment.reading() as transaction:
                 return self._existing(transaction, sequence)
 
-        return self._disk.run(look)
+        # It is small, and asked for each message that is sent: a thread would cost more than the look.
+        return execute(look)
 
     def change(self, sequence: int, decide: Callable[[QueueState], QueueState]) -> "Deferred[QueueState]":
         """See :class:`IOutgoingQueue`."""

@@ -176,6 +176,22 @@ def test_all_recipients_refused(caller: Caller, chunks: int) -> None:
     finish(wire)
 
 
+def test_another_message_behind_refused_chunks(caller: Caller) -> None:
+    """A last chunk ends its message also where it is refused: what is pipelined behind it has an envelope of its own
+    (RFC 3030 2, 4.2).
+    """
+    caller.needs("PIPELINING")
+    wire = caller.ready()
+    number = caller.number()
+    refused = f"{caller.mail}\r\nRCPT TO:<{caller.target.refused}>\r\n".encode() + _chunk(b"text\r\n", last=True)
+    taken = f"{caller.mail}\r\n{caller.rcpt}\r\n".encode()
+    wire.send(refused + taken + _chunk(caller.target.message(number=number), last=True))
+    codes = [reply.code for reply in wire.replies(6)]
+    assert codes[2] in _REFUSED
+    caller.promise(codes[3:] == [250] * 3, f"a message behind refused chunks is answered {codes[3:]}")
+    finish(wire)
+
+
 def test_data_after_bdat(caller: Caller) -> None:
     """A message in chunks is not ended with DATA; RSET gives it up (RFC 3030 2)."""
     wire = caller.addressed()

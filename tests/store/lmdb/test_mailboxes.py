@@ -158,6 +158,37 @@ def test_append_and_open(store: LmdbMailStore) -> None:
     assert result(message.body.read(2, 3)) == b"ale"
 
 
+class CountingDisk(InlineDisk):
+    """Counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, work: Any) -> Any:
+        self.runs += 1
+        return super().run(work)
+
+
+def test_where_a_list_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short list of an open mailbox at once; opening one, and a long list, is the disk's work, in one piece each."""
+    disk = CountingDisk()
+    store = open_mailboxes(tmp_path, disk)
+    result(store.deliver(MAILBOX, [delivery(number) for number in range(1, 4)], 0))
+
+    def listed() -> tuple[int, int]:
+        before = disk.runs
+        return len(result(store.list(MAILBOX)).rows), disk.runs - before
+
+    assert listed() == (3, 0)
+    monkeypatch.setattr("cjsm.store.lmdb.mailboxes._ROWS_AT_ONCE", 2)
+    assert listed() == (3, 1)
+    store.close()
+    disk = CountingDisk()
+    store = open_mailboxes(tmp_path, disk)
+    assert listed() == (3, 1)
+    store.close()
+
+
 @pytest.mark.parametrize("sequence", [1, 2])
 def test_exactly_once(store: LmdbMailStore, sequence: int) -> None:
     """The same delivery again, in one batch or later, under the same spool sequence or another: one row."""

@@ -1,0 +1,110 @@
+"""``cjsm mailbox``: mailboxes as a whole. What is in them, nobody sees here but their owners."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.command.context import config_option, open_suite
+from cjsm.command.mailboxbackup import backup
+from cjsm.command.mailboxdestroy import destroy
+from cjsm.command.mailboxexport import export
+from cjsm.command.mailboximport import import_
+from cjsm.command.mailboxowner import named
+from cjsm.command.mailboxrestore import restore
+from cjsm.command.mailboxshown import Shown
+from cjsm.command.mailboxundelete import undelete
+from cjsm.command.mailboxverify import verify
+from cjsm.command.output import document, json_option, progressing, reported, shown, table
+from cjsm.community.authority import Action, may, require
+from cjsm.community.identifiers import MailboxId
+
+
+@click.group()
+def mailbox() -> None:
+    """Mailboxes as a whole: how they are, keeping them safe, moving mail in and out.
+
+    \b
+    Who has how much:                cjsm mailbox list
+    Is everything as it was written: cjsm mailbox verify --all
+    Everything, as ciphertext:       cjsm mailbox backup --all /backup/monday
+    From another server:             cjsm mailbox import jane.smith@avon /home/jane/Maildir
+    """
+
+
+for command in (verify, undelete, backup, restore, import_, export, destroy):
+    mailbox.add_command(command)
+
+
+@mailbox.command("list")
+@click.option("--organisation", help="Only this organisation and those below it.")
+@click.option("--full", type=click.IntRange(0, 1_000), help="Only those that are full to so many percent.")
+@click.option("--troubled", is_flag=True, help="Only those in quarantine, damaged, or belonging to nobody.")
+@config_option
+@json_option
+@reported
+def list_(organisation: str | None, full: int | None, troubled: bool, config: Path, as_json: bool) -> None:
+    """List mailboxes: whose they are, what counts against the quota, what is kept of deleted mail, and the disk.
+
+    \b
+    cjsm mailbox list
+    cjsm mailbox list --organisation avon-police --full 90
+    cjsm mailbox list --troubled --json
+    """
+    suite = open_suite(config)
+    suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_MAILBOXES, None)))
+    tell = Shown(suite)
+    wanted = tell.of_organisation(organisation) if organisation else tell.every()
+    found = [told for told in _looked_at(tell, wanted) if _is_wanted(told, full, troubled)]
+    if as_json:
+        document(found)
+        return
+    names = ("mailbox", "organisation", "messages", "octets", "quota", "full", "deleted", "disk", "state")
+    table([_row(told) for told in found], *names)
+
+
+def _looked_at(tell: Shown, wanted: Sequence[MailboxId]) -> Iterator[dict[str, Any]]:
+    with progressing("mailboxes", len(wanted), octets=False) as advance:
+        for each in wanted:
+            yield tell.row(each)
+            advance(1)
+
+
+def _is_wanted(told: dict[str, Any], full: int | None, troubled: bool) -> bool:
+    if troubled:
+        return told["state"] not in ("sound", "full")
+    return full is None or (told["percent"] or 0) >= full
+
+
+def _row(told: dict[str, Any]) -> list[str]:
+    counts = [_count(told[name]) for name in ("messages", "octets", "quota")]
+    percent = f"{told['percent']} %" if told["percent"] is not None else "-"
+    deleted = _count(told["deleted_messages"])
+    state = told["state"] if told["state"] in ("sound", "full") else f"{told['state']}: {told['problem']}".rstrip(": ")
+    return [told["name"], told["organisation"] or "-", *counts, percent, deleted, _count(told["disk_octets"]), state]
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+@mailbox.command("show")
+@click.argument("name")
+@config_option
+@json_option
+@reported
+def show(name: str, config: Path, as_json: bool) -> None:
+    """Show the mailbox NAME: a user, the address of a shared mailbox, or a mailbox's identifier.
+
+    \b
+    cjsm mailbox show jane.smith@avon
+    cjsm mailbox show desk@avon.cjsm.test --json
+    """
+    suite = open_suite(config)
+    suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_MAILBOXES, None)))
+    told = Shown(suite).whole(named(suite, name))
+    if as_json:
+        document(told)
+    else:
+        table([(key.replace("_", " "), shown(value)) for key, value in told.items()], "what", "now")

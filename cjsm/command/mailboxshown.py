@@ -1,0 +1,117 @@
+"""How mailboxes are told of: what counts, what is kept, what it takes, and what is wrong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cjsm.command.context import wait
+from cjsm.command.output import when
+from cjsm.community import finding, states
+from cjsm.community.identifiers import MailboxId, OrganisationId, text
+from cjsm.community.records import Account, SharedMailbox
+from cjsm.community.view import View
+from cjsm.store.interfaces import MailboxStatus, Quarantined, StoreError
+from cjsm.suite import Suite
+
+_DAY = 86_400
+
+
+class Shown:
+    """Tells of mailboxes of *suite*."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+
+    def every(self) -> Sequence[MailboxId]:
+        """Return every mailbox: those that somebody has, and those of nobody that are on disk."""
+        owned = self._suite.stores.community.read_now(_every)
+        stored = wait(self._suite.stores.mail.mailboxes())
+        return [*owned, *sorted({*stored} - {*owned})]
+
+    def of_organisation(self, path: str) -> Sequence[MailboxId]:
+        """Return the mailboxes of an organisation and those below it."""
+
+        def look(view: View) -> list[MailboxId]:
+            return _below(view, finding.organisation_of(view, path).id)
+
+        return self._suite.stores.community.read_now(look)
+
+    def row(self, mailbox: MailboxId) -> dict[str, Any]:
+        """Return what a list says of a mailbox."""
+        told = self._suite.stores.community.read_now(lambda view: self._owner(view, mailbox))
+        status, state, problem = self._status(mailbox)
+        if state == "sound" and not told["organisation"]:
+            state, problem = "nobody's", ""
+        quota = told["quota"]
+        percent = status.usage.octets * 100 // quota if status is not None and quota else None
+        if state == "sound" and percent is not None and percent >= 100:
+            state = "full"
+        return {
+            **told,
+            "messages": status.usage.messages if status else None,
+            "octets": status.usage.octets if status else None,
+            "percent": percent,
+            "deleted_messages": status.deleted.messages if status else None,
+            "deleted_octets": status.deleted.octets if status else None,
+            "full_since": when(status.full_since) if status else None,
+            "disk_octets": status.disk_octets if status else None,
+            "state": state,
+            "problem": problem,
+        }
+
+    def whole(self, mailbox: MailboxId) -> dict[str, Any]:
+        """Return all that an operator is told of a mailbox."""
+        told = self.row(mailbox)
+        told["waiting_octets"] = self._suite.stores.spool.waiting(mailbox)
+        told["first_deleted_goes"] = None
+        if told["deleted_messages"]:
+            kept = self._suite.settings.mail.deleted_kept * _DAY
+            told["first_deleted_goes"] = when(min(each.moment for each in self._deleted(mailbox)) + kept)
+        told["members"] = self._suite.stores.community.read_now(lambda view: _members(view, mailbox))
+        return told
+
+    def _deleted(self, mailbox: MailboxId) -> Sequence[Any]:
+        return wait(self._suite.stores.mail.deleted(mailbox))
+
+    def _status(self, mailbox: MailboxId) -> tuple[MailboxStatus | None, str, str]:
+        try:
+            return wait(self._suite.stores.mail.status(mailbox)), "sound", ""
+        except Quarantined as error:
+            return None, "quarantine", str(error)
+        except StoreError as error:
+            return None, "damaged", str(error)
+
+    def _owner(self, view: View, mailbox: MailboxId) -> dict[str, Any]:
+        account, shared = view.account_of_mailbox(mailbox), view.shared_mailbox(mailbox)
+        owner: Account | SharedMailbox | None = account or shared
+        quota = (owner.quota or self._suite.settings.mail.quota) if owner is not None else None
+        address = finding.primary_address(view, account.id if account is not None else mailbox)
+        return {
+            "name": finding.mailbox_name(view, mailbox),
+            "mailbox": text(mailbox),
+            "kind": "personal" if account is not None else "shared" if shared is not None else "nobody's",
+            "address": address,
+            "organisation": finding.path_of(view, owner.organisation) if owner is not None else "",
+            "owner_status": states.display_name(account) if account is not None else "",
+            "quota": quota,
+        }
+
+
+def _every(view: View) -> list[MailboxId]:
+    return [found for organisation in view.organisations() for found in _within(view, organisation.id)]
+
+
+def _within(view: View, organisation: OrganisationId) -> list[MailboxId]:
+    accounts = sorted(view.accounts_in(organisation), key=lambda account: account.user_id)
+    owned = [account.mailbox for account in accounts if account.mailbox is not None]
+    return [*owned, *(shared.id for shared in view.shared_mailboxes_in(organisation))]
+
+
+def _below(view: View, organisation: OrganisationId) -> list[MailboxId]:
+    below = [found for child in view.children(organisation) for found in _below(view, child.id)]
+    return [*_within(view, organisation), *below]
+
+
+def _members(view: View, mailbox: MailboxId) -> list[str]:
+    shared = view.shared_mailbox(mailbox)
+    accounts = [view.account(member.account) for member in shared.members] if shared is not None else []
+    return [account.user_id for account in accounts if account is not None]

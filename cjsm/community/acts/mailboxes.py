@@ -1,0 +1,107 @@
+"""What is done to a mailbox as a whole. The mailbox itself is the mail store's; here it is allowed and noted."""
+
+from enum import StrEnum
+
+from cjsm.community.acts.acting import By, changed, entry_of
+from cjsm.community.authority import Action, may, require
+from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
+from cjsm.community.records import Account, Life
+from cjsm.community.view import Change, View
+
+
+class MailboxAct(StrEnum):
+    """What is done to mailboxes."""
+
+    VERIFY = "verify"
+    BACK_UP = "backup"
+    RESTORE = "restore"
+    IMPORT = "import"
+    UNDELETE = "undelete"
+    EXPORT = "export"
+
+
+#: Acts that change nothing and show nobody's mail; the local operator keeps mailboxes safe with them.
+_KEEPING = {MailboxAct.VERIFY: Action.VERIFY_MAILBOXES, MailboxAct.BACK_UP: Action.BACK_UP_MAILBOXES}
+#: Acts of the person whose mail it is.
+_OWN = frozenset({MailboxAct.UNDELETE, MailboxAct.EXPORT})
+
+
+def keep(view: View, by: By, act: MailboxAct, mailbox: MailboxId | None) -> Change:
+    """Note that a mailbox is verified or backed up; None for all of them.
+
+    :raises NotAllowed: when the actor may not.
+    """
+    organisation, owner = _owner(view, mailbox)
+    permission = require(may(view, by.actor, _KEEPING[act], organisation, account=owner))
+    return Change(entry=entry_of(view, by, f"mailbox-{act}", "mailbox", mailbox or b"", permission))
+
+
+def change(view: View, by: By, act: MailboxAct, mailbox: MailboxId, **details: str) -> Change:
+    """Note that a mailbox is changed by somebody who looks after it, before it is.
+
+    :raises NotAllowed: when the actor may not.
+    :raises BadValue: when messages would be taken away, or brought back for somebody else, without a reason.
+    """
+    if act in (MailboxAct.RESTORE, MailboxAct.UNDELETE) and not by.reason:
+        raise BadValue("this needs a reason", "give one with --reason")
+    organisation, owner = _owner(view, mailbox)
+    permission = require(may(view, by.actor, Action.CHANGE_MAILBOXES, organisation, account=owner))
+    return Change(entry=entry_of(view, by, f"mailbox-{act}", "mailbox", mailbox, permission, **details))
+
+
+def own(view: View, by: By, act: MailboxAct, mailbox: MailboxId, **details: str) -> Change:
+    """Note what somebody who has signed in does with a mailbox that is theirs to open.
+
+    :raises NotAllowed: when the actor may not.
+    """
+    if act not in _OWN:
+        raise ValueError(f"{act} is nobody's own act")
+    acting = view.account(by.actor) if by.actor is not None else None
+    organisation = acting.organisation if acting is not None else None
+    permission = require(may(view, by.actor, Action.OWN_MAIL, organisation, account=by.actor))
+    return Change(entry=entry_of(view, by, f"mailbox-{act}", "mailbox", mailbox, permission, **details))
+
+
+def destroy(view: View, by: By, mailbox: MailboxId, undelete: int) -> Change:
+    """Give a mailbox up for good: nothing names its keys any more. Its owner was deleted long enough ago, or is nobody.
+
+    :param undelete: seconds for which somebody who was deleted can be had back.
+    :raises Conflict: while it is somebody's.
+    :raises BadValue: without a reason.
+    """
+    if not by.reason:
+        raise BadValue("destroying a mailbox needs a reason", "give one with --reason")
+    organisation, owner = _owner(view, mailbox)
+    permission = require(may(view, by.actor, Action.CHANGE_MAILBOXES, organisation, account=owner))
+    entry = entry_of(view, by, "mailbox-destroy", "mailbox", mailbox, permission)
+    if view.shared_mailbox(mailbox) is not None:
+        raise Conflict("this is a shared mailbox that is in use", "delete the shared mailbox first")
+    account = view.account_of_mailbox(mailbox)
+    if account is None:
+        return Change(entry=entry)
+    _check_given_up(view, account, undelete)
+    return Change(put=(changed(account, mailbox_keys=0),), entry=entry)
+
+
+def _check_given_up(view: View, account: Account, undelete: int) -> None:
+    if account.life is not Life.DELETED:
+        raise Conflict(f"this is the mailbox of {account.user_id}, who is not deleted", "delete the user first")
+    left = account.state_since + undelete - view.moment
+    if left > 0:
+        days = -(-left // 86_400)
+        raise Conflict(
+            f"{account.user_id} can be had back for {days} more days: until then the mailbox stays",
+            "wait, or change keys.undelete",
+        )
+
+
+def _owner(view: View, mailbox: MailboxId | None) -> tuple[OrganisationId | None, AccountId | None]:
+    """Return the organisation and the person that a mailbox belongs to."""
+    if mailbox is None:
+        return None, None
+    account = view.account_of_mailbox(mailbox)
+    if account is not None:
+        return account.organisation, account.id
+    shared = view.shared_mailbox(mailbox)
+    return (shared.organisation if shared is not None else None), None
