@@ -177,8 +177,8 @@ def _make_group(suite: Suite, numbers: range, letters: Sequence[_Letter]) -> Non
 def _keys(suite: Suite, organisation: OrganisationId, number: int) -> tuple[Account, PublicKey]:
     """Put somebody's keys in the key store; return the account, and the key that mail is sealed to."""
     identifier, mailbox = AccountId(os.urandom(LENGTH)), MailboxId(os.urandom(LENGTH))
-    seed, made = new_account_key(identifier, 1)
-    public = sign_account_key(made, suite.secrets.community)
+    seed, unsigned = new_account_key(identifier, 1)
+    public = sign_account_key(unsigned, suite.secrets.community)
     known = _device(suite, identifier, seed, number)
     mail_seed, generation = new_generation(mailbox, 1, suite.secrets.community)
     granted = grant(mail_seed, generation, identifier, 1, PublicKey(public.public))

@@ -122,6 +122,20 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     retry_most: Seconds = 600
 
 
+class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long keys live."""
+
+    undelete: Days = 30
+    address_reserved: Days = 270
+    rotate_after: Days = 365
+    rotations: Count = 2_000
+    generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
+    shared_members: Count = 500
+    request_life: Annotated[int, Meta(ge=1, description="days")] = 14
+    recovery_delay: Annotated[int, Meta(ge=0, description="seconds")] = 0
+    login: Seconds = 900
+
+
 class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is taken from files of other systems."""
 
@@ -131,20 +145,6 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     list_octets: Octets = 128 * MIB
     batch_messages: Count = 64
     batch_octets: Octets = 8 * MIB
-
-
-class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long keys live."""
-
-    undelete: Days = 30
-    address_reserved: Days = 270
-    rotate_after: Days = 365
-    rotations: Count = 500
-    generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
-    shared_members: Count = 500
-    request_life: Annotated[int, Meta(ge=1, description="days")] = 14
-    recovery_delay: Annotated[int, Meta(ge=0, description="seconds")] = 0
-    login: Seconds = 900
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -277,8 +277,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
-    imports: ImportSettings = field(default_factory=ImportSettings)
     keys: KeySettings = field(default_factory=KeySettings)
+    imports: ImportSettings = field(default_factory=ImportSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)

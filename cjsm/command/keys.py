@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting
+from cjsm.command import acting, secretkeys
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, watched
 from cjsm.community import finding
@@ -19,7 +19,7 @@ from cjsm.suite import Suite
 
 @click.group()
 def keys() -> None:
-    """The keys of mailboxes: which there are, and new ones. No command shows a key."""
+    """The keys of mailboxes, and the service's own secrets: which there are, new ones, copies for the safe."""
 
 
 @keys.command("show")
@@ -111,9 +111,9 @@ def rotate_due(config: Path, as_json: bool) -> None:
 
 def _mailbox(suite: Suite, name: str) -> MailboxId:
     def look(view: View) -> MailboxId:
-        owner = finding.owner_of_mailbox(view, name)
+        owner = finding.mailbox_owner_of(view, name)
         found = owner.mailbox if isinstance(owner, Account) else owner.id
-        assert found is not None, "mailbox_of finds nobody without one"
+        assert found is not None, "mailbox_owner_of finds nobody without one"
         return found
 
     return suite.stores.community.read_now(look)
@@ -125,3 +125,7 @@ def _names(suite: Suite, accounts: set[AccountId]) -> dict[AccountId, str]:
         return {account: each.user_id if each else "nobody any more" for account, each in found.items()}
 
     return suite.stores.community.read_now(look)
+
+
+for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret):
+    keys.add_command(verb)

@@ -13,9 +13,10 @@ from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import Refused, console, document, json_option, reported, shown, table
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
+from cjsm.community.acts.recovery import parties
 from cjsm.community.address import check_slug
 from cjsm.community.identifiers import LENGTH, OrganisationId
-from cjsm.community.records import Organisation, Recovery
+from cjsm.community.records import COMMUNITY, Organisation, Recovery
 from cjsm.community.view import Change, View
 
 
@@ -153,6 +154,7 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "abbreviation": found.abbreviation,
         "state": found.state,
         "recovery": found.recovery,
+        "recovered_by": _recovered_by(view, identifier),
         "business_type": found.business_type,
         "area": found.area,
         "protected": found.protected,
@@ -160,6 +162,14 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "users": sum(1 for _ in view.accounts_in(identifier)),
         "sub_organisations": [child.slug for child in view.children(identifier)],
     }
+
+
+def _recovered_by(view: View, identifier: OrganisationId) -> list[str] | None:
+    """Return the two authorities whose officers open closed mail together; None where it stays closed."""
+    pair = parties(view, identifier)
+    if pair is None:
+        return None
+    return [finding.path_of(view, each.id) if each.id != COMMUNITY else "the community" for each in pair]
 
 
 def _report(told: dict[str, Any], as_json: bool) -> None:

@@ -59,7 +59,7 @@ def shared_mailbox_of(view: View, name: str) -> SharedMailbox:
     return found
 
 
-def owner_of_mailbox(view: View, name: str) -> Account | SharedMailbox:
+def mailbox_owner_of(view: View, name: str) -> Account | SharedMailbox:
     """Return whose mailbox a user ID or an address means: a person's own, or a shared one.
 
     :raises NotFound: when it is none.

@@ -36,7 +36,7 @@ def test_what_there_is() -> None:
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
         *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
-        *("keys show", "keys rotate", "keys rotate-due"),
+        *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
         *(f"recovery {verb}" for verb in ("request", "approve", "refuse", "list", "officers")),
         *("recovery officer add", "recovery officer remove"),
         *("device add", "device list", "device revoke"),

@@ -71,6 +71,7 @@ def test_officers(officers: Run) -> None:
         ("the community", None),
     ]
     assert OLIVE in officers("recovery", "officers").stdout
+    assert told(officers("organisation", "show", "avon/crime", "--json"))["recovered_by"] == ["avon", "the community"]
     assert refused(officers("recovery", "officer", "remove", UNA, "--json"))["cure"]
     told(officers("keys", "rotate", JANE, "--json"))
     told(officers("user", "reset-password", JANE, "--reason", "other", "--json"))
@@ -83,5 +84,6 @@ def test_there_are_none(cjsm: Run) -> None:
     """A community without officers says what that means."""
     assert "stays closed" in cjsm("recovery", "officers").stdout
     add(cjsm)
+    assert told(cjsm("organisation", "show", "avon", "--json"))["recovered_by"] is None
     told(cjsm("user", "reset-password", JANE, "--reason", "other", "--json"))
     assert refused(cjsm("recovery", "request", JANE, "--reason", "other", "--json"))["error"]

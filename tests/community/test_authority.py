@@ -46,6 +46,7 @@ TABLE = {
     Action.LOCK: ("ao", "ao", "a", "a"),
     Action.UNLOCK: ("aoh", "aoh", "ah", "ah"),
     Action.RESET: ("aoh", "aoh", "ah", "ah"),
+    Action.ASK_RECOVERY: ("aoh", "aoh", "ah", "ah"),
     Action.GRANT_ROLE: ("ao", "ao", "a", "a"),
     Action.MANAGE_LISTS: ("ao", "ao", "a", "a"),
     Action.MANAGE_SHARED_MAILBOXES: ("ao", "ao", "a", "a"),

@@ -76,7 +76,8 @@ def _past(step: LifeStep) -> str:
 
 def _check_still_there(view: View, account: Account, within: int | None) -> None:
     late = within is not None and view.moment >= account.state_since + within
-    if late or not account.keys or (account.mailbox is not None and not account.mailbox_keys):
+    destroyed = not account.keys or (account.mailbox is not None and not account.mailbox_keys)
+    if late or destroyed:
         raise Conflict("the time to have this user back is over: the keys are destroyed", "add the user again")
 
 

@@ -85,7 +85,7 @@ class Home:
     def exists(self) -> bool:
         """Whether there is a mailbox."""
         # Nearly every mailbox has one of the first two: looking for them costs less than listing.
-        return (os.path.exists(f"{self._text}/mailbox.mdb") or bool(self.numbers())) and not self._condemned
+        return (os.path.exists(f"{self._text}/{self._stem}.mdb") or bool(self.numbers())) and not self._condemned
 
     def file(self, which: int) -> Path:
         """Return the file with a number."""

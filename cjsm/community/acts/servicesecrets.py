@@ -1,0 +1,23 @@
+"""The service's own secrets: put away for the safe, and renewed. Acts of the operator, whose server it is."""
+
+from cjsm.community.acts.acting import By, entry_of
+from cjsm.community.authority import Permission
+from cjsm.community.errors import NotAllowed
+from cjsm.community.view import Change, View
+
+
+def escrow(view: View, by: By, digest: str, *, needed: int, shares: int) -> Change:
+    """Record that the secrets were put away, before anybody sees a share; *digest* is the sealed file's SHA-256."""
+    told = {"needed": str(needed), "shares": str(shares), "file": digest}
+    return Change(entry=entry_of(view, by, "secrets-escrow", "service", b"", _operator(by), **told))
+
+
+def rotate(view: View, by: By, name: str) -> Change:
+    """Record that a service secret is renewed, before it is."""
+    return Change(entry=entry_of(view, by, "secret-rotate", "service", b"", _operator(by), secret=name))
+
+
+def _operator(by: By) -> Permission:
+    if by.actor is not None:
+        raise NotAllowed("the service's own secrets are the operator's", "do it without --as, on the server")
+    return Permission(True, "local operator")
