@@ -79,7 +79,7 @@ def run(community: Community, *words: str, typed: str = "") -> Any:
     return told(ran("mailbox", *words, "--json", config=Path(community.config), typed=typed))
 
 
-@pytest.mark.parametrize("chosen", ["", "UID%u-%v", "%v.%u", "%08Xv%08Xu", "%f", "%Mf", "%5v.%u"])
+@pytest.mark.parametrize("chosen", ["", "UID%u-%v", "%Mf", "%5v.%u"])
 def test_from_dovecot(community: Community, dovecot: Dovecot, chosen: str) -> None:
     """Whatever its unique-ids look like: a program that left mail there fetches nothing twice here."""
     person = community.hosted()[-1]
