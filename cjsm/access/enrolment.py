@@ -16,7 +16,7 @@ from cjsm.access import keyring
 from cjsm.access.checker import OPENS_MAIL
 from cjsm.access.codes import Codes, Shown
 from cjsm.access.errors import AccessRefused
-from cjsm.access.keychanges import KeyChanges, Opened, inline
+from cjsm.access.keychanges import KeyChanges, Opened, anew, inline
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
 from cjsm.access.recoveryseals import RecoverySeals
 from cjsm.access.secretkeys import new_system_secret, with_password
@@ -113,7 +113,7 @@ class Enrolment:
         self._seals = RecoverySeals(community, keys, secrets)
         self._codes = Codes(settings, activity, secrets, clock)
         changes = KeyChanges(community, keys, secrets, clock)
-        self._anew, self._read, self._write, self._open = changes.anew, changes.read, changes.write, changes.open
+        self._read, self._write, self._open = changes.read, changes.write, changes.open
         self.renew(settings)
 
     def renew(self, settings: AccessSettings) -> None:
@@ -205,7 +205,7 @@ class Enrolment:
         :raises BadPassword: when *chosen* is not acceptable.
         """
         shown = Shown(self._codes, code)
-        await self._anew(lambda: self._set_password(by, account, current, chosen, shown, run))
+        await anew(lambda: self._set_password(by, account, current, chosen, shown, run))
         # Failures with the password of before keep nobody out any more; where this cannot be written, time does it.
         try:
             await self._activity.forget_all(account)
@@ -235,7 +235,7 @@ class Enrolment:
 
         :raises BadPassword: when it is.
         """
-        had = ((keys.password,) if keys.password is not None else ()) + keys.former
+        had = keys.chosen
         if any(self._is(verifier, chosen) for verifier in had[: 1 + self._policy.former]):
             raise BadPassword("you have, or had, this password already")
         following = with_password(keys, current, chosen, opened.mail_keys, self._settings, self._secrets)
@@ -270,7 +270,7 @@ class Enrolment:
             id=identifier, name=name, protocols=protocols, created=int(self._clock()), expires=expires
         )
         shown = Shown(self._codes, code)
-        return await self._anew(lambda: self._add_device(by, account, current, password, shown))
+        return await anew(lambda: self._add_device(by, account, current, password, shown))
 
     async def _add_device(
         self, by: By, account: AccountId, current: bytes, password: DevicePassword, shown: Shown
@@ -292,7 +292,7 @@ class Enrolment:
 
     async def revoke_device(self, by: By, account: AccountId, secret: SecretId) -> None:
         """Take a device password away; sessions that use it end within seconds."""
-        await self._anew(lambda: self._revoke_device(by, account, secret))
+        await anew(lambda: self._revoke_device(by, account, secret))
 
     async def _revoke_device(self, by: By, account: AccountId, secret: SecretId) -> None:
         found, keys = self._read(account)

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from cjsm.access.codes import Codes, Shown
 from cjsm.access.errors import AccessRefused
-from cjsm.access.keychanges import KeyChanges
+from cjsm.access.keychanges import KeyChanges, anew
 from cjsm.access.keyring import AccountKeys
 from cjsm.access.secretkeys import new_system_secret
 from cjsm.community.acts import accounts, factors, locks
@@ -79,7 +79,7 @@ class Factors:
             await self._community.commit(by.act_id, lambda view: factors.prepare(view, by, account, step))
             return NewFactor(factor.typed_form(secret), factor.address(secret, found.user_id, self._service))
 
-        return await self._changes.anew(act)
+        return await anew(act)
 
     async def confirm(self, by: By, account: AccountId, current: bytes, code: bytes) -> list[str]:
         """Turn the prepared authenticator on, which *code* is of; return recovery codes, shown once.
@@ -101,7 +101,7 @@ class Factors:
             await self._community.commit(by.act_id, lambda view: factors.turn_on(view, by, account, step, count))
             return typed
 
-        return await self._changes.anew(act)
+        return await anew(act)
 
     async def remove(self, by: By, account: AccountId, current: bytes, code: bytes) -> None:
         """Take the own second factor away, having shown it, or a recovery code, once more."""
@@ -115,7 +115,7 @@ class Factors:
             step, left = await self._without(found, keys), len(keys.recovery)
             await self._community.commit(by.act_id, lambda view: factors.turn_off(view, by, account, step, left))
 
-        await self._changes.anew(act)
+        await anew(act)
 
     async def take_away(self, by: By, account: AccountId) -> None:
         """An administrator takes the lost second factor of somebody away, with a reason."""
@@ -127,7 +127,7 @@ class Factors:
             step = await self._without(found, keys)
             await self._community.commit(by.act_id, lambda view: factors.take_away(view, by, account, step))
 
-        await self._changes.anew(act)
+        await anew(act)
 
     async def new_codes(self, by: By, account: AccountId, current: bytes, code: bytes | None) -> list[str]:
         """Return new recovery codes, shown once; earlier ones are void.
@@ -147,7 +147,15 @@ class Factors:
             )
             return typed
 
-        return await self._changes.anew(act)
+        return await anew(act)
+
+    async def prove(self, account: AccountId, code: bytes) -> None:
+        """Check a code of the authenticator of somebody whose password was seen just now.
+
+        :raises CodeRefused: when it is not the right one, or was used before.
+        """
+        _, keys = self._changes.read(account)
+        await self._codes.check(account, keys, code)
 
     async def unlock_self(self, by: By, account: AccountId, current: bytes, code: bytes) -> None:
         """The person unlocks the own account, with password and second factor."""
@@ -161,7 +169,7 @@ class Factors:
             count = len(left.recovery)
             await self._community.commit(by.act_id, lambda view: locks.unlock_self(view, by, account, step, count))
 
-        await self._changes.anew(act)
+        await anew(act)
         await self._forget_failures(account)
 
     async def unlock(self, by: By, account: AccountId) -> None:

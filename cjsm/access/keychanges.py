@@ -52,6 +52,16 @@ class Opened(Struct, frozen=True):
         return msgspec.structs.replace(keys, recovery=kept)
 
 
+async def anew(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Make *act*, from the beginning when another act on the same keys came first: none may be lost."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await act()
+        except (Overtaken, VersionTaken):
+            continue
+    return await act()
+
+
 class KeyChanges:
     """:param clock: seconds since the epoch."""
 
@@ -62,15 +72,6 @@ class KeyChanges:
         self._keys = keys
         self._secrets = secrets
         self._clock = clock
-
-    async def anew(self, act: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Make *act*, from the beginning when another act on the same secrets came first: none may be lost."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await act()
-            except (Overtaken, VersionTaken):
-                continue
-        return await act()
 
     def read(self, account: AccountId) -> tuple[Account, AccountKeys]:
         """Return the account and its keys.

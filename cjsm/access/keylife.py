@@ -3,33 +3,26 @@
 As everywhere, keys are written first, then the act that names them; what no act names is swept.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
-
 import msgspec
 from msgspec import Struct
 
 from cjsm.access import keyring
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.generations import Generations
+from cjsm.access.keychanges import anew
 from cjsm.access.keyring import AccountKeys
 from cjsm.community.acts import keys as acts
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import MailboxStep
-from cjsm.community.errors import NotFound, Overtaken
+from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account, MailboxRight, Recovery
 from cjsm.community.view import View
-from cjsm.store.interfaces import ICommunityStore, IKeyStore, VersionTaken
+from cjsm.store.interfaces import ICommunityStore, IKeyStore
 from cjsm.vault.accountkeys import SignedAccountKey, sign_account_key
 from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.slots import new_account_key
-
-T = TypeVar("T")
-
-#: Times that an act is made anew, when others change the same keys at that moment.
-_ATTEMPTS = 5
 
 
 class Reset(Struct, frozen=True, kw_only=True):
@@ -48,16 +41,6 @@ class Reset(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Reset {self.account.user_id}>"
-
-
-async def anew(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Make *act*, from the beginning when another act on the same keys came first: none may be lost."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return await act()
-        except (Overtaken, VersionTaken):
-            continue
-    return await act()
 
 
 class KeyLife:
@@ -98,6 +81,7 @@ class KeyLife:
             one_time=one_time,
             devices=(),
             authority_slots=(),
+            former=record.chosen,
         )
         version = self._keys.latest(account) + 1
         await self._keys.put(account, version, keyring.encode(following))

@@ -59,6 +59,11 @@ class AccountKeys(Struct, frozen=True, kw_only=True):
     authority: tuple[SignedAccountKey, ...] = ()
     authority_slots: tuple[Slot, ...] = ()
 
+    @property
+    def chosen(self) -> tuple[PasswordVerifier, ...]:
+        """Verifiers of the present chosen password and of former ones, the latest first."""
+        return ((self.password,) if self.password is not None else ()) + self.former
+
 
 class MailboxKeys(Struct, frozen=True, kw_only=True):
     """The signed public keys of a mailbox, oldest generation first, and the grants that give its seeds to members."""

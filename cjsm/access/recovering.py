@@ -13,7 +13,7 @@ from cjsm.access import keyring, officerkeys
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.errors import AccessRefused
 from cjsm.access.generations import Generations
-from cjsm.access.keylife import anew
+from cjsm.access.keychanges import anew
 from cjsm.access.keyring import AccountKeys, AuthorityKeys, MailboxKeys, ReleasedKeys
 from cjsm.access.recoveryseals import read_authority
 from cjsm.community.acts import recovery as acts

@@ -12,7 +12,7 @@ from msgspec import Struct
 from cjsm.access import keyring
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.generations import Generations, readers
-from cjsm.access.keylife import anew
+from cjsm.access.keychanges import anew
 from cjsm.access.keyring import MailboxKeys
 from cjsm.community import finding
 from cjsm.community.acts import groups

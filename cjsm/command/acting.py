@@ -10,6 +10,7 @@ from cjsm.access.errors import AccessRefused
 from cjsm.access.recovering import Officer
 from cjsm.command import agent, secrets
 from cjsm.command.agent import Kept
+from cjsm.command.context import wait
 from cjsm.community import finding
 from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import AccountId
@@ -75,13 +76,18 @@ def officer(suite: Suite, name: str, from_stdin: bool) -> Officer:
 
 
 def ask_officer(suite: Suite, name: str, from_stdin: bool) -> Officer:
-    """Return who showed their own password, and the authority key that it opened.
+    """Return who showed their own password, a code too where they have a second factor, and the authority key that
+    it opened.
 
-    :raises AccessRefused: when it is not their password.
+    :raises AccessRefused: when it is not their password, or not a code of their authenticator.
     """
     account = _account(suite, name)
     (password,) = secrets.ask(f"Password of {account.user_id}", from_stdin=from_stdin)
-    return suite.recovering.officer(account.id, password)
+    shown = suite.recovering.officer(account.id, password)
+    if account.factor_since:
+        (code,) = secrets.ask("Code of the authenticator", from_stdin=from_stdin)
+        wait(suite.factors.prove(account.id, code))
+    return shown
 
 
 def _account(suite: Suite, name: str) -> Account:

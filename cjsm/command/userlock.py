@@ -1,12 +1,13 @@
 """``cjsm user lock`` and ``unlock``."""
 
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
-from cjsm.command import secrets
-from cjsm.command.context import act, config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported
+from cjsm.command import acting, secrets
+from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.output import Refused, console, document, json_option, reported
 from cjsm.community import finding, states
 from cjsm.community.acts import accounts
 from cjsm.community.identifiers import AccountId
@@ -16,10 +17,11 @@ from cjsm.suite import Suite
 @click.command("lock")
 @click.argument("name")
 @click.option("--reason", default="", help="Why; kept in the ledger.")
+@acting.options
 @config_option
 @json_option
 @reported
-def lock(name: str, reason: str, config: Path, as_json: bool) -> None:
+def lock(name: str, reason: str, config: Path, as_json: bool, **who: Any) -> None:
     """Lock the user NAME: nobody signs in, sessions end within seconds, mail still comes.
 
     Whoever has a second factor can unlock the own account; to keep a person out, suspend.
@@ -29,18 +31,22 @@ def lock(name: str, reason: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
-    act(suite, lambda view, by: accounts.set_locked(view, by, account.id, locked=True), reason)
+    by = acting.by(suite, who, reason)
+    change = suite.stores.community.commit(
+        by.act_id, lambda view: accounts.set_locked(view, by, account.id, locked=True)
+    )
+    wait(change)
     _say(suite, account.id, as_json)
 
 
 @click.command("unlock")
 @click.argument("name")
 @click.option("--self", "by_self", is_flag=True, help="The user's own act, with password and a code.")
-@secrets.password_stdin
+@acting.options
 @config_option
 @json_option
 @reported
-def unlock(name: str, by_self: bool, password_stdin: bool, config: Path, as_json: bool) -> None:
+def unlock(name: str, by_self: bool, config: Path, as_json: bool, **who: Any) -> None:
     """Unlock the user NAME, whom guesses or somebody locked; the account returns to what it was.
 
     Networks that were closed after wrong passwords open again. With --self the user types password and a code of the
@@ -48,15 +54,18 @@ def unlock(name: str, by_self: bool, password_stdin: bool, config: Path, as_json
 
     \b
     cjsm user unlock jane.smith@avon
+    cjsm user unlock jane.smith@avon --as henry.desk@avon
     cjsm user unlock jane.smith@avon --self
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
+    if by_self and who["as_user"]:
+        raise Refused("--self is the user's own act", "leave --as away")
     if by_self:
-        current, code = secrets.ask("Password", "Code or recovery code", from_stdin=password_stdin)
+        current, code = secrets.ask("Password", "Code or recovery code", from_stdin=who["password_stdin"])
         wait(suite.factors.unlock_self(suite.enrolment.by(account.id), account.id, current, code))
     else:
-        wait(suite.factors.unlock(suite.enrolment.by(), account.id))
+        wait(suite.factors.unlock(acting.by(suite, who), account.id))
     _say(suite, account.id, as_json)
 
 

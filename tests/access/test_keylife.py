@@ -21,7 +21,7 @@ from cjsm.community.errors import BadValue, CommunityError, Conflict, NotAllowed
 from cjsm.community.identifiers import AccountId, MailboxId, RoleAssignmentId
 from cjsm.community.records import Account, Credential, Recovery, Role, RoleAssignment
 from cjsm.store.interfaces import Unavailable
-from cjsm.vault.errors import NotAuthentic
+from cjsm.vault.errors import BadPassword, NotAuthentic
 from cjsm.vault.mailboxes import new_generation
 from cjsm.vault.secrets import generate
 from cjsm.vault.slots import new_account_key
@@ -74,6 +74,15 @@ def test_reset(house: House) -> None:
     assert dict(entry.details)[f"generation-{mailbox_of(jo).hex()}"].startswith("2 ")
 
 
+def test_the_password_of_before_does_not_come_back(house: House) -> None:
+    """Whoever was reset chooses another one."""
+    jo = house.join()
+    made = reset(house, jo)
+    with pytest.raises(BadPassword, match="already"):
+        house.choose(jo.id, made.one_time_password.encode(), PASSWORD)
+    house.choose(jo.id, made.one_time_password.encode(), OTHER_PASSWORD)
+
+
 def test_sessions_of_the_old_password_end(house: House) -> None:
     jo = house.join()
     drop, logout = house.avatar(house.sign_in(), IMaildrop)
@@ -112,9 +121,9 @@ def test_twice(house: House) -> None:
     house.deliver(mailbox_of(jo), b"between\r\n")
     second = reset(house, jo)
     with pytest.raises(AccessRefused):
-        house.choose(jo.id, first.one_time_password.encode(), PASSWORD)
-    house.choose(jo.id, second.one_time_password.encode(), PASSWORD)
-    assert letters(house) == []
+        house.choose(jo.id, first.one_time_password.encode(), OTHER_PASSWORD)
+    house.choose(jo.id, second.one_time_password.encode(), OTHER_PASSWORD)
+    assert letters(house, OTHER_PASSWORD) == []
     assert house.account(jo.id).mailbox_generation == 3
 
 

@@ -14,6 +14,8 @@ import pytest
 from cjsm.command import agent
 from cjsm.command.agent import Kept
 from tests.command.conftest import Run, refused, told
+from tests.command.test_device import ready
+from tests.command.test_factor import later, turned_on
 from tests.command.test_recovery import HENRY, JANE, OLIVE, UNA, officers
 from tests.command.test_user import PASSWORD
 
@@ -49,6 +51,18 @@ def test_signed_in(officers: Run, run_directory: Path) -> None:
     assert not path.exists()
     # Somebody else, and nobody signed in: asked for again, and there is no terminal to type at.
     assert officers("user", "reset-password", JANE, "--reason", "forgotten", "--as", HENRY).exit_code == 1
+
+
+def test_with_a_second_factor(cjsm: Run) -> None:
+    """A password alone is not enough: a code is asked for too, and each is good once."""
+    ready(cjsm)
+    one, _ = turned_on(cjsm)
+    code = later(one)
+    wrong = refused(cjsm("login", JANE, "--password-stdin", "--json", typed=f"{PASSWORD}\n"))
+    assert "Code of the authenticator" in wrong["error"]
+    assert refused(cjsm("login", JANE, "--password-stdin", "--json", typed=f"{PASSWORD}\n000000\n"))
+    assert told(cjsm("login", JANE, "--password-stdin", "--json", typed=f"{PASSWORD}\n{code}\n"))["until"]
+    assert refused(cjsm("login", JANE, "--password-stdin", "--json", typed=f"{PASSWORD}\n{code}\n"))
 
 
 def test_officers_key(officers: Run) -> None:
