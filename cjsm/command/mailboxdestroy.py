@@ -39,6 +39,8 @@ def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
     act(suite, lambda view, by: mailboxes.destroy(view, by, which, undelete_for), said)
     wait(suite.stores.mail.destroy(which))
     wait(suite.stores.keys.destroy(which))
+    # What was removed stays in the key store's file until that is replaced.
+    wait(suite.stores.keys.compact())
     waiting = suite.stores.spool.waiting(which)
     if as_json:
         document({"mailbox": name, "destroyed": True, "waiting_octets": waiting})
