@@ -39,7 +39,7 @@ def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
     act(suite, lambda view, by: mailboxes.destroy(view, by, which, undelete_for), said)
     wait(suite.stores.mail.destroy(which))
     wait(suite.stores.keys.destroy(which))
-    # Until then what was deleted could still be read in the file.
+    # What was removed stays in the key store's file until that is replaced.
     wait(suite.stores.keys.compact())
     waiting = suite.stores.spool.waiting(which)
     if as_json:

@@ -30,6 +30,10 @@ def test_beside_the_service(community: Community) -> None:
         "activity",
         "deleted-mail",
         "unnamed-keys",
+        "rotation",
+        "empty-generations",
+        "destruction",
+        "recovery-ends",
         "delivered",
         "trace",
     }
