@@ -16,6 +16,8 @@ from cjsm.access.interfaces import ILoginAttempt, IMaildrop, IMessageReader, Log
 class MemoryReader:
     """Gives a message in pieces of *size*; *failure* comes instead of the piece with that number."""
 
+    accepted = 0
+
     def __init__(self, content: bytes, size: int, failures: dict[int, Exception]) -> None:
         self.reads = 0
         self.closed = False
