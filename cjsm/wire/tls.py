@@ -187,7 +187,8 @@ class PromptTls(TLSMemoryBIOProtocol):
 
 def _may_write(transport: Any) -> bool:
     """Not where a producer has its pace, nor where the reactor is to hang up once all is written."""
-    return bool(transport.connected and not transport.disconnecting and transport.producer is None)
+    waits = transport.dataBuffer or transport._tempDataBuffer
+    return bool(waits and transport.connected and not transport.disconnecting and transport.producer is None)
 
 
 class _PromptTlsFactory(TLSMemoryBIOFactory):

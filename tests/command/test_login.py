@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,14 +24,13 @@ __all__ = ["officers"]
 
 
 @pytest.fixture(autouse=True)
-def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[Path]:
-    """The caller's own run directory; an agent that is left there ends."""
-    directory = tmp_path / "run"
-    directory.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
-    yield directory
-    with suppress(PermissionError):
-        agent.end(agent.place(config))
+def run_directory(monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[Path]:
+    """The caller's own run directory, with a short name as such have; an agent that is left there ends."""
+    with tempfile.TemporaryDirectory(prefix="cjsm-") as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield Path(directory)
+        with suppress(PermissionError):
+            agent.end(agent.place(config))
 
 
 def login(run: Run, user: str, typed: str = PASSWORD) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from cjsm import resources
 from cjsm.community.identifiers import MailboxId
 from cjsm.mail.folders import writing
 from tests.command.conftest import Run, ran, refused, told
@@ -70,7 +71,9 @@ def test_nobody_else(cjsm: Run, config: Path, jane: MailboxId, tmp_path: Path) -
 
 def test_a_locked_user(cjsm: Run, config: Path, jane: MailboxId, tmp_path: Path) -> None:
     """Opens nothing here either; failures count as at every door."""
-    config.write_text(config.read_text().replace("failures_to_close = 10", "failures_to_close = 2"))
+    strict = tmp_path / "policy.toml"
+    strict.write_text(resources.data("policies", "ncsc.toml").read_text().replace("lock = 10", "lock = 2"))
+    config.write_text(config.read_text().replace('policy = "ncsc"', f'policy = "{strict}"'))
     words = ("mailbox", "export", JANE, str(tmp_path / "it"), "--password-stdin")
     for guess in ("one wrong password", "two wrong passwords"):
         cjsm(*words, typed=guess + "\n")

@@ -36,6 +36,7 @@ def test_beside_the_service(community: Community) -> None:
         "recovery-ends",
         "delivered",
         "trace",
+        "password-warnings",
     }
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
 

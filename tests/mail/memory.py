@@ -166,6 +166,10 @@ class MemorySpool:
     def named_bodies(self) -> "Deferred[frozenset[BodyId]]":
         return succeed(frozenset(entry.body_id for entry in self.platter.entries.values() if entry.body is None))
 
+    def named_generations(self) -> "Deferred[frozenset[tuple[MailboxId, int]]]":
+        entries = self.platter.entries.values()
+        return succeed(frozenset((each.mailbox, each.generation) for entry in entries for each in entry.deliveries))
+
     def status(self) -> SpoolStatus:
         entries = self.platter.entries.values()
         return SpoolStatus(

@@ -8,11 +8,18 @@ from cjsm.store.encoding import decode, encode
 from cjsm.store.interfaces import Damaged, NewerStore
 
 COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", name="Court")
-SAMPLE = bytes.fromhex(
+#: Of the first release, before organisations moved.
+OLDER_SAMPLE = bytes.fromhex(
     "018da26964c4106f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6fa6706172656e74c0a4736c7567a5636f757274a46e616d65a5436f"
     "757274ac616262726576696174696f6ec0a57374617465a6616374697665a87265636f76657279aa74776f2d706572736f6e"
     "ac65785f6469726563746f7279c2a970726f746563746564c2ad627573696e6573735f74797065a0a461726561a0a7637265"
     "6174656400a776657273696f6e01"
+)
+SAMPLE = bytes.fromhex(
+    "018ea26964c4106f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6fa6706172656e74c0a4736c7567a5636f757274a46e616d65a5"
+    "436f757274ac616262726576696174696f6ec0a57374617465a6616374697665a87265636f76657279aa74776f2d7065"
+    "72736f6eac65785f6469726563746f7279c2a970726f746563746564c2ad627573696e6573735f74797065a0a4617265"
+    "61a0a76372656174656400a776657273696f6e01a56d6f76656400"
 )
 
 LINK = Connection(
@@ -37,6 +44,7 @@ def test_kept_sample() -> None:
     """A record is stored as it always was, and a kept one is read."""
     assert encode(COURT) == SAMPLE
     assert decode(SAMPLE, Organisation) == COURT
+    assert decode(OLDER_SAMPLE, Organisation) == COURT
 
 
 def test_older_connection() -> None:

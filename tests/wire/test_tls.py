@@ -144,10 +144,16 @@ class Descriptor(StringTransport):
 
     connected = True
     producer = None
+    _tempDataBuffer = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[bool] = []
+
+    @property
+    def dataBuffer(self) -> bytes:
+        """What was written and waits."""
+        return self.value()
 
     def doWrite(self) -> None:
         self.sent.append(self.disconnecting)
@@ -167,13 +173,25 @@ class Answering(Protocol):
         self.transport.write(b"+OK\r\n")
 
 
+class Listening(Protocol):
+    """Hears and says nothing."""
+
+
 @pytest.mark.parametrize(
-    ("made", "prompt"),
-    [({}, True), ({"producer": object()}, False), ({"disconnecting": True}, False), ({"connected": False}, False)],
+    ("door", "made", "prompt"),
+    [
+        (Answering(), {}, True),
+        (Listening(), {}, False),
+        (Answering(), {"producer": object()}, False),
+        (Answering(), {"disconnecting": True}, False),
+        (Answering(), {"connected": False}, False),
+    ],
 )
-def test_answers_leave_in_the_turn_of_their_question(tmp_path: Path, made: dict[str, object], prompt: bool) -> None:
-    """Not where a producer has its own pace, nor where the reactor is to end the connection once all is sent."""
-    door, transport = Answering(), Descriptor()
+def test_answers_leave_in_the_turn_of_their_question(
+    tmp_path: Path, door: Protocol, made: dict[str, object], prompt: bool
+) -> None:
+    """Not where there is nothing to say, a producer has its own pace, or the reactor is to hang up once all is sent."""
+    transport = Descriptor()
     server = over_tls(Factory.forProtocol(lambda: door), ServerTls(*certificate_files(tmp_path)), Clock())
     side = server.buildProtocol(None)
     assert side is not None
