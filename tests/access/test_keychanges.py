@@ -7,7 +7,7 @@ import pytest
 
 from cjsm.access import keyring
 from cjsm.access.errors import AccessRefused
-from cjsm.access.keychanges import KeyChanges, Opened, inline
+from cjsm.access.keychanges import KeyChanges, Opened, anew, inline
 from cjsm.access.keyring import AccountKeys
 from cjsm.access.opening import open_password_slots
 from cjsm.access.secretkeys import with_password
@@ -35,7 +35,6 @@ def name_keys(house: House, account: Account, keys: AccountKeys) -> None:
 
 def test_made_anew_until_nobody_came_first() -> None:
     """Five times at most; other errors are told at once."""
-    one = KeyChanges.__new__(KeyChanges)
     for failures, error in ((4, Overtaken("first")), (4, VersionTaken("first"))):
         told: list[Any] = [error] * failures + ["done"]
 
@@ -45,7 +44,7 @@ def test_made_anew_until_nobody_came_first() -> None:
                 raise outcome
             return str(outcome)
 
-        assert now(one.anew(act)) == "done"
+        assert now(anew(act)) == "done"
     calls: list[int] = []
 
     async def never() -> None:
@@ -53,7 +52,7 @@ def test_made_anew_until_nobody_came_first() -> None:
         raise Overtaken("first")
 
     with pytest.raises(Overtaken):
-        now(one.anew(never))
+        now(anew(never))
     assert len(calls) == 5
 
 

@@ -27,8 +27,8 @@ def person(community: Community, last: str) -> dict[str, Any]:
     return {"user_id": added["user_id"], "address": added["address"], "password": PASSWORD}
 
 
-def choose(community: Community, user_id: str, one_time: str) -> None:
-    told(community, "user", "set-password", user_id, "--password-stdin", typed=f"{one_time}\n{PASSWORD}\n")
+def choose(community: Community, user_id: str, one_time: str, chosen: str = PASSWORD) -> None:
+    told(community, "user", "set-password", user_id, "--password-stdin", typed=f"{one_time}\n{chosen}\n")
 
 
 def send(community: Community, sender: dict[str, Any], address: str, subject: str) -> None:
@@ -69,7 +69,8 @@ def test_reset(community: Community) -> None:
         community.pop3(jo)
     sender = community.hosted()[0]
     send(community, sender, jo["address"], "between")
-    choose(community, jo["user_id"], one_time)
+    jo["password"] = f"{PASSWORD} again"
+    choose(community, jo["user_id"], one_time, jo["password"])
     send(community, jo, jo["address"], "after")
     assert subjects(community, jo, 2) == [b"after", b"between"]
 

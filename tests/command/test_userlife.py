@@ -19,7 +19,8 @@ def test_reset(cjsm: Run) -> None:
     assert told(cjsm("device", "list", JANE, "--json")) == []
     for old in (PASSWORD, first["device_password"]):
         assert refused(cjsm(*change, typed=f"{old}\n{PASSWORD} more\n"))["cure"]
-    told(cjsm(*change, typed=f"{made['one_time_password']}\n{PASSWORD}\n"))
+    assert "already" in refused(cjsm(*change, typed=f"{made['one_time_password']}\n{PASSWORD}\n"))["error"]
+    told(cjsm(*change, typed=f"{made['one_time_password']}\n{PASSWORD} more\n"))
     assert told(cjsm("user", "show", JANE, "--json"))["status"] == "Active"
     said = cjsm("user", "reset-password", JANE, "--reason", "compromised").stdout
     assert "shown once" in said
