@@ -77,6 +77,20 @@ def _log_in(suite: Suite, name: str, from_stdin: bool, interface: type) -> tuple
     portal: Portal = suite.portal_at_the_server()
     answer: Deferred[tuple[Any, Any, Callable[[], None]]] = portal.login(attempt, None, interface)
     try:
-        return wait(answer)
+        opened = wait(answer)
     except tuple(_CURES) as error:
         raise Refused(str(error), _CURES[type(error)]) from None
+    try:
+        _ask_code(suite, opened[1].account, from_stdin)
+    except BaseException:
+        opened[2]()
+        raise
+    return opened
+
+
+def _ask_code(suite: Suite, identifier: AccountId, from_stdin: bool) -> None:
+    """Ask for a code where the person has a second factor: here the password alone would open all mail."""
+    account = suite.stores.community.read_now(lambda view: view.account(identifier))
+    if account is not None and account.factor_since:
+        (code,) = secrets.ask("Code of the authenticator", from_stdin=from_stdin)
+        wait(suite.factors.prove(identifier, code))

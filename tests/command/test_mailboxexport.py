@@ -3,13 +3,16 @@
 import errno
 import os
 import shutil
+import time
 from pathlib import Path
 
+import pyotp
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cjsm import resources
+from cjsm.command.context import wait
 from cjsm.community.identifiers import MailboxId
 from cjsm.mail.folders import writing
 from tests.command.conftest import Run, ran, refused, told
@@ -78,6 +81,22 @@ def test_a_locked_user(cjsm: Run, config: Path, jane: MailboxId, tmp_path: Path)
     for guess in ("one wrong password", "two wrong passwords"):
         cjsm(*words, typed=guess + "\n")
     assert cjsm(*words, typed=TYPED).exit_code == 1
+
+
+def test_with_a_second_factor(cjsm: Run, config: Path, jane: MailboxId, tmp_path: Path) -> None:
+    """The password alone opens nothing; a code beside it does, and the mailbox is free after a wrong one."""
+    with beside(config) as suite:
+        account = suite.stores.community.read_now(lambda view: view.account_of_mailbox(jane))
+        assert account is not None
+        by, secret = suite.enrolment.by, PASSWORD.encode()
+        made = wait(suite.factors.prepare(by(account.id), account.id, secret))
+        one = pyotp.TOTP(made.typed.replace(" ", ""))
+        wait(suite.factors.confirm(by(account.id), account.id, secret, one.now().encode()))
+    words = ("mailbox", "export", JANE, str(tmp_path / "it"), "--password-stdin", "--json")
+    assert "Code of the authenticator" in refused(cjsm(*words, typed=TYPED))["error"]
+    assert refused(cjsm(*words, typed=f"{TYPED}000000\n"))
+    assert not (tmp_path / "it").exists()
+    told(cjsm(*words, typed=f"{TYPED}{one.at(int(time.time()) + 30)}\n"))
 
 
 def test_in_use(cjsm: Run, config: Path, jane: MailboxId, tmp_path: Path) -> None:
