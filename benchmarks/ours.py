@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,28 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
 
 
 @contextmanager
+def service_in_parts(home: Path, people: int) -> Iterator[tuple[Target, tuple[int, ...]]]:
+    """Run what :func:`service` does with a process for each part, as ``etc/systemd/cjsm@.service`` does; yield the
+    target and the process ids.
+    """
+    told = _community(home, people)
+    target, config = _target(home, [Person(**each) for each in told])
+    # Who delivers brings older stores up to date, so the doors come after it.
+    parts = (("cjsm-delivery", ()), ("cjsm-smtp", (target.submissions,)), ("cjsm-pop3", (target.pop3s,)))
+    with ExitStack() as stack:
+        yield target, tuple([stack.enter_context(_twistd(home, config, part, ports)) for part, ports in parts])
+
+
+@contextmanager
 def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]]:
     """Run the service on *home*, where these *people* are; yield the target and the process id."""
-    command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
+    target, config = _target(home, people)
+    with _twistd(home, config, "cjsm", (target.submissions, target.pop3s)) as process:
+        yield target, process
+
+
+def _target(home: Path, people: Sequence[Person]) -> tuple[Target, Path]:
+    """Return the target at ports that are free now, and its settings file."""
     ports = free_ports(2)
     config = _write_settings(home, *ports)
     target = Target(
@@ -78,8 +97,12 @@ def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]
         pop3s=ports[1],
         people=tuple(people),
     )
-    with running([*command, "cjsm", "--config", str(config)], log=home / "service.log", ports=ports) as process:
-        yield target, process
+    return target, config
+
+
+def _twistd(home: Path, config: Path, part: str, ports: Sequence[int]) -> AbstractContextManager[int]:
+    command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
+    return running([*command, part, "--config", str(config)], log=home / f"{part}.log", ports=ports)
 
 
 def settle(home: Path) -> Path:

@@ -23,12 +23,12 @@ def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparis
     """Measure both sides in turn, *pairs* times each piece of work."""
     say("setting both sides up (half a minute)")
     with (
-        ours.service(home / "ours", _PEOPLE) as (mine, process),
+        ours.service_in_parts(home / "ours", _PEOPLE) as (mine, processes),
         postfix_dovecot.service(home / "postfix-dovecot", mine) as (theirs, masters),
         sink.service(home / "sink", Path(mine.authority)) as taking,
     ):
         # Inside the community an address has the suffix, and the organisation's server sees it without.
-        sides = ((mine, ".bench.test", (process,)), (theirs, "", masters))
+        sides = ((mine, ".bench.test", processes), (theirs, "", masters))
         comparisons = []
         for name, work, destinations, bar in WORK:
             comparison = Comparison(name, "message", bar)

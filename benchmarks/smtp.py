@@ -30,7 +30,7 @@ def compare(home: Path, pairs: int, everything: bool, say: Callable[[str], None]
     """
     say("setting both sides up (half a minute)")
     with (
-        ours.service(home / "ours", _PEOPLE) as (mine, process),
+        ours.service_in_parts(home / "ours", _PEOPLE) as (mine, processes),
         postfix_dovecot.service(home / "postfix-dovecot", mine) as (theirs, masters),
     ):
         for target in (mine, theirs):
@@ -42,7 +42,7 @@ def compare(home: Path, pairs: int, everything: bool, say: Callable[[str], None]
             for number in range(pairs):
                 say(f"{name}: pair {number + 1} of {pairs}")
                 # Who goes first changes, so that neither always meets the other's leftovers.
-                sides = [(mine, (process,)), (theirs, masters)]
+                sides = [(mine, processes), (theirs, masters)]
                 found = {target.name: _run(target, work, roots) for target, roots in sides[:: 1 if number % 2 else -1]}
                 comparison.pairs.append((found[mine.name], found[theirs.name]))
             say(comparison.line())

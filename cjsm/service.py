@@ -49,6 +49,8 @@ _SPEAKS = {"submissions": "smtp", "pop3s": "pop3", "ldaps": "ldap"}
 _PROTOCOLS = tuple(_SPEAKS.values())
 _STATUS_EVERY = 5.0
 _FLUSH_EVERY = 1.0
+#: Seconds between looks for mail that doors in other processes took.
+_ARRIVALS_EVERY = 0.05
 _READERS_EVERY = 60.0
 #: Descriptors that a service needs beside connections and mailboxes.
 _OWN_DESCRIPTORS = 64
@@ -172,6 +174,7 @@ class CjsmService(Service):
             self._suite.stores.spool.own()
             self._suite.delivery.start()
             self._suite.relay.start()
+            self._tasks.every(_ARRIVALS_EVERY, self._suite.stores.spool.look)
             self._suite.schedule.start()
         if "ldap" in self._parts:
             self._suite.directory.start()

@@ -35,6 +35,8 @@ from cjsm.store.interfaces import (
 
 #: Seconds between looks at a spool that nobody announced anything of: other processes put there too.
 _LOOK = 0.25
+#: Seconds from one claim to the next while mail keeps coming: what comes meanwhile is written together.
+_GATHERING = 0.1
 #: Seconds that a claim holds.
 _CLAIM = 600
 #: Entries in one claim, and deliveries in one transaction of a mailbox, so that nobody waits long for a turn.
@@ -94,6 +96,7 @@ class DeliveryWorker:
         self._running = False
         self._arrived = False
         self._look: IDelayedCall | None = None
+        self._gathered = 0.0
         self._claiming = False
         self._recording = False
         self._held = 0
@@ -127,13 +130,22 @@ class DeliveryWorker:
         return stopped
 
     def wake(self) -> None:
-        """Something may have arrived."""
-        self._arrived = True
-        self._go_on()
+        """Something may have arrived: it is claimed now, or, after another claim, with what comes within a moment."""
+        if not self._running or self._look is None:
+            return
+        rest = self._gathered - self._reactor.seconds()
+        if rest <= 0:
+            self._claim_now()
+        elif self._look.getTime() > self._gathered:
+            self._look.reset(rest)
 
     def _look_again(self) -> None:
         self._look = self._reactor.callLater(_LOOK, self._look_again)
-        self.wake()
+        self._claim_now()
+
+    def _claim_now(self) -> None:
+        self._arrived = True
+        self._go_on()
 
     def _idle(self) -> bool:
         return not (self._claiming or self._recording or self._writing)
@@ -174,6 +186,8 @@ class DeliveryWorker:
         until = int(self._clock()) + _CLAIM
         claimed = await self._spool.claim("delivery", _GULP, until)
         self._arrived |= len(claimed) == _GULP
+        if claimed:
+            self._gathered = self._reactor.seconds() + _GATHERING
         if not self._running:
             return
         for each in claimed:

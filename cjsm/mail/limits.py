@@ -24,11 +24,12 @@ class Capacity:
         :param now: seconds since the epoch.
         :raises Refused: 452 while it is full, 552 after it was for longer than the grace.
         """
-        usage = await self._mail.usage(mailbox)
-        if usage.octets + self._spool.waiting(mailbox) + size <= (quota or settings.quota):
-            await self._mail.full(mailbox, 0)
+        octets, since = await self._mail.filling(mailbox)
+        fits = octets + self._spool.waiting(mailbox) + size <= (quota or settings.quota)
+        if fits == bool(since):
+            since = await self._mail.full(mailbox, 0 if fits else int(now))
+        if fits:
             return
-        since = await self._mail.full(mailbox, int(now))
         if now - since < settings.over_quota_grace:
             raise Refused(452, "4.2.2", "the mailbox is full at the moment: try again later")
         raise Refused(552, "5.2.2", "the mailbox is full: ask its owner by another route")

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from msgspec import Struct, structs
 from twisted.internet.defer import Deferred
@@ -123,6 +123,17 @@ class Usage(Struct, frozen=True, kw_only=True):
     octets: int = 0
 
 
+class Filling(NamedTuple):
+    """How full a mailbox is.
+
+    :ivar octets: of its visible messages.
+    :ivar full_since: since when it is known to be full, in seconds since the epoch; 0 when it is not.
+    """
+
+    octets: int = 0
+    full_since: int = 0
+
+
 class Deleted(Struct, frozen=True, kw_only=True):
     """A deleted message that its owner may still have back."""
 
@@ -238,6 +249,9 @@ class IMailStore(Interface):
 
     def usage(mailbox: MailboxId) -> "Deferred[Usage]":
         """What *mailbox* holds now: what is listed, deleted and kept messages not counted."""
+
+    def filling(mailbox: MailboxId) -> "Deferred[Filling]":
+        """How full *mailbox* is now; asked before each message for it is taken."""
 
     def full(mailbox: MailboxId, moment: int) -> "Deferred[int]":
         """Note that *mailbox* was found full at *moment*, or with 0 that it is not, for whoever decides about quotas.

@@ -15,6 +15,7 @@ from cjsm.store.interfaces import (
     Deleted,
     Delivery,
     Examine,
+    Filling,
     Head,
     IBodyReader,
     ILease,
@@ -283,6 +284,9 @@ class MemoryMail:
 
     def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":
         return self._look("usage", mailbox, lambda kept: usage(kept.listed))
+
+    def filling(self, mailbox: MailboxId) -> "Deferred[Filling]":
+        return self._look("filling", mailbox, lambda kept: Filling(usage(kept.listed).octets, kept.full_since))
 
     def full(self, mailbox: MailboxId, moment: int) -> "Deferred[int]":
         def act() -> int:

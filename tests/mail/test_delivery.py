@@ -48,7 +48,7 @@ class Post:
             clock=self.clock.seconds,
         )
 
-    def put(self, *mailboxes: MailboxId, body: bytes | None = b"sealed") -> SpoolEntry:
+    def put(self, *mailboxes: MailboxId, body: bytes | None = b"sealed", apart: float = 0.125) -> SpoolEntry:
         self._count += 1
         entry = SpoolEntry(
             id=identifier(f"entry {self._count}"),
@@ -60,6 +60,8 @@ class Post:
             deliveries=tuple(self._delivery(mailbox) for mailbox in mailboxes),
             body=body,
         )
+        # Longer after the one before than mail is gathered.
+        self.clock.advance(apart)
         result(self.spool.put(SpoolBatch(id=entry.id, hosted=(entry,))))
         return entry
 
@@ -95,6 +97,17 @@ def test_what_arrives_is_delivered_at_once(post: Post) -> None:
     assert (delivery.body, delivery.body_id, delivery.sealed_octets) == (entry.body, entry.body_id, 6)
     assert delivery.summary == entry.summary
     assert post.spool.status().entries == 0
+
+
+def test_mail_that_keeps_coming_is_claimed_together(post: Post) -> None:
+    """The first at once, those that come right after it in one claim and one write a moment later."""
+    for _ in range(5):
+        post.put(ANN, apart=0)
+    assert post.got(ANN) == [1]
+    before = post.forecast.calls.count("claim"), post.forecast.calls.count("deliver")
+    post.clock.advance(0.125)
+    assert post.got(ANN) == [1, 2, 3, 4, 5]
+    assert (post.forecast.calls.count("claim"), post.forecast.calls.count("deliver")) == (before[0] + 1, before[1] + 1)
 
 
 def test_a_body_in_a_file_is_kept_and_then_released(post: Post) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import lmdb
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId
-from cjsm.store.interfaces import Damaged, Deleted, Delivery, Head, MailboxList, MailboxStatus, Missing, Usage
+from cjsm.store.interfaces import Damaged, Deleted, Delivery, Filling, Head, MailboxList, MailboxStatus, Missing, Usage
 from cjsm.store.lmdb import mailboxacts, rows
 from cjsm.store.lmdb.bodies import link
 from cjsm.store.lmdb.content import BODIES, DELETED, MESSAGES, SCHEMA, TABLES, Content, Message, is_hidden
@@ -168,6 +168,10 @@ class Mailbox:
     def usage(self) -> Usage:
         """Return what is listed now."""
         return self._read(lambda content: content.state().usage)
+
+    def filling(self) -> Filling:
+        """Return how full it is now."""
+        return self._read(lambda content: Filling(content.state().usage.octets, content.full_since()))
 
     def status(self) -> MailboxStatus:
         """Return what an operator is told."""

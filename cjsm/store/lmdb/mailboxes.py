@@ -19,6 +19,7 @@ from cjsm.store.interfaces import (
     Deleted,
     Delivery,
     Examine,
+    Filling,
     Head,
     IAnchors,
     IBodyReader,
@@ -368,6 +369,10 @@ class LmdbMailStore:
     def usage(self, mailbox: MailboxId) -> "Deferred[Usage]":
         """See :class:`IMailStore`."""
         return self._read(mailbox, Mailbox.usage) if self._exists(mailbox) else succeed(Usage())
+
+    def filling(self, mailbox: MailboxId) -> "Deferred[Filling]":
+        """See :class:`IMailStore`."""
+        return self._read(mailbox, Mailbox.filling) if self._exists(mailbox) else succeed(Filling())
 
     def status(self, mailbox: MailboxId) -> "Deferred[MailboxStatus]":
         """See :class:`IMailStore`."""

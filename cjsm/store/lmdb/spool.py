@@ -126,6 +126,7 @@ class LmdbSpool:
             clock=clock,
         )
         self._listeners: list[Callable[[], object]] = []
+        self._looked_at = 0
         self._claimed_up_to = 0
         self._claims: dict[int, int] = {}
         self._deferred: list[tuple[int, int]] = []
@@ -204,6 +205,13 @@ class LmdbSpool:
     def on_arrival(self, notify: Callable[[], object]) -> None:
         """See :class:`ISpool`."""
         self._listeners.append(notify)
+
+    def look(self) -> None:
+        """Announce what other processes put, if anything was written since the last look."""
+        last = self._environment.last_commit()
+        if last != self._looked_at:
+            self._looked_at = last
+            self._announce()
 
     def _add_waiting(self, transaction: lmdb.Transaction, mailbox: MailboxId, octets: int) -> None:
         table = self._table(_WAITING)

@@ -12,6 +12,7 @@ from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
     Damaged,
     Delivery,
+    Filling,
     Head,
     ILease,
     LeaseLost,
@@ -87,6 +88,7 @@ def nothing_is_an_empty_mailbox(place: Place) -> None:
     assert sure(lambda: place.mail.undelete(MAILBOX, [id_of(1)])) == 0
     assert sure(lambda: place.mail.unhide(MAILBOX, ANN)) == 0
     assert sure(lambda: place.mail.full(MAILBOX, 0)) == 0
+    assert sure(lambda: place.mail.filling(MAILBOX)) == Filling(octets=0, full_since=0)
     assert sure(lambda: place.mail.status(MAILBOX)).usage == Usage()
     sure(lambda: place.mail.destroy(MAILBOX))
     with pytest.raises(Missing):
@@ -157,7 +159,11 @@ def quota_refuses_nothing(place: Place) -> None:
     deliver(place, 2)
     assert sure(lambda: place.mail.full(MAILBOX, 700)) == 500
     assert sure(lambda: place.mail.status(MAILBOX)).full_since == 500
+    filling = sure(lambda: place.mail.filling(MAILBOX))
+    assert filling == (sure(lambda: place.mail.status(MAILBOX)).usage.octets, 500)
+    assert filling.octets > 0
     assert sure(lambda: place.mail.full(MAILBOX, 0)) == 0
+    assert sure(lambda: place.mail.filling(MAILBOX)).full_since == 0
     assert sure(lambda: place.mail.full(MAILBOX, 800)) == 800
     assert numbers(place) == [1, 2]
 

@@ -1,6 +1,8 @@
 """The spool: what was accepted is there, handed out once at a time, and gone when delivered."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,30 @@ def test_group_commit(tmp_path: Path) -> None:
     assert not disk.held
     assert [result(one) for one in waiting] == list(range(1, 41))
     assert len(arrived) == 40
+    result(spool.close())
+
+
+def test_what_another_process_put_is_announced(tmp_path: Path) -> None:
+    """At the next look after it was put; a look after which nothing was written says nothing."""
+    spool = open_spool(tmp_path)
+    arrived: list[None] = []
+    spool.on_arrival(lambda: arrived.append(None))
+    spool.look()
+    arrived.clear()
+    script = "import sys; from tests.store.lmdb.test_spool import put_one; put_one(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=60)
+    assert not arrived
+    spool.look()
+    assert len(arrived) == 1
+    spool.look()
+    assert len(arrived) == 1
+    result(spool.close())
+
+
+def put_one(directory: str) -> None:
+    """Put an entry, as another process."""
+    spool = open_spool(Path(directory))
+    result(spool.put(alone(entry(1))))
     result(spool.close())
 
 
