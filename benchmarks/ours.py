@@ -1,6 +1,7 @@
 """This service under load: a community of its own in a directory, made once, and the real twistd process."""
 
 import json
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 
 from benchmarks.load import Person, Target
 from benchmarks.peers import sink
-from benchmarks.processes import free_ports, running
+from benchmarks.processes import free_ports, given, running
 from cjsm.command.context import act, wait
 from cjsm.command.initialise import initialise
 from cjsm.community.acts import connections, domains, organisations
@@ -20,6 +21,8 @@ from cjsm.community.view import Change, View
 from cjsm.configuration import load
 from cjsm.suite import Suite
 
+#: Processes that take mail.
+_TAKING = 2
 _SETTINGS = """\
 [community]
 suffix = "bench.test"
@@ -45,10 +48,10 @@ listed_network_messages_per_minute = 0
 messages_per_minute = 0
 [smtp]
 host_name = "localhost"
-submissions = "tcp:{submissions}:interface=127.0.0.1"
+submissions = "{submissions}"
 submission = ""
 [pop3]
-pop3s = "tcp:{pop3s}:interface=127.0.0.1"
+pop3s = "{pop3s}"
 command = 3600
 [ldap]
 ldaps = ""
@@ -67,53 +70,66 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
 
 @contextmanager
 def service_in_parts(home: Path, people: int) -> Iterator[tuple[Target, tuple[int, ...]]]:
-    """Run what :func:`service` does with a process for each part, as ``etc/systemd/cjsm@.service`` does; yield the
-    target and the process ids.
+    """Run what :func:`service` does in several processes, as the units in ``etc/systemd`` do: one for each part, and
+    two that take mail at one socket. Yield the target and the process ids.
     """
     told = _community(home, people)
-    target, config = _target(home, [Person(**each) for each in told])
-    # Who delivers brings older stores up to date, so the doors come after it.
-    parts = (("cjsm-delivery", ()), ("cjsm-smtp", (target.submissions,)), ("cjsm-pop3", (target.pop3s,)))
     with ExitStack() as stack:
-        yield target, tuple([stack.enter_context(_twistd(home, config, part, ports)) for part, ports in parts])
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=128))
+        port, pop3s = listening.getsockname()[1], free_ports(1)[0]
+        config = _write_settings(home, "systemd:domain=INET:name=submissions", _on(pop3s))
+        processes = [
+            stack.enter_context(_part(home, config, "cjsm-delivery")),
+            stack.enter_context(_part(home, config, "cjsm-pop3", pop3s)),
+        ]
+        for _ in range(_TAKING):
+            processes.append(stack.enter_context(_part(home, config, "cjsm-smtp", listening=listening)))
+        yield _target(home, port, pop3s, [Person(**each) for each in told]), tuple(processes)
 
 
 @contextmanager
 def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]]:
     """Run the service on *home*, where these *people* are; yield the target and the process id."""
-    target, config = _target(home, people)
-    with _twistd(home, config, "cjsm", (target.submissions, target.pop3s)) as process:
-        yield target, process
+    submissions, pop3s = free_ports(2)
+    config = _write_settings(home, _on(submissions), _on(pop3s))
+    with _part(home, config, "cjsm", submissions, pop3s) as process:
+        yield _target(home, submissions, pop3s, people), process
 
 
-def _target(home: Path, people: Sequence[Person]) -> tuple[Target, Path]:
-    """Return the target at ports that are free now, and its settings file."""
-    ports = free_ports(2)
-    config = _write_settings(home, *ports)
-    target = Target(
+def _target(home: Path, submissions: int, pop3s: int, people: Sequence[Person]) -> Target:
+    return Target(
         name="ours",
         authority=str(home / "tls" / "authority.pem"),
-        submissions=ports[0],
-        pop3s=ports[1],
+        submissions=submissions,
+        pop3s=pop3s,
         people=tuple(people),
     )
-    return target, config
 
 
-def _twistd(home: Path, config: Path, part: str, ports: Sequence[int]) -> AbstractContextManager[int]:
+def _part(
+    home: Path, config: Path, part: str, *ports: int, listening: socket.socket | None = None
+) -> AbstractContextManager[int]:
     command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
-    return running([*command, part, "--config", str(config)], log=home / f"{part}.log", ports=ports)
+    command += [part, "--config", str(config)]
+    passed = [listening.fileno()] if listening is not None else []
+    if listening is not None:
+        command = given(listening, "submissions", command)
+    return running(command, log=home / f"{part}.log", ports=ports, passed=passed)
 
 
 def settle(home: Path) -> Path:
     """Make a community without anybody in *home*; return its settings file."""
     home.mkdir(parents=True, exist_ok=True)
-    config = _write_settings(home, *free_ports(2))
+    config = _write_settings(home, *(_on(port) for port in free_ports(2)))
     initialise(config, {}, ("localhost", "127.0.0.1"))
     return config
 
 
-def _write_settings(home: Path, submissions: int, pop3s: int) -> Path:
+def _on(port: int) -> str:
+    return f"tcp:{port}:interface=127.0.0.1"
+
+
+def _write_settings(home: Path, submissions: str, pop3s: str) -> Path:
     config = home / "cjsm.toml"
     config.write_text(_SETTINGS.format(home=home, submissions=submissions, pop3s=pop3s))
     return config

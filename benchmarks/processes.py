@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,14 +19,22 @@ _QUIET = 2.0
 
 
 @contextmanager
-def running(command: Sequence[str], *, log: Path, ports: Sequence[int], host: str = "127.0.0.1") -> Iterator[int]:
+def running(
+    command: Sequence[str],
+    *,
+    log: Path,
+    ports: Sequence[int],
+    host: str = "127.0.0.1",
+    passed: Sequence[int] = (),
+) -> Iterator[int]:
     """Run *command* until the block ends; yield its process id once it listens on *ports* of *host*.
 
+    :param passed: descriptors that it gets.
     :raises RuntimeError: when it does not come up, with the end of its log.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=passed
         )
     try:
         for port in ports:
@@ -38,6 +47,16 @@ def running(command: Sequence[str], *, log: Path, ports: Sequence[int], host: st
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def given(listening: socket.socket, name: str, command: Sequence[str]) -> list[str]:
+    """Return *command* begun as systemd does: with a *listening* socket, which must be passed on to it."""
+    begin = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES=sys.argv[2]); "
+        "os.execv(sys.argv[3], sys.argv[3:])"
+    )
+    return [sys.executable, "-c", begin, str(listening.fileno()), name, *command]
 
 
 def _wait_for(host: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import poplib
+import re
 import signal
 import socket
 import ssl
@@ -15,6 +16,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from benchmarks.processes import given
 from cjsm.vault.certificates import Authority
 from tests.interop.letters import letter
 from tests.running import Community
@@ -285,13 +287,11 @@ def test_disk_floor(stopped: Community) -> None:
 
 def test_parts_in_processes_of_their_own(stopped: Community) -> None:
     """Doors and delivery apart: mail goes in through one process and out through another."""
-    config = stopped.config
+    config = Path(stopped.config)
     processes = []
     try:
-        with (stopped.directory / "parts.log").open("ab") as log:
-            for part in ("cjsm-delivery", "cjsm-smtp", "cjsm-pop3", "cjsm-ldap"):
-                command = [_TWISTD, "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", part, "--config", config]
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+        for part in ("cjsm-delivery", "cjsm-smtp", "cjsm-pop3", "cjsm-ldap"):
+            processes.append(_part(part, config, stopped.directory / "parts.log"))
         for door in ("submissions", "pop3s", "ldaps"):
             _until(lambda door=door: _listens(stopped.port(door)))
         sender, reader = stopped.person("jane.smith@avon"), stopped.person("tom.harding@avon")
@@ -304,6 +304,46 @@ def test_parts_in_processes_of_their_own(stopped: Community) -> None:
         for process in processes:
             process.wait(30)
     assert "Traceback" not in (stopped.directory / "parts.log").read_text()
+
+
+def test_processes_share_a_socket(stopped: Community) -> None:
+    """Two that take mail at one socket, as systemd gives it to them: connections go to both, and no mail is lost."""
+    config = Path(stopped.config)
+    with socket.create_server(("127.0.0.1", stopped.port("submissions"))) as shared:
+        shares = {"submissions": "systemd:domain=INET:name=submissions", "submission": "", "relay": ""}
+        told = config.read_text()
+        for door, endpoint in shares.items():
+            told = re.sub(rf'^{door} = "[^"]*"', f'{door} = "{endpoint}"', told, flags=re.MULTILINE)
+        config.write_text(told)
+        processes = []
+        logs = [stopped.directory / f"sharing-{number}.log" for number in range(3)]
+        try:
+            processes.append(_part("cjsm-delivery", config, logs[0]))
+            processes += [_part("cjsm-smtp", config, log, shared) for log in logs[1:]]
+            _until(lambda: all("started" in log.read_text() for log in logs))
+            sender, reader = stopped.person("jane.smith@avon"), stopped.person("tom.harding@avon")
+            for number in range(20):
+                stopped.send(sender, reader, letter(sender, reader, 5_000, f"shared {number}"))
+            _until(lambda: all("1 messages" in log.read_text() for log in logs[1:]))
+            processes.append(_part("cjsm-pop3", config, logs[0]))
+            _until(lambda: _listens(stopped.port("pop3s")))
+            assert len(stopped.messages(reader, at_least=20)) == 20
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            for process in processes:
+                process.wait(30)
+    assert not any("Traceback" in log.read_text() for log in logs)
+
+
+def _part(part: str, config: Path, log: Path, listening: socket.socket | None = None) -> "subprocess.Popen[bytes]":
+    """Start *part*, with a socket as systemd passes one on."""
+    command = [str(_TWISTD), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", part, "--config", str(config)]
+    if listening is not None:
+        command = given(listening, "submissions", command)
+    passed = (listening.fileno(),) if listening is not None else ()
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, pass_fds=passed)
 
 
 def _listens(port: int) -> bool:
