@@ -25,6 +25,10 @@ from cjsm.store.lmdb.environment import Environment, number, sync_directory
 
 _NUMBER = r"(?:\.([1-9][0-9]*))?\.mdb"
 _MARK = b"superseded"
+#: Octets of LMDB's two meta pages, which are looked at first.
+_BEGINNING = 8192
+#: Linux: read what is in memory, or nothing.
+_NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _QUARANTINE = "quarantined"
 _CONDEMNED = "condemned"
 _GONE = ".gone"
@@ -87,6 +91,19 @@ class Home:
         # Nearly every mailbox has one of the first two: looking for them costs less than listing.
         return (os.path.exists(f"{self._text}/{self._stem}.mdb") or bool(self.numbers())) and not self._condemned
 
+    def at_hand(self) -> bool:
+        """Whether opening the mailbox waits for neither the disk nor who replaces files or writes for long.
+
+        One moment's answer: who opens it may still wait for somebody's commit.
+        """
+        try:
+            with self.locked(exclusive=False, wait=False):
+                current = self.file((self.numbers() or [1])[-1])
+                usual = {current.name, f"{current.name}-lock", self.bodies.name}
+                return usual.issuperset(os.listdir(self._text)) and _is_in_memory(current)
+        except OSError:
+            return False
+
     def file(self, which: int) -> Path:
         """Return the file with a number."""
         return self.directory / (f"{self._stem}.mdb" if which == 1 else f"{self._stem}.{which}.mdb")
@@ -96,14 +113,16 @@ class Home:
         return self.directory / f"{self._stem}.{which}.part"
 
     @contextmanager
-    def locked(self, *, exclusive: bool) -> Iterator[None]:
+    def locked(self, *, exclusive: bool, wait: bool = True) -> Iterator[None]:
         """Nobody changes the files' names meanwhile, or with *exclusive* opens one.
 
         :raises FileNotFoundError: when there is no directory (any more).
+        :raises BlockingIOError: when somebody has the lock and this is not to *wait*.
         """
         descriptor = os.open(self._text, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+            kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+            fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_ino != os.stat(self._text).st_ino:
                 raise FileNotFoundError(2, "the mailbox was replaced")
             yield
@@ -213,6 +232,20 @@ class Home:
     def quarantined(self) -> bool:
         """Whether it is in quarantine."""
         return os.path.exists(f"{self._text}/{_QUARANTINE}")
+
+
+def _is_in_memory(path: Path) -> bool:
+    """Whether the system has the beginning of a file in memory.
+
+    :raises OSError: when it has not, or cannot say.
+    """
+    if not _NO_WAIT:
+        return False
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.preadv(descriptor, [bytearray(_BEGINNING)], 0, _NO_WAIT) == _BEGINNING
+    finally:
+        os.close(descriptor)
 
 
 def remove_environment(path: Path) -> None:

@@ -78,6 +78,11 @@ class OpenMailboxes:
         entry = self._entries.get(mailbox)
         return entry is not None and entry.mailbox is not None
 
+    def is_opening(self, mailbox: MailboxId) -> bool:
+        """Whether somebody is opening it: who asks for it now waits for them."""
+        entry = self._entries.get(mailbox)
+        return entry is not None and entry.mailbox is None
+
     @contextmanager
     def using(self, mailbox: MailboxId) -> Iterator[Mailbox]:
         """The mailbox, kept open while it is used.

@@ -1,5 +1,6 @@
 """Files that are replaced while others use them: space comes back, nothing is lost, whatever stops halfway."""
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from cjsm.store.interfaces import DiskFull, Head, Unavailable
 from cjsm.store.lmdb.environment import Environment
-from cjsm.store.lmdb.home import Home
+from cjsm.store.lmdb.home import Home, _is_in_memory
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 
 from ..support import MAILBOX, Clock, MemoryAnchors, delivery, open_mailboxes, result
@@ -262,3 +263,38 @@ def test_destroyed_halfway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     result(store.purge(0))
     assert [path.name for path in store.home(MAILBOX).parent.iterdir()] == [MAILBOX.hex()]
     store.close()
+
+
+def test_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes the files' names, or is replacing them, would be waited for; a file that is not in memory too."""
+    store = open_mailboxes(tmp_path)
+    fill(store, 1)
+    home = Home(store.home(MAILBOX))
+    store.close()
+    monkeypatch.setattr("cjsm.store.lmdb.home._is_in_memory", lambda path: path.exists())
+    assert home.at_hand()
+    with home.locked(exclusive=True):
+        assert not home.at_hand()
+    home.part(2).touch()
+    assert not home.at_hand()
+    home.part(2).unlink()
+    home.condemn()
+    assert not home.at_hand()
+    assert not Home(tmp_path / "nowhere").at_hand()
+
+
+def test_what_is_in_memory(tmp_path: Path) -> None:
+    """A file that was just written is, if the system tells; one that is too short to be a mailbox is not."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(8191))
+    assert not at_hand_or_unknown(path)
+    path.write_bytes(bytes(8192))
+    assert at_hand_or_unknown(path) in (True, None)
+
+
+def at_hand_or_unknown(path: Path) -> bool | None:
+    try:
+        return _is_in_memory(path)
+    except OSError as error:
+        # A file system that cannot say: then mailboxes are opened on the disk's threads.
+        return None if error.errno == errno.EOPNOTSUPP else False

@@ -170,7 +170,9 @@ class CountingDisk(InlineDisk):
 
 
 def test_where_a_list_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short list of an open mailbox at once; opening one, and a long list, is the disk's work, in one piece each."""
+    """A short list of a mailbox that is open or at hand at once; a long list, and a mailbox that is not in memory, is
+    the disk's work, in one piece each.
+    """
     disk = CountingDisk()
     store = open_mailboxes(tmp_path, disk)
     result(store.deliver(MAILBOX, [delivery(number) for number in range(1, 4)], 0))
@@ -182,10 +184,13 @@ def test_where_a_list_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert listed() == (3, 0)
     monkeypatch.setattr("cjsm.store.lmdb.mailboxes._ROWS_AT_ONCE", 2)
     assert listed() == (3, 1)
-    store.close()
-    disk = CountingDisk()
-    store = open_mailboxes(tmp_path, disk)
-    assert listed() == (3, 1)
+    monkeypatch.setattr("cjsm.store.lmdb.mailboxes._ROWS_AT_ONCE", 3)
+    for in_memory, runs in ((True, 0), (False, 1)):
+        monkeypatch.setattr("cjsm.store.lmdb.home._is_in_memory", lambda path, answer=in_memory: answer)
+        store.close()
+        disk = CountingDisk()
+        store = open_mailboxes(tmp_path, disk)
+        assert listed() == (3, runs)
     store.close()
 
 
