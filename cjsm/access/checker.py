@@ -10,6 +10,7 @@ after it answered.
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -52,8 +53,13 @@ OPENS_MAIL = "pop3"
 #: Somebody's mail is opened at the server too, with the person's own password: no device password is for that.
 AT_THE_SERVER = "command"
 
+#: Somebody acts at the server and shows the own password for it; nothing is opened.
+ACTS = "act"
+
 #: The protocol of an attempt that lets somebody in for nothing but the choice of a password.
 CHOOSES = "password"
+#: The same for unlocking oneself: the lock itself does not stand in the way, all that is counted does.
+UNLOCKS = "unlock"
 
 
 class SignedIn:
@@ -147,7 +153,7 @@ class Checker:
 
     async def _sign_in(self, attempt: LoginAttempt) -> SignedIn:
         try:
-            candidate = self._look_up(attempt.name)
+            candidate = self._look_up(attempt)
             candidate.shown = device.parse(attempt.secret)
             standing = self._lockout.standing(candidate.subject, attempt.source)
             wait = self._wait(candidate, standing, attempt)
@@ -180,13 +186,13 @@ class Checker:
             raise TryLater(wait)
         return wait
 
-    def _look_up(self, name: str) -> Candidate:
-        unknown = tags.unknown_subject(self._secrets.cache.current, name)
+    def _look_up(self, attempt: LoginAttempt) -> Candidate:
+        unknown = tags.unknown_subject(self._secrets.cache.current, attempt.name)
         try:
-            login = LoginName.parse(name)
+            login = LoginName.parse(attempt.name)
         except BadAddress:
             return Candidate(unknown, None)
-        account, admitted = self._community.read_now(lambda view: _find(view, login))
+        account, admitted = self._community.read_now(lambda view: _find(view, login, attempt))
         if account is None:
             return Candidate(unknown, login.shared)
         if not admitted:
@@ -216,13 +222,13 @@ class Checker:
         account = candidate.account
         if account is not None and account.factor_since and attempt.protocol in (*PROTOCOLS, CHOOSES):
             return True
-        return self._lockout.shuts_out(standing, candidate.subject, account, attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, _guarded(candidate, attempt), attempt.source)
 
     def _overtaken(self, candidate: Candidate, matched: Matched, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether others' guesses shut this network out while the password was stretched: many at once gain nothing."""
         if not matched.stretched:
             return False
-        return self._lockout.shuts_out(standing, candidate.subject, candidate.account, attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, _guarded(candidate, attempt), attempt.source)
 
     def _match_system_secret(self, candidate: Candidate, secret: SystemSecret, attempt: LoginAttempt) -> Matched | None:
         keys, account = candidate.keys, candidate.account
@@ -298,11 +304,12 @@ class Checker:
         if candidate.shown is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
             return False
-        return await self._lockout.failed(candidate.subject, candidate.account, attempt.source, attempt.secret)
+        account = _guarded(candidate, attempt)
+        return await self._lockout.failed(candidate.subject, account, attempt.source, attempt.secret)
 
     async def _succeeded(self, account: Account, matched: Matched, standing: Standing, attempt: LoginAttempt) -> None:
         """Ask the states again: they may have changed while the password was stretched."""
-        if not self._community.read_now(lambda view: _still_admitted(view, account.id)):
+        if not self._community.read_now(lambda view: _still_admitted(view, account.id, attempt)):
             raise AccessRefused
         if attempt.protocol != CHOOSES:
             self._require_lasting(account, matched)
@@ -344,12 +351,23 @@ def find_account(view: View, login: LoginName) -> Account | None:
     return view.account(AccountId(record.owner))
 
 
-def _find(view: View, login: LoginName) -> tuple[Account | None, bool]:
+def _guarded(candidate: Candidate, attempt: LoginAttempt) -> Account | None:
+    """Return whom a guard keeps out: not whoever is about to end it, for whom only the own network's count matters."""
+    return None if attempt.protocol == UNLOCKS else candidate.account
+
+
+def _find(view: View, login: LoginName, attempt: LoginAttempt) -> tuple[Account | None, bool]:
     """Return the account and whether its states let somebody in."""
     account = find_account(view, login)
-    return account, account is not None and may_sign_in(view, account)
+    return account, account is not None and _admits(view, account, attempt)
 
 
-def _still_admitted(view: View, identifier: AccountId) -> bool:
+def _still_admitted(view: View, identifier: AccountId, attempt: LoginAttempt) -> bool:
     account = view.account(identifier)
-    return account is not None and may_sign_in(view, account)
+    return account is not None and _admits(view, account, attempt)
+
+
+def _admits(view: View, account: Account, attempt: LoginAttempt) -> bool:
+    if attempt.protocol == UNLOCKS:
+        account = msgspec.structs.replace(account, locked=False)
+    return may_sign_in(view, account)

@@ -8,14 +8,16 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import act, as_caller, config_option, open_suite_for_files, wait
+from cjsm.command import acting
+from cjsm.command.context import as_caller, open_suite_for_files, wait
 from cjsm.command.mailboxowner import named
 from cjsm.command.mailboxverify import verified
-from cjsm.command.output import Refused, console, document, errors, json_option, progressing, reported
+from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text
 from cjsm.community.acts.mailboxes import MailboxAct
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, text
 from cjsm.community.view import View
 from cjsm.store.backup import Backup, beginning, open_export
@@ -30,9 +32,7 @@ _RESTORED, _THERE, _NOBODYS = "restored", "there already", "belongs to nobody"
 @click.option("--all", "everything", is_flag=True, help="Every mailbox of a directory.")
 @click.option("--replace", is_flag=True, help="Also where there is a mailbox: what came since the backup is lost.")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, config: Path, as_json: bool) -> None:
     """Make the mailbox NAME what a backup holds, or --all that a DIRECTORY holds, beside the running service.
 
@@ -51,6 +51,7 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
     suite = open_suite_for_files(config)
     restoring = _Restoring(suite, said, replace=replace)
     if everything:
+        acting.require(suite, Action.CHANGE_MAILBOXES)
         _report(restoring.all(Path(words[0])), as_json=as_json)
         return
     which = named(suite, words[0])
@@ -113,7 +114,7 @@ class _Restoring:
             if which in self._there and not self._replace:
                 raise MailboxExists("there is a mailbox already")
             decide = partial(mailboxes.change, act=MailboxAct.RESTORE, mailbox=which, replace=str(self._replace))
-            act(self._suite, decide, self._reason)
+            acting.act(self._suite, decide, self._reason)
             wait(self._suite.stores.mail.restore(which, source, replace=self._replace))
 
     def all(self, directory: Path) -> list[dict[str, Any]]:

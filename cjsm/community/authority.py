@@ -1,6 +1,8 @@
 """Who may do what: one table of roles and one function that asks it (community §4). Deny by default."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +21,7 @@ class Action(StrEnum):
     GIVE_ABBREVIATION = "give abbreviations"
     MAKE_SUB_ORGANISATION = "make sub-organisations"
     CHANGE_ORGANISATION = "change the organisation"
+    SEE_ORGANISATIONS = "see organisations"
     MANAGE_USERS = "manage users"
     FIND_USERS = "find users"
     LOCK = "lock users"
@@ -29,6 +32,7 @@ class Action(StrEnum):
     MANAGE_SHARED_MAILBOXES = "manage shared mailboxes"
     SET_QUOTA = "set quotas"
     MANAGE_CONNECTIONS = "manage connections and domains"
+    SEE_CONNECTIONS = "see connections and domains"
     TEST_CONNECTIONS = "test connections"
     SEE_QUEUES = "see queues"
     CHANGE_QUEUES = "change queues"
@@ -51,6 +55,8 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
     {
         Action.MAKE_SUB_ORGANISATION,
         Action.CHANGE_ORGANISATION,
+        Action.SEE_ORGANISATIONS,
+        Action.SEE_CONNECTIONS,
         Action.MANAGE_USERS,
         Action.FIND_USERS,
         Action.LOCK,
@@ -84,10 +90,21 @@ POWERS: dict[Role, frozenset[Action]] = {
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset(
-        {Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.ASK_RECOVERY, Action.TRACE, Action.SEE_MAILBOXES},
+        {
+            Action.SEE_ORGANISATIONS,
+            Action.SEE_CONNECTIONS,
+            Action.FIND_USERS,
+            Action.UNLOCK,
+            Action.RESET,
+            Action.ASK_RECOVERY,
+            Action.TRACE,
+            Action.SEE_MAILBOXES,
+        }
     ),
     Role.ENGINEER: frozenset(
         {
+            Action.SEE_ORGANISATIONS,
+            Action.SEE_CONNECTIONS,
             Action.TEST_CONNECTIONS,
             Action.SEE_QUEUES,
             Action.CHANGE_QUEUES,
@@ -182,6 +199,20 @@ def _over_roles(view: View, actor: AccountId, account: AccountId, permission: Pe
     return permission
 
 
+def within(view: View, actor: AccountId | None, action: Action) -> Callable[[OrganisationId | None], bool]:
+    """Return what tells for each organisation (None: the whole community) whether *actor* may do *action* there.
+
+    It is for lists, of which everybody sees what is theirs to see.
+
+    :raises NotAllowed: when there is none.
+    """
+    if actor is not OPERATOR:
+        places = [held.organisation for held in view.roles_of(actor)] or [None]
+        asked = [may(view, actor, action, place) for place in places]
+        require(next((each for each in asked if each.allowed), asked[0]))
+    return cache(lambda place: may(view, actor, action, place).allowed)
+
+
 def may_manage_members(view: View, actor: AccountId | None, of: MailList | SharedMailbox) -> Permission:
     """Decide whether *actor* may change the members of a list or shared mailbox: its managers may, nothing else."""
     action = Action.MANAGE_LISTS if isinstance(of, MailList) else Action.MANAGE_SHARED_MAILBOXES
@@ -192,6 +223,13 @@ def may_manage_members(view: View, actor: AccountId | None, of: MailList | Share
     if not may_sign_in(view, acting) or must_choose_password(acting):
         return permission
     return Permission(True, f"manager of {of.slug}")
+
+
+def may_see_members(view: View, actor: AccountId | None, of: SharedMailbox) -> Permission:
+    """Decide whether *actor* may see who reads a shared mailbox: its members may, and whoever manages them."""
+    if actor is not OPERATOR and any(member.account == actor for member in of.members):
+        return may(view, actor, Action.OWN_MAIL, of.organisation, account=actor)
+    return may_manage_members(view, actor, of)
 
 
 def _covers(assignment: RoleAssignment, covering: set[OrganisationId]) -> bool:

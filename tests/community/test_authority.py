@@ -13,6 +13,7 @@ from cjsm.community.authority import (
     may_grant,
     may_manage_members,
     require,
+    within,
 )
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, OrganisationId
@@ -41,6 +42,7 @@ TABLE = {
     Action.GIVE_ABBREVIATION: ("a", "a", "a", "a"),
     Action.MAKE_SUB_ORGANISATION: ("ao", "ao", "a", "a"),
     Action.CHANGE_ORGANISATION: ("ao", "ao", "a", "a"),
+    Action.SEE_ORGANISATIONS: ("aohe", "aohe", "ahe", "ahe"),
     Action.MANAGE_USERS: ("ao", "ao", "a", "a"),
     Action.FIND_USERS: ("aoh", "aoh", "ah", "ah"),
     Action.LOCK: ("ao", "ao", "a", "a"),
@@ -52,6 +54,7 @@ TABLE = {
     Action.MANAGE_SHARED_MAILBOXES: ("ao", "ao", "a", "a"),
     Action.SET_QUOTA: ("ao", "ao", "a", "a"),
     Action.MANAGE_CONNECTIONS: ("a", "a", "a", "a"),
+    Action.SEE_CONNECTIONS: ("aohe", "aohe", "ahe", "ahe"),
     Action.TEST_CONNECTIONS: ("ae", "ae", "ae", "ae"),
     Action.SEE_QUEUES: ("ae", "ae", "ae", "ae"),
     Action.CHANGE_QUEUES: ("ae", "ae", "ae", "ae"),
@@ -192,3 +195,18 @@ def test_nobody_gives_more_than_they_have(
         assert may(view, actor, action, where).allowed or role in COMMUNITY_ROLES
     if role in COMMUNITY_ROLES:
         assert any(held.role is Role.COMMUNITY_ADMINISTRATOR for held in view.roles_of(actor))
+
+
+@given(communities(), ACTORS, st.sampled_from(Action))
+def test_lists_show_what_may_be_seen(view: MemoryView, actor: AccountId, action: Action) -> None:
+    """What tells for every place is what is told of each; whoever may nowhere is refused, and hears why."""
+    places = [*(each.id for each in view.organisations()), None]
+    allowed = {where for where in places if may(view, actor, action, where).allowed}
+    if allowed:
+        shown = within(view, actor, action)
+        assert {where for where in places if shown(where)} == allowed
+    else:
+        with pytest.raises(NotAllowed):
+            within(view, actor, action)
+    operators = within(view, OPERATOR, action)
+    assert all(operators(where) for where in places)

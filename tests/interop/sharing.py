@@ -7,7 +7,8 @@ from typing import Any
 from cjsm import configuration
 from cjsm.access import keyring
 from cjsm.access.keyring import AccountKeys, MailboxKeys
-from cjsm.command.context import act, wait
+from cjsm.command.acting import act
+from cjsm.command.context import wait
 from cjsm.community import finding
 from cjsm.community.acts import groups
 from cjsm.community.address import Address

@@ -185,6 +185,16 @@ def refuse(view: View, by: By, identifier: RequestId) -> Change:
     return Change(put=(made,), entry=_entry(view, by, "recovery-refuse", made, permission))
 
 
+def may_see(view: View, actor: AccountId | None, request: RecoveryRequest) -> Permission:
+    """Decide whether *actor* may see a request: whom it concerns, whoever approves it, and who may ask for such."""
+    account = existing(view, request.account)
+    parties_to = {request.account, request.beneficiary, request.requested_by}
+    approving = {*officers(view, request.organisation), *officers(view, request.counter_signer)}
+    if actor is not None and actor in parties_to | approving and _acts(view, actor):
+        return Permission(True, "a party to this request")
+    return may(view, actor, Action.ASK_RECOVERY, account.organisation)
+
+
 def end(view: View, by: By, identifier: RequestId, step: MailboxStep | None) -> Change:
     """Somebody's time to read is over; *step* takes their keys back. The service's own act."""
     found = view.recovery_request(identifier)
