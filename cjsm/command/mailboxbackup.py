@@ -11,12 +11,11 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import as_caller, open_suite_for_files, wait
-from cjsm.command.mailboxowner import named
+from cjsm.command.mailboxowner import check, named
 from cjsm.command.output import Refused, console, document, errors, progressing, when
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.mailboxes import MailboxAct
-from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, text
 from cjsm.store.backup import Backup, writing
 from cjsm.store.interfaces import CannotOpen, StoreError
@@ -63,7 +62,7 @@ def backup(words: Sequence[str], everything: bool, config: Path, as_json: bool) 
 
 
 def _all(suite: Suite, directory: Path, *, as_json: bool) -> None:
-    acting.require(suite, Action.BACK_UP_MAILBOXES)
+    check(suite, MailboxAct.BACK_UP, None)
     made = Backup(directory, as_caller)
     made.create(suite.settings.community.suffix, when(int(time.time())) or "")
     acting.act(suite, partial(mailboxes.keep, act=MailboxAct.BACK_UP, mailbox=None))

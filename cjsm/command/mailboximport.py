@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import as_caller, open_suite_for_files, wait
-from cjsm.command.mailboxowner import named
+from cjsm.command.mailboxowner import check, named
 from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import By, check_text
@@ -63,6 +63,7 @@ def import_(
     """
     suite = open_suite_for_files(config)
     which = named(suite, name)
+    check(suite, MailboxAct.IMPORT, which)
     said = check_text(reason, "the reason") if reason else ""
     with closing(open_source(source, form, suite.settings.imports, as_caller, uidl_format)) as found:
         acting.act(suite, lambda view, by: _change(view, by, which, found, len(found.found)), said)

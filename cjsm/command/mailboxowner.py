@@ -14,6 +14,7 @@ from cjsm.command.context import wait
 from cjsm.command.output import Refused
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
+from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.community.authority import require
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.suite import Suite
@@ -37,6 +38,15 @@ def see(suite: Suite, mailbox: MailboxId) -> None:
     """
     who = acting.actor(suite)
     suite.stores.community.read_now(lambda view: require(mailboxes.may_see(view, who, mailbox)))
+
+
+def check(suite: Suite, act: MailboxAct, mailbox: MailboxId | None) -> None:
+    """Ask whether whoever acts may do *act* to a mailbox (None: to all), before files are looked at or made.
+
+    :raises NotAllowed: with the reason.
+    """
+    who = acting.actor(suite)
+    suite.stores.community.read_now(lambda view: mailboxes.check(view, who, act, mailbox))
 
 
 def sign_in(suite: Suite, mailbox: MailboxId) -> AccountId:

@@ -10,14 +10,13 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import as_caller, open_suite_for_files, wait
-from cjsm.command.mailboxowner import named
+from cjsm.command.mailboxowner import check, named
 from cjsm.command.mailboxverify import verified
 from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text
 from cjsm.community.acts.mailboxes import MailboxAct
-from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, text
 from cjsm.community.view import View
 from cjsm.store.backup import Backup, beginning, open_export
@@ -51,10 +50,11 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
     suite = open_suite_for_files(config)
     restoring = _Restoring(suite, said, replace=replace)
     if everything:
-        acting.require(suite, Action.CHANGE_MAILBOXES)
+        check(suite, MailboxAct.RESTORE, None)
         _report(restoring.all(Path(words[0])), as_json=as_json)
         return
     which = named(suite, words[0])
+    check(suite, MailboxAct.RESTORE, which)
     if not restoring.has_keys(which):
         raise Refused("this mailbox has no keys any more: nobody could read it", "restore the data directory instead")
     path = _file(suite, Path(words[1]), which)

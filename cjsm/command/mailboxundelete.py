@@ -9,7 +9,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
-from cjsm.command.mailboxowner import named, see, sign_in
+from cjsm.command.mailboxowner import check, named, see, sign_in
 from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.command.trace import moment_of
 from cjsm.community.acts import mailboxes
@@ -61,7 +61,7 @@ def undelete(
         _tell_deleted(suite, _kept(suite, which), as_json=as_json)
         return
     # Who may do it is asked before what there is is told.
-    by = acting.by(suite, check_text(reason, "the reason")) if reason else _owner(suite, which)
+    by = _administrator(suite, which, reason) if reason else _owner(suite, which)
     back = _chosen(_kept(suite, which), unique_ids, moment_of(since) if since else 0.0)
     ids = [each.row.delivery_id for each in back]
     decide = partial(_decide, by=by, mailbox=which, count=len(ids))
@@ -71,6 +71,12 @@ def undelete(
         document({"mailbox": name, "undeleted": done, "unique_ids": [each.row.unique_id for each in back]})
     else:
         console.print(f"{done:,} {'message is' if done == 1 else 'messages are'} back where they were")
+
+
+def _administrator(suite: Suite, which: MailboxId, reason: str) -> By:
+    by = acting.by(suite, check_text(reason, "the reason"))
+    check(suite, MailboxAct.UNDELETE, which)
+    return by
 
 
 def _owner(suite: Suite, which: MailboxId) -> By:

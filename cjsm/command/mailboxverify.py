@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
-from cjsm.command.mailboxowner import named
+from cjsm.command.mailboxowner import check, named
 from cjsm.command.output import console, document, errors, progressing, table
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
@@ -47,8 +47,7 @@ def verify(names: Sequence[str], everything: bool, config: Path, as_json: bool) 
 
 
 def _note(suite: Suite, which: MailboxId | None) -> None:
-    who = acting.actor(suite)
-    suite.stores.community.read_now(lambda view: mailboxes.check_keeping(view, who, MailboxAct.VERIFY, which))
+    check(suite, MailboxAct.VERIFY, which)
     try:
         acting.act(suite, partial(mailboxes.keep, act=MailboxAct.VERIFY, mailbox=which))
     except StoreError as error:

@@ -94,7 +94,8 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
 
     People keep user IDs, addresses, passwords and mail. Who is above administers them from now on, and whose officers
     recover their mail changes for what comes from now on: mailboxes begin new generations of keys for that by
-    themselves within hours, or at once with `cjsm keys rotate-due`. What came before stays with the officers of before.
+    themselves within hours, or at once with `cjsm keys rotate-due`. What came before stays with the officers of before,
+    whose keys alone open it: the answer names them.
 
     \b
     cjsm organisation move avon-police/crime north-region
@@ -107,8 +108,13 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
         return moving.move(view, by, finding.organisation_of(view, path).id, parent)
 
     identifier = suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
+    before = suite.stores.community.read_now(lambda view: _recovered_by(view, identifier))
     acting.act(suite, decide)
-    _report(suite.stores.community.read_now(lambda view: _told(view, identifier)), as_json)
+    told = suite.stores.community.read_now(lambda view: _told(view, identifier))
+    if told["recovered_by"] != before:
+        # Nobody's authority key is at hand to seal what there is to others.
+        told["until_now_recovered_by"] = before
+    _report(told, as_json)
 
 
 @organisation.command("list")

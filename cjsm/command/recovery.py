@@ -60,6 +60,8 @@ def add(user: str, organisation: str | None, config: Path, as_json: bool) -> Non
     proving.own(suite, account.user_id, password)
     made = wait(suite.recovering.appoint(by, place, account.id, password))
     _say_officers(suite, place, made.number, as_json)
+    if not as_json:
+        console.print(f"{account.user_id} opens nothing that was sealed before now: those do who were officers then")
 
 
 @officer.command("remove")
@@ -164,7 +166,7 @@ def refuse(request_id: str, config: Path, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Also those that are over.")
 @acting.verb
 def list_(every: bool, config: Path, as_json: bool) -> None:
-    """List requests that wait for an approval, or give somebody access now.
+    """List requests that wait for an approval, or give somebody access now; with --as those that concern this user.
 
     \b
     cjsm recovery list
@@ -174,8 +176,8 @@ def list_(every: bool, config: Path, as_json: bool) -> None:
     who = acting.actor(suite)
 
     def look(view: View) -> list[dict[str, Any]]:
-        every = sorted(view.recovery_requests(), key=lambda each: each.created)
-        found = [each for each in every if acts.may_see(view, who, each).allowed]
+        kept = sorted(view.recovery_requests(), key=lambda each: each.created)
+        found = [each for each in kept if acts.may_see(view, who, each).allowed]
         if not found:
             within(view, who, Action.ASK_RECOVERY)
         now = [each for each in found if each.state in acts.PENDING or acts.reading_until(view, each)]

@@ -14,13 +14,14 @@ from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table, when
 from cjsm.community import finding, states
 from cjsm.community.acts.credentials import PROTOCOLS
+from cjsm.community.acts.recovery import is_officer
 from cjsm.community.address import Address, name_from
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Credential, Profile
 from cjsm.community.view import View
 from cjsm.suite import Suite
-from cjsm.vault import tags
+from cjsm.vault import device, tags
 
 
 @click.group()
@@ -76,8 +77,8 @@ def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
     else:
         quota = values["quota"] if values["quota"] is not None else suite.settings.mail.quota
         enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, quota))
-    device = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
-    _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, device, as_json)
+    made = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
+    _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, made, as_json)
 
 
 def _device(suite: Suite, account: AccountId, one_time: str, name: str | None) -> NewDevice | None:
@@ -88,21 +89,21 @@ def _device(suite: Suite, account: AccountId, one_time: str, name: str | None) -
     )
 
 
-def _say_added(account: Account, address: str, one_time: str, device: NewDevice | None, as_json: bool) -> None:
+def _say_added(account: Account, address: str, one_time: str, made: NewDevice | None, as_json: bool) -> None:
     if as_json:
         document(
             {
                 "user_id": account.user_id,
                 "address": address,
                 "one_time_password": one_time,
-                "device_password": device.secret if device else None,
+                "device_password": made.secret if made else None,
             }
         )
         return
     console.print(f"user ID            {account.user_id}\naddress            {address}")
     console.print(f"one-time password  [bold]{one_time}[/]   (shown once; only to choose a password)")
-    if device:
-        console.print(f"device password    [bold]{device.secret}[/]   (shown once; for {device.password.name})")
+    if made:
+        console.print(f"device password    [bold]{made.secret}[/]   (shown once; for {made.password.name})")
     console.print(f"next               cjsm user set-password {account.user_id}")
 
 
@@ -123,10 +124,14 @@ def set_password(name: str, config: Path, as_json: bool) -> None:
     account = proving.to_choose(suite, name, current)
     code = secrets.ask_code(account, current)
     wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, current, chosen, code=code))
+    officer = suite.stores.community.read_now(lambda view: is_officer(view, account.id))
+    anew = officer and device.parse(current) is not None
     if as_json:
-        document({"user_id": account.user_id, "password": "chosen"})
-    else:
-        console.print(f"{account.user_id} has a new password")
+        document({"user_id": account.user_id, "password": "chosen", "officer_to_appoint_anew": anew})
+        return
+    console.print(f"{account.user_id} has a new password")
+    if anew:
+        console.print(f"recovery officer   {userlife.ANEW}")
 
 
 @user.command("show")

@@ -14,6 +14,7 @@ from cjsm.community import finding, states
 from cjsm.community.acts import lives
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.reasons import Reason
+from cjsm.community.acts.recovery import is_officer
 from cjsm.community.records import Account, AccountKind, Recovery
 from cjsm.suite import Suite
 
@@ -46,6 +47,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
+    officer = suite.stores.community.read_now(lambda view: is_officer(view, account.id))
     made = wait(suite.key_life.reset(acting.by(suite, reason), account.id))
     closed = made.closed and _messages(suite, account) > 0
     if as_json:
@@ -56,6 +58,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
                 "old_mail_closed": closed,
                 "recovery": made.recovery if made.closed else None,
                 "recoverable": made.recoverable,
+                "officer_to_appoint_anew": officer,
             }
         )
         return
@@ -63,6 +66,12 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
     console.print(f"next               cjsm user set-password {made.account.user_id}")
     if made.closed:
         console.print(f"old mail           {_fate(made, closed)}")
+    if officer:
+        console.print(f"recovery officer   {ANEW}")
+
+
+#: What is said where a recovery officer has a new password that the one of before was not there for.
+ANEW = "approves nothing before they are appointed anew with their new password: cjsm recovery officer add"
 
 
 def _messages(suite: Suite, account: Account) -> int:

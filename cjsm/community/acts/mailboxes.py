@@ -112,13 +112,14 @@ def those(view: View, mailboxes: Iterable[MailboxId], sees: Callable[[Organisati
     return [each for each in mailboxes if sees(_owner(view, each)[0])]
 
 
-def check_keeping(view: View, actor: AccountId | None, act: MailboxAct, mailbox: MailboxId | None) -> None:
-    """Ask whether *actor* may verify or back up a mailbox, before anything is done; None for all of them.
+def check(view: View, actor: AccountId | None, act: MailboxAct, mailbox: MailboxId | None) -> None:
+    """Ask whether *actor*, who looks after mailboxes, may do *act*, before anything is done; None for all of them.
 
     :raises NotAllowed: when not.
     """
     organisation, owner = _owner(view, mailbox)
-    require(may(view, actor, _KEEPING[act], organisation, account=owner))
+    action = _KEEPING.get(act, Action.CHANGE_MAILBOXES)
+    require(may(view, actor, action, organisation, account=owner))
 
 
 def _owner(view: View, mailbox: MailboxId | None) -> tuple[OrganisationId | None, AccountId | None]:
