@@ -12,15 +12,16 @@ from cjsm.community.authority import (
     may,
     may_grant,
     may_manage_members,
+    may_see_members,
     require,
     within,
 )
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Credential, Life, Role
+from cjsm.community.records import Credential, Life, MailboxRight, Role, SharedMember
 from cjsm.community.states import chain, may_sign_in
-from tests.community.communities import CRIME_LIST, communities, community, hosted, identifier, records
+from tests.community.communities import CRIME_LIST, DESK, communities, community, hosted, identifier, records
 
 PEOPLE = ("ada.central", "olive.marsh", "henry.desk", "erin.wright", "jo.ward")
 PLACES = ("crime", "avon", "firm", None)
@@ -154,6 +155,19 @@ def test_managers_of_lists() -> None:
     assert not may_manage_members(view, account("sam.hill"), managed).allowed
     assert may_manage_members(view, account("olive.marsh"), managed).allowed
     assert not may(view, account("jo.ward"), Action.MANAGE_LISTS, managed.organisation).allowed
+
+
+def test_seeing_who_reads_a_shared_mailbox() -> None:
+    """Its members and managers, and who administers its organisation."""
+    import msgspec
+
+    member = SharedMember(account=account("jo.ward"), rights=(MailboxRight.READ,))
+    shared = msgspec.structs.replace(DESK, members=(member,), managers=(account("sam.hill"),))
+    for name, sees in (("jo.ward", True), ("sam.hill", True), ("olive.marsh", True), ("henry.desk", False)):
+        assert may_see_members(community(), account(name), shared).allowed is sees
+    assert may_see_members(community(), OPERATOR, shared).allowed
+    locked = community(*hosted("jo.ward", "crime", "avon", locked=True))
+    assert not may_see_members(locked, account("jo.ward"), shared).allowed
 
 
 def test_refusals_say_why() -> None:
