@@ -130,7 +130,7 @@ def ask_officer(suite: Suite, name: str) -> Officer:
     """
     shown, password = proving.person(suite, name)
     proving.ask_code(suite, shown.account.id)
-    return suite.recovering.officer(shown.account.id, password)
+    return suite.recovering.officer_of(shown, password)
 
 
 def by(suite: Suite, reason: str = "") -> By:

@@ -85,7 +85,7 @@ def _device(suite: Suite, account: AccountId, one_time: str, name: str | None) -
     if not name:
         return None
     return wait(
-        suite.enrolment.add_device(suite.enrolment.by(), account, one_time.encode(), name=name, protocols=PROTOCOLS)
+        suite.enrolment.add_device(acting.by(suite), account, one_time.encode(), name=name, protocols=PROTOCOLS)
     )
 
 
