@@ -1,16 +1,15 @@
 """``--as``: on every verb that changes something or shows what is not everybody's, and what people's roles allow."""
 
-import shutil
+import hashlib
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from cjsm.command.context import wait
-from cjsm.community import finding
 from cjsm.community.records import LedgerEntry
 from cjsm.ledger.entries import decode_entry
-from tests.command.conftest import ran, refused, told
+from tests.command.conftest import copied, ran, refused, told
 from tests.command.mailboxes import beside
 from tests.command.test_main import EVERY
 from tests.command.test_user import PASSWORD
@@ -131,6 +130,10 @@ class Avon:
             told(self.run("recovery", "officer", "add", who, *where, "--password-stdin", typed=f"{PASSWORD}\n"))
         told(self.run("keys", "rotate", TOM))
         told(self.run("user", "reset-password", TOM, "--reason", "forgotten"))
+        with beside(config) as suite:
+            self.identifiers: dict[str, bytes] = suite.stores.community.read_now(
+                lambda view: {each.user_id: each.id for each in view.accounts()}
+            )
         self.request: str = told(self.run("recovery", "request", TOM, "--reason", "forgotten"))["request"]
 
     def run(self, *words: str, typed: str = "") -> Result:
@@ -142,27 +145,18 @@ class Avon:
         asked = [word.replace("{}", self.request).replace(FILES, files) for word in words or WITH[verb]]
         return self.run(*verb.split(), *asked, "--as", who, "--password-stdin", typed=typed)
 
-    def number(self) -> int:
-        """Which state of the community it is: each act makes another."""
-        with beside(self.config) as suite:
-            return suite.stores.community.number()
+    def state(self) -> str:
+        """The community as it is on the disk: each act makes another of it."""
+        return hashlib.sha256((self.config.parent / "data" / "community.mdb").read_bytes()).hexdigest()
 
     def entries(self) -> list[LedgerEntry]:
         with beside(self.config) as suite:
             return [decode_entry(encoded) for _, encoded in wait(suite.stores.community.entries(0, 10_000))]
 
-    def identifier(self, who: str) -> bytes:
-        with beside(self.config) as suite:
-            return suite.stores.community.read_now(lambda view: finding.account_of(view, who).id)
-
 
 @pytest.fixture(scope="module")
 def avon(_made: Path, tmp_path_factory: pytest.TempPathFactory) -> Avon:
-    home = tmp_path_factory.mktemp("acting") / "home"
-    shutil.copytree(_made, home)
-    config = home / "cjsm.toml"
-    config.write_text(config.read_text().replace(str(_made), str(home)))
-    return Avon(config)
+    return Avon(copied(_made, tmp_path_factory.mktemp("acting") / "home"))
 
 
 def test_every_verb_knows_as_whom() -> None:
@@ -183,22 +177,22 @@ REASONS = ("no role that lets this account", "only ", "this is for a recovery of
 @pytest.mark.parametrize("verb", WITH)
 def test_without_the_role(avon: Avon, verb: str) -> None:
     """Refused with the reason and the cure; the ledger has no entry, and no file is there."""
-    before, files = avon.number(), set(avon.config.parent.iterdir())
+    before, files = avon.state(), set(avon.config.parent.iterdir())
     typed = f"{PASSWORD}\n" * 2
     answer = refused(avon.act(JANE, verb, typed=typed))
     assert answer["error"].startswith(REASONS), answer
     assert answer["cure"]
-    assert avon.number() == before
+    assert avon.state() == before
     assert set(avon.config.parent.iterdir()) == files
 
 
 @pytest.mark.parametrize("verb", ["trace", "user suspend", "connection certificate issue", "mailbox backup"])
 def test_with_a_wrong_password(avon: Avon, verb: str) -> None:
     """The same answer everywhere, and nothing is done. Each time the same password: it counts once."""
-    before = avon.number()
+    before = avon.state()
     answer = refused(avon.act(UNA, verb, typed="not the password\n"))
     assert answer["error"] == "user name or password not accepted"
-    assert avon.number() == before
+    assert avon.state() == before
 
 
 def seen(avon: Avon, who: str, verb: str, field: str) -> set[str]:
@@ -266,9 +260,11 @@ ACTS = (
 @pytest.mark.parametrize(("who", "verb", "act"), ACTS, ids=[each[1] for each in ACTS])
 def test_the_ledger_names_who_acted(avon: Avon, who: str, verb: str, act: str) -> None:
     """Not the operator, and no glass is broken."""
+    before = avon.state()
     told(avon.act(who, verb))
+    assert avon.state() != before
     entry = avon.entries()[-1]
-    assert entry.actor == avon.identifier(who)
+    assert entry.actor == avon.identifiers[who]
     assert entry.act == act
     assert "break-glass" not in dict(entry.details)
 

@@ -12,10 +12,10 @@ from cjsm.command import agent
 from tests.command.conftest import Run, refused, told
 from tests.command.test_device import ready
 from tests.command.test_factor import later, turned_on
-from tests.command.test_recovery import HENRY, JANE, OLIVE, UNA, officers
+from tests.command.test_recovery import HENRY, JANE, OLIVE, UNA, _officers_made, officers
 from tests.command.test_user import PASSWORD
 
-__all__ = ["officers"]
+__all__ = ["_officers_made", "officers"]
 
 
 @pytest.fixture(autouse=True)

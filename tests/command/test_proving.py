@@ -1,6 +1,5 @@
 """Passwords that people show at commands are counted, shut out and answered as those at the doors."""
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from cjsm.access.lockout import SECOND_FACTOR
 from cjsm.command.context import wait
 from cjsm.community import finding
 from cjsm.suite import Suite
-from tests.command.conftest import Run, ran, refused, told
+from tests.command.conftest import Run, copied, ran, refused, told
 from tests.command.mailboxes import beside
 from tests.command.test_acting import DESK, JANE, OLIVE, TOM, UNA, Avon
 from tests.command.test_factor import later, turned_on
@@ -45,22 +44,13 @@ WAYS: dict[str, tuple[tuple[str, ...], str]] = {
 
 @pytest.fixture(scope="module")
 def made(_made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("proving") / "home"
-    shutil.copytree(_made, home)
-    config = home / "cjsm.toml"
-    config.write_text(config.read_text().replace(str(_made), str(home)))
-    Avon(config)
-    return home
+    return Avon(copied(_made, tmp_path_factory.mktemp("proving") / "home")).config.parent
 
 
 @pytest.fixture
 def config(made: Path, tmp_path: Path) -> Path:
     """A community of one's own, in which everybody has a role."""
-    home = tmp_path / "home"
-    shutil.copytree(made, home)
-    path = home / "cjsm.toml"
-    path.write_text(path.read_text().replace(str(made), str(home)))
-    return path
+    return copied(made, tmp_path / "home")
 
 
 def show(config: Path, way: str, who: str, password: str) -> Result:
