@@ -10,7 +10,6 @@ after it answered.
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,7 +18,7 @@ from zope.interface import implementer
 from cjsm import policies
 from cjsm.access import keyring
 from cjsm.access.cache import VerificationCache
-from cjsm.access.candidates import Candidate, Matched
+from cjsm.access.candidates import Candidate, Matched, found, guarded, still_admitted
 from cjsm.access.errors import (
     AccessRefused,
     AccessUnavailable,
@@ -36,10 +35,8 @@ from cjsm.access.opening import open_password_slots, open_system_slots
 from cjsm.access.renewing import Renewal
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import BadAddress, LoginName
-from cjsm.community.identifiers import AccountId, SecretId
-from cjsm.community.records import Account, OwnerKind
-from cjsm.community.states import may_sign_in
-from cjsm.community.view import View
+from cjsm.community.identifiers import SecretId
+from cjsm.community.records import Account
 from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
@@ -58,8 +55,6 @@ ACTS = "act"
 
 #: The protocol of an attempt that lets somebody in for nothing but the choice of a password.
 CHOOSES = "password"
-#: The same for unlocking oneself: the lock itself does not stand in the way, all that is counted does.
-UNLOCKS = "unlock"
 
 
 class SignedIn:
@@ -192,7 +187,7 @@ class Checker:
             login = LoginName.parse(attempt.name)
         except BadAddress:
             return Candidate(unknown, None)
-        account, admitted = self._community.read_now(lambda view: _find(view, login, attempt))
+        account, admitted = self._community.read_now(lambda view: found(view, login, attempt))
         if account is None:
             return Candidate(unknown, login.shared)
         if not admitted:
@@ -222,13 +217,13 @@ class Checker:
         account = candidate.account
         if account is not None and account.factor_since and attempt.protocol in (*PROTOCOLS, CHOOSES):
             return True
-        return self._lockout.shuts_out(standing, candidate.subject, _guarded(candidate, attempt), attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, guarded(candidate, attempt), attempt.source)
 
     def _overtaken(self, candidate: Candidate, matched: Matched, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether others' guesses shut this network out while the password was stretched: many at once gain nothing."""
         if not matched.stretched:
             return False
-        return self._lockout.shuts_out(standing, candidate.subject, _guarded(candidate, attempt), attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, guarded(candidate, attempt), attempt.source)
 
     def _match_system_secret(self, candidate: Candidate, secret: SystemSecret, attempt: LoginAttempt) -> Matched | None:
         keys, account = candidate.keys, candidate.account
@@ -304,12 +299,12 @@ class Checker:
         if candidate.shown is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
             return False
-        account = _guarded(candidate, attempt)
+        account = guarded(candidate, attempt)
         return await self._lockout.failed(candidate.subject, account, attempt.source, attempt.secret)
 
     async def _succeeded(self, account: Account, matched: Matched, standing: Standing, attempt: LoginAttempt) -> None:
         """Ask the states again: they may have changed while the password was stretched."""
-        if not self._community.read_now(lambda view: _still_admitted(view, account.id, attempt)):
+        if not self._community.read_now(lambda view: still_admitted(view, account.id, attempt)):
             raise AccessRefused
         if attempt.protocol != CHOOSES:
             self._require_lasting(account, matched)
@@ -339,35 +334,3 @@ class Checker:
 def _since(account: Account) -> int:
     """When the chosen password was chosen, or at the earliest."""
     return account.password_since or account.created
-
-
-def find_account(view: View, login: LoginName) -> Account | None:
-    """Return the account that a login name means, by user ID or address."""
-    if not login.is_address:
-        return view.account_of_user_id(login.user)
-    record = view.address(login.user)
-    if record is None or record.owner_kind is not OwnerKind.ACCOUNT:
-        return None
-    return view.account(AccountId(record.owner))
-
-
-def _guarded(candidate: Candidate, attempt: LoginAttempt) -> Account | None:
-    """Return whom a guard keeps out: not whoever is about to end it, for whom only the own network's count matters."""
-    return None if attempt.protocol == UNLOCKS else candidate.account
-
-
-def _find(view: View, login: LoginName, attempt: LoginAttempt) -> tuple[Account | None, bool]:
-    """Return the account and whether its states let somebody in."""
-    account = find_account(view, login)
-    return account, account is not None and _admits(view, account, attempt)
-
-
-def _still_admitted(view: View, identifier: AccountId, attempt: LoginAttempt) -> bool:
-    account = view.account(identifier)
-    return account is not None and _admits(view, account, attempt)
-
-
-def _admits(view: View, account: Account, attempt: LoginAttempt) -> bool:
-    if attempt.protocol == UNLOCKS:
-        account = msgspec.structs.replace(account, locked=False)
-    return may_sign_in(view, account)

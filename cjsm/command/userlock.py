@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.access.checker import UNLOCKS
+from cjsm.access.candidates import UNLOCKS
 from cjsm.command import acting, proving, secrets
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document

@@ -132,11 +132,15 @@ OPERATOR = None
 
 
 class Permission(Struct, frozen=True):
-    """An answer and why. ``break_glass``: allowed only because the local operator asks; everybody hears of it."""
+    """An answer and why. ``break_glass``: allowed only because the local operator asks; everybody hears of it.
+
+    :ivar cure: where it is no, what to do instead.
+    """
 
     allowed: bool
     reason: str
     break_glass: bool = False
+    cure: str = "ask an administrator of that organisation"
 
 
 def may(
@@ -159,12 +163,12 @@ def may(
     if acting is not None and action is Action.UNLOCK_SELF:
         acting = msgspec.structs.replace(acting, locked=False)
     if acting is None or not may_sign_in(view, acting):
-        return Permission(False, "this account may not act at the moment")
+        return Permission(False, "this account may not act at the moment", cure="`cjsm user show` says why")
     if must_choose_password(acting) and action is not Action.CHOOSE_PASSWORD:
-        return Permission(False, "choose a password first")
+        return Permission(False, "choose a password first", cure="see `cjsm user set-password --help`")
     if action in _OWN:
         own = account == actor
-        return Permission(own, "one's own" if own else "only the person may do this")
+        return Permission(own, "one's own" if own else "only the person may do this", cure="let that person do it")
     permission = _by_role(view, actor, action, organisation)
     if permission.allowed and account is not None and action in _OVER_ROLES:
         return _over_roles(view, actor, account, permission)
@@ -189,7 +193,9 @@ def _by_role(view: View, actor: AccountId, action: Action, organisation: Organis
     for assignment in view.roles_of(actor):
         if action in POWERS[assignment.role] and _covers(assignment, covering):
             return Permission(True, f"{assignment.role} of {_place(view, assignment)}")
-    return Permission(False, f"no role that lets this account {action} there")
+    able = " or ".join(role for role, powers in POWERS.items() if action in powers)
+    cure = f"ask somebody who is {able} there: `cjsm role list`"
+    return Permission(False, f"no role that lets this account {action} there", cure=cure)
 
 
 def _over_roles(view: View, actor: AccountId, account: AccountId, permission: Permission) -> Permission:
@@ -248,15 +254,16 @@ def may_grant(view: View, actor: AccountId | None, role: Role, organisation: Org
         return permission
     of_all = role in COMMUNITY_ROLES or organisation is None
     if of_all and not any(_administers_all(found) for found in view.roles_of(actor)):
-        return Permission(False, "only a community administrator gives this role")
+        cure = "ask a community administrator: `cjsm role list`"
+        return Permission(False, "only a community administrator gives this role", cure=cure)
     return permission
 
 
 def require(permission: Permission) -> Permission:
     """Return *permission* when it was given.
 
-    :raises NotAllowed: with its reason.
+    :raises NotAllowed: with its reason and cure.
     """
     if not permission.allowed:
-        raise NotAllowed(permission.reason, "ask an administrator of that organisation")
+        raise NotAllowed(permission.reason, permission.cure)
     return permission

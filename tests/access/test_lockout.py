@@ -10,7 +10,8 @@ import pytest
 from twisted.internet.defer import fail
 
 from cjsm import policies
-from cjsm.access.checker import ACTS, AT_THE_SERVER, UNLOCKS
+from cjsm.access.candidates import UNLOCKS
+from cjsm.access.checker import ACTS, AT_THE_SERVER
 from cjsm.access.enrolment import Enrolled
 from cjsm.access.errors import AccessError, AccessRefused, MustChoosePassword, TryLater
 from cjsm.access.lockout import SECOND_FACTOR

@@ -175,7 +175,10 @@ def test_refusals_say_why() -> None:
     with pytest.raises(NotAllowed) as refused:
         require(may(community(), account("jo.ward"), Action.MANAGE_USERS, place("avon")))
     assert "manage users" in str(refused.value)
-    assert refused.value.cure
+    assert "community-administrator or organisation-administrator" in refused.value.cure
+    with pytest.raises(NotAllowed) as refused:
+        require(may(community(), account("olive.marsh"), Action.SEE_QUEUES, None))
+    assert "community-administrator or engineer" in refused.value.cure
 
 
 ACTORS = st.sampled_from([*(f"p{number}.x" for number in range(4)), "r.x", "stranger"]).map(account)
