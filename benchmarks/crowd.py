@@ -20,7 +20,8 @@ from benchmarks import ours
 from benchmarks.load import Person, message
 from cjsm.access import keyring
 from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
-from cjsm.command.context import act, wait
+from cjsm.command.acting import act
+from cjsm.command.context import wait
 from cjsm.community.acts import accounts, organisations
 from cjsm.community.identifiers import LENGTH, AccountId, BodyId, DeliveryId, MailboxId, OrganisationId, SecretId
 from cjsm.community.records import Account, AccountKind, Credential, DevicePassword, Life, Organisation, Profile

@@ -11,7 +11,8 @@ from typing import Any
 from benchmarks.load import Person, Target
 from benchmarks.peers import sink
 from benchmarks.processes import free_ports, given, running
-from cjsm.command.context import act, wait
+from cjsm.command.acting import act
+from cjsm.command.context import wait
 from cjsm.command.initialise import initialise
 from cjsm.community.acts import connections, domains, organisations
 from cjsm.community.acts.acting import By

@@ -7,6 +7,7 @@ import os
 import resource
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,12 @@ class Suite:
 
     def portal_at_the_server(self) -> Portal:
         """Return what lets people open their own mail in a command: the checker and realm of the doors."""
-        kdf = InlineKdf()
-        return Portal(self.realm(kdf), [self.checker(kdf)])
+        return Portal(self.realm(InlineKdf()), [self.checker_at_the_server])
+
+    @cached_property
+    def checker_at_the_server(self) -> Checker:
+        """What says in a command who somebody is: it counts wrong passwords as the doors do, and with them."""
+        return self.checker(InlineKdf())
 
     def checker(self, kdf: KdfPool) -> Checker:
         """Return what says who somebody is."""

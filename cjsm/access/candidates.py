@@ -1,9 +1,19 @@
-"""What the checker knows of an attempt on its way: whom the name means, and what the secret fits."""
+"""What the checker knows of an attempt on its way: whom the name means, who is let in, and what the secret fits."""
 
+import msgspec
+
+from cjsm.access.interfaces import LoginAttempt
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
-from cjsm.community.identifiers import SecretId
-from cjsm.community.records import Account
+from cjsm.community.address import LoginName
+from cjsm.community.identifiers import AccountId, SecretId
+from cjsm.community.records import Account, OwnerKind
+from cjsm.community.states import may_sign_in
+from cjsm.community.view import View
 from cjsm.vault.device import SystemSecret
+
+#: The protocol of an attempt that lets somebody in for nothing but unlocking the own account: the lock itself does not
+#: stand in the way, all that is counted does.
+UNLOCKS = "unlock"
 
 
 class Candidate:
@@ -51,3 +61,35 @@ class Matched:
     def secret(self) -> SecretId | None:
         """Which device password it is, if one."""
         return self.device.id if self.device is not None else None
+
+
+def guarded(candidate: Candidate, attempt: LoginAttempt) -> Account | None:
+    """Return whom a guard keeps out: not whoever is about to end it, for whom only the own network's count matters."""
+    return None if attempt.protocol == UNLOCKS else candidate.account
+
+
+def found(view: View, login: LoginName, attempt: LoginAttempt) -> tuple[Account | None, bool]:
+    """Return the account that a login name means, by user ID or address, and whether its states let somebody in."""
+    account = _account(view, login)
+    return account, account is not None and _admits(view, account, attempt)
+
+
+def still_admitted(view: View, identifier: AccountId, attempt: LoginAttempt) -> bool:
+    """Whether the states of an account let somebody in now."""
+    account = view.account(identifier)
+    return account is not None and _admits(view, account, attempt)
+
+
+def _account(view: View, login: LoginName) -> Account | None:
+    if not login.is_address:
+        return view.account_of_user_id(login.user)
+    record = view.address(login.user)
+    if record is None or record.owner_kind is not OwnerKind.ACCOUNT:
+        return None
+    return view.account(AccountId(record.owner))
+
+
+def _admits(view: View, account: Account, attempt: LoginAttempt) -> bool:
+    if attempt.protocol == UNLOCKS:
+        account = msgspec.structs.replace(account, locked=False)
+    return may_sign_in(view, account)

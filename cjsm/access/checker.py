@@ -18,7 +18,7 @@ from zope.interface import implementer
 from cjsm import policies
 from cjsm.access import keyring
 from cjsm.access.cache import VerificationCache
-from cjsm.access.candidates import Candidate, Matched
+from cjsm.access.candidates import Candidate, Matched, found, guarded, still_admitted
 from cjsm.access.errors import (
     AccessRefused,
     AccessUnavailable,
@@ -35,10 +35,8 @@ from cjsm.access.opening import open_password_slots, open_system_slots
 from cjsm.access.renewing import Renewal
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import BadAddress, LoginName
-from cjsm.community.identifiers import AccountId, SecretId
-from cjsm.community.records import Account, OwnerKind
-from cjsm.community.states import may_sign_in
-from cjsm.community.view import View
+from cjsm.community.identifiers import SecretId
+from cjsm.community.records import Account
 from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
@@ -51,6 +49,9 @@ from cjsm.vault.secrets import ServiceSecrets
 OPENS_MAIL = "pop3"
 #: Somebody's mail is opened at the server too, with the person's own password: no device password is for that.
 AT_THE_SERVER = "command"
+
+#: Somebody acts at the server and shows the own password for it; nothing is opened.
+ACTS = "act"
 
 #: The protocol of an attempt that lets somebody in for nothing but the choice of a password.
 CHOOSES = "password"
@@ -147,7 +148,7 @@ class Checker:
 
     async def _sign_in(self, attempt: LoginAttempt) -> SignedIn:
         try:
-            candidate = self._look_up(attempt.name)
+            candidate = self._look_up(attempt)
             candidate.shown = device.parse(attempt.secret)
             standing = self._lockout.standing(candidate.subject, attempt.source)
             wait = self._wait(candidate, standing, attempt)
@@ -180,13 +181,13 @@ class Checker:
             raise TryLater(wait)
         return wait
 
-    def _look_up(self, name: str) -> Candidate:
-        unknown = tags.unknown_subject(self._secrets.cache.current, name)
+    def _look_up(self, attempt: LoginAttempt) -> Candidate:
+        unknown = tags.unknown_subject(self._secrets.cache.current, attempt.name)
         try:
-            login = LoginName.parse(name)
+            login = LoginName.parse(attempt.name)
         except BadAddress:
             return Candidate(unknown, None)
-        account, admitted = self._community.read_now(lambda view: _find(view, login))
+        account, admitted = self._community.read_now(lambda view: found(view, login, attempt))
         if account is None:
             return Candidate(unknown, login.shared)
         if not admitted:
@@ -216,13 +217,13 @@ class Checker:
         account = candidate.account
         if account is not None and account.factor_since and attempt.protocol in (*PROTOCOLS, CHOOSES):
             return True
-        return self._lockout.shuts_out(standing, candidate.subject, account, attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, guarded(candidate, attempt), attempt.source)
 
     def _overtaken(self, candidate: Candidate, matched: Matched, standing: Standing, attempt: LoginAttempt) -> bool:
         """Whether others' guesses shut this network out while the password was stretched: many at once gain nothing."""
         if not matched.stretched:
             return False
-        return self._lockout.shuts_out(standing, candidate.subject, candidate.account, attempt.source)
+        return self._lockout.shuts_out(standing, candidate.subject, guarded(candidate, attempt), attempt.source)
 
     def _match_system_secret(self, candidate: Candidate, secret: SystemSecret, attempt: LoginAttempt) -> Matched | None:
         keys, account = candidate.keys, candidate.account
@@ -298,11 +299,12 @@ class Checker:
         if candidate.shown is not None:
             # System-made secrets cannot be guessed, so guessing them closes nothing.
             return False
-        return await self._lockout.failed(candidate.subject, candidate.account, attempt.source, attempt.secret)
+        account = guarded(candidate, attempt)
+        return await self._lockout.failed(candidate.subject, account, attempt.source, attempt.secret)
 
     async def _succeeded(self, account: Account, matched: Matched, standing: Standing, attempt: LoginAttempt) -> None:
         """Ask the states again: they may have changed while the password was stretched."""
-        if not self._community.read_now(lambda view: _still_admitted(view, account.id)):
+        if not self._community.read_now(lambda view: still_admitted(view, account.id, attempt)):
             raise AccessRefused
         if attempt.protocol != CHOOSES:
             self._require_lasting(account, matched)
@@ -332,24 +334,3 @@ class Checker:
 def _since(account: Account) -> int:
     """When the chosen password was chosen, or at the earliest."""
     return account.password_since or account.created
-
-
-def find_account(view: View, login: LoginName) -> Account | None:
-    """Return the account that a login name means, by user ID or address."""
-    if not login.is_address:
-        return view.account_of_user_id(login.user)
-    record = view.address(login.user)
-    if record is None or record.owner_kind is not OwnerKind.ACCOUNT:
-        return None
-    return view.account(AccountId(record.owner))
-
-
-def _find(view: View, login: LoginName) -> tuple[Account | None, bool]:
-    """Return the account and whether its states let somebody in."""
-    account = find_account(view, login)
-    return account, account is not None and may_sign_in(view, account)
-
-
-def _still_admitted(view: View, identifier: AccountId) -> bool:
-    account = view.account(identifier)
-    return account is not None and may_sign_in(view, account)

@@ -18,7 +18,7 @@ class LoginAttempt:
 
     :ivar name: user ID, full address, or either with ``/shared-name``.
     :ivar secret: what was sent as password, never decoded by the door.
-    :ivar protocol: ``smtp``, ``pop3``, ``ldap``, ``command``, or ``password`` to choose one.
+    :ivar protocol: ``smtp``, ``pop3``, ``ldap``, ``command``, ``act``, ``unlock``, or ``password`` to choose one.
     :ivar source: the client's IP address.
     :ivar wanted: whether the client still waits: what it asked for is not begun when it has gone.
     """

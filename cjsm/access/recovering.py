@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.access import keyring, officerkeys
+from cjsm.access.checker import SignedIn
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.errors import AccessRefused
 from cjsm.access.generations import Generations
@@ -29,6 +30,7 @@ from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import ICommunityStore, IKeyStore
 from cjsm.vault import device, passwords
 from cjsm.vault.accountkeys import SignedAccountKey, check_account_key, sign_account_key
+from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.hybrid import PrivateKey
 from cjsm.vault.mailboxes import GenerationKey, Grant, check_generation
 from cjsm.vault.officers import check_recovery_key, grant_officer, new_recovery_key, open_officer
@@ -96,6 +98,17 @@ class Recovering:
         if keys.password_stretch is None or device.parse(password) is not None:
             raise AccessRefused
         return Officer(account, officerkeys.open_slots(keys, password, self._secrets))
+
+    def officer_of(self, shown: SignedIn, password: bytes) -> Officer:
+        """The same for somebody whose own *password* the checker let in just now.
+
+        :raises AccessRefused: when it was changed meanwhile.
+        """
+        account = shown.account.id
+        try:
+            return Officer(account, officerkeys.open_slots(self._account_keys(account)[1], password, self._secrets))
+        except NotAuthentic:
+            raise AccessRefused from None
 
     async def appoint(self, by: By, place: OrganisationId, account: AccountId, password: bytes) -> RecoveryAuthority:
         """Make *account* a recovery officer of *place*, an organisation or COMMUNITY; *password* is their own.

@@ -1,94 +1,183 @@
-"""As whom a command acts: a user who shows their password, or did so to ``cjsm login``, or the server's operator."""
+"""As whom a command acts: a user who shows their password, or did so to ``cjsm login``, or the server's operator.
 
-from collections.abc import Callable, Mapping
+A verb that changes something, or shows what not everybody may see, is made with :data:`verb`. Whatever it does then,
+it does as the same one: :func:`act`, :func:`by`, :func:`require` and :func:`sight` ask here who that is, and what they
+may is for :func:`cjsm.community.authority.may` to say.
+"""
+
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import rich_click as click
 
 from cjsm.access.errors import AccessRefused
 from cjsm.access.recovering import Officer
-from cjsm.command import agent, secrets
+from cjsm.command import agent, proving, secrets
 from cjsm.command.agent import Kept
-from cjsm.command.context import wait
-from cjsm.community import finding
+from cjsm.command.context import config_option, wait
+from cjsm.command.output import Refused, json_option, reported
+from cjsm.community import authority, finding
 from cjsm.community.acts.acting import By
-from cjsm.community.identifiers import AccountId
+from cjsm.community.authority import Action, may
+from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account
+from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SIGNED_IN = "cjsm.signed-in"
+_NAME, _SIGNED_IN, _OFFICER = "cjsm.as", "cjsm.signed-in", "cjsm.officer"
 
 
-def _look(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def _look(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     """Ask the agent while the command is still its caller's: opening the stores makes it the service's user."""
+    context.meta[_NAME] = value
     if value is not None:
         with suppress(PermissionError):
             # --config is read first.
             context.meta[_SIGNED_IN] = agent.ask(agent.place(context.params["config"]))
-    return value
 
 
-def as_option(*, required: bool = False) -> Callable[[F], F]:
-    """Return ``--as``; the commands that need an officer require it."""
+def _verb(function: F, *, required: bool) -> F:
     told = "Act as this user, with the roles they have; asks for their password, unless `cjsm login` did. "
-    return click.option(
+    acts_as = click.option(
         "--as",
         "as_user",
         metavar="USER",
         required=required,
+        expose_value=False,
         callback=_look,
         help=told + ("" if required else "Else the operator of the server acts."),
     )
+    return acts_as(own_verb(function))
 
 
-def options(function: F) -> F:
-    """Add ``--as`` and ``--password-stdin``; the command passes what they give on to :func:`by`."""
-    return as_option()(secrets.password_stdin(function))
+def verb(function: F) -> F:
+    """A verb that somebody answers for: with ``--as``, ``--password-stdin``, ``--config`` and ``--json``.
 
-
-def by(suite: Suite, given: Mapping[str, Any], reason: str = "") -> By:
-    """Return a fresh act of whom ``--as`` names, who is signed in or shows their password; else of the operator.
-
-    :raises AccessRefused: when it is not their password.
+    *function* gets the latter two, as ``config`` and ``as_json``; its errors are told with their cure.
     """
-    name = given.get("as_user")
-    if name is None:
-        return suite.enrolment.by(reason=reason)
-    return suite.enrolment.by(officer(suite, name, bool(given.get("password_stdin"))).account, reason)
+    return _verb(function, required=False)
 
 
-def officer(suite: Suite, name: str, from_stdin: bool) -> Officer:
-    """Return who acts, and the authority key that their password opened: just now, or at ``cjsm login``.
+def verb_of_people(function: F) -> F:
+    """The same for what the operator of the server cannot do: it requires ``--as``."""
+    return _verb(function, required=True)
 
-    :raises AccessRefused: when it is not their password.
-    """
+
+def own_verb(function: F) -> F:
+    """A verb for a person's own act: whose it is shows the own password; ``--as`` has no place there."""
+    return cast("F", secrets.password_stdin(config_option(json_option(reported(function)))))
+
+
+def _meta() -> dict[str, Any]:
     context = click.get_current_context(silent=True)
-    kept: Kept | None = context.meta.get(_SIGNED_IN) if context is not None else None
-    account = _account(suite, name)
-    if kept is not None and kept.account == account.id and not from_stdin:
-        if kept.password_version != account.password_version:
-            raise AccessRefused
-        return Officer(AccountId(kept.account), kept.seeds)
-    return ask_officer(suite, name, from_stdin)
+    return context.meta if context is not None else {}
 
 
-def ask_officer(suite: Suite, name: str, from_stdin: bool) -> Officer:
+def named() -> str | None:
+    """Return whom ``--as`` names."""
+    name: str | None = _meta().get(_NAME)
+    return name
+
+
+def forbid(why: str) -> None:
+    """Refuse ``--as`` beside an option that makes the act a person's own."""
+    if named() is not None:
+        raise Refused(why, "leave --as away")
+
+
+def actor(suite: Suite) -> AccountId | None:
+    """Return who acts: whom ``--as`` names, who is signed in or shows their password, once; or None, the operator.
+
+    :raises AccessError: when it is not their password, not a code of theirs, or they may not sign in.
+    """
+    return officer(suite).account if named() is not None else None
+
+
+def officer(suite: Suite) -> Officer:
+    """Return whom ``--as`` names, with the authority key that their password opened: now, or at ``cjsm login``.
+
+    :raises AccessError: see :func:`actor`.
+    """
+    meta = _meta()
+    name = named()
+    if name is None:
+        raise Refused("the operator of the server cannot do this", "say who does with --as USER")
+    if _OFFICER not in meta:
+        meta[_OFFICER] = _kept(suite, name, meta.get(_SIGNED_IN)) or ask_officer(suite, name)
+    found: Officer = meta[_OFFICER]
+    return found
+
+
+def _kept(suite: Suite, name: str, kept: Kept | None) -> Officer | None:
+    if kept is None or secrets.from_stdin():
+        return None
+    account = proving.known(suite, name)
+    if account is None or kept.account != account.id:
+        return None
+    if kept.password_version != account.password_version:
+        raise AccessRefused
+    return Officer(account.id, kept.seeds)
+
+
+def ask_officer(suite: Suite, name: str) -> Officer:
     """Return who showed their own password, a code too where they have a second factor, and the authority key that
     it opened.
 
-    :raises AccessRefused: when it is not their password, or not a code of their authenticator.
+    :raises AccessError: see :func:`actor`.
     """
-    account = _account(suite, name)
-    (password,) = secrets.ask(f"Password of {account.user_id}", from_stdin=from_stdin)
-    shown = suite.recovering.officer(account.id, password)
-    if account.factor_since:
-        (code,) = secrets.ask("Code of the authenticator", from_stdin=from_stdin)
-        wait(suite.factors.prove(account.id, code))
-    return shown
+    shown, password = proving.person(suite, name)
+    proving.ask_code(suite, shown.account.id)
+    return suite.recovering.officer_of(shown, password)
 
 
-def _account(suite: Suite, name: str) -> Account:
-    return suite.stores.community.read_now(lambda view: finding.account_of(view, name))
+def by(suite: Suite, reason: str = "") -> By:
+    """Return a fresh act of whoever acts: see :func:`actor`."""
+    return suite.enrolment.by(actor(suite), reason)
+
+
+def act(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:
+    """Commit one administrative act of whoever acts: see :func:`actor`."""
+    acting = by(suite, reason)
+    wait(suite.stores.community.commit(acting.act_id, lambda view: decide(view, acting)))
+
+
+def require(
+    suite: Suite, action: Action, organisation: OrganisationId | None = None, account: AccountId | None = None
+) -> None:
+    """Ask whether whoever acts may do *action*, where no act is committed for it, or before what cannot be undone.
+
+    :raises NotAllowed: with the reason.
+    """
+    who = actor(suite)
+    suite.stores.community.read_now(
+        lambda view: authority.require(may(view, who, action, organisation, account=account))
+    )
+
+
+def require_or_own(suite: Suite, action: Action, account: Account) -> None:
+    """Ask whether whoever acts may do *action* to *account*, or is the one whose it is.
+
+    :raises NotAllowed: with the reason.
+    """
+    if actor(suite) == account.id:
+        require(suite, Action.OWN_SETTINGS, account.organisation, account.id)
+    else:
+        require(suite, action, account.organisation)
+
+
+def sight(
+    suite: Suite, action: Action, organisation: str | None = None
+) -> Callable[[View], Callable[[OrganisationId | None], bool]]:
+    """Return what tells in a view for which organisations whoever acts may do *action*: a list shows those only.
+
+    :param organisation: the path of one that is asked for by name, where it has to be one of those.
+    :raises NotAllowed: when there is none; without a path only from what is returned.
+    """
+    who = actor(suite)
+    if organisation is not None:
+        place = suite.stores.community.read_now(lambda view: finding.organisation_of(view, organisation).id)
+        require(suite, action, place)
+    return lambda view: authority.within(view, who, action)

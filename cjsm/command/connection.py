@@ -9,6 +9,7 @@ import rich_click as click
 from msgspec import UNSET
 
 from cjsm.command import (
+    acting,
     connectioncertificate,
     connectiondns,
     connectiondomain,
@@ -16,11 +17,12 @@ from cjsm.command import (
     connectiontest,
 )
 from cjsm.command.connectionvalues import connection_values, given
-from cjsm.command.context import act, config_option, open_suite
-from cjsm.command.output import console, document, json_option, reported, table
+from cjsm.command.context import open_suite
+from cjsm.command.output import console, document, table
 from cjsm.community import finding
 from cjsm.community.acts import connections
 from cjsm.community.acts.connections import ConnectionChanges
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import LENGTH, ConnectionId
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState
 from cjsm.community.view import View
@@ -47,9 +49,7 @@ def connection() -> None:
 @click.option("--kind", type=_KIND, required=True, help="An own server, a cloud tenant, or a government domain.")
 @click.option("--name", "title", required=True, help="The full name, as reports show it.")
 @connection_values
-@config_option
-@json_option
-@reported
+@acting.verb
 def add(name: str, organisation: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add a connection with the short NAME for ORGANISATION. It is in testing until `connection live`.
 
@@ -67,7 +67,7 @@ def add(name: str, organisation: str, config: Path, as_json: bool, **values: Any
         place = finding.organisation_of(view, organisation).id
         return Connection(id=identifier, slug=name, organisation=place, kind=kind, name=title, **told)
 
-    act(suite, lambda view, by: connections.add(view, by, made(view)))
+    acting.act(suite, lambda view, by: connections.add(view, by, made(view)))
     connectionshown.report(suite, name, as_json=as_json)
 
 
@@ -82,9 +82,7 @@ def add(name: str, organisation: str, config: Path, as_json: bool, **values: Any
     type=click.Choice(["networks", "certificate-names", "tls-name", "tls-pins", "limits", "contact"]),
     help="Values to take away.",
 )
-@config_option
-@json_option
-@reported
+@acting.verb
 def edit(name: str, config: Path, as_json: bool, **values: Any) -> None:
     """Change the connection NAME. What is not given stays; options that can be repeated replace all of their kind.
 
@@ -107,30 +105,28 @@ def edit(name: str, config: Path, as_json: bool, **values: Any) -> None:
         changed = msgspec.structs.replace(known, **limits)
         return ConnectionChanges(**told, limits=changed if limits or "limits" in cleared else UNSET)
 
-    act(suite, lambda view, by: connections.edit(view, by, finding.connection_of(view, name).id, changes(view)))
+    acting.act(suite, lambda view, by: connections.edit(view, by, finding.connection_of(view, name).id, changes(view)))
     connectionshown.report(suite, rename or name, as_json=as_json)
 
 
 @connection.command("show")
 @click.argument("name")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(name: str, config: Path, as_json: bool) -> None:
     """Show the connection NAME, and what it still needs before it can be live.
 
     \b
     cjsm connection show firm
     """
-    connectionshown.report(open_suite(config), name, as_json=as_json)
+    suite = open_suite(config)
+    connectionshown.require(suite, name)
+    connectionshown.report(suite, name, as_json=as_json)
 
 
 @connection.command("list")
 @click.option("--organisation", help="Only this organisation's own.")
 @click.option("--state", type=_STATE, help="Only those in this state.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(organisation: str | None, state: str | None, config: Path, as_json: bool) -> None:
     """List connections.
 
@@ -138,16 +134,21 @@ def list_(organisation: str | None, state: str | None, config: Path, as_json: bo
     cjsm connection list
     cjsm connection list --state testing --json
     """
+    suite = open_suite(config)
+    sight = acting.sight(suite, Action.SEE_CONNECTIONS, organisation)
 
     def look(view: View) -> list[dict[str, Any]]:
         place = finding.organisation_of(view, organisation).id if organisation else None
+        sees = sight(view)
         return [
             connectionshown.told(view, found)
             for found in view.connections()
-            if (place is None or found.organisation == place) and (state is None or found.state == state)
+            if (place is None or found.organisation == place)
+            and (state is None or found.state == state)
+            and sees(found.organisation)
         ]
 
-    found = sorted(open_suite(config).stores.community.read_now(look), key=lambda told: str(told["connection"]))
+    found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["connection"]))
     if as_json:
         document(found)
     elif not found:
@@ -165,7 +166,7 @@ def _row(told: dict[str, Any]) -> list[str]:
 
 def _set_state(config: Path, name: str, state: ConnectionState, reason: str, as_json: bool) -> None:
     suite = open_suite(config)
-    act(
+    acting.act(
         suite,
         lambda view, by: connections.set_state(view, by, finding.connection_of(view, name).id, state),
         reason,
@@ -175,9 +176,7 @@ def _set_state(config: Path, name: str, state: ConnectionState, reason: str, as_
 
 @connection.command("live")
 @click.argument("name")
-@config_option
-@json_option
-@reported
+@acting.verb
 def live(name: str, config: Path, as_json: bool) -> None:
     """Set the connection NAME live, so that members and it reach each other.
 
@@ -192,14 +191,12 @@ def live(name: str, config: Path, as_json: bool) -> None:
 @connection.command("suspend")
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def suspend(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend the connection NAME at once: it neither sends nor gets mail.
 
     \b
-    cjsm connection suspend firm --reason "certificate lost"
+    cjsm connection suspend firm --reason "certificate lost" --as una.above@desk
     """
     _set_state(config, name, ConnectionState.SUSPENDED, reason, as_json)
 
@@ -207,9 +204,7 @@ def suspend(name: str, reason: str, config: Path, as_json: bool) -> None:
 @connection.command("resume")
 @click.argument("name")
 @click.option("--testing", is_flag=True, help="Back to testing, not live.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def resume(name: str, testing: bool, config: Path, as_json: bool) -> None:
     """Let the suspended connection NAME be live again, or be tested again.
 

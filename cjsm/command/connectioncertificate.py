@@ -1,17 +1,20 @@
 """``cjsm connection certificate``: client certificates of the community's own authority."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from cjsm.command import connectionshown, issuing
-from cjsm.command.context import act, as_caller, config_option, open_suite, open_suite_for_files
+from cjsm.command import acting, connectionshown, issuing
+from cjsm.command.context import as_caller, open_suite, open_suite_for_files
 from cjsm.command.issuing import Handed, Wanted
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
+from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts import certificates
+from cjsm.community.authority import Action
+from cjsm.community.identifiers import OrganisationId
 from cjsm.community.view import View
 
 _MOST_DAYS = 1_095
@@ -44,9 +47,7 @@ def _issue_options(function: Any) -> Any:
 
 @certificate.command("issue")
 @_issue_options
-@config_option
-@json_option
-@reported
+@acting.verb
 def issue(config: Path, as_json: bool, **values: Any) -> None:
     """Issue a certificate for the connection NAME.
 
@@ -60,9 +61,7 @@ def issue(config: Path, as_json: bool, **values: Any) -> None:
 
 @certificate.command("renew")
 @_issue_options
-@config_option
-@json_option
-@reported
+@acting.verb
 def renew(config: Path, as_json: bool, **values: Any) -> None:
     """Issue the certificate that follows the one in force, which stays good until it ends or is revoked.
 
@@ -74,6 +73,7 @@ def renew(config: Path, as_json: bool, **values: Any) -> None:
 
 def _issue(config: Path, as_json: bool, *, follows: bool, **values: Any) -> None:
     suite = open_suite_for_files(config)
+    issuing.require(suite, values["name"])
     authority = issuing.authority_of(suite.settings)
     wanted = Wanted(
         request=_request(values["request"]) if values["request"] is not None else None,
@@ -118,9 +118,7 @@ def _say_issued(handed: Handed, follows: bool, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("serial")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def revoke(name: str, serial: str, reason: str, config: Path, as_json: bool) -> None:
     """Revoke the certificate SERIAL of the connection NAME: the door refuses it from now on.
 
@@ -128,19 +126,18 @@ def revoke(name: str, serial: str, reason: str, config: Path, as_json: bool) -> 
     cjsm connection certificate revoke firm 5d2c90… --reason "key lost"
     """
     suite = open_suite(config)
-    act(
+    acting.act(
         suite,
         lambda view, by: certificates.revoked(view, by, finding.connection_of(view, name).id, serial),
         reason,
     )
-    _report(suite.stores.community.read_now(lambda view: _told(view, name)), as_json)
+    sight = acting.sight(suite, Action.SEE_CONNECTIONS)
+    _report(suite.stores.community.read_now(lambda view: _told(view, name, sight(view))), as_json)
 
 
 @certificate.command("list")
 @click.argument("name", required=False)
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(name: str | None, config: Path, as_json: bool) -> None:
     """List the certificates of the connection NAME, or of all: the soonest to end first.
 
@@ -148,14 +145,16 @@ def list_(name: str | None, config: Path, as_json: bool) -> None:
     cjsm connection certificate list
     cjsm connection certificate list firm --json
     """
-    _report(open_suite(config).stores.community.read_now(lambda view: _told(view, name)), as_json)
+    suite = open_suite(config)
+    if name:
+        connectionshown.require(suite, name)
+    sight = acting.sight(suite, Action.SEE_CONNECTIONS)
+    _report(suite.stores.community.read_now(lambda view: _told(view, name, sight(view))), as_json)
 
 
 @certificate.command("revocations")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@config_option
-@json_option
-@reported
+@acting.verb
 def revocations(file: Path, config: Path, as_json: bool) -> None:
     """Write a revocation list (CRL, PEM) to FILE, for systems that ask for one. The service itself needs none.
 
@@ -163,6 +162,7 @@ def revocations(file: Path, config: Path, as_json: bool) -> None:
     cjsm connection certificate revocations revoked.crl
     """
     suite = open_suite_for_files(config)
+    acting.require(suite, Action.MANAGE_CONNECTIONS)
     authority = issuing.authority_of(suite.settings)
     revoked = suite.stores.community.read_now(
         lambda view: [
@@ -180,8 +180,9 @@ def revocations(file: Path, config: Path, as_json: bool) -> None:
         console.print(f"{file}: {len(revoked)} revoked; write it anew within {_LIST_DAYS} days", markup=False)
 
 
-def _told(view: View, name: str | None) -> list[dict[str, Any]]:
-    connections = [finding.connection_of(view, name)] if name else list(view.connections())
+def _told(view: View, name: str | None, sees: Callable[[OrganisationId | None], bool]) -> list[dict[str, Any]]:
+    every = [finding.connection_of(view, name)] if name else view.connections()
+    connections = [found for found in every if sees(found.organisation)]
     found = [
         {"connection": finding.name_of(connection), **connectionshown.certificate(issued, view.moment)}
         for connection in connections

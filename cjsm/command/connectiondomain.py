@@ -5,12 +5,13 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import connectionshown
-from cjsm.command.context import act, config_option, open_suite
-from cjsm.command.output import Refused, console, document, json_option, reported, table
+from cjsm.command import acting, connectionshown
+from cjsm.command.context import open_suite
+from cjsm.command.output import Refused, console, document, table
 from cjsm.community import finding
 from cjsm.community.acts import domains
 from cjsm.community.address import Address
+from cjsm.community.authority import Action
 from cjsm.community.records import Domain, DomainState
 from cjsm.community.view import View
 from cjsm.suite import Suite
@@ -26,9 +27,7 @@ def domain() -> None:
 @click.argument("domain_name", metavar="DOMAIN")
 @click.option("--organisation", help="Whose domain it is, where that is one below the connection's.")
 @click.option("--listed-members-only", is_flag=True, help="Only addresses that are listed are members.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def add(name: str, domain_name: str, config: Path, as_json: bool, **values: Any) -> None:
     """Approve DOMAIN, with or without the suffix, for the connection NAME.
 
@@ -38,7 +37,7 @@ def add(name: str, domain_name: str, config: Path, as_json: bool, **values: Any)
     """
     suite = open_suite(config)
     organisation, listed = values["organisation"], values["listed_members_only"]
-    act(
+    acting.act(
         suite,
         lambda view, by: domains.add(
             view,
@@ -54,9 +53,7 @@ def add(name: str, domain_name: str, config: Path, as_json: bool, **values: Any)
 
 @domain.command("remove")
 @click.argument("domain_name", metavar="DOMAIN")
-@config_option
-@json_option
-@reported
+@acting.verb
 def remove(domain_name: str, config: Path, as_json: bool) -> None:
     """Take DOMAIN away from its connection. No member may be left in it.
 
@@ -67,16 +64,14 @@ def remove(domain_name: str, config: Path, as_json: bool) -> None:
     connection = suite.stores.community.read_now(
         lambda view: finding.name_of(finding.connection_of(view, _existing(view, domain_name).connection.hex()))
     )
-    act(suite, lambda view, by: domains.remove(view, by, domain_name))
+    acting.act(suite, lambda view, by: domains.remove(view, by, domain_name))
     connectionshown.report(suite, connection, as_json=as_json)
 
 
 @domain.command("suspend")
 @click.argument("domain_name", metavar="DOMAIN")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def suspend(domain_name: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend DOMAIN at once: no mail comes from it, none goes to it.
 
@@ -84,15 +79,13 @@ def suspend(domain_name: str, reason: str, config: Path, as_json: bool) -> None:
     cjsm connection domain suspend firm.co.uk --reason "expired registration"
     """
     suite = open_suite(config)
-    act(suite, lambda view, by: domains.set_state(view, by, domain_name, DomainState.SUSPENDED), reason)
+    acting.act(suite, lambda view, by: domains.set_state(view, by, domain_name, DomainState.SUSPENDED), reason)
     _report(suite, domain_name, as_json=as_json)
 
 
 @domain.command("resume")
 @click.argument("domain_name", metavar="DOMAIN")
-@config_option
-@json_option
-@reported
+@acting.verb
 def resume(domain_name: str, config: Path, as_json: bool) -> None:
     """Let mail use DOMAIN again.
 
@@ -100,7 +93,7 @@ def resume(domain_name: str, config: Path, as_json: bool) -> None:
     cjsm connection domain resume firm.co.uk
     """
     suite = open_suite(config)
-    act(suite, lambda view, by: domains.set_state(view, by, domain_name, DomainState.APPROVED))
+    acting.act(suite, lambda view, by: domains.set_state(view, by, domain_name, DomainState.APPROVED))
     _report(suite, domain_name, as_json=as_json)
 
 
@@ -108,9 +101,7 @@ def resume(domain_name: str, config: Path, as_json: bool) -> None:
 @click.argument("address")
 @click.argument("outside", required=False)
 @click.option("--remove", "removed", is_flag=True, help="Take the exception of ADDRESS away.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def exception(address: str, outside: str | None, removed: bool, config: Path, as_json: bool) -> None:
     """Let the member ADDRESS be OUTSIDE at its organisation, where dropping the suffix does not give that.
 
@@ -131,22 +122,23 @@ def exception(address: str, outside: str | None, removed: bool, config: Path, as
             raise Refused(f"{inside} has no exception", f"see `cjsm connection domain show {inside.domain}`")
         return tuple(known.items())
 
-    act(suite, lambda view, by: domains.set_exceptions(view, by, inside.domain, pairs(view)))
+    acting.act(suite, lambda view, by: domains.set_exceptions(view, by, inside.domain, pairs(view)))
     _report(suite, inside.domain, as_json=as_json)
 
 
 @domain.command("show")
 @click.argument("domain_name", metavar="DOMAIN")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(domain_name: str, config: Path, as_json: bool) -> None:
     """Show DOMAIN with its exceptions.
 
     \b
     cjsm connection domain show firm.co.uk
     """
-    _report(open_suite(config), domain_name, as_json=as_json)
+    suite = open_suite(config)
+    found = suite.stores.community.read_now(lambda view: _existing(view, domain_name))
+    acting.require(suite, Action.SEE_CONNECTIONS, found.organisation)
+    _report(suite, domain_name, as_json=as_json)
 
 
 def _existing(view: View, name: str) -> Domain:

@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from cjsm.command import acting
 from cjsm.command.context import wait
 from cjsm.command.output import document, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts.connections import in_force, missing
+from cjsm.community.authority import Action
 from cjsm.community.records import Connection, ConnectionKind, IssuedCertificate, NextHop
 from cjsm.community.view import View
 from cjsm.mail.assessment import Verdict, decode_assessment
@@ -78,6 +80,15 @@ def report(suite: Suite, name: str, *, as_json: bool) -> None:
         document(found)
     else:
         table([(key.replace("_", " "), shown(value)) for key, value in found.items()], "field", "value")
+
+
+def require(suite: Suite, name: str) -> None:
+    """Ask whether whoever acts may see the connection *name*.
+
+    :raises NotAllowed: with the reason.
+    """
+    found = suite.stores.community.read_now(lambda view: finding.connection_of(view, name))
+    acting.require(suite, Action.SEE_CONNECTIONS, found.organisation)
 
 
 def _last_test(suite: Suite, name: str) -> str | None:

@@ -14,11 +14,13 @@ import rich_click as click
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from cjsm.command.context import act, config_option, open_suite, run_reactor, wait
-from cjsm.command.output import Refused, console, document, errors, json_option, reported, table, when
+from cjsm.command import acting
+from cjsm.command.context import open_suite, run_reactor, wait
+from cjsm.command.output import Refused, console, document, errors, table, when
 from cjsm.community import finding
 from cjsm.community.acts import connections
 from cjsm.community.address import Address
+from cjsm.community.authority import Action
 from cjsm.community.records import Connection, Domain
 from cjsm.community.view import View
 from cjsm.instance import NotRunning
@@ -41,9 +43,7 @@ _LOOK = 0.5
 @click.option("--to", help="Also send a letter to this address of the connection, and wait for the answer to it.")
 @click.option("--wait", "patience", type=click.IntRange(1, 3_600), default=120, show_default=True, help="Seconds.")
 @click.option("--last", is_flag=True, help="Test nothing: show what the last test found, and when.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def test(name: str, to: str | None, patience: int, last: bool, config: Path, as_json: bool) -> None:
     """Try out the connection NAME, whatever its state, and keep what was found with its date.
 
@@ -55,14 +55,17 @@ def test(name: str, to: str | None, patience: int, last: bool, config: Path, as_
     cjsm connection test firm
     cjsm connection test firm --to jo@firm.co.uk.cjsm.test --wait 300
     cjsm connection test firm --last --json
+    cjsm connection test firm --as erin.wright@desk
     """
     suite = open_suite(config)
     found, domains = suite.stores.community.read_now(partial(_found, name=name))
     if last:
+        acting.require(suite, Action.SEE_CONNECTIONS, found.organisation)
         _report(_last(suite, found, name), as_json=as_json)
         return
+    acting.require(suite, Action.TEST_CONNECTIONS)
     recipient = _recipient(suite, domains, name, to) if to else None
-    act(suite, lambda view, by: connections.test(view, by, found.id))
+    acting.act(suite, lambda view, by: connections.test(view, by, found.id))
     with _watched() as say:
         assessment = _assess(suite, found, domains, say)
         if recipient is not None:

@@ -12,8 +12,6 @@ from twisted.python.failure import Failure
 
 from cjsm import configuration
 from cjsm.command.output import Refused
-from cjsm.community.acts.acting import By
-from cjsm.community.view import Change, View
 from cjsm.configuration import Settings
 from cjsm.suite import Suite
 
@@ -106,12 +104,6 @@ def as_caller() -> Iterator[None]:
         if user != os.geteuid():
             os.setegid(group)
             os.seteuid(user)
-
-
-def act(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:
-    """Commit one administrative act of the local operator."""
-    by = suite.enrolment.by(reason=reason)
-    wait(suite.stores.community.commit(by.act_id, lambda view: decide(view, by)))
 
 
 def run_reactor(work: "Callable[[Any], Coroutine[Deferred[Any], Any, T]]") -> T:

@@ -12,7 +12,8 @@ from rich.progress import Progress
 from cjsm import resources
 from cjsm.access.enrolment import Enrolled
 from cjsm.command import issuing
-from cjsm.command.context import act, wait
+from cjsm.command.acting import act
+from cjsm.command.context import wait
 from cjsm.command.output import errors
 from cjsm.community import finding
 from cjsm.community.acts import connections, domains, organisations, roles

@@ -6,11 +6,12 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import secrets
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
+from cjsm.command import acting, proving, secrets
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts.credentials import PROTOCOLS
+from cjsm.community.authority import Action
 from cjsm.community.records import DevicePassword
 
 _DAY = 86_400
@@ -33,16 +34,12 @@ def device() -> None:
     help="What it is good for; may be repeated. Everything, when it is not given.",
 )
 @click.option("--days", type=click.IntRange(min=1), help="End after so many days.")
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
+@acting.own_verb
 def add(
     user: str,
     name: str,
     protocols: tuple[str, ...],
     days: int | None,
-    password_stdin: bool,
     config: Path,
     as_json: bool,
 ) -> None:
@@ -54,9 +51,9 @@ def add(
     cjsm device add jane.smith@avon phone --protocol pop3 --protocol smtp
     """
     suite = open_suite(config)
-    account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
-    (current,) = secrets.ask("Password", from_stdin=password_stdin)
-    code = secrets.ask_code(account, current, from_stdin=password_stdin)
+    (current,) = secrets.ask("Password")
+    account = proving.own(suite, user, current)
+    code = secrets.ask_code(account, current)
     made = wait(
         suite.enrolment.add_device(
             suite.enrolment.by(account.id),
@@ -77,21 +74,21 @@ def add(
 @device.command("revoke")
 @click.argument("user")
 @click.argument("name")
-@config_option
-@json_option
-@reported
+@acting.verb
 def revoke(user: str, name: str, config: Path, as_json: bool) -> None:
     """Take the device password NAME of USER away; sessions that use it end within seconds.
 
     \b
     cjsm device revoke jane.smith@avon phone
+    cjsm device revoke jane.smith@avon phone --as olive.marsh@avon
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
+    acting.require_or_own(suite, Action.MANAGE_USERS, account)
     known = next((known for known in account.device_passwords if known.name == name), None)
     if known is None:
         raise Refused(f"{account.user_id} has no device password {name!r}", f"see `cjsm device list {user}`")
-    wait(suite.enrolment.revoke_device(suite.enrolment.by(), account.id, known.id))
+    wait(suite.enrolment.revoke_device(acting.by(suite), account.id, known.id))
     if as_json:
         document({"user_id": account.user_id, "revoked": name})
     else:
@@ -100,9 +97,7 @@ def revoke(user: str, name: str, config: Path, as_json: bool) -> None:
 
 @device.command("list")
 @click.argument("user")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(user: str, config: Path, as_json: bool) -> None:
     """List the device passwords of USER.
 
@@ -111,6 +106,7 @@ def list_(user: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
+    acting.require_or_own(suite, Action.FIND_USERS, account)
     used = dict(suite.stores.activity.last_used(account.id))
     found = [_told(known, used.get(known.id.hex())) for known in account.device_passwords]
     if as_json:

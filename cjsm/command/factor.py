@@ -4,12 +4,11 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.command import secrets
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported
+from cjsm.command import acting, proving, secrets
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import console, document
 from cjsm.community import finding
 from cjsm.community.records import Account
-from cjsm.suite import Suite
 
 _NAME = click.argument("name")
 
@@ -21,11 +20,8 @@ def factor() -> None:
 
 @factor.command("add")
 @_NAME
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def add(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def add(name: str, config: Path, as_json: bool) -> None:
     """Begin a second factor for the user NAME, who types the own password: print what the authenticator needs, once.
 
     It is in force when `cjsm factor confirm` has seen a code of it.
@@ -33,8 +29,9 @@ def add(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
     \b
     cjsm factor add jane.smith@avon
     """
-    suite, account = _found(name, config)
-    (current,) = secrets.ask("Password", from_stdin=password_stdin)
+    suite = open_suite(config)
+    (current,) = secrets.ask("Password")
+    account = proving.own(suite, name, current)
     made = wait(suite.factors.prepare(suite.enrolment.by(account.id), account.id, current))
     if as_json:
         document({"user_id": account.user_id, "secret": made.typed, "address": made.address})
@@ -48,11 +45,8 @@ def add(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
 
 @factor.command("confirm")
 @_NAME
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def confirm(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def confirm(name: str, config: Path, as_json: bool) -> None:
     """Turn the second factor of the user NAME on, with the password and a code of it; print recovery codes, once.
 
     With --password-stdin the first line is the password, the second the code. Sessions that began with the password
@@ -61,8 +55,9 @@ def confirm(name: str, password_stdin: bool, config: Path, as_json: bool) -> Non
     \b
     cjsm factor confirm jane.smith@avon
     """
-    suite, account = _found(name, config)
-    current, code = secrets.ask("Password", "Code", from_stdin=password_stdin)
+    suite = open_suite(config)
+    current, code = secrets.ask("Password", "Code")
+    account = proving.own(suite, name, current)
     codes = wait(suite.factors.confirm(suite.enrolment.by(account.id), account.id, current, code))
     _say_codes(account, codes, as_json)
     if not as_json and not account.device_passwords:
@@ -75,22 +70,22 @@ def confirm(name: str, password_stdin: bool, config: Path, as_json: bool) -> Non
     "--lost", is_flag=True, help="Somebody else's act, for a lost second factor: needs --reason, asks nothing."
 )
 @click.option("--reason", default="", help="Why, with --lost.")
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def remove(name: str, lost: bool, reason: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.verb
+def remove(name: str, lost: bool, reason: str, config: Path, as_json: bool) -> None:
     """Take the second factor of the user NAME away: with the password and a code or recovery code, or as --lost.
 
     \b
     cjsm factor remove jane.smith@avon
-    cjsm factor remove jane.smith@avon --lost --reason "telephone stolen, identity checked"
+    cjsm factor remove jane.smith@avon --lost --reason "telephone stolen, identity checked" --as olive.marsh@avon
     """
-    suite, account = _found(name, config)
+    suite = open_suite(config)
     if lost:
-        wait(suite.factors.take_away(suite.enrolment.by(reason=reason), account.id))
+        account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
+        wait(suite.factors.take_away(acting.by(suite, reason), account.id))
     else:
-        current, code = secrets.ask("Password", "Code or recovery code", from_stdin=password_stdin)
+        acting.forbid("without --lost it is the user's own act")
+        current, code = secrets.ask("Password", "Code or recovery code")
+        account = proving.own(suite, name, current)
         wait(suite.factors.remove(suite.enrolment.by(account.id), account.id, current, code))
     if as_json:
         document({"user_id": account.user_id, "second_factor": None})
@@ -100,11 +95,8 @@ def remove(name: str, lost: bool, reason: str, password_stdin: bool, config: Pat
 
 @click.command("recovery-codes")
 @_NAME
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def recovery_codes(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def recovery_codes(name: str, config: Path, as_json: bool) -> None:
     """Make new recovery codes for the user NAME and print them, once; earlier ones are void.
 
     Each is good for one use: in place of a lost password (`cjsm user set-password`), which keeps all mail readable, or
@@ -113,16 +105,12 @@ def recovery_codes(name: str, password_stdin: bool, config: Path, as_json: bool)
     \b
     cjsm user recovery-codes jane.smith@avon
     """
-    suite, account = _found(name, config)
-    (current,) = secrets.ask("Password", from_stdin=password_stdin)
-    code = secrets.ask_code(account, current, from_stdin=password_stdin)
+    suite = open_suite(config)
+    (current,) = secrets.ask("Password")
+    account = proving.own(suite, name, current)
+    code = secrets.ask_code(account, current)
     codes = wait(suite.factors.new_codes(suite.enrolment.by(account.id), account.id, current, code))
     _say_codes(account, codes, as_json)
-
-
-def _found(name: str, config: Path) -> tuple[Suite, Account]:
-    suite = open_suite(config)
-    return suite, suite.stores.community.read_now(lambda view: finding.account_of(view, name))
 
 
 def _say_codes(account: Account, codes: list[str], as_json: bool) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from cjsm.command.context import act, as_caller
+from cjsm.command import acting
+from cjsm.command.context import as_caller
 from cjsm.command.output import Refused
 from cjsm.community import finding
 from cjsm.community.acts import certificates
+from cjsm.community.authority import Action
 from cjsm.community.records import IssuedCertificate
 from cjsm.community.view import View
 from cjsm.configuration import Settings
@@ -57,6 +59,15 @@ def authority_of(settings: Settings) -> Authority:
         return Authority.load(public, private)
 
 
+def require(suite: Suite, name: str) -> None:
+    """Ask, before the authority's key is read and files are written, whether whoever acts may issue for *name*.
+
+    :raises NotAllowed: with the reason.
+    """
+    found = suite.stores.community.read_now(lambda view: finding.connection_of(view, name))
+    acting.require(suite, Action.MANAGE_CONNECTIONS, found.organisation)
+
+
 def issue(suite: Suite, authority: Authority, name: str, directory: Path, wanted: Wanted | None = None) -> Handed:
     """Issue a certificate for the connection *name*: files in *directory* and the community's record, or neither.
 
@@ -76,7 +87,7 @@ def issue(suite: Suite, authority: Authority, name: str, directory: Path, wanted
     )
     _write(handed, made.pem, private)
     try:
-        act(suite, lambda view, by: certificates.issued(
+        acting.act(suite, lambda view, by: certificates.issued(
             view, by, finding.connection_of(view, name).id, handed.record, follows=wanted.follows
         ))  # fmt: skip
     except BaseException:

@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting, secretkeys
+from cjsm.command import acting, mailboxowner, secretkeys
 from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import console, document, json_option, reported, shown, table, watched
 from cjsm.community import finding
@@ -24,9 +24,7 @@ def keys() -> None:
 
 @keys.command("show")
 @click.argument("name")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(name: str, config: Path, as_json: bool) -> None:
     """Show the generations of keys of the mailbox of NAME, a user ID or the address of a person or shared mailbox.
 
@@ -39,6 +37,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     mailbox = _mailbox(suite, name)
+    mailboxowner.see(suite, mailbox)
     _, record, newest = suite.key_life.generations.read(mailbox)
     sealed = Counter(row.generation for row in wait(suite.stores.mail.list(mailbox)).rows)
     sealed.update(each.row.generation for each in wait(suite.stores.mail.deleted(mailbox)))
@@ -65,11 +64,8 @@ def show(name: str, config: Path, as_json: bool) -> None:
 
 @keys.command("rotate")
 @click.argument("name")
-@acting.options
-@config_option
-@json_option
-@reported
-def rotate(name: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def rotate(name: str, config: Path, as_json: bool) -> None:
     """Begin a new generation of keys for the mailbox of NAME; what is sealed from now on needs the new one.
 
     Whoever reads the mailbox now reads on, old mail and new. It happens by itself once a year (keys.rotate_after).
@@ -79,7 +75,7 @@ def rotate(name: str, config: Path, as_json: bool, **who: Any) -> None:
     cjsm keys rotate duty@avon.cjsm.test
     """
     suite = open_suite(config)
-    step = wait(suite.key_life.rotate(acting.by(suite, who), _mailbox(suite, name)))
+    step = wait(suite.key_life.rotate(acting.by(suite), _mailbox(suite, name)))
     told: dict[str, Any] = {"generation": step.generation, "key": step.digest[:16]}
     if as_json:
         document(told)

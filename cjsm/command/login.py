@@ -6,20 +6,17 @@ from pathlib import Path
 import rich_click as click
 
 from cjsm import configuration
-from cjsm.command import acting, agent, secrets
+from cjsm.command import acting, agent
 from cjsm.command.agent import Kept
 from cjsm.command.context import config_option, open_suite
 from cjsm.command.output import Refused, console, document, json_option, reported, when
-from cjsm.community import finding
+from cjsm.community.acts.acting import existing
 
 
 @click.command()
 @click.argument("user")
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def login(user: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def login(user: str, config: Path, as_json: bool) -> None:
     """Sign in as USER for 15 minutes (keys.login): then --as USER asks for no password. Asks for it once, now.
 
     What the password opened is kept in the memory of a process of yours, which answers your system user only and ends
@@ -37,8 +34,8 @@ def login(user: str, password_stdin: bool, config: Path, as_json: bool) -> None:
     kept = None
     try:
         suite = open_suite(config)
-        signed_in = acting.ask_officer(suite, user, password_stdin)
-        account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
+        signed_in = acting.ask_officer(suite, user)
+        account = suite.stores.community.read_now(lambda view: existing(view, signed_in.account))
         kept = Kept(
             account=signed_in.account,
             password_version=account.password_version,

@@ -6,18 +6,20 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import config_option, open_suite
+from cjsm.command import acting
+from cjsm.command.context import open_suite
 from cjsm.command.mailboxbackup import backup
 from cjsm.command.mailboxdestroy import destroy
 from cjsm.command.mailboxexport import export
 from cjsm.command.mailboximport import import_
-from cjsm.command.mailboxowner import named
+from cjsm.command.mailboxowner import named, see
 from cjsm.command.mailboxrestore import restore
 from cjsm.command.mailboxshown import Shown
 from cjsm.command.mailboxundelete import undelete
 from cjsm.command.mailboxverify import verify
-from cjsm.command.output import document, json_option, progressing, reported, shown, table
-from cjsm.community.authority import Action, may, require
+from cjsm.command.output import document, progressing, shown, table
+from cjsm.community.acts import mailboxes
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId
 
 
@@ -41,9 +43,7 @@ for command in (verify, undelete, backup, restore, import_, export, destroy):
 @click.option("--organisation", help="Only this organisation and those below it.")
 @click.option("--full", type=click.IntRange(0, 1_000), help="Only those that are full to so many percent.")
 @click.option("--troubled", is_flag=True, help="Only those in quarantine, damaged, or belonging to nobody.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(organisation: str | None, full: int | None, troubled: bool, config: Path, as_json: bool) -> None:
     """List mailboxes: whose they are, what counts against the quota, what is kept of deleted mail, and the disk.
 
@@ -51,11 +51,13 @@ def list_(organisation: str | None, full: int | None, troubled: bool, config: Pa
     cjsm mailbox list
     cjsm mailbox list --organisation avon-police --full 90
     cjsm mailbox list --troubled --json
+    cjsm mailbox list --as olive.marsh@avon
     """
     suite = open_suite(config)
-    suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_MAILBOXES, None)))
+    sight = acting.sight(suite, Action.SEE_MAILBOXES, organisation)
     tell = Shown(suite)
-    wanted = tell.of_organisation(organisation) if organisation else tell.every()
+    every = tell.of_organisation(organisation) if organisation else tell.every()
+    wanted = suite.stores.community.read_now(lambda view: mailboxes.those(view, every, sight(view)))
     found = [told for told in _looked_at(tell, wanted) if _is_wanted(told, full, troubled)]
     if as_json:
         document(found)
@@ -91,9 +93,7 @@ def _count(value: int | None) -> str:
 
 @mailbox.command("show")
 @click.argument("name")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(name: str, config: Path, as_json: bool) -> None:
     """Show the mailbox NAME: a user, the address of a shared mailbox, or a mailbox's identifier.
 
@@ -102,8 +102,9 @@ def show(name: str, config: Path, as_json: bool) -> None:
     cjsm mailbox show desk@avon.cjsm.test --json
     """
     suite = open_suite(config)
-    suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_MAILBOXES, None)))
-    told = Shown(suite).whole(named(suite, name))
+    which = named(suite, name)
+    see(suite, which)
+    told = Shown(suite).whole(which)
     if as_json:
         document(told)
     else:

@@ -9,9 +9,10 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import act, as_caller, config_option, open_suite_for_files, wait
-from cjsm.command.mailboxowner import named
-from cjsm.command.output import Refused, console, document, errors, json_option, progressing, reported, when
+from cjsm.command import acting
+from cjsm.command.context import as_caller, open_suite_for_files, wait
+from cjsm.command.mailboxowner import check, named
+from cjsm.command.output import Refused, console, document, errors, progressing, when
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.mailboxes import MailboxAct
@@ -24,9 +25,7 @@ from cjsm.suite import Suite
 @click.command()
 @click.argument("words", metavar="[NAME] FILE|DIRECTORY", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every mailbox, into a directory.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def backup(words: Sequence[str], everything: bool, config: Path, as_json: bool) -> None:
     """Back up the mailbox NAME to a FILE, or --all to a DIRECTORY, beside the running service.
 
@@ -45,7 +44,7 @@ def backup(words: Sequence[str], everything: bool, config: Path, as_json: bool) 
         _all(suite, Path(words[0]), as_json=as_json)
         return
     which, path = named(suite, words[0]), Path(words[1])
-    act(suite, partial(mailboxes.keep, act=MailboxAct.BACK_UP, mailbox=which))
+    acting.act(suite, partial(mailboxes.keep, act=MailboxAct.BACK_UP, mailbox=which))
     with as_caller():
         if path.exists():
             raise Refused(f"{path} exists already", "name another file")
@@ -63,9 +62,10 @@ def backup(words: Sequence[str], everything: bool, config: Path, as_json: bool) 
 
 
 def _all(suite: Suite, directory: Path, *, as_json: bool) -> None:
+    check(suite, MailboxAct.BACK_UP, None)
     made = Backup(directory, as_caller)
     made.create(suite.settings.community.suffix, when(int(time.time())) or "")
-    act(suite, partial(mailboxes.keep, act=MailboxAct.BACK_UP, mailbox=None))
+    acting.act(suite, partial(mailboxes.keep, act=MailboxAct.BACK_UP, mailbox=None))
     which = wait(suite.stores.mail.mailboxes())
     before = len(made.done)
     left = [each for each in which if each not in made.done]

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.command.context import act, config_option, open_suite, wait
+from cjsm.command import acting
+from cjsm.command.context import open_suite, wait
 from cjsm.command.mailboxowner import named
-from cjsm.command.output import Refused, console, document, json_option, reported
+from cjsm.command.output import Refused, console, document
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text
 from cjsm.community.identifiers import MailboxId
@@ -18,9 +19,7 @@ _DAY = 86_400
 @click.command()
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, or of nobody.
 
@@ -36,7 +35,7 @@ def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
     undelete_for = suite.settings.keys.undelete * _DAY
     if not _is_somebodys(suite, which) and which not in wait(suite.stores.mail.mailboxes()):
         raise Refused(f"there is no mailbox {name}", "see `cjsm mailbox list`")
-    act(suite, lambda view, by: mailboxes.destroy(view, by, which, undelete_for), said)
+    acting.act(suite, lambda view, by: mailboxes.destroy(view, by, which, undelete_for), said)
     wait(suite.stores.mail.destroy(which))
     wait(suite.stores.keys.destroy(which))
     # What was removed stays in the key store's file until that is replaced.

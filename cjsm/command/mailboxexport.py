@@ -8,10 +8,10 @@ from typing import Any
 import rich_click as click
 
 from cjsm.access.interfaces import IMessageReader
-from cjsm.command import secrets
-from cjsm.command.context import as_caller, config_option, open_suite_for_files, wait
+from cjsm.command import acting
+from cjsm.command.context import as_caller, open_suite_for_files, wait
 from cjsm.command.mailboxowner import opened
-from cjsm.command.output import Refused, console, document, json_option, progressing, reported
+from cjsm.command.output import Refused, console, document, progressing
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.mail.folders.writing import Going, Place, open_place
@@ -30,11 +30,8 @@ from cjsm.vault.errors import NotAuthentic
     show_default=True,
     help="A file, or a directory with a file for each message.",
 )
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def export(name: str, destination: Path, form: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def export(name: str, destination: Path, form: str, config: Path, as_json: bool) -> None:
     """Write the mail of NAME to DESTINATION, readable. Asks for the owner's own password: nothing else opens it.
 
     NAME is a user ID or address, with /shared-name behind it for a shared mailbox. Unique-ids go with it: in X-UIDL
@@ -49,7 +46,7 @@ def export(name: str, destination: Path, form: str, password_stdin: bool, config
     """
     suite = open_suite_for_files(config)
     with (
-        opened(suite, name, password_stdin) as maildrop,
+        opened(suite, name) as maildrop,
         closing(open_place(destination, form, as_caller)) as place,
     ):
         by = suite.enrolment.by(maildrop.account)

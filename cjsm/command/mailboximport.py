@@ -8,9 +8,10 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import act, as_caller, config_option, open_suite_for_files, wait
-from cjsm.command.mailboxowner import named
-from cjsm.command.output import Refused, console, document, errors, json_option, progressing, reported
+from cjsm.command import acting
+from cjsm.command.context import as_caller, open_suite_for_files, wait
+from cjsm.command.mailboxowner import check, named
+from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import By, check_text
 from cjsm.community.acts.mailboxes import MailboxAct
@@ -37,9 +38,7 @@ from cjsm.suite import Suite
 @click.option("--uidl-format", default="", help="The old server's pop3_uidl_format, where it was not %08Xu%08Xv.")
 @click.option("--over-quota", is_flag=True, help="Also where the mailbox gets fuller than it may be.")
 @click.option("--reason", default="", help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def import_(
     name: str,
     source: Path,
@@ -64,9 +63,10 @@ def import_(
     """
     suite = open_suite_for_files(config)
     which = named(suite, name)
+    check(suite, MailboxAct.IMPORT, which)
     said = check_text(reason, "the reason") if reason else ""
     with closing(open_source(source, form, suite.settings.imports, as_caller, uidl_format)) as found:
-        act(suite, lambda view, by: _change(view, by, which, found, len(found.found)), said)
+        acting.act(suite, lambda view, by: _change(view, by, which, found, len(found.found)), said)
         importer = suite.importer(which, None if over_quota else _quota(suite, which))
         outcomes = _take_all(importer, found)
     _report(name, found, importer, outcomes, as_json=as_json)

@@ -8,10 +8,11 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import act, as_caller, config_option, open_suite_for_files, wait
-from cjsm.command.mailboxowner import named
+from cjsm.command import acting
+from cjsm.command.context import as_caller, open_suite_for_files, wait
+from cjsm.command.mailboxowner import check, named
 from cjsm.command.mailboxverify import verified
-from cjsm.command.output import Refused, console, document, errors, json_option, progressing, reported
+from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text
@@ -30,9 +31,7 @@ _RESTORED, _THERE, _NOBODYS = "restored", "there already", "belongs to nobody"
 @click.option("--all", "everything", is_flag=True, help="Every mailbox of a directory.")
 @click.option("--replace", is_flag=True, help="Also where there is a mailbox: what came since the backup is lost.")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, config: Path, as_json: bool) -> None:
     """Make the mailbox NAME what a backup holds, or --all that a DIRECTORY holds, beside the running service.
 
@@ -51,9 +50,11 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
     suite = open_suite_for_files(config)
     restoring = _Restoring(suite, said, replace=replace)
     if everything:
+        check(suite, MailboxAct.RESTORE, None)
         _report(restoring.all(Path(words[0])), as_json=as_json)
         return
     which = named(suite, words[0])
+    check(suite, MailboxAct.RESTORE, which)
     if not restoring.has_keys(which):
         raise Refused("this mailbox has no keys any more: nobody could read it", "restore the data directory instead")
     path = _file(suite, Path(words[1]), which)
@@ -113,7 +114,7 @@ class _Restoring:
             if which in self._there and not self._replace:
                 raise MailboxExists("there is a mailbox already")
             decide = partial(mailboxes.change, act=MailboxAct.RESTORE, mailbox=which, replace=str(self._replace))
-            act(self._suite, decide, self._reason)
+            acting.act(self._suite, decide, self._reason)
             wait(self._suite.stores.mail.restore(which, source, replace=self._replace))
 
     def all(self, directory: Path) -> list[dict[str, Any]]:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.command import secrets
-from cjsm.command.context import act, config_option, open_suite, wait
-from cjsm.command.mailboxowner import named, sign_in
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
+from cjsm.command import acting
+from cjsm.command.context import open_suite, wait
+from cjsm.command.mailboxowner import check, named, see, sign_in
+from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.command.trace import moment_of
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import By, check_text
 from cjsm.community.acts.mailboxes import MailboxAct
-from cjsm.community.authority import Action, may, require
 from cjsm.community.identifiers import MailboxId
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import Deleted
@@ -31,10 +30,7 @@ _DAY = 86_400
 @click.option("--since", help="What was deleted since: 2026-01-31, 2026-01-31T09:30 (UTC), or 30m, 12h, 7d ago.")
 @click.option("--list", "only_list", is_flag=True, help="Change nothing: list what is kept.")
 @click.option("--reason", help="Why somebody else than the owner brings it back; the ledger keeps it.")
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
+@acting.verb
 def undelete(
     name: str,
     unique_ids: Sequence[str],
@@ -42,7 +38,6 @@ def undelete(
     since: str | None,
     only_list: bool,
     reason: str | None,
-    password_stdin: bool,
     config: Path,
     as_json: bool,
 ) -> None:
@@ -62,19 +57,15 @@ def undelete(
     suite = open_suite(config)
     which = named(suite, name)
     if only_list:
-        suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_MAILBOXES, None)))
+        see(suite, which)
         _tell_deleted(suite, _kept(suite, which), as_json=as_json)
         return
     # Who may do it is asked before what there is is told.
-    signed_in = None if reason else sign_in(suite, which, password_stdin)
+    by = _administrator(suite, which, reason) if reason else _owner(suite, which)
     back = _chosen(_kept(suite, which), unique_ids, moment_of(since) if since else 0.0)
     ids = [each.row.delivery_id for each in back]
-    decide = partial(_decide, mailbox=which, count=len(ids))
-    if signed_in is None:
-        act(suite, decide, check_text(reason or "", "the reason"))
-    else:
-        by = suite.enrolment.by(signed_in)
-        wait(suite.stores.community.commit(by.act_id, partial(decide, by=by)))
+    decide = partial(_decide, by=by, mailbox=which, count=len(ids))
+    wait(suite.stores.community.commit(by.act_id, decide))
     done = wait(suite.stores.mail.undelete(which, ids))
     if as_json:
         document({"mailbox": name, "undeleted": done, "unique_ids": [each.row.unique_id for each in back]})
@@ -82,8 +73,25 @@ def undelete(
         console.print(f"{done:,} {'message is' if done == 1 else 'messages are'} back where they were")
 
 
+def _administrator(suite: Suite, which: MailboxId, reason: str) -> By:
+    by = acting.by(suite, check_text(reason, "the reason"))
+    check(suite, MailboxAct.UNDELETE, which)
+    return by
+
+
+def _owner(suite: Suite, which: MailboxId) -> By:
+    """Return an act of the mailbox's owner, who is signed in, or does so now."""
+    if acting.named() is None:
+        return suite.enrolment.by(sign_in(suite, which))
+    by = acting.by(suite)
+    owner = suite.stores.community.read_now(lambda view: view.account_of_mailbox(which))
+    if owner is None or owner.id != by.actor:
+        raise Refused("this is somebody else's mailbox", "give the reason with --reason")
+    return by
+
+
 def _decide(view: View, by: By, *, mailbox: MailboxId, count: int) -> Change:
-    change = mailboxes.change if by.actor is None else mailboxes.own
+    change = mailboxes.change if by.reason else mailboxes.own
     return change(view, by, MailboxAct.UNDELETE, mailbox, messages=str(count))
 
 

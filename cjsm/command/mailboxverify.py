@@ -8,9 +8,10 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import act, config_option, open_suite, wait
-from cjsm.command.mailboxowner import named
-from cjsm.command.output import console, document, errors, json_option, progressing, reported, table
+from cjsm.command import acting
+from cjsm.command.context import open_suite, wait
+from cjsm.command.mailboxowner import check, named
+from cjsm.command.output import console, document, errors, progressing, table
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.mailboxes import MailboxAct
@@ -23,9 +24,7 @@ from cjsm.suite import Suite
 @click.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every mailbox.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def verify(names: Sequence[str], everything: bool, config: Path, as_json: bool) -> None:
     """Look at all of a mailbox: structure, list, lengths, and that this service accepted each message as it is there.
 
@@ -48,8 +47,9 @@ def verify(names: Sequence[str], everything: bool, config: Path, as_json: bool) 
 
 
 def _note(suite: Suite, which: MailboxId | None) -> None:
+    check(suite, MailboxAct.VERIFY, which)
     try:
-        act(suite, partial(mailboxes.keep, act=MailboxAct.VERIFY, mailbox=which))
+        acting.act(suite, partial(mailboxes.keep, act=MailboxAct.VERIFY, mailbox=which))
     except StoreError as error:
         # A disk that takes no more is a reason to look at mailboxes, not to be kept from it.
         errors.print(f"[bold]warning:[/] the ledger takes no entry: {error}", markup=True)

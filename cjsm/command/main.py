@@ -59,6 +59,7 @@ def main() -> None:
     Try it:            cjsm demo
     A new community:   cjsm init --suffix example.org, then start the service
     See how it is:     cjsm status; cjsm check
+    As yourself:       cjsm login olive.marsh@avon, then --as olive.marsh@avon
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """

@@ -1,6 +1,7 @@
 """``cjsm organisation``: the tree of organisations."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from cjsm.command import acting
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table
+from cjsm.command.context import open_suite
+from cjsm.command.output import Refused, console, document, shown, table
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
+from cjsm.community.acts.acting import By
 from cjsm.community.acts.recovery import parties
 from cjsm.community.address import check_slug
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import LENGTH, OrganisationId
 from cjsm.community.records import COMMUNITY, Organisation, Recovery
 from cjsm.community.view import Change, View
@@ -33,15 +36,14 @@ def organisation() -> None:
 @click.option("--business-type", default="", help="Such as Police, Solicitors, Court.")
 @click.option("--area", default="", help="The criminal justice area.")
 @click.option("--protected", is_flag=True, help="A refuge or witness service: not in the directory.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add the organisation at PATH, below those that PATH names before it.
 
     \b
     cjsm organisation add avon-police --name "Avon Police" --abbreviation avon
     cjsm organisation add avon-police/crime --name "Crime"
+    cjsm organisation add avon-police/airport --name "Airport" --as olive.marsh@avon
     """
     suite = open_suite(config)
     above, _, slug = path.strip("/").lower().rpartition("/")
@@ -64,16 +66,13 @@ def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
         protected=values["protected"],
         ex_directory=values["protected"],
     )
-    by = suite.enrolment.by()
-    wait(suite.stores.community.commit(by.act_id, lambda view: organisations.add(view, by, made)))
+    acting.act(suite, lambda view, by: organisations.add(view, by, made))
     _report(suite.stores.community.read_now(lambda view: _told(view, made.id)), as_json)
 
 
 @organisation.command("show")
 @click.argument("path")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(path: str, config: Path, as_json: bool) -> None:
     """Show the organisation at PATH.
 
@@ -81,69 +80,80 @@ def show(path: str, config: Path, as_json: bool) -> None:
     cjsm organisation show avon-police/crime
     """
     suite = open_suite(config)
-    _report(suite.stores.community.read_now(lambda view: _told(view, finding.organisation_of(view, path).id)), as_json)
+    found = suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
+    acting.require(suite, Action.SEE_ORGANISATIONS, found)
+    _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
 
 
 @organisation.command("move")
 @click.argument("path")
 @click.argument("to", metavar="PARENT")
-@acting.options
-@config_option
-@json_option
-@reported
-def move(path: str, to: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def move(path: str, to: str, config: Path, as_json: bool) -> None:
     """Put the organisation at PATH below PARENT ("/" is the top), with everybody and everything below it.
 
     People keep user IDs, addresses, passwords and mail. Who is above administers them from now on, and whose officers
     recover their mail changes for what comes from now on: mailboxes begin new generations of keys for that by
-    themselves within hours, or at once with `cjsm keys rotate-due`. What came before stays with the officers of before.
+    themselves within hours, or at once with `cjsm keys rotate-due`. What came before stays with the officers of before,
+    whose keys alone open it: the answer names them.
 
     \b
     cjsm organisation move avon-police/crime north-region
     cjsm organisation move avon-police/airport /
     """
     suite = open_suite(config)
-    by = acting.by(suite, who)
 
-    def decide(view: View) -> Change:
+    def decide(view: View, by: By) -> Change:
         parent = finding.organisation_of(view, to).id if to.strip("/") else None
         return moving.move(view, by, finding.organisation_of(view, path).id, parent)
 
     identifier = suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
-    wait(suite.stores.community.commit(by.act_id, decide))
-    _report(suite.stores.community.read_now(lambda view: _told(view, identifier)), as_json)
+    before = suite.stores.community.read_now(lambda view: _recovered_by(view, identifier))
+    acting.act(suite, decide)
+    told = suite.stores.community.read_now(lambda view: _told(view, identifier))
+    if told["recovered_by"] != before:
+        # Nobody's authority key is at hand to seal what there is to others.
+        told["until_now_recovered_by"] = before
+    _report(told, as_json)
 
 
 @organisation.command("list")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(config: Path, as_json: bool) -> None:
-    """List every organisation as a tree.
+    """List every organisation as a tree; with --as those that are that user's to see.
 
     \b
     cjsm organisation list
     cjsm organisation list --json
+    cjsm organisation list --as olive.marsh@avon
     """
     suite = open_suite(config)
+    sight = acting.sight(suite, Action.SEE_ORGANISATIONS)
     if as_json:
-        found = suite.stores.community.read_now(
-            lambda view: [_told(view, organisation.id) for organisation in view.organisations()]
-        )
-        document(sorted(found, key=lambda told: str(told["path"])))
+
+        def look(view: View) -> list[dict[str, Any]]:
+            sees = sight(view)
+            return [_told(view, organisation.id) for organisation in view.organisations() if sees(organisation.id)]
+
+        document(sorted(suite.stores.community.read_now(look), key=lambda told: str(told["path"])))
         return
     tree = Tree(suite.settings.community.suffix)
-    suite.stores.community.read_now(lambda view: _grow(view, tree, None))
+    suite.stores.community.read_now(lambda view: _grow(view, tree, None, sight(view)))
     console.print(tree)
 
 
-def _grow(view: View, tree: Tree, parent: OrganisationId | None) -> None:
+def _grow(view: View, tree: Tree, parent: OrganisationId | None, sees: Callable[[OrganisationId | None], bool]) -> None:
     for child in view.children(parent):
+        if not sees(child.id):
+            # Those below may be seen.
+            _grow(view, tree, child.id, sees)
+            continue
         users = sum(1 for _ in view.accounts_in(child.id))
         short = f" @{child.abbreviation}" if child.abbreviation else ""
         people = "1 user" if users == 1 else f"{users} users"
-        line = f"[bold]{child.slug}[/]{short}  {escape(child.name)}  ({people}, {child.state})"
-        _grow(view, tree.add(line), child.id)
+        name = child.slug if parent is None or sees(parent) else finding.path_of(view, child.id)
+        line = f"[bold]{name}[/]{short}  {escape(child.name)}  ({people}, {child.state})"
+        _grow(view, tree.add(line), child.id, sees)
 
 
 def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:

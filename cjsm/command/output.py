@@ -22,7 +22,17 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from cjsm.access.errors import AccessError, CodeNeeded, CodeRefused
+from cjsm.access.errors import (
+    AccessError,
+    AccessUnavailable,
+    CodeNeeded,
+    CodeRefused,
+    MailboxClosed,
+    MaildropInUse,
+    MustChoosePassword,
+    NotOffered,
+    TryLater,
+)
 from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
@@ -143,6 +153,28 @@ def fail(problem: str, cure: str, *, as_json: bool) -> NoReturn:
     raise SystemExit(1)
 
 
+_PASSWORD = (
+    "type the user's own password again: the current one, or the one-time password while it is valid. "
+    "After many wrong ones none is looked at for a time: `cjsm user show USER`, `cjsm user unlock USER`"
+)
+_CODE = "type the code that the authenticator shows now; each is good once. Or a recovery code"
+#: What to do about somebody who does not get in, where it is not to type the password again.
+_CURES: dict[type[AccessError], str] = {
+    CodeNeeded: _CODE,
+    CodeRefused: _CODE,
+    MustChoosePassword: "see `cjsm user set-password --help`",
+    MaildropInUse: "end that session, then run this again",
+    MailboxClosed: "see `cjsm mailbox verify`",
+    NotOffered: "see `cjsm mailbox list`",
+    AccessUnavailable: "see `cjsm check`",
+    TryLater: "wait, then run this again",
+}
+
+
+def _cure(error: AccessError) -> str:
+    return next((cure for kind, cure in _CURES.items() if isinstance(error, kind)), _PASSWORD)
+
+
 def _plain(text: str) -> str:
     return escape(text)
 
@@ -164,12 +196,8 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
             fail(str(error), "choose another password", as_json=as_json)
         except BadRequest as error:
             fail(str(error), "see `cjsm connection certificate issue --help`", as_json=as_json)
-        except (CodeNeeded, CodeRefused) as error:
-            cure = "type the code that the authenticator shows now; each is good once. Or a recovery code"
-            fail(str(error), cure, as_json=as_json)
         except AccessError as error:
-            cure = "type the user's own password again: the current one, or the one-time password while it is valid"
-            fail(str(error), cure, as_json=as_json)
+            fail(str(error), _cure(error), as_json=as_json)
         except NotRunning:
             fail("no service runs on this data directory", "start it: twistd cjsm --config FILE", as_json=as_json)
         except AlreadyRunning as error:

@@ -9,14 +9,15 @@ from typing import Any
 import msgspec
 import rich_click as click
 
-from cjsm.command.context import act, config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, watched
+from cjsm.command import acting
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import Refused, console, document, shown, table, watched
 from cjsm.command.queueshown import Shown
 from cjsm.community import finding
 from cjsm.community.acts import queues
 from cjsm.community.acts.acting import check_text
 from cjsm.community.acts.queues import QueueAct
-from cjsm.community.authority import Action, may, require
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import ConnectionId
 from cjsm.instance import NotRunning
 from cjsm.store.interfaces import Missing, Queued, QueueState
@@ -51,9 +52,7 @@ def queue() -> None:
 @click.option("--connection", help="Only what waits for the connection of this name.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Messages at most.")
 @click.option("--after", type=click.IntRange(0), default=0, help="Only messages with a number above this one.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(connection: str | None, limit: int, after: int, config: Path, as_json: bool) -> None:
     """List what waits, the oldest first, and what waits for each connection.
 
@@ -65,7 +64,7 @@ def list_(connection: str | None, limit: int, after: int, config: Path, as_json:
     cjsm queue list --after 117 --json
     """
     suite = open_suite(config)
-    suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_QUEUES, None)))
+    acting.require(suite, Action.SEE_QUEUES)
     only = _named(suite, connection)
     tell = Shown(suite)
     found = wait(suite.stores.spool.outgoing.listed(after, limit, only))
@@ -100,9 +99,7 @@ def _line(told: dict[str, Any]) -> str:
 
 @queue.command("show")
 @click.argument("name", metavar="NUMBER|QUEUE-ID")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(name: str, config: Path, as_json: bool) -> None:
     """Show a message that waits, by its number or the queue id that its sender was told, with each recipient.
 
@@ -113,12 +110,12 @@ def show(name: str, config: Path, as_json: bool) -> None:
     cjsm queue show 0123456789abcdef --json
     """
     suite = open_suite(config)
-    suite.stores.community.read_now(lambda view: require(may(view, None, Action.SEE_QUEUES, None)))
+    acting.require(suite, Action.SEE_QUEUES)
     tell = Shown(suite)
     found = _of_queue_id(suite, tell, name.lower()) if _QUEUE_ID.fullmatch(name) else [_of_number(suite, name)]
     told = [tell.whole(each) for each in found]
     for each in told:
-        act(suite, partial(queues.look, queue_id=bytes.fromhex(each["queue_id"])))
+        acting.act(suite, partial(queues.look, queue_id=bytes.fromhex(each["queue_id"])))
     if as_json:
         document(told)
         return
@@ -172,9 +169,7 @@ def _named(suite: Suite, connection: str | None) -> ConnectionId | None:
 @_numbers
 @_connection
 @_all
-@config_option
-@json_option
-@reported
+@acting.verb
 def retry(numbers: Sequence[int], connection: str | None, everything: bool, config: Path, as_json: bool) -> None:
     """Try messages at once, whenever their next try was to be. What is held stays held.
 
@@ -190,9 +185,7 @@ def retry(numbers: Sequence[int], connection: str | None, everything: bool, conf
 @_numbers
 @_connection
 @_all
-@config_option
-@json_option
-@reported
+@acting.verb
 def hold(numbers: Sequence[int], connection: str | None, everything: bool, config: Path, as_json: bool) -> None:
     """Keep messages back until `queue release`. They grow old meanwhile; what is being sent goes on.
 
@@ -207,9 +200,7 @@ def hold(numbers: Sequence[int], connection: str | None, everything: bool, confi
 @_numbers
 @_connection
 @_all
-@config_option
-@json_option
-@reported
+@acting.verb
 def release(numbers: Sequence[int], connection: str | None, everything: bool, config: Path, as_json: bool) -> None:
     """Let held messages go; they are tried at once.
 
@@ -223,14 +214,13 @@ def release(numbers: Sequence[int], connection: str | None, everything: bool, co
 @queue.command("remove")
 @click.argument("number", type=_number)
 @click.option("--reason", required=True, help="Why; the sender is told, and the ledger keeps it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def remove(number: int, reason: str, config: Path, as_json: bool) -> None:
     """Return the message NUMBER to its sender, with the reason. The running service does it.
 
     \b
     cjsm queue remove 17 --reason "sent to the wrong firm"
+    cjsm queue remove 17 --reason "sent to the wrong firm" --as erin.wright@desk
     """
     said = check_text(reason, "the reason")
     _change(config, QueueAct.REMOVE, partial(_removed, said), ((number,), None, False), said, as_json=as_json)
@@ -274,11 +264,12 @@ def _change(
     if (bool(numbers), connection is not None, everything).count(True) != 1:
         raise click.UsageError("give numbers, or --connection NAME, or --all")
     suite = open_suite(config)
+    acting.require(suite, Action.CHANGE_QUEUES)
     only = _named(suite, connection)
     for number in numbers:
         _existing(suite, number)
     meant = " ".join(str(number) for number in numbers) or "all"
-    act(suite, lambda view, by: queues.change(view, by, what, only, meant), reason)
+    acting.act(suite, lambda view, by: queues.change(view, by, what, only, meant), reason)
     sequences = iter(numbers) if numbers else (each.sequence for each in _every(suite, only))
     changed = unchanged = 0
     for some in watched(_slices(sequences), f"times {_SLICE} messages"):

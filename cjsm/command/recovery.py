@@ -5,12 +5,13 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting, secrets
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
+from cjsm.command import acting, proving, secrets
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.reasons import Reason
+from cjsm.community.authority import Action, within
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import COMMUNITY, RecoveryRequest, RequestState
 from cjsm.community.view import View
@@ -40,11 +41,8 @@ def officer() -> None:
 @officer.command("add")
 @click.argument("user")
 @_where
-@acting.options
-@config_option
-@json_option
-@reported
-def add(user: str, organisation: str | None, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def add(user: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Make USER, an administrator of just that organisation, its recovery officer. Asks for the password of USER.
 
     Mail is sealed for recovery from then on: mailboxes begin new generations of keys by themselves within hours. An
@@ -57,20 +55,20 @@ def add(user: str, organisation: str | None, config: Path, as_json: bool, **who:
     suite = open_suite(config)
     place = _place(suite, organisation)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
-    by = acting.by(suite, who)
-    (password,) = secrets.ask(f"Password of {account.user_id}", from_stdin=who["password_stdin"])
+    by = acting.by(suite)
+    (password,) = secrets.ask(f"Password of {account.user_id}")
+    proving.own(suite, account.user_id, password)
     made = wait(suite.recovering.appoint(by, place, account.id, password))
     _say_officers(suite, place, made.number, as_json)
+    if not as_json:
+        console.print(f"{account.user_id} opens nothing that was sealed before now: those do who were officers then")
 
 
 @officer.command("remove")
 @click.argument("user")
 @_where
-@acting.options
-@config_option
-@json_option
-@reported
-def remove(user: str, organisation: str | None, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def remove(user: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Take that right from USER; the others get a new recovery key.
 
     \b
@@ -79,14 +77,12 @@ def remove(user: str, organisation: str | None, config: Path, as_json: bool, **w
     suite = open_suite(config)
     place = _place(suite, organisation)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
-    made = wait(suite.recovering.dismiss(acting.by(suite, who), place, account.id))
+    made = wait(suite.recovering.dismiss(acting.by(suite), place, account.id))
     _say_officers(suite, place, made.number, as_json)
 
 
 @recovery.command("officers")
-@config_option
-@json_option
-@reported
+@acting.verb
 def officers(config: Path, as_json: bool) -> None:
     """List the recovery authorities with their officers, and for whom they counter-sign.
 
@@ -94,9 +90,13 @@ def officers(config: Path, as_json: bool) -> None:
     cjsm recovery officers
     """
     suite = open_suite(config)
+    sight = acting.sight(suite, Action.ASK_RECOVERY)
 
     def look(view: View) -> list[dict[str, Any]]:
-        places = [*(found.id for found in view.organisations()), COMMUNITY]
+        sees = sight(view)
+        places = [found.id for found in view.organisations() if sees(found.id)]
+        if sees(None):
+            places.append(COMMUNITY)
         return [_authority(view, place) for place in places if view.recovery_authority(place) is not None]
 
     found = suite.stores.community.read_now(look)
@@ -113,13 +113,8 @@ def officers(config: Path, as_json: bool) -> None:
 @click.option("--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help="Why.")
 @click.option("--for", "beneficiary", help="Somebody else, who may read for a time; else the user themself.")
 @click.option("--days", type=click.IntRange(min=1), help="For how long somebody else may read.")
-@acting.options
-@config_option
-@json_option
-@reported
-def request(
-    user: str, reason: str, beneficiary: str | None, days: int | None, config: Path, as_json: bool, **who: Any
-) -> None:
+@acting.verb
+def request(user: str, reason: str, beneficiary: str | None, days: int | None, config: Path, as_json: bool) -> None:
     """Ask that closed mail of USER is opened to them again, or for --days to somebody else (a leaver, a court order).
 
     \b
@@ -127,7 +122,7 @@ def request(
     cjsm recovery request jane.smith@avon --reason left --for tom.harding@avon --days 14
     """
     suite = open_suite(config)
-    by = acting.by(suite, who, reason=reason)
+    by = acting.by(suite, reason)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user))
     other = None
     if beneficiary is not None:
@@ -138,12 +133,8 @@ def request(
 
 @recovery.command("approve")
 @click.argument("request_id", metavar="REQUEST")
-@acting.as_option(required=True)
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def approve(request_id: str, as_user: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.verb_of_people
+def approve(request_id: str, config: Path, as_json: bool) -> None:
     """Approve REQUEST (its first digits will do): the counter-signer's officer first, then the organisation's.
 
     Nobody approves twice, and nobody for themselves. Until the second approval nothing is readable.
@@ -153,18 +144,14 @@ def approve(request_id: str, as_user: str, password_stdin: bool, config: Path, a
     """
     suite = open_suite(config)
     found = _find(suite, request_id)
-    approving = acting.officer(suite, as_user, password_stdin)
-    made = wait(suite.recovering.approve(suite.enrolment.by(approving.account), found.id, approving))
+    made = wait(suite.recovering.approve(acting.by(suite), found.id, acting.officer(suite)))
     _report(suite, made.request, as_json)
 
 
 @recovery.command("refuse")
 @click.argument("request_id", metavar="REQUEST")
-@acting.options
-@config_option
-@json_option
-@reported
-def refuse(request_id: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def refuse(request_id: str, config: Path, as_json: bool) -> None:
     """Say no to REQUEST.
 
     \b
@@ -172,25 +159,27 @@ def refuse(request_id: str, config: Path, as_json: bool, **who: Any) -> None:
     """
     suite = open_suite(config)
     found = _find(suite, request_id)
-    _report(suite, wait(suite.recovering.refuse(acting.by(suite, who), found.id)), as_json)
+    _report(suite, wait(suite.recovering.refuse(acting.by(suite), found.id)), as_json)
 
 
 @recovery.command("list")
 @click.option("--all", "every", is_flag=True, help="Also those that are over.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(every: bool, config: Path, as_json: bool) -> None:
-    """List requests that wait for an approval, or give somebody access now.
+    """List requests that wait for an approval, or give somebody access now; with --as those that concern this user.
 
     \b
     cjsm recovery list
     cjsm recovery list --all --json
     """
     suite = open_suite(config)
+    who = acting.actor(suite)
 
     def look(view: View) -> list[dict[str, Any]]:
-        found = sorted(view.recovery_requests(), key=lambda each: each.created)
+        kept = sorted(view.recovery_requests(), key=lambda each: each.created)
+        found = [each for each in kept if acts.may_see(view, who, each).allowed]
+        if not found:
+            within(view, who, Action.ASK_RECOVERY)
         now = [each for each in found if each.state in acts.PENDING or acts.reading_until(view, each)]
         return [_told(view, each) for each in (found if every else now)]
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, table
+from cjsm.command import acting
+from cjsm.command.context import open_suite
+from cjsm.command.output import Refused, console, document, table
 from cjsm.community import finding
 from cjsm.community.acts import roles
+from cjsm.community.acts.acting import By
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import LENGTH, RoleAssignmentId
 from cjsm.community.records import Account, Role, RoleAssignment
-from cjsm.community.view import View
+from cjsm.community.view import Change, View
 
 _ROLE = click.Choice([role.value for role in Role])
 _WHERE = click.option("--organisation", help="Slug path; the whole community when it is not given.")
@@ -27,18 +30,16 @@ def role() -> None:
 @click.argument("user")
 @click.argument("role_name", metavar="ROLE", type=_ROLE)
 @_WHERE
-@config_option
-@json_option
-@reported
+@acting.verb
 def grant(user: str, role_name: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Give USER the ROLE.
 
     \b
     cjsm role grant jane.smith@avon organisation-administrator --organisation avon-police
     cjsm role grant sam.help@desk helpdesk
+    cjsm role grant tom.harding@avon organisation-administrator --organisation avon-police --as olive.marsh@avon
     """
     suite = open_suite(config)
-    by = suite.enrolment.by()
     identifier = RoleAssignmentId(os.urandom(LENGTH))
 
     def assignment(view: View) -> RoleAssignment:
@@ -46,7 +47,7 @@ def grant(user: str, role_name: str, organisation: str | None, config: Path, as_
         account = finding.account_of(view, user)
         return RoleAssignment(id=identifier, account=account.id, role=Role(role_name), organisation=where)
 
-    wait(suite.stores.community.commit(by.act_id, lambda view: roles.grant(view, by, assignment(view))))
+    acting.act(suite, lambda view, by: roles.grant(view, by, assignment(view)))
     _report(suite.stores.community.read_now(lambda view: _roles(view, finding.account_of(view, user))), as_json)
 
 
@@ -54,9 +55,7 @@ def grant(user: str, role_name: str, organisation: str | None, config: Path, as_
 @click.argument("user")
 @click.argument("role_name", metavar="ROLE", type=_ROLE)
 @_WHERE
-@config_option
-@json_option
-@reported
+@acting.verb
 def revoke(user: str, role_name: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Take the ROLE from USER.
 
@@ -64,7 +63,6 @@ def revoke(user: str, role_name: str, organisation: str | None, config: Path, as
     cjsm role revoke jane.smith@avon organisation-administrator --organisation avon-police
     """
     suite = open_suite(config)
-    by = suite.enrolment.by()
 
     def held(view: View) -> RoleAssignment:
         where = finding.organisation_of(view, organisation).id if organisation else None
@@ -74,16 +72,17 @@ def revoke(user: str, role_name: str, organisation: str | None, config: Path, as
                 return found
         raise Refused(f"{account.user_id} does not have that role there", f"see `cjsm role list --user {user}`")
 
-    found = suite.stores.community.read_now(held)
-    wait(suite.stores.community.commit(by.act_id, lambda view: roles.revoke(view, by, found.account, found.id)))
+    def decide(view: View, by: By) -> Change:
+        found = held(view)
+        return roles.revoke(view, by, found.account, found.id)
+
+    acting.act(suite, decide)
     _report(suite.stores.community.read_now(lambda view: _roles(view, finding.account_of(view, user))), as_json)
 
 
 @role.command("list")
 @click.option("--user", help="Only this user's roles.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(user: str | None, config: Path, as_json: bool) -> None:
     """List who has which role where.
 
@@ -92,12 +91,19 @@ def list_(user: str | None, config: Path, as_json: bool) -> None:
     cjsm role list --user jane.smith@avon
     """
     suite = open_suite(config)
+    community = suite.stores.community
+    if user:
+        account = community.read_now(lambda view: finding.account_of(view, user))
+        acting.require_or_own(suite, Action.FIND_USERS, account)
+        _report(community.read_now(lambda view: _roles(view, account)), as_json)
+        return
+    sight = acting.sight(suite, Action.FIND_USERS)
 
     def look(view: View) -> list[dict[str, Any]]:
-        accounts = [finding.account_of(view, user)] if user else view.accounts()
-        return [told for account in accounts for told in _roles(view, account)]
+        sees = sight(view)
+        return [told for account in view.accounts() if sees(account.organisation) for told in _roles(view, account)]
 
-    _report(suite.stores.community.read_now(look), as_json)
+    _report(community.read_now(look), as_json)
 
 
 def _roles(view: View, account: Account) -> list[dict[str, Any]]:

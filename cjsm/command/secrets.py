@@ -11,25 +11,43 @@ from cjsm.community.records import Account
 from cjsm.vault import device
 
 _LONGEST = 4096
+_FROM_STDIN = "cjsm.password-stdin"
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    context.meta[_FROM_STDIN] = value
+    return value
+
 
 password_stdin = click.option(
-    "--password-stdin", is_flag=True, help="Read passwords from standard input, one a line, instead of asking."
+    "--password-stdin",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Read passwords from standard input, one a line, instead of asking.",
 )
 
 
-def ask(*prompts: str, from_stdin: bool) -> list[bytes]:
+def from_stdin() -> bool:
+    """Whether the command was called with ``--password-stdin``."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_FROM_STDIN))
+
+
+def ask(*prompts: str) -> list[bytes]:
     """Return one secret for each prompt.
 
     :raises Refused: when standard input ends early, or there is no terminal to ask at.
     """
-    return [_line(prompt) if from_stdin else _prompt(prompt) for prompt in prompts]
+    take = _line if from_stdin() else _prompt
+    return [take(prompt) for prompt in prompts]
 
 
-def ask_code(account: Account, secret: bytes, *, from_stdin: bool) -> bytes | None:
+def ask_code(account: Account, secret: bytes) -> bytes | None:
     """Return a code of the second factor, where *account* has one and *secret* is its person's own password."""
     if not account.factor_since or device.parse(secret) is not None:
         return None
-    return ask("Code or recovery code", from_stdin=from_stdin)[0]
+    return ask("Code or recovery code")[0]
 
 
 def _line(prompt: str) -> bytes:

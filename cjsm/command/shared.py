@@ -6,11 +6,12 @@ from typing import Any
 import rich_click as click
 
 from cjsm.access.sharing import Opener
-from cjsm.command import acting, secrets
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, shown, table
+from cjsm.command import acting, proving, secrets
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import console, document, shown, table
 from cjsm.community import finding
 from cjsm.community.acts.shared import member_of
+from cjsm.community.authority import Action, may_see_members, require, within
 from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
 from cjsm.community.view import View
 from cjsm.suite import Suite
@@ -34,13 +35,8 @@ def shared() -> None:
 @click.option("--name", required=True, help="The full name, as the directory shows it.")
 @click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
 @click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
-@acting.options
-@config_option
-@json_option
-@reported
-def add(
-    organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool, **who: Any
-) -> None:
+@acting.verb
+def add(organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool) -> None:
     """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
 
     \b
@@ -52,7 +48,7 @@ def add(
     )
     capacity = suite.settings.mail.quota if quota is None else quota
     joining = SharedMember(account=first.id, rights=_EVERY)
-    made = wait(suite.sharing.add(acting.by(suite, who), where.id, slug.lower(), name, joining, capacity))
+    made = wait(suite.sharing.add(acting.by(suite), where.id, slug.lower(), name, joining, capacity))
     _report(suite, made, as_json)
 
 
@@ -72,10 +68,7 @@ def add(
 @click.option(
     "--opened-by", metavar="MEMBER", help="A member who opens older mail to the new one now; asks for theirs."
 )
-@acting.options
-@config_option
-@json_option
-@reported
+@acting.verb
 def join(address: str, user: str, config: Path, as_json: bool, **values: Any) -> None:
     """Let USER join the shared mailbox ADDRESS, or give a member other rights.
 
@@ -89,8 +82,8 @@ def join(address: str, user: str, config: Path, as_json: bool, **values: Any) ->
     """
     suite = open_suite(config)
     found, account = _look_up(suite, address, user)
-    by = acting.by(suite, values)
-    opener = _opener(suite, values["opened_by"], values["password_stdin"]) if values["opened_by"] else None
+    by = acting.by(suite)
+    opener = _opener(suite, values["opened_by"]) if values["opened_by"] else None
     made = wait(
         suite.sharing.join(
             by,
@@ -114,11 +107,8 @@ def join(address: str, user: str, config: Path, as_json: bool, **values: Any) ->
 @shared.command("leave")
 @click.argument("address")
 @click.argument("user")
-@acting.options
-@config_option
-@json_option
-@reported
-def leave(address: str, user: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def leave(address: str, user: str, config: Path, as_json: bool) -> None:
     """Take USER out of the shared mailbox ADDRESS. Sessions end within seconds; new mail is sealed without them.
 
     \b
@@ -126,7 +116,7 @@ def leave(address: str, user: str, config: Path, as_json: bool, **who: Any) -> N
     """
     suite = open_suite(config)
     found, account = _look_up(suite, address, user)
-    generation = wait(suite.sharing.leave(acting.by(suite, who), found.id, account.id))
+    generation = wait(suite.sharing.leave(acting.by(suite), found.id, account.id))
     if as_json:
         document({"user_id": account.user_id, "generation": generation})
     else:
@@ -136,11 +126,8 @@ def leave(address: str, user: str, config: Path, as_json: bool, **who: Any) -> N
 @shared.command("open")
 @click.argument("address")
 @click.argument("member")
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def open_(address: str, member: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def open_(address: str, member: str, config: Path, as_json: bool) -> None:
     """Open old mail of the shared mailbox ADDRESS to members who wait for it. Asks for the password of MEMBER.
 
     Those wait who joined, or whose password was reset, since that mail came. See `cjsm shared show`.
@@ -149,9 +136,9 @@ def open_(address: str, member: str, password_stdin: bool, config: Path, as_json
     cjsm shared open duty@avon.cjsm.test jane.smith@avon
     """
     suite = open_suite(config)
-    found, account = _look_up(suite, address, member)
-    opener = _opener(suite, member, password_stdin)
-    released = wait(suite.sharing.open_old(suite.enrolment.by(account.id), found.id, opener))
+    found = suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, address))
+    opener = _opener(suite, member)
+    released = wait(suite.sharing.open_old(suite.enrolment.by(opener.account), found.id, opener))
     counted: dict[str, int] = {}
     for opened, _ in released:
         name = suite.stores.community.read_now(lambda view, opened=opened: _name(view, opened))  # type: ignore[misc]
@@ -165,9 +152,7 @@ def open_(address: str, member: str, password_stdin: bool, config: Path, as_json
 
 @shared.command("show")
 @click.argument("address")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(address: str, config: Path, as_json: bool) -> None:
     """Show the shared mailbox ADDRESS with its members, and who waits for older mail.
 
@@ -175,29 +160,38 @@ def show(address: str, config: Path, as_json: bool) -> None:
     cjsm shared show duty@avon.cjsm.test
     """
     suite = open_suite(config)
-    _report(suite, suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, address)), as_json)
+    who = acting.actor(suite)
+
+    def look(view: View) -> SharedMailbox:
+        found = finding.shared_mailbox_of(view, address)
+        require(may_see_members(view, who, found))
+        return found
+
+    _report(suite, suite.stores.community.read_now(look), as_json)
 
 
 @shared.command("list")
 @click.option("--member", help="Only those that this user is a member of.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(member: str | None, config: Path, as_json: bool) -> None:
-    """List shared mailboxes.
+    """List shared mailboxes; with --as those that this user manages or is a member of.
 
     \b
     cjsm shared list
     cjsm shared list --member jane.smith@avon
     """
     suite = open_suite(config)
+    who = acting.actor(suite)
 
     def look(view: View) -> list[dict[str, Any]]:
         if member is not None:
             found = list(view.shared_mailboxes_of(finding.account_of(view, member).id))
         else:
             found = [each for where in view.organisations() for each in view.shared_mailboxes_in(where.id)]
-        return sorted((_told(view, each) for each in found), key=lambda told: str(told["address"]))
+        seen = [each for each in found if may_see_members(view, who, each).allowed]
+        if not seen:
+            within(view, who, Action.MANAGE_SHARED_MAILBOXES)
+        return sorted((_told(view, each) for each in seen), key=lambda told: str(told["address"]))
 
     found = suite.stores.community.read_now(look)
     if as_json:
@@ -213,10 +207,10 @@ def _look_up(suite: Suite, address: str, user: str) -> tuple[SharedMailbox, Acco
     )
 
 
-def _opener(suite: Suite, member: str, from_stdin: bool) -> Opener:
-    account = suite.stores.community.read_now(lambda view: finding.account_of(view, member))
-    (secret,) = secrets.ask(f"Password of {account.user_id}", from_stdin=from_stdin)
-    return Opener(account.id, secret)
+def _opener(suite: Suite, member: str) -> Opener:
+    account = proving.known(suite, member)
+    (secret,) = secrets.ask(f"Password of {account.user_id if account is not None else member}")
+    return Opener(proving.own(suite, member, secret).id, secret)
 
 
 def _name(view: View, account: Any) -> str:

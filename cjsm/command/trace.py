@@ -10,10 +10,11 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import Refused, console, document, json_option, reported, table, when
+from cjsm.command import acting
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import Refused, console, document, table, when
 from cjsm.community.acts import traces
-from cjsm.community.authority import Action, may, require
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import ConnectionId
 from cjsm.community.view import View
 from cjsm.mail.traced import Event, Result
@@ -30,9 +31,7 @@ _EVENTS = 20_000
 @click.option("--recipient", help="Only what concerns this address, as the community writes it: with its suffix.")
 @click.option("--since", help="Only what happened since: 2026-01-31, 2026-01-31T09:30 (UTC), or 30m, 12h, 7d ago.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Messages at most.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def trace(name: str, recipient: str | None, since: str | None, limit: int, config: Path, as_json: bool) -> None:
     """Show what became of a message for each recipient: by its Message-ID, or the queue id that its sender was told.
 
@@ -42,9 +41,10 @@ def trace(name: str, recipient: str | None, since: str | None, limit: int, confi
     cjsm trace 0123456789abcdef
     cjsm trace '<20260131.1@firm.example>' --recipient jane.smith@avon.cjsm.test
     cjsm trace 0123456789abcdef --since 2d --json
+    cjsm trace 0123456789abcdef --as henry.desk@desk
     """
     suite = open_suite(config)
-    suite.stores.community.read_now(lambda view: require(may(view, None, Action.TRACE, None)))
+    acting.require(suite, Action.TRACE)
     after = moment_of(since) if since else 0.0
     found = [_message(suite, each, recipient, after) for each in wait(suite.traces.queue_ids(name, limit))]
     found = [each for each in found if each["recipients"]]
@@ -55,9 +55,7 @@ def trace(name: str, recipient: str | None, since: str | None, limit: int, confi
             f"put a Message-ID in quotes, whole; it is kept for {days} days and written a second after it happened",
         )
     for each in found:
-        by = suite.enrolment.by()
-        queue_id = bytes.fromhex(each["queue_id"])
-        wait(suite.stores.community.commit(by.act_id, partial(traces.look, by=by, queue_id=queue_id)))
+        acting.act(suite, partial(traces.look, queue_id=bytes.fromhex(each["queue_id"])))
     if as_json:
         document(found)
     else:

@@ -9,17 +9,19 @@ import rich_click as click
 from cjsm import policies
 from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
-from cjsm.command import factor, secrets, userlife, userlock
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, shown, table, when
+from cjsm.command import acting, factor, proving, secrets, userlife, userlock
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import console, document, shown, table, when
 from cjsm.community import finding, states
 from cjsm.community.acts.credentials import PROTOCOLS
+from cjsm.community.acts.recovery import is_officer
 from cjsm.community.address import Address, name_from
+from cjsm.community.authority import Action
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Credential, Profile
 from cjsm.community.view import View
 from cjsm.suite import Suite
-from cjsm.vault import tags
+from cjsm.vault import device, tags
 
 
 @click.group()
@@ -39,16 +41,17 @@ def user() -> None:
 @click.option("--mobile", default="")
 @click.option("--description", default="")
 @click.option("--type", "user_type", default="", help="Such as Solicitor, Officer, Clerk.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add somebody to ORGANISATION and print the one-time password, once.
 
     \b
     cjsm user add avon-police/crime --first Jane --last Smith --device laptop
     cjsm user add firm --first Jo --last Law --address jo@firm.co.uk.cjsm.test
+    cjsm user add avon-police/crime --first Tom --last Harding --as olive.marsh@avon
     """
+    if values["device"]:
+        acting.forbid("a device password is for the user alone to make, once they have chosen a password")
     suite = open_suite(config)
     profile = Profile(
         first_name=values["first"],
@@ -67,50 +70,47 @@ def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
         return found.id, made.lower()
 
     identifier, user_id = suite.stores.community.read_now(place)
-    by = suite.enrolment.by()
+    by = acting.by(suite)
     if values["address"]:
         address = Address.parse(values["address"])
         enrolled = wait(suite.enrolment.add_relayed(by, identifier, user_id, profile, address))
     else:
         quota = values["quota"] if values["quota"] is not None else suite.settings.mail.quota
         enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, quota))
-    device = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
-    _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, device, as_json)
+    made = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
+    _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, made, as_json)
 
 
 def _device(suite: Suite, account: AccountId, one_time: str, name: str | None) -> NewDevice | None:
     if not name:
         return None
     return wait(
-        suite.enrolment.add_device(suite.enrolment.by(), account, one_time.encode(), name=name, protocols=PROTOCOLS)
+        suite.enrolment.add_device(acting.by(suite), account, one_time.encode(), name=name, protocols=PROTOCOLS)
     )
 
 
-def _say_added(account: Account, address: str, one_time: str, device: NewDevice | None, as_json: bool) -> None:
+def _say_added(account: Account, address: str, one_time: str, made: NewDevice | None, as_json: bool) -> None:
     if as_json:
         document(
             {
                 "user_id": account.user_id,
                 "address": address,
                 "one_time_password": one_time,
-                "device_password": device.secret if device else None,
+                "device_password": made.secret if made else None,
             }
         )
         return
     console.print(f"user ID            {account.user_id}\naddress            {address}")
     console.print(f"one-time password  [bold]{one_time}[/]   (shown once; only to choose a password)")
-    if device:
-        console.print(f"device password    [bold]{device.secret}[/]   (shown once; for {device.password.name})")
+    if made:
+        console.print(f"device password    [bold]{made.secret}[/]   (shown once; for {made.password.name})")
     console.print(f"next               cjsm user set-password {account.user_id}")
 
 
 @user.command("set-password")
 @click.argument("name")
-@secrets.password_stdin
-@config_option
-@json_option
-@reported
-def set_password(name: str, password_stdin: bool, config: Path, as_json: bool) -> None:
+@acting.own_verb
+def set_password(name: str, config: Path, as_json: bool) -> None:
     """Let the user NAME choose a password, after the current or one-time one, a device password or a recovery code.
 
     With --password-stdin the first line is the current password, the second the new one, and the third a code where
@@ -120,21 +120,23 @@ def set_password(name: str, password_stdin: bool, config: Path, as_json: bool) -
     cjsm user set-password jane.smith@avon
     """
     suite = open_suite(config)
-    account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
-    current, chosen = secrets.ask("Current or one-time password", "New password", from_stdin=password_stdin)
-    code = secrets.ask_code(account, current, from_stdin=password_stdin)
+    current, chosen = secrets.ask("Current or one-time password", "New password")
+    account = proving.to_choose(suite, name, current)
+    code = secrets.ask_code(account, current)
     wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, current, chosen, code=code))
+    officer = suite.stores.community.read_now(lambda view: is_officer(view, account.id))
+    anew = officer and device.parse(current) is not None
     if as_json:
-        document({"user_id": account.user_id, "password": "chosen"})
-    else:
-        console.print(f"{account.user_id} has a new password")
+        document({"user_id": account.user_id, "password": "chosen", "officer_to_appoint_anew": anew})
+        return
+    console.print(f"{account.user_id} has a new password")
+    if anew:
+        console.print(f"recovery officer   {userlife.ANEW}")
 
 
 @user.command("show")
 @click.argument("name")
-@config_option
-@json_option
-@reported
+@acting.verb
 def show(name: str, config: Path, as_json: bool) -> None:
     """Show the user NAME: a user ID or an address.
 
@@ -143,8 +145,9 @@ def show(name: str, config: Path, as_json: bool) -> None:
     cjsm user show jane.smith@avon.cjsm.test --json
     """
     suite = open_suite(config)
-    told = suite.stores.community.read_now(lambda view: _told(view, finding.account_of(view, name)))
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
+    acting.require_or_own(suite, Action.FIND_USERS, account)
+    told = suite.stores.community.read_now(lambda view: _told(view, account))
     used = dict(suite.stores.activity.last_used(account.id))
     told |= _password(suite, account)
     told["name_in_logs"] = tags.pseudonym(suite.secrets.cache.current, account.id)
@@ -178,23 +181,24 @@ def _password(suite: Suite, account: Account) -> dict[str, Any]:
 
 @user.command("list")
 @click.option("--organisation", help="Only this organisation and those below it.")
-@config_option
-@json_option
-@reported
+@acting.verb
 def list_(organisation: str | None, config: Path, as_json: bool) -> None:
-    """List users.
+    """List users; with --as those whom that user administers or helps.
 
     \b
     cjsm user list
     cjsm user list --organisation avon-police
+    cjsm user list --as olive.marsh@avon
     """
     suite = open_suite(config)
+    sight = acting.sight(suite, Action.FIND_USERS, organisation)
 
     def look(view: View) -> list[dict[str, Any]]:
+        sees = sight(view)
         if organisation is None:
-            return [_told(view, account) for account in view.accounts()]
-        top = finding.organisation_of(view, organisation)
-        return [_told(view, account) for below in _below(view, top.id) for account in view.accounts_in(below)]
+            return [_told(view, account) for account in view.accounts() if sees(account.organisation)]
+        places = _below(view, finding.organisation_of(view, organisation).id)
+        return [_told(view, account) for place in places if sees(place) for account in view.accounts_in(place)]
 
     found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["user_id"]))
     if as_json:

@@ -8,12 +8,13 @@ import rich_click as click
 
 from cjsm.access.keylife import Reset
 from cjsm.command import acting
-from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported
+from cjsm.command.context import open_suite, wait
+from cjsm.command.output import console, document
 from cjsm.community import finding, states
 from cjsm.community.acts import lives
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.reasons import Reason
+from cjsm.community.acts.recovery import is_officer
 from cjsm.community.records import Account, AccountKind, Recovery
 from cjsm.suite import Suite
 
@@ -31,11 +32,8 @@ _note = click.option("--note", default="", help="In your own words; kept with th
 @click.command("reset-password")
 @click.argument("name")
 @_reason
-@acting.options
-@config_option
-@json_option
-@reported
-def reset_password(name: str, reason: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Give the user NAME a new one-time password, after you made sure who they are. It is printed once.
 
     Their password and every device password end at once, and the sessions that these opened. Mail from now on is
@@ -49,7 +47,8 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool, **who: A
     """
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
-    made = wait(suite.key_life.reset(acting.by(suite, who, reason=reason), account.id))
+    officer = suite.stores.community.read_now(lambda view: is_officer(view, account.id))
+    made = wait(suite.key_life.reset(acting.by(suite, reason), account.id))
     closed = made.closed and _messages(suite, account) > 0
     if as_json:
         document(
@@ -59,6 +58,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool, **who: A
                 "old_mail_closed": closed,
                 "recovery": made.recovery if made.closed else None,
                 "recoverable": made.recoverable,
+                "officer_to_appoint_anew": officer,
             }
         )
         return
@@ -66,6 +66,12 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool, **who: A
     console.print(f"next               cjsm user set-password {made.account.user_id}")
     if made.closed:
         console.print(f"old mail           {_fate(made, closed)}")
+    if officer:
+        console.print(f"recovery officer   {ANEW}")
+
+
+#: What is said where a recovery officer has a new password that the one of before was not there for.
+ANEW = "approves nothing before they are appointed anew with their new password: cjsm recovery officer add"
 
 
 def _messages(suite: Suite, account: Account) -> int:
@@ -86,43 +92,34 @@ def _fate(made: Reset, closed: bool) -> str:
 @click.argument("name")
 @_reason
 @_note
-@acting.options
-@config_option
-@json_option
-@reported
-def suspend(name: str, reason: str, note: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def suspend(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
     """Keep the user NAME out. Mail is still delivered, and its senders are told that the mailbox is not in use.
 
     \b
     cjsm user suspend jane.smith@avon --reason absent --note "secondment until May"
     """
-    _step(config, name, LifeStep.SUSPEND, reason, note, who, as_json)
+    _step(config, name, LifeStep.SUSPEND, reason, note, as_json)
 
 
 @click.command()
 @click.argument("name")
-@acting.options
-@config_option
-@json_option
-@reported
-def resume(name: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def resume(name: str, config: Path, as_json: bool) -> None:
     """Let the user NAME in again, after `suspend`.
 
     \b
     cjsm user resume jane.smith@avon
     """
-    _step(config, name, LifeStep.RESUME, "", "", who, as_json)
+    _step(config, name, LifeStep.RESUME, "", "", as_json)
 
 
 @click.command()
 @click.argument("name")
 @_reason
 @_note
-@acting.options
-@config_option
-@json_option
-@reported
-def delete(name: str, reason: str, note: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def delete(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
     """Delete the user NAME. Mail to them is refused; for 30 days (keys.undelete) `undelete` has them back.
 
     After that their keys are destroyed, and their mail with them: nobody opens it any more. Backups of the key store
@@ -131,34 +128,29 @@ def delete(name: str, reason: str, note: str, config: Path, as_json: bool, **who
     \b
     cjsm user delete jane.smith@avon --reason left
     """
-    _step(config, name, LifeStep.DELETE, reason, note, who, as_json)
+    _step(config, name, LifeStep.DELETE, reason, note, as_json)
 
 
 @click.command()
 @click.argument("name")
-@acting.options
-@config_option
-@json_option
-@reported
-def undelete(name: str, config: Path, as_json: bool, **who: Any) -> None:
+@acting.verb
+def undelete(name: str, config: Path, as_json: bool) -> None:
     """Have the user NAME back as they were, with password, devices, roles and mail.
 
     \b
     cjsm user undelete jane.smith@avon
     """
-    _step(config, name, LifeStep.UNDELETE, "", "", who, as_json)
+    _step(config, name, LifeStep.UNDELETE, "", "", as_json)
 
 
-def _step(config: Path, name: str, step: LifeStep, reason: str, note: str, who: dict[str, Any], as_json: bool) -> None:
+def _step(config: Path, name: str, step: LifeStep, reason: str, note: str, as_json: bool) -> None:
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
-    by = acting.by(suite, who, reason=reason)
     within = suite.settings.keys.undelete * _DAY
-    wait(
-        suite.stores.community.commit(
-            by.act_id,
-            lambda view: lives.change_life(view, by, account.id, step, note=note, undelete_within=within),
-        )
+    acting.act(
+        suite,
+        lambda view, by: lives.change_life(view, by, account.id, step, note=note, undelete_within=within),
+        reason,
     )
     told = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     _report(told, suite, as_json)

@@ -1,6 +1,8 @@
 """Who may do what: one table of roles and one function that asks it (community §4). Deny by default."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +21,7 @@ class Action(StrEnum):
     GIVE_ABBREVIATION = "give abbreviations"
     MAKE_SUB_ORGANISATION = "make sub-organisations"
     CHANGE_ORGANISATION = "change the organisation"
+    SEE_ORGANISATIONS = "see organisations"
     MANAGE_USERS = "manage users"
     FIND_USERS = "find users"
     LOCK = "lock users"
@@ -29,6 +32,7 @@ class Action(StrEnum):
     MANAGE_SHARED_MAILBOXES = "manage shared mailboxes"
     SET_QUOTA = "set quotas"
     MANAGE_CONNECTIONS = "manage connections and domains"
+    SEE_CONNECTIONS = "see connections and domains"
     TEST_CONNECTIONS = "test connections"
     SEE_QUEUES = "see queues"
     CHANGE_QUEUES = "change queues"
@@ -51,6 +55,8 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
     {
         Action.MAKE_SUB_ORGANISATION,
         Action.CHANGE_ORGANISATION,
+        Action.SEE_ORGANISATIONS,
+        Action.SEE_CONNECTIONS,
         Action.MANAGE_USERS,
         Action.FIND_USERS,
         Action.LOCK,
@@ -84,10 +90,21 @@ POWERS: dict[Role, frozenset[Action]] = {
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset(
-        {Action.FIND_USERS, Action.UNLOCK, Action.RESET, Action.ASK_RECOVERY, Action.TRACE, Action.SEE_MAILBOXES},
+        {
+            Action.SEE_ORGANISATIONS,
+            Action.SEE_CONNECTIONS,
+            Action.FIND_USERS,
+            Action.UNLOCK,
+            Action.RESET,
+            Action.ASK_RECOVERY,
+            Action.TRACE,
+            Action.SEE_MAILBOXES,
+        }
     ),
     Role.ENGINEER: frozenset(
         {
+            Action.SEE_ORGANISATIONS,
+            Action.SEE_CONNECTIONS,
             Action.TEST_CONNECTIONS,
             Action.SEE_QUEUES,
             Action.CHANGE_QUEUES,
@@ -115,11 +132,15 @@ OPERATOR = None
 
 
 class Permission(Struct, frozen=True):
-    """An answer and why. ``break_glass``: allowed only because the local operator asks; everybody hears of it."""
+    """An answer and why. ``break_glass``: allowed only because the local operator asks; everybody hears of it.
+
+    :ivar cure: where it is no, what to do instead.
+    """
 
     allowed: bool
     reason: str
     break_glass: bool = False
+    cure: str = "ask an administrator of that organisation"
 
 
 def may(
@@ -142,12 +163,12 @@ def may(
     if acting is not None and action is Action.UNLOCK_SELF:
         acting = msgspec.structs.replace(acting, locked=False)
     if acting is None or not may_sign_in(view, acting):
-        return Permission(False, "this account may not act at the moment")
+        return Permission(False, "this account may not act at the moment", cure="`cjsm user show` says why")
     if must_choose_password(acting) and action is not Action.CHOOSE_PASSWORD:
-        return Permission(False, "choose a password first")
+        return Permission(False, "choose a password first", cure="see `cjsm user set-password --help`")
     if action in _OWN:
         own = account == actor
-        return Permission(own, "one's own" if own else "only the person may do this")
+        return Permission(own, "one's own" if own else "only the person may do this", cure="let that person do it")
     permission = _by_role(view, actor, action, organisation)
     if permission.allowed and account is not None and action in _OVER_ROLES:
         return _over_roles(view, actor, account, permission)
@@ -172,7 +193,9 @@ def _by_role(view: View, actor: AccountId, action: Action, organisation: Organis
     for assignment in view.roles_of(actor):
         if action in POWERS[assignment.role] and _covers(assignment, covering):
             return Permission(True, f"{assignment.role} of {_place(view, assignment)}")
-    return Permission(False, f"no role that lets this account {action} there")
+    able = " or ".join(role for role, powers in POWERS.items() if action in powers)
+    cure = f"ask somebody who is {able} there: `cjsm role list`"
+    return Permission(False, f"no role that lets this account {action} there", cure=cure)
 
 
 def _over_roles(view: View, actor: AccountId, account: AccountId, permission: Permission) -> Permission:
@@ -180,6 +203,20 @@ def _over_roles(view: View, actor: AccountId, account: AccountId, permission: Pe
         if held.role is not Role.MAILBOX_USER and not may_grant(view, actor, held.role, held.organisation).allowed:
             return Permission(False, f"this person is {held.role} of {_place(view, held)}: that is not yours to change")
     return permission
+
+
+def within(view: View, actor: AccountId | None, action: Action) -> Callable[[OrganisationId | None], bool]:
+    """Return what tells for each organisation (None: the whole community) whether *actor* may do *action* there.
+
+    It is for lists, of which everybody sees what is theirs to see.
+
+    :raises NotAllowed: when there is none.
+    """
+    if actor is not OPERATOR:
+        places = [held.organisation for held in view.roles_of(actor)] or [None]
+        asked = [may(view, actor, action, place) for place in places]
+        require(next((each for each in asked if each.allowed), asked[0]))
+    return cache(lambda place: may(view, actor, action, place).allowed)
 
 
 def may_manage_members(view: View, actor: AccountId | None, of: MailList | SharedMailbox) -> Permission:
@@ -192,6 +229,13 @@ def may_manage_members(view: View, actor: AccountId | None, of: MailList | Share
     if not may_sign_in(view, acting) or must_choose_password(acting):
         return permission
     return Permission(True, f"manager of {of.slug}")
+
+
+def may_see_members(view: View, actor: AccountId | None, of: SharedMailbox) -> Permission:
+    """Decide whether *actor* may see who reads a shared mailbox: its members may, and whoever manages them."""
+    if actor is not OPERATOR and any(member.account == actor for member in of.members):
+        return may(view, actor, Action.OWN_MAIL, of.organisation, account=actor)
+    return may_manage_members(view, actor, of)
 
 
 def _covers(assignment: RoleAssignment, covering: set[OrganisationId]) -> bool:
@@ -210,15 +254,16 @@ def may_grant(view: View, actor: AccountId | None, role: Role, organisation: Org
         return permission
     of_all = role in COMMUNITY_ROLES or organisation is None
     if of_all and not any(_administers_all(found) for found in view.roles_of(actor)):
-        return Permission(False, "only a community administrator gives this role")
+        cure = "ask a community administrator: `cjsm role list`"
+        return Permission(False, "only a community administrator gives this role", cure=cure)
     return permission
 
 
 def require(permission: Permission) -> Permission:
     """Return *permission* when it was given.
 
-    :raises NotAllowed: with its reason.
+    :raises NotAllowed: with its reason and cure.
     """
     if not permission.allowed:
-        raise NotAllowed(permission.reason, "ask an administrator of that organisation")
+        raise NotAllowed(permission.reason, permission.cure)
     return permission

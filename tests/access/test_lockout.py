@@ -10,11 +10,14 @@ import pytest
 from twisted.internet.defer import fail
 
 from cjsm import policies
+from cjsm.access.candidates import UNLOCKS
+from cjsm.access.checker import ACTS, AT_THE_SERVER
 from cjsm.access.enrolment import Enrolled
-from cjsm.access.errors import AccessError, AccessRefused, TryLater
+from cjsm.access.errors import AccessError, AccessRefused, MustChoosePassword, TryLater
 from cjsm.access.lockout import SECOND_FACTOR
 from cjsm.community import states
-from cjsm.community.acts import accounts
+from cjsm.community.acts import accounts, lives
+from cjsm.community.acts.lives import LifeStep
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Life
 from cjsm.policies import DAY
@@ -305,3 +308,49 @@ def test_two_processes_count_together(house: House) -> None:
     assert (
         elsewhere(house, "print(house.sign_in(source=CAFE).account.user_id)\nhouse.close()").strip() == "jo.ward@avon"
     )
+
+
+@pytest.mark.parametrize("protocol", [ACTS, UNLOCKS, AT_THE_SERVER])
+def test_at_the_server_as_at_the_doors(house: House, protocol: str) -> None:
+    """A password shown for an act counts like one at a door, and is looked at no more where the door's is not."""
+    house.join()
+    house.sign_in(source=HOME)
+    for number in range(LOCK):
+        assert refusal(house, b"guess %d" % number, CAFE, protocol=protocol if number % 2 else "pop3") == PLAIN
+    for door in (protocol, "pop3"):
+        assert refusal(house, PASSWORD, CAFE, protocol=door) == PLAIN
+        assert house.sign_in(source=HOME, protocol=door)
+
+
+def test_acting_opens_nothing(house: House) -> None:
+    """Who acts is known then; no key of theirs is. System-made secrets are not for that."""
+    account = house.join()
+    assert house.sign_in(protocol=ACTS).mail_keys == {}
+    device = house.add_device(account.id)
+    assert refusal(house, device, HOME, protocol=ACTS) == PLAIN
+    enrolled = house.add("al.new")
+    one_time = enrolled.one_time_password.encode()
+    assert refusal(house, one_time, HOME, "al.new@avon", ACTS)[0] is MustChoosePassword
+
+
+def test_who_unlocks_oneself_is_known(house: House) -> None:
+    """Whatever locked the account; guesses at it are counted all the same, and close the network they come from."""
+    account = house.join()
+    guess_from_everywhere(house)
+    assert is_guarded(house, account.id)
+    assert refusal(house, PASSWORD, CAFE, protocol=ACTS) == PLAIN
+    assert house.sign_in(source=CAFE, protocol=UNLOCKS).account.id == account.id
+    house.commit(lambda view, by: accounts.set_locked(view, by, account.id, locked=True))
+    assert house.sign_in(source=CAFE, protocol=UNLOCKS).account.id == account.id
+    assert refusal(house, PASSWORD, CAFE, protocol=ACTS) == PLAIN
+    for number in range(LOCK):
+        assert refusal(house, b"more %d" % number, network(200), protocol=UNLOCKS) == PLAIN
+    assert refusal(house, PASSWORD, network(200), protocol=UNLOCKS) == PLAIN
+    assert house.sign_in(source=CAFE, protocol=UNLOCKS).account.id == account.id
+
+
+def test_who_is_suspended_does_not_unlock_oneself(house: House) -> None:
+    """Only the lock does not stand in the way."""
+    account = house.join()
+    house.commit(lambda view, by: lives.change_life(view, by, account.id, LifeStep.SUSPEND), "absent")
+    assert refusal(house, PASSWORD, HOME, protocol=UNLOCKS) == PLAIN

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import fail
 
 from cjsm.access import keyring
+from cjsm.access.checker import ACTS
 from cjsm.access.errors import AccessRefused, NotOffered
 from cjsm.access.keyjobs import Rotation
 from cjsm.access.keylife import KeyLife
@@ -456,3 +457,14 @@ def test_moved_organisation(place: Place) -> None:
     place.approve(request, chief, PASSWORD)
     place.approve(request, place.olive, OLIVE)
     assert place.letters() == [b"after\r\n"]
+
+
+def test_whom_the_checker_let_in(place: Place) -> None:
+    """Their authority key opens without another look at the password; not with one that was changed meanwhile."""
+    house = place.house
+    shown = house.sign_in("olive.marsh@avon", OLIVE, protocol=ACTS)
+    assert place.recovering.officer_of(shown, OLIVE) == place.recovering.officer(place.olive.id, OLIVE)
+    assert place.recovering.officer_of(house.sign_in(protocol=ACTS), PASSWORD).seeds == {}
+    house.choose(place.olive.id, OLIVE, OTHER_PASSWORD)
+    with pytest.raises(AccessRefused):
+        place.recovering.officer_of(shown, OLIVE)

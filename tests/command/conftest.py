@@ -20,6 +20,14 @@ def ran(*arguments: str, config: Path | None = None, typed: str = "") -> Result:
     return CliRunner().invoke(main, list(arguments), input=typed, env=environment | {"COLUMNS": "200"})
 
 
+def copied(made: Path, home: Path) -> Path:
+    """Make the community at *made* one at *home* too, over what is there; return its settings file."""
+    shutil.copytree(made, home, dirs_exist_ok=True)
+    path = home / "cjsm.toml"
+    path.write_text(path.read_text().replace(str(made), str(home)))
+    return path
+
+
 @pytest.fixture(scope="session")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("command") / "home"
@@ -42,11 +50,7 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config(_made: Path, tmp_path: Path) -> Path:
     """The settings file of a community of one's own."""
-    home = tmp_path / "home"
-    shutil.copytree(_made, home)
-    path = home / "cjsm.toml"
-    path.write_text(path.read_text().replace(str(_made), str(home)))
-    return path
+    return copied(_made, tmp_path / "home")
 
 
 @pytest.fixture

@@ -1,26 +1,21 @@
 """``cjsm login``: an agent of one's own, for a time."""
 
-import os
-import socket
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from cjsm.command import agent
-from cjsm.command.agent import Kept
 from tests.command.conftest import Run, refused, told
 from tests.command.test_device import ready
 from tests.command.test_factor import later, turned_on
-from tests.command.test_recovery import HENRY, JANE, OLIVE, UNA, officers
+from tests.command.test_recovery import HENRY, JANE, OLIVE, UNA, _officers_made, officers
 from tests.command.test_user import PASSWORD
 
-__all__ = ["officers"]
+__all__ = ["_officers_made", "officers"]
 
 
 @pytest.fixture(autouse=True)
@@ -88,56 +83,43 @@ def test_ends_with_the_password(officers: Run) -> None:
     assert refused(officers("user", "reset-password", JANE, "--reason", "other", "--as", HENRY, "--json"))["error"]
 
 
-def test_ends_with_its_time(config: Path) -> None:
-    """The agent's process and its socket are gone when the time is over; the newest one counts."""
-    path = agent.place(config)
-    for account in (b"one", b"two"):
-        kept = Kept(account=account, password_version=1, seeds={1: b"seed"}, until=time.time() + 3)
-        assert agent.hand_over(agent.begin(path), kept)
-        found = agent.ask(path)
-        assert found == kept
-        assert "seed" not in repr(found)
-    ends = time.monotonic() + 30
-    while path.exists() and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not path.exists()
-    assert agent.ask(path) is None
+#: Verbs from before there was anybody to act as, with who may.
+OLDER = (
+    (UNA, ("role", "grant", JANE, "engineer")),
+    (UNA, ("organisation", "add", "avon/new", "--name", "New")),
+    (UNA, ("connection", "add", "firm", "avon", "--kind", "server", "--name", "Firm")),
+    (UNA, ("connection", "certificate", "list")),
+    (UNA, ("queue", "hold", "--all")),
+    (UNA, ("mailbox", "verify", "--all")),
+    (OLIVE, ("user", "add", "avon", "--first", "Al", "--last", "Ng")),
+    (OLIVE, ("device", "list", JANE)),
+    (HENRY, ("user", "list")),
+)
 
 
-def test_garbage(config: Path) -> None:
-    """Whatever is sent, and whoever goes away, the agent serves the next one; nothing handed over, nothing left."""
-    path = agent.place(config)
-    assert not agent.hand_over(agent.begin(path), None)
-    kept = Kept(account=b"one", password_version=1, seeds={}, until=time.time() + 60)
-    assert agent.hand_over(agent.begin(path), kept)
-    for sent in (b"", b"\0" * 100_000, b"tel", b"tell me"):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(path))
-            with suppress(OSError):
-                connection.sendall(sent)
-    assert agent.ask(path) == kept
-    assert agent.end(path)
+def test_with_the_older_verbs(officers: Run) -> None:
+    """Whoever signed in is asked nothing by any of them; their roles decide, and the ledger names them."""
+    signed_in = ""
+    for who, words in OLDER:
+        if who != signed_in:
+            login(officers, who)
+            signed_in = who
+        told(officers(*words, "--as", who, "--json"))
+    assert "role" in refused(officers("role", "grant", JANE, "helpdesk", "--as", HENRY, "--json"))["error"]
+    assert refused(officers("trace", "0123456789abcdef", "--as", HENRY, "--json"))["error"].startswith("the trace")
 
 
-def test_directory_of_somebody_else(config: Path, run_directory: Path) -> None:
-    """A directory that others can look into is not used, and a link is none."""
-    directory = agent.place(config).parent
-    directory.chmod(0o755)
-    with pytest.raises(PermissionError):
-        agent.place(config)
-    directory.rmdir()
-    (run_directory / "other").mkdir(mode=0o700)
-    directory.symlink_to(run_directory / "other")
-    with pytest.raises(PermissionError):
-        agent.place(config)
+def test_a_locked_person_acts_no_more(officers: Run) -> None:
+    """Whatever an agent keeps."""
+    login(officers, HENRY)
+    told(officers("user", "lock", HENRY, "--reason", "laptop stolen", "--json"))
+    assert (
+        refused(officers("user", "list", "--as", HENRY, "--json"))["error"] == "this account may not act at the moment"
+    )
 
 
-def test_nothing_in_arguments_or_environment(config: Path) -> None:
-    """What an agent keeps is not to be seen in the list of processes."""
-    kept = Kept(account=b"one", password_version=1, seeds={1: b"s" * 32}, until=time.time() + 60)
-    process = agent.begin(agent.place(config))
-    shown = Path(f"/proc/{process.pid}/cmdline").read_bytes() + Path(f"/proc/{process.pid}/environ").read_bytes()
-    assert agent.hand_over(process, kept)
-    assert kept.seeds[1] not in shown
-    assert msgspec.msgpack.encode(kept) not in shown
-    assert os.getuid() == agent.place(config).stat().st_uid
+def test_name_in_other_words(officers: Run) -> None:
+    """By address as well, and in other letters."""
+    login(officers, "Henry.Desk@avon.cjsm.test")
+    assert told(officers("user", "list", "--as", HENRY, "--json"))
+    assert told(officers("user", "list", "--as", "HENRY.desk@AVON", "--json"))

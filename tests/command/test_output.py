@@ -6,7 +6,19 @@ import json
 import pytest
 from rich.console import Console
 
-from cjsm.access.errors import AccessRefused
+from cjsm.access.errors import (
+    AccessError,
+    AccessRefused,
+    AccessUnavailable,
+    CodeNeeded,
+    CodeRefused,
+    MailboxClosed,
+    MaildropInUse,
+    MustChoosePassword,
+    NotOffered,
+    PasswordExpired,
+    TryLater,
+)
 from cjsm.command import output
 from cjsm.community.errors import BadValue
 from cjsm.configuration import ConfigurationError
@@ -59,6 +71,36 @@ def test_every_error_has_a_cure(error: Exception, as_json: bool, capsys: pytest.
         assert said.out == ""
         assert said.err.startswith("cjsm: ")
         assert "\ncure: " in said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "cure"),
+    [
+        (AccessRefused(), "cjsm user unlock"),
+        (AccessRefused(warned=True), "cjsm user unlock"),
+        (MustChoosePassword(), "set-password"),
+        (PasswordExpired(), "set-password"),
+        (CodeNeeded(), "authenticator"),
+        (CodeRefused(), "authenticator"),
+        (TryLater(), "wait"),
+        (MaildropInUse(), "end that session"),
+        (MailboxClosed(), "mailbox verify"),
+        (NotOffered("nothing here"), "mailbox list"),
+        (AccessUnavailable(), "cjsm check"),
+    ],
+)
+def test_who_does_not_get_in(error: AccessError, cure: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hears what to do about it; who types a wrong password always the same."""
+
+    @output.reported
+    def act(as_json: bool) -> None:
+        raise error
+
+    with pytest.raises(SystemExit):
+        act(as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"] == str(error)
+    assert cure in document["cure"]
 
 
 def test_bugs_are_not_hidden() -> None:

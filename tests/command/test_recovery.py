@@ -1,16 +1,24 @@
 """``cjsm recovery``, and acting as somebody."""
 
-import pytest
+from pathlib import Path
 
-from tests.command.conftest import Run, refused, told
+import pytest
+from click.testing import Result
+
+from tests.command.conftest import Run, copied, ran, refused, told
 from tests.command.test_user import PASSWORD, add
 
 JANE, OLIVE, UNA, HENRY = "jane.smith@avon", "olive.marsh@avon", "una.above@avon", "henry.desk@avon"
 
 
-@pytest.fixture
-def officers(cjsm: Run) -> Run:
+@pytest.fixture(scope="session")
+def _officers_made(_made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Olive recovers for avon, Una counter-signs for the community; Jane is a user, Henry is the helpdesk."""
+    config = copied(_made, tmp_path_factory.mktemp("officers") / "home")
+
+    def cjsm(*arguments: str, typed: str = "") -> Result:
+        return ran(*arguments, config=config, typed=typed)
+
     for first, last in (("Jane", "Smith"), ("Olive", "Marsh"), ("Una", "Above"), ("Henry", "Desk")):
         made = add(cjsm, first=first, last=last)
         typed = f"{made['one_time_password']}\n{PASSWORD}\n"
@@ -23,6 +31,13 @@ def officers(cjsm: Run) -> Run:
     assert "nobody counter-signs" in said.stdout
     made = told(cjsm(*add_officer, UNA, "--json", typed=f"{PASSWORD}\n"))
     assert (made["authority"], made["officers"]) == ("the community", [UNA])
+    return config.parent
+
+
+@pytest.fixture
+def officers(_officers_made: Path, config: Path, cjsm: Run) -> Run:
+    """The community of one's own, with these people."""
+    copied(_officers_made, config.parent)
     return cjsm
 
 
@@ -87,3 +102,47 @@ def test_there_are_none(cjsm: Run) -> None:
     assert told(cjsm("organisation", "show", "avon", "--json"))["recovered_by"] is None
     told(cjsm("user", "reset-password", JANE, "--reason", "other", "--json"))
     assert refused(cjsm("recovery", "request", JANE, "--reason", "other", "--json"))["error"]
+
+
+def test_an_officer_without_the_old_key(officers: Run) -> None:
+    """Said at the reset, and at choosing another password with something else than the one of before."""
+    change = ("user", "set-password", OLIVE, "--password-stdin")
+    device = told(officers("device", "add", OLIVE, "laptop", "--password-stdin", "--json", typed=f"{PASSWORD}\n"))
+    assert "appointed anew" not in officers(*change, typed=f"{PASSWORD}\n{PASSWORD} 2\n").stdout
+    said = officers(*change, typed=f"{device['device_password']}\n{PASSWORD} 3\n").stdout
+    assert "cjsm recovery officer add" in said
+    assert "cjsm recovery officer add" in officers("user", "reset-password", UNA, "--reason", "other").stdout
+    assert (
+        told(officers("user", "reset-password", JANE, "--reason", "other", "--json"))["officer_to_appoint_anew"]
+        is False
+    )
+
+
+def test_what_an_officer_does_not_open(officers: Run) -> None:
+    """Whoever is appointed is told that it is for mail from now on."""
+    told(officers("role", "grant", HENRY, "organisation-administrator", "--organisation", "avon", "--json"))
+    said = officers(
+        "recovery", "officer", "add", HENRY, "--organisation", "avon", "--password-stdin", typed=f"{PASSWORD}\n"
+    )
+    assert "sealed before now" in said.stdout
+
+
+def test_what_a_moved_organisation_leaves(officers: Run) -> None:
+    """Mail until now stays with the officers of before, who are named; moved within their place nothing is left."""
+    told(officers("organisation", "add", "avon/yard", "--name", "Yard", "--json"))
+    told(officers("organisation", "add", "north", "--name", "North", "--abbreviation", "north", "--json"))
+    within = told(officers("organisation", "move", "avon/crime", "avon/yard", "--json"))
+    assert "until_now_recovered_by" not in within
+    moved = told(officers("organisation", "move", "avon/yard/crime", "north", "--json"))
+    assert moved["until_now_recovered_by"] == ["avon", "the community"]
+    assert moved["recovered_by"] != ["avon", "the community"]
+
+
+def test_both_passwords(officers: Run) -> None:
+    """Who acts shows theirs first, then whose right it is; the operator of the server approves nothing."""
+    told(officers("role", "grant", HENRY, "organisation-administrator", "--organisation", "avon", "--json"))
+    words = ("recovery", "officer", "add", HENRY, "--organisation", "avon", "--as", UNA, "--password-stdin", "--json")
+    for typed in (f"{PASSWORD}\nwrong\n", f"wrong\n{PASSWORD}\n"):
+        assert refused(officers(*words, typed=typed))["error"] == "user name or password not accepted"
+    told(officers(*words, typed=f"{PASSWORD}\n{PASSWORD}\n"))
+    assert officers("recovery", "approve", "1a2b3c4d").exit_code == 2

@@ -12,14 +12,16 @@ from cjsm.community.authority import (
     may,
     may_grant,
     may_manage_members,
+    may_see_members,
     require,
+    within,
 )
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Credential, Life, Role
+from cjsm.community.records import Credential, Life, MailboxRight, Role, SharedMember
 from cjsm.community.states import chain, may_sign_in
-from tests.community.communities import CRIME_LIST, communities, community, hosted, identifier, records
+from tests.community.communities import CRIME_LIST, DESK, communities, community, hosted, identifier, records
 
 PEOPLE = ("ada.central", "olive.marsh", "henry.desk", "erin.wright", "jo.ward")
 PLACES = ("crime", "avon", "firm", None)
@@ -41,6 +43,7 @@ TABLE = {
     Action.GIVE_ABBREVIATION: ("a", "a", "a", "a"),
     Action.MAKE_SUB_ORGANISATION: ("ao", "ao", "a", "a"),
     Action.CHANGE_ORGANISATION: ("ao", "ao", "a", "a"),
+    Action.SEE_ORGANISATIONS: ("aohe", "aohe", "ahe", "ahe"),
     Action.MANAGE_USERS: ("ao", "ao", "a", "a"),
     Action.FIND_USERS: ("aoh", "aoh", "ah", "ah"),
     Action.LOCK: ("ao", "ao", "a", "a"),
@@ -52,6 +55,7 @@ TABLE = {
     Action.MANAGE_SHARED_MAILBOXES: ("ao", "ao", "a", "a"),
     Action.SET_QUOTA: ("ao", "ao", "a", "a"),
     Action.MANAGE_CONNECTIONS: ("a", "a", "a", "a"),
+    Action.SEE_CONNECTIONS: ("aohe", "aohe", "ahe", "ahe"),
     Action.TEST_CONNECTIONS: ("ae", "ae", "ae", "ae"),
     Action.SEE_QUEUES: ("ae", "ae", "ae", "ae"),
     Action.CHANGE_QUEUES: ("ae", "ae", "ae", "ae"),
@@ -153,12 +157,28 @@ def test_managers_of_lists() -> None:
     assert not may(view, account("jo.ward"), Action.MANAGE_LISTS, managed.organisation).allowed
 
 
+def test_seeing_who_reads_a_shared_mailbox() -> None:
+    """Its members and managers, and who administers its organisation."""
+    import msgspec
+
+    member = SharedMember(account=account("jo.ward"), rights=(MailboxRight.READ,))
+    shared = msgspec.structs.replace(DESK, members=(member,), managers=(account("sam.hill"),))
+    for name, sees in (("jo.ward", True), ("sam.hill", True), ("olive.marsh", True), ("henry.desk", False)):
+        assert may_see_members(community(), account(name), shared).allowed is sees
+    assert may_see_members(community(), OPERATOR, shared).allowed
+    locked = community(*hosted("jo.ward", "crime", "avon", locked=True))
+    assert not may_see_members(locked, account("jo.ward"), shared).allowed
+
+
 def test_refusals_say_why() -> None:
     """In words, with what to do."""
     with pytest.raises(NotAllowed) as refused:
         require(may(community(), account("jo.ward"), Action.MANAGE_USERS, place("avon")))
     assert "manage users" in str(refused.value)
-    assert refused.value.cure
+    assert "community-administrator or organisation-administrator" in refused.value.cure
+    with pytest.raises(NotAllowed) as refused:
+        require(may(community(), account("olive.marsh"), Action.SEE_QUEUES, None))
+    assert "community-administrator or engineer" in refused.value.cure
 
 
 ACTORS = st.sampled_from([*(f"p{number}.x" for number in range(4)), "r.x", "stranger"]).map(account)
@@ -192,3 +212,18 @@ def test_nobody_gives_more_than_they_have(
         assert may(view, actor, action, where).allowed or role in COMMUNITY_ROLES
     if role in COMMUNITY_ROLES:
         assert any(held.role is Role.COMMUNITY_ADMINISTRATOR for held in view.roles_of(actor))
+
+
+@given(communities(), ACTORS, st.sampled_from(Action))
+def test_lists_show_what_may_be_seen(view: MemoryView, actor: AccountId, action: Action) -> None:
+    """What tells for every place is what is told of each; whoever may nowhere is refused, and hears why."""
+    places = [*(each.id for each in view.organisations()), None]
+    allowed = {where for where in places if may(view, actor, action, where).allowed}
+    if allowed:
+        shown = within(view, actor, action)
+        assert {where for where in places if shown(where)} == allowed
+    else:
+        with pytest.raises(NotAllowed):
+            within(view, actor, action)
+    operators = within(view, OPERATOR, action)
+    assert all(operators(where) for where in places)

@@ -1,9 +1,10 @@
 """What is done to a mailbox as a whole. The mailbox itself is the mail store's; here it is allowed and noted."""
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from cjsm.community.acts.acting import By, changed, entry_of
-from cjsm.community.authority import Action, may, require
+from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
 from cjsm.community.records import Account, Life
@@ -94,6 +95,31 @@ def _check_given_up(view: View, account: Account, undelete: int) -> None:
             f"{account.user_id} can be had back for {days} more days: until then the mailbox stays",
             "wait, or change keys.undelete",
         )
+
+
+def may_see(view: View, actor: AccountId | None, mailbox: MailboxId) -> Permission:
+    """Decide whether *actor* may see how a mailbox is: it is theirs, or they look after those of its organisation."""
+    organisation, owner = _owner(view, mailbox)
+    shared = view.shared_mailbox(mailbox)
+    members = {owner} if shared is None else {member.account for member in shared.members}
+    if actor is not None and actor in members:
+        return may(view, actor, Action.OWN_MAIL, organisation, account=actor)
+    return may(view, actor, Action.SEE_MAILBOXES, organisation)
+
+
+def those(view: View, mailboxes: Iterable[MailboxId], sees: Callable[[OrganisationId | None], bool]) -> list[MailboxId]:
+    """Return those of *mailboxes* whose organisations are seen; one of nobody is the whole community's."""
+    return [each for each in mailboxes if sees(_owner(view, each)[0])]
+
+
+def check(view: View, actor: AccountId | None, act: MailboxAct, mailbox: MailboxId | None) -> None:
+    """Ask whether *actor*, who looks after mailboxes, may do *act*, before anything is done; None for all of them.
+
+    :raises NotAllowed: when not.
+    """
+    organisation, owner = _owner(view, mailbox)
+    action = _KEEPING.get(act, Action.CHANGE_MAILBOXES)
+    require(may(view, actor, action, organisation, account=owner))
 
 
 def _owner(view: View, mailbox: MailboxId | None) -> tuple[OrganisationId | None, AccountId | None]:

@@ -179,10 +179,26 @@ def refuse(view: View, by: By, identifier: RequestId) -> Change:
     if not permission.allowed:
         either = {*officers(view, found.organisation), *officers(view, found.counter_signer)}
         if by.actor not in either or not _acts(view, by.actor):
-            raise NotAllowed("only its officers and who may ask for recovery refuse it")
+            raise NotAllowed("only its officers and who may ask for recovery refuse it", "see `cjsm recovery officers`")
         permission = Permission(True, "recovery officer")
     made = _moved(found, RequestState.REFUSED, keys=0)
     return Change(put=(made,), entry=_entry(view, by, "recovery-refuse", made, permission))
+
+
+def is_officer(view: View, account: AccountId) -> bool:
+    """Whether somebody is a recovery officer; whether their password opens an authority key is another question."""
+    return any(held.recovery_officer for held in view.roles_of(account))
+
+
+def may_see(view: View, actor: AccountId | None, request: RecoveryRequest) -> Permission:
+    """Decide whether *actor* may see a request: whom it concerns, whoever approves it, and who may ask for such."""
+    account = view.account(request.account)
+    parties_to = {request.account, request.beneficiary, request.requested_by}
+    approving = {*officers(view, request.organisation), *officers(view, request.counter_signer)}
+    if actor is not None and actor in parties_to | approving and _acts(view, actor):
+        return Permission(True, "a party to this request")
+    place = account.organisation if account is not None else request.organisation
+    return may(view, actor, Action.ASK_RECOVERY, place)
 
 
 def end(view: View, by: By, identifier: RequestId, step: MailboxStep | None) -> Change:

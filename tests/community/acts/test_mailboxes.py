@@ -1,5 +1,8 @@
 """Who may do what to a mailbox as a whole."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from cjsm.community.acts import lives, mailboxes
@@ -109,3 +112,49 @@ def test_nobody_comes_back_without_a_mailbox() -> None:
     with pytest.raises(Conflict):
         lives.change_life(view, by("olive.marsh"), JO, LifeStep.UNDELETE)
     assert lives.change_life(deleted(1), by("olive.marsh"), JO, LifeStep.UNDELETE).put
+
+
+@pytest.mark.parametrize("mailbox", [JOS, DESK.id, NOBODYS, None])
+@pytest.mark.parametrize("actor", [None, "ada.central", "olive.marsh", "henry.desk", "erin.wright", "jo.ward"])
+def test_asked_before(actor: str | None, mailbox: MailboxId | None) -> None:
+    """What is asked before files are made is what the act asks."""
+    view, acting = community(), by(actor, reason="asked")
+
+    def allowed(ask: Callable[[], object]) -> bool:
+        try:
+            ask()
+        except NotAllowed:
+            return False
+        return True
+
+    for act in (MailboxAct.VERIFY, MailboxAct.BACK_UP):
+        before = allowed(partial(mailboxes.check, view, acting.actor, act, mailbox))
+        assert before == allowed(partial(mailboxes.keep, view, acting, act, mailbox))
+    if mailbox is not None:
+        for act in (MailboxAct.RESTORE, MailboxAct.IMPORT, MailboxAct.UNDELETE):
+            before = allowed(partial(mailboxes.check, view, acting.actor, act, mailbox))
+            assert before == allowed(partial(mailboxes.change, view, acting, act, mailbox))
+
+
+def test_seeing_how_one_is() -> None:
+    """Its owner or a member does, and whoever looks after those of the organisation; nobody else, no colleague."""
+    view = community()
+    seers = {
+        name: [mailboxes.may_see(view, AccountId(identifier(name)), each).allowed for each in (JOS, DESK.id, NOBODYS)]
+        for name in ("jo.ward", "sam.hill", "olive.marsh", "henry.desk", "erin.wright")
+    }
+    member = {AccountId(identifier(name)) for name in seers} & {each.account for each in DESK.members}
+    assert seers["jo.ward"] == [True, AccountId(identifier("jo.ward")) in member, False]
+    assert seers["sam.hill"] == [False, AccountId(identifier("sam.hill")) in member, False]
+    assert seers["olive.marsh"] == [True, True, False]
+    assert seers["henry.desk"] == seers["erin.wright"] == [True, True, True]
+    assert mailboxes.may_see(view, None, NOBODYS).allowed
+    locked = community(*hosted("jo.ward", "crime", "avon", locked=True))
+    assert not mailboxes.may_see(locked, JO, JOS).allowed
+
+
+def test_lists_of_mailboxes() -> None:
+    """One of nobody is the whole community's."""
+    every = (JOS, DESK.id, NOBODYS)
+    assert mailboxes.those(community(), every, lambda place: place is None) == [NOBODYS]
+    assert mailboxes.those(community(), every, lambda place: place is not None) == [JOS, DESK.id]

@@ -1,0 +1,84 @@
+"""People show at the server who they are: every password that somebody chose goes by the checker of the doors.
+
+So wrong ones are counted with those at the doors, shut out as there, and answered in equal words whoever was meant.
+What follows opens with the password what it needs; it is asked only after the checker said yes.
+"""
+
+from contextlib import suppress
+
+from cjsm.access.checker import ACTS, SignedIn
+from cjsm.access.errors import AccessRefused, PasswordExpired
+from cjsm.access.interfaces import LoginAttempt
+from cjsm.command import secrets
+from cjsm.command.context import wait
+from cjsm.community import finding
+from cjsm.community.errors import NotFound
+from cjsm.community.identifiers import AccountId
+from cjsm.community.records import Account
+from cjsm.suite import Suite
+from cjsm.vault import device
+
+#: Where attempts come from.
+SOURCE = "127.0.0.1"
+
+
+def prove(suite: Suite, name: str, secret: bytes, protocol: str = ACTS) -> SignedIn:
+    """Return who *name* is, whose own password *secret* is.
+
+    :raises AccessRefused: when it is not, or they may not sign in, or wrong ones shut this server out: not told apart.
+    :raises MustChoosePassword: for a one-time password, or one that is too old.
+    :raises TryLater: when too many people's passwords were wrong here.
+    """
+    attempt = LoginAttempt(name, secret, protocol=protocol, source=SOURCE)
+    return wait(suite.checker_at_the_server.requestAvatarId(attempt))
+
+
+def own(suite: Suite, name: str, secret: bytes, protocol: str = ACTS) -> Account:
+    """Return the account of *name*, after the checker has seen a *secret* that its person chose.
+
+    System-made ones nobody guesses: the act that they are for verifies them, and knows which it takes.
+
+    :raises AccessError: as :func:`prove` does, for names of nobody too.
+    """
+    account = known(suite, name)
+    if account is None or device.parse(secret) is None:
+        prove(suite, account.user_id if account is not None else name, secret, protocol)
+    if account is None:
+        raise AccessRefused
+    return account
+
+
+def to_choose(suite: Suite, name: str, secret: bytes) -> Account:
+    """The same for somebody who chooses another password, which is for one that is too old too."""
+    with suppress(PasswordExpired):
+        return own(suite, name, secret)
+    account = known(suite, name)
+    if account is None:
+        raise AccessRefused
+    return account
+
+
+def person(suite: Suite, name: str) -> tuple[SignedIn, bytes]:
+    """Ask for the password of *name*; return who that is, and the password."""
+    account = known(suite, name)
+    named = account.user_id if account is not None else name
+    (secret,) = secrets.ask(f"Password of {named}")
+    return prove(suite, named, secret), secret
+
+
+def ask_code(suite: Suite, identifier: AccountId) -> None:
+    """Ask for a code where somebody, whose password was seen just now, has a second factor.
+
+    :raises CodeRefused: when it is not one of their authenticator, or too many wrong ones were tried.
+    """
+    account = suite.stores.community.read_now(lambda view: view.account(identifier))
+    if account is not None and account.factor_since:
+        (code,) = secrets.ask("Code of the authenticator")
+        wait(suite.factors.prove(identifier, code))
+
+
+def known(suite: Suite, name: str) -> Account | None:
+    """Return the account with a user ID or address, or None."""
+    with suppress(NotFound):
+        return suite.stores.community.read_now(lambda view: finding.account_of(view, name))
+    return None

@@ -1,0 +1,287 @@
+"""``--as``: on every verb that changes something or shows what is not everybody's, and what people's roles allow."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from cjsm.command.context import wait
+from cjsm.community.records import LedgerEntry
+from cjsm.ledger.entries import decode_entry
+from tests.command.conftest import copied, ran, refused, told
+from tests.command.mailboxes import beside
+from tests.command.test_main import EVERY
+from tests.command.test_user import PASSWORD
+
+JANE, TOM, OLIVE, UNA = "jane.smith@avon", "tom.harding@avon", "olive.marsh@avon", "una.above@avon"
+HENRY, ERIN = "henry.desk@avon", "erin.wright@avon"
+DESK = "duty@avon.cjsm.test"
+
+#: Verbs that take no ``--as``, and why.
+WITHOUT = {
+    "the server's own, before there is anybody or whoever there is": (
+        *("init", "demo", "status", "check", "reload"),
+        *("keys escrow", "keys restore", "keys rotate-secret"),
+        # A job of the service, which it would begin by itself.
+        "keys rotate-due",
+    ),
+    "what is published, and the rules themselves": ("connection dns", "policy explain", "policy matrix"),
+    "people's own acts, for which they show their own password": (
+        *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
+        *("device add", "shared open", "mailbox export"),
+    ),
+}
+
+FILES = "FILES/"
+#: Every other verb, with what is asked of it here; {} is the request that waits.
+WITH = {
+    "trace": ("0123456789abcdef",),
+    "organisation add": ("avon/new", "--name", "New"),
+    "organisation show": ("avon",),
+    "organisation list": (),
+    "organisation move": ("avon/crime", "/"),
+    "user add": ("avon", "--first", "A", "--last", "B"),
+    "user show": (OLIVE,),
+    "user list": (),
+    "user lock": (TOM,),
+    "user unlock": (TOM,),
+    "user reset-password": (TOM, "--reason", "other"),
+    "user suspend": (TOM, "--reason", "other"),
+    "user resume": (TOM,),
+    "user delete": (TOM, "--reason", "other"),
+    "user undelete": (TOM,),
+    "factor remove": (TOM, "--lost", "--reason", "telephone lost"),
+    "device list": (TOM,),
+    "device revoke": (TOM, "phone"),
+    "role grant": (HENRY, "engineer"),
+    "role revoke": (OLIVE, "organisation-administrator", "--organisation", "avon"),
+    "role list": (),
+    "keys show": (TOM,),
+    "keys rotate": (TOM,),
+    "recovery officer add": (OLIVE, "--organisation", "avon"),
+    "recovery officer remove": (OLIVE, "--organisation", "avon"),
+    "recovery officers": (),
+    "recovery request": (TOM, "--reason", "other"),
+    "recovery approve": ("{}",),
+    "recovery refuse": ("{}",),
+    "recovery list": (),
+    "shared add": ("avon", "front", "--name", "Front", "--member", TOM),
+    "shared join": (DESK, TOM),
+    "shared leave": (DESK, OLIVE),
+    "shared show": (DESK,),
+    "shared list": (),
+    "connection add": ("other", "avon", "--kind", "server", "--name", "Other"),
+    "connection edit": ("firm", "--contact", "somebody"),
+    "connection show": ("firm",),
+    "connection list": (),
+    "connection live": ("firm",),
+    "connection suspend": ("firm", "--reason", "because"),
+    "connection resume": ("firm", "--testing"),
+    "connection test": ("firm",),
+    "connection domain add": ("firm", "other.co.uk"),
+    "connection domain remove": ("firm.co.uk",),
+    "connection domain suspend": ("firm.co.uk", "--reason", "because"),
+    "connection domain resume": ("firm.co.uk",),
+    "connection domain exception": ("jo@firm.co.uk.cjsm.test", "jo@mail.firm.co.uk"),
+    "connection domain show": ("firm.co.uk",),
+    "connection certificate issue": ("firm",),
+    "connection certificate renew": ("firm",),
+    "connection certificate revoke": ("firm", "abc", "--reason", "because"),
+    "connection certificate list": (),
+    "connection certificate revocations": ("FILES/revoked.crl",),
+    "queue list": (),
+    "queue show": ("1",),
+    "queue retry": ("--all",),
+    "queue hold": ("--all",),
+    "queue release": ("--all",),
+    "queue remove": ("1", "--reason", "because"),
+    "mailbox list": (),
+    "mailbox show": (TOM,),
+    "mailbox verify": (TOM,),
+    "mailbox undelete": (TOM, "--all", "--reason", "because"),
+    "mailbox destroy": (TOM, "--reason", "because"),
+    "mailbox backup": (TOM, "FILES/tom.mailbox"),
+    "mailbox restore": (TOM, "FILES/tom.mailbox", "--reason", "because"),
+    "mailbox import": (TOM, "FILES/tom.mbox"),
+}
+
+
+class Avon:
+    """A community of people with every role, a shared mailbox, a connection and a request for recovery."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        people = (*(("Jane", "Smith"), ("Tom", "Harding"), ("Olive", "Marsh")),
+                  *(("Una", "Above"), ("Henry", "Desk"), ("Erin", "Wright")))  # fmt: skip
+        for first, last in people:
+            made = told(self.run("user", "add", "avon/crime", "--first", first, "--last", last))
+            typed = f"{made['one_time_password']}\n{PASSWORD}\n"
+            told(self.run("user", "set-password", made["user_id"], "--password-stdin", typed=typed))
+        told(self.run("role", "grant", OLIVE, "organisation-administrator", "--organisation", "avon"))
+        for who, role in ((UNA, "community-administrator"), (HENRY, "helpdesk"), (ERIN, "engineer")):
+            told(self.run("role", "grant", who, role))
+        told(self.run("organisation", "add", "firm", "--name", "Firm", "--abbreviation", "firm"))
+        told(self.run("user", "add", "firm", "--first", "Jo", "--last", "Law"))
+        told(self.run("connection", "add", "firm", "firm", "--kind", "server", "--name", "F", "--next-hop", "mx.f:25"))
+        told(self.run("connection", "domain", "add", "firm", "firm.co.uk"))
+        told(self.run("shared", "add", "avon", "duty", "--name", "Duty", "--member", OLIVE))
+        for who, where in ((OLIVE, ("--organisation", "avon")), (UNA, ())):
+            told(self.run("recovery", "officer", "add", who, *where, "--password-stdin", typed=f"{PASSWORD}\n"))
+        told(self.run("keys", "rotate", TOM))
+        told(self.run("user", "reset-password", TOM, "--reason", "forgotten"))
+        with beside(config) as suite:
+            self.identifiers: dict[str, bytes] = suite.stores.community.read_now(
+                lambda view: {each.user_id: each.id for each in view.accounts()}
+            )
+        self.request: str = told(self.run("recovery", "request", TOM, "--reason", "forgotten"))["request"]
+
+    def run(self, *words: str, typed: str = "") -> Result:
+        return ran(*words, "--json", config=self.config, typed=typed)
+
+    def act(self, who: str, verb: str, *words: str, typed: str = f"{PASSWORD}\n") -> Result:
+        """Do what the table says, or *words*, as somebody."""
+        files = f"{self.config.parent}/"
+        asked = [word.replace("{}", self.request).replace(FILES, files) for word in words or WITH[verb]]
+        return self.run(*verb.split(), *asked, "--as", who, "--password-stdin", typed=typed)
+
+    def state(self) -> str:
+        """The community as it is on the disk: each act makes another of it."""
+        return hashlib.sha256((self.config.parent / "data" / "community.mdb").read_bytes()).hexdigest()
+
+    def entries(self) -> list[LedgerEntry]:
+        with beside(self.config) as suite:
+            return [decode_entry(encoded) for _, encoded in wait(suite.stores.community.entries(0, 10_000))]
+
+
+@pytest.fixture(scope="module")
+def avon(_made: Path, tmp_path_factory: pytest.TempPathFactory) -> Avon:
+    return Avon(copied(_made, tmp_path_factory.mktemp("acting") / "home"))
+
+
+def test_every_verb_knows_as_whom() -> None:
+    """Whoever adds a verb decides: it takes --as, or it is one of those that nobody else can do, which are few."""
+    takes = {" ".join(path) for path, command in EVERY.items() if any("--as" in each.opts for each in command.params)}
+    without = {verb for verbs in WITHOUT.values() for verb in verbs}
+    # There it says who would send.
+    takes.remove("policy explain")
+    assert takes | without == {" ".join(path) for path in EVERY}
+    assert not takes & without
+    assert takes == set(WITH), "each is tried below"
+
+
+#: What a refusal for want of a role says.
+REASONS = ("no role that lets this account", "only ", "this is for a recovery officer")
+
+
+@pytest.mark.parametrize("verb", WITH)
+def test_without_the_role(avon: Avon, verb: str) -> None:
+    """Refused with the reason and the cure; the ledger has no entry, and no file is there."""
+    before, files = avon.state(), set(avon.config.parent.iterdir())
+    typed = f"{PASSWORD}\n" * 2
+    answer = refused(avon.act(JANE, verb, typed=typed))
+    assert answer["error"].startswith(REASONS), answer
+    assert answer["cure"]
+    assert avon.state() == before
+    assert set(avon.config.parent.iterdir()) == files
+
+
+@pytest.mark.parametrize("verb", ["trace", "user suspend", "connection certificate issue", "mailbox backup"])
+def test_with_a_wrong_password(avon: Avon, verb: str) -> None:
+    """The same answer everywhere, and nothing is done. Each time the same password: it counts once."""
+    before = avon.state()
+    answer = refused(avon.act(UNA, verb, typed="not the password\n"))
+    assert answer["error"] == "user name or password not accepted"
+    assert avon.state() == before
+
+
+def seen(avon: Avon, who: str, verb: str, field: str) -> set[str]:
+    """What a list shows somebody."""
+    return {each[field] for each in told(avon.act(who, verb))}
+
+
+def test_lists_show_what_is_theirs(avon: Avon) -> None:
+    """Administrators see their subtree, the helpdesk and the community's everything, members their own."""
+    everybody = seen(avon, UNA, "user list", "user_id")
+    assert seen(avon, HENRY, "user list", "user_id") == everybody
+    assert seen(avon, OLIVE, "user list", "user_id") == everybody - {"jo.law@firm"}
+    assert "no role" in refused(avon.act(OLIVE, "user list", "--organisation", "firm"))["error"]
+    assert seen(avon, OLIVE, "organisation list", "path") == {"avon", "avon/crime"}
+    assert seen(avon, ERIN, "organisation list", "path") == {"avon", "avon/crime", "firm"}
+    assert seen(avon, OLIVE, "connection list", "connection") == set()
+    assert seen(avon, ERIN, "connection list", "connection") == {"firm"}
+    assert "jo.law@firm" not in seen(avon, OLIVE, "mailbox list", "name")
+    assert "jo.law@firm" in seen(avon, ERIN, "mailbox list", "name")
+    assert seen(avon, OLIVE, "role list", "user_id") == {OLIVE, UNA, HENRY, ERIN}
+    assert seen(avon, HENRY, "recovery list", "user") == {TOM}
+    assert seen(avon, OLIVE, "recovery officers", "authority") == {"avon"}
+    assert seen(avon, UNA, "recovery officers", "authority") == {"avon", "the community"}
+    assert seen(avon, OLIVE, "shared list", "address") == {DESK}
+
+
+def test_tree_of_what_is_theirs(avon: Avon) -> None:
+    """For people too: others' organisations are not named."""
+    said = ran(
+        "organisation", "list", "--as", OLIVE, "--password-stdin", config=avon.config, typed=f"{PASSWORD}\n"
+    ).output
+    assert "Crime" in said
+    assert "Firm" not in said
+
+
+def test_ones_own(avon: Avon) -> None:
+    """Nobody needs a role to look at themselves."""
+    for verb in ("user show", "device list", "keys show", "mailbox show"):
+        told(avon.act(JANE, verb, JANE))
+    assert told(avon.act(JANE, "role list", "--user", JANE)) == []
+    told(avon.act(OLIVE, "shared show"))
+
+
+#: What each may do, with the entry that it makes.
+ACTS = (
+    (UNA, "organisation add", "organisation-add"),
+    (UNA, "role grant", "role-grant"),
+    (UNA, "connection edit", "connection-edit"),
+    (UNA, "connection domain add", "domain-add"),
+    (UNA, "connection suspend", "connection-suspended"),
+    (UNA, "mailbox backup", "mailbox-backup"),
+    (ERIN, "queue hold", "queue-hold"),
+    (ERIN, "queue retry", "queue-retry"),
+    (ERIN, "mailbox verify", "mailbox-verify"),
+    (HENRY, "user unlock", "user-unlock"),
+    (OLIVE, "user add", "user-add"),
+    (OLIVE, "user lock", "user-lock"),
+    (OLIVE, "user suspend", "user-suspended"),
+    (OLIVE, "user resume", "user-resumed"),
+    (OLIVE, "shared join", "shared-join"),
+    (OLIVE, "keys rotate", "keys-rotated"),
+)
+
+
+@pytest.mark.parametrize(("who", "verb", "act"), ACTS, ids=[each[1] for each in ACTS])
+def test_the_ledger_names_who_acted(avon: Avon, who: str, verb: str, act: str) -> None:
+    """Not the operator, and no glass is broken."""
+    before = avon.state()
+    told(avon.act(who, verb))
+    assert avon.state() != before
+    entry = avon.entries()[-1]
+    assert entry.actor == avon.identifiers[who]
+    assert entry.act == act
+    assert "break-glass" not in dict(entry.details)
+
+
+def test_without_anybody_the_operator_acts(avon: Avon) -> None:
+    """As ever: everybody can see that in the ledger."""
+    told(avon.run("queue", "hold", "--all"))
+    entry = avon.entries()[-1]
+    assert (entry.actor, dict(entry.details)["break-glass"]) == (b"", "yes")
+
+
+def test_what_is_not_for_others(avon: Avon) -> None:
+    """Options that make an act one's own, and a secret that only its owner may see."""
+    for words in (("user", "unlock", TOM, "--self"), ("factor", "remove", TOM)):
+        assert "own act" in refused(avon.run(*words, "--as", UNA, "--password-stdin", typed=f"{PASSWORD}\n"))["error"]
+    answer = refused(avon.act(OLIVE, "user add", "avon", "--first", "Al", "--last", "Ng", "--device", "laptop"))
+    assert "alone to make" in answer["error"]
+    assert "al.ng@avon" not in seen(avon, UNA, "user list", "user_id")
+    answer = refused(avon.act(UNA, "mailbox undelete", TOM, "--all"))
+    assert "--reason" in answer["cure"]
