@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 
 from cjsm.command.context import config_option, open_suite
+from cjsm.command.mailboxaccept import accept
 from cjsm.command.mailboxbackup import backup
 from cjsm.command.mailboxdestroy import destroy
 from cjsm.command.mailboxexport import export
@@ -33,7 +34,7 @@ def mailbox() -> None:
     """
 
 
-for command in (verify, undelete, backup, restore, import_, export, destroy):
+for command in (verify, undelete, backup, restore, accept, import_, export, destroy):
     mailbox.add_command(command)
 
 

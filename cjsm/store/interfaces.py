@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 from cjsm.community.identifiers import ActId, BodyId, ConnectionId, DeliveryId, MailboxId, SecretId
 from cjsm.community.view import Change, View
 from cjsm.store.errors import (
+    Altered,
     CannotOpen,
     Damaged,
     DiskFull,
@@ -27,13 +28,12 @@ from cjsm.store.errors import (
     Unavailable,
     VersionTaken,
 )
+from cjsm.store.heads import Anchored, Anchoring, Head, IAnchors, ILedgerHeads, Known, Noticed
 from cjsm.store.mailstore import (
     UNIQUE_ID,
     Deleted,
     Delivery,
     Examine,
-    Head,
-    IAnchors,
     ILease,
     IMailStore,
     MailboxList,
@@ -47,6 +47,9 @@ from cjsm.store.mailstore import (
 #: What the contract is made of besides, for rooms to import from here.
 __all__ = [
     "UNIQUE_ID",
+    "Altered",
+    "Anchored",
+    "Anchoring",
     "CannotOpen",
     "Damaged",
     "Deleted",
@@ -56,7 +59,9 @@ __all__ = [
     "Head",
     "IAnchors",
     "ILease",
+    "ILedgerHeads",
     "IMailStore",
+    "Known",
     "LeaseLost",
     "LeaseTaken",
     "MailboxExists",
@@ -64,6 +69,7 @@ __all__ = [
     "MailboxStatus",
     "Missing",
     "NewerStore",
+    "Noticed",
     "Quarantined",
     "Row",
     "StoreError",
@@ -77,7 +83,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-class ICommunityStore(Interface):
+class ICommunityStore(ILedgerHeads):
     """Organisations, accounts and all that administration writes; the one commit point of every act."""
 
     def read(function: Callable[[View], T]) -> "Deferred[T]":

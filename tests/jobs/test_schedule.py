@@ -12,7 +12,7 @@ from cjsm.jobs.schedule import Schedule
 from cjsm.store.interfaces import Unavailable
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import InlineDisk
-from tests.store.support import MAP, result
+from tests.store.support import HASHES, MAP, result
 
 NOW = 1_000_000
 
@@ -44,6 +44,7 @@ class Bench:
             suffix="cjsm.test",
             map_size=MAP,
             encode_entry=lambda entry: b"entry",
+            hashes=HASHES,
             clock=self.now,
         )
         self.schedule = self.new()

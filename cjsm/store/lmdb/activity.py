@@ -21,6 +21,7 @@ _FAILURES = "failures"
 _NETWORKS = "networks"
 _USES = "uses"
 _HEADS = "heads"
+_UNANCHORED = "unanchored"
 _SOURCES = "sources"
 _STEPS = "steps"
 
@@ -38,7 +39,7 @@ class LmdbActivity:
     def __init__(self, directory: Path, disk: Disk, *, map_size: int) -> None:
         self._environment = Environment(
             directory / "activity.mdb",
-            tables=(_FAILURES, _NETWORKS, _USES, _HEADS, _SOURCES, _STEPS),
+            tables=(_FAILURES, _NETWORKS, _USES, _HEADS, _UNANCHORED, _SOURCES, _STEPS),
             schema=_SCHEMA,
             map_size=map_size,
         )
@@ -199,6 +200,28 @@ class LmdbActivity:
         known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else Head()
         return known.newest(self._heads.get(mailbox, known))
 
+    def unanchored(self, limit: int) -> "Deferred[Sequence[tuple[MailboxId, Head]]]":
+        """See :class:`~cjsm.store.interfaces.IAnchors`."""
+
+        def look(transaction: lmdb.Transaction) -> Sequence[tuple[MailboxId, Head]]:
+            marked = islice(prefixed(transaction, self._environment.table(_UNANCHORED), b""), limit)
+            heads = self._environment.table(_HEADS)
+            found = [(MailboxId(mailbox), transaction.get(mailbox, db=heads)) for mailbox, _ in marked]
+            return [(mailbox, msgspec.msgpack.decode(head, type=Head)) for mailbox, head in found if head is not None]
+
+        return self._serial.run(lambda: self._environment.read(look))
+
+    def settled(self, heads: Sequence[tuple[MailboxId, Head]]) -> "Deferred[None]":
+        """See :class:`~cjsm.store.interfaces.IAnchors`."""
+
+        def act(transaction: lmdb.Transaction) -> None:
+            for mailbox, head in heads:
+                stored = transaction.get(mailbox, db=self._environment.table(_HEADS))
+                if stored is None or msgspec.msgpack.decode(stored, type=Head) == head:
+                    transaction.delete(mailbox, db=self._environment.table(_UNANCHORED))
+
+        return self._serial.run(lambda: self._environment.write(act))
+
     def flush(self) -> "Deferred[None]":
         """Write what was merged since the last time."""
         uses, self._uses = self._uses, {}
@@ -217,6 +240,7 @@ class LmdbActivity:
                 known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else head
                 newest = msgspec.msgpack.encode(known.newest(head))
                 transaction.put(mailbox, newest, db=self._environment.table(_HEADS))
+                transaction.put(mailbox, b"", db=self._environment.table(_UNANCHORED))
 
         def written(_: object) -> None:
             for mailbox, head in heads.items():
