@@ -78,7 +78,7 @@ class HeadAnchoring:
         if await self._ledger.notice(act_id, found, acts.noticed(act_id, moment, mailbox, problem)):
             self._log.error(
                 "mailbox {mailbox} is not what was written to it, messages may be missing: {problem}; its owner reads "
-                "what is there, new mail for it waits: see `cjsm mailbox verify`, then restore or accept it",
+                "what is there: see `cjsm mailbox verify`, then restore or accept it",
                 mailbox=mailbox.hex(),
                 problem=problem,
             )
