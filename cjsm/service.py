@@ -172,7 +172,7 @@ class CjsmService(Service):
             self._suite.stores.spool.own()
             self._suite.delivery.start()
             self._suite.relay.start()
-            self._suite.schedule.start()
+            self._suite.schedule.start(alone=True)
             self._tasks.every(self._settings.ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
         if "ldap" in self._parts:
             self._suite.directory.start()

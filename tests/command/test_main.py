@@ -46,7 +46,8 @@ def test_what_there_is() -> None:
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
-        *(f"mailbox {verb}" for verb in ("backup", "restore", "import", "export")),
+        *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),
+        *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
     }
 

@@ -125,6 +125,17 @@ def test_one_worker_at_a_time(bench: Bench) -> None:
     assert bench.job().last_result == "taken over"
 
 
+def test_a_crash_while_it_runs(bench: Bench) -> None:
+    """The one process that runs jobs goes on with it as soon as it is there again."""
+    bench.chore.answer = Deferred
+    bench.schedule.start(alone=True)
+    bench.pass_(3_600)
+    assert (bench.chore.runs, bench.job().last_run) == (1, None)
+    bench.chore.answer = lambda: succeed("gone on")
+    bench.new().start(alone=True)
+    assert (bench.chore.runs, bench.job().last_result) == (2, "gone on")
+
+
 def test_stop_waits(bench: Bench) -> None:
     """For the job under way."""
     waiting: Deferred[str] = Deferred()
