@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cjsm.command.context import wait
 from cjsm.community.acts.acting import By
@@ -43,3 +44,13 @@ def test_watched(cjsm: Run, config: Path) -> None:
     failed = cjsm("jobs", "watch", "rotation")
     assert (failed.exit_code, failed.output) == (1, "rotation: failed: no disk\n")
     assert "rotation" in refused(cjsm("jobs", "watch", "rotations", "--json"))["cure"]
+
+
+def test_waits(cjsm: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as something is left that it counts."""
+    looks = [msgspec.structs.replace(ROTATION, done=done, last_result=f"{done} done") for done in (20, 40, 50)]
+    seen = iter(looks)
+    monkeypatch.setattr("cjsm.command.jobs._LOOK", 0.0)
+    monkeypatch.setattr("cjsm.command.jobs._job", lambda suite, kind: next(seen))
+    assert told(cjsm("jobs", "watch", "rotation", "--json"))["done"] == 50
+    assert next(seen, None) is None
