@@ -25,6 +25,7 @@ from cjsm.access.kdf import InlineKdf, KdfPool
 from cjsm.access.keyjobs import EmptyGenerations, Rotation
 from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
+from cjsm.access.peppers import Resealing
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
 from cjsm.access.recovering import Recovering
@@ -379,7 +380,7 @@ class RunningSuite(Suite):
         self._key_jobs = (
             self.rotation,
             EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
-            Destruction(settings.keys, keys=stores.keys, mail=stores.mail, **acting),
+            Destruction(settings.keys, keys=stores.keys, mail=stores.mail, activity=stores.activity, **acting),
         )
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
@@ -390,6 +391,7 @@ class RunningSuite(Suite):
             self._warnings,
             kinds.Delivered(stores.mail, stores.spool),
             *self._key_jobs,
+            Resealing(community=stores.community, keys=stores.keys, secrets=self.secrets, entropy=os.urandom),
             RecoveryEnds(self.key_life.generations, keys=stores.keys, **acting),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)

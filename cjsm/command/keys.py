@@ -128,5 +128,5 @@ def _names(suite: Suite, accounts: set[AccountId]) -> dict[AccountId, str]:
     return suite.stores.community.read_now(look)
 
 
-for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret):
+for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret, secretkeys.peppers):
     keys.add_command(verb)

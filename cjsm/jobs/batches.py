@@ -1,4 +1,4 @@
-"""Jobs that do something to many mailboxes: a few in each commit, and how far they are in the job's record.
+"""Jobs that do something to many mailboxes, or people: a few in each commit, and how far they are in the job's record.
 
 What ends the process loses at most one batch: the job goes on with what is still to be done.
 """
@@ -10,23 +10,24 @@ import msgspec
 from twisted.logger import Logger
 
 from cjsm.community.acts.acting import By
-from cjsm.community.identifiers import LENGTH, ActId, Entropy, MailboxId
+from cjsm.community.identifiers import LENGTH, ActId, Entropy
 from cjsm.community.records import Job, Record
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import ICommunityStore
 
-#: Mailboxes in one commit.
+#: Mailboxes, or people, in one commit.
 BATCH = 100
 Step = TypeVar("Step")
+Subject = TypeVar("Subject", bound=bytes)
 
 
-class Batches(Generic[Step]):
+class Batches(Generic[Subject, Step]):
     """See the module.
 
-    :param prepare: what is done for one mailbox before the commit; returns the step that the act names, or None where
+    :param prepare: what is done for one of them before the commit; returns the step that the act names, or None where
         there is nothing to do.
     :param decide: the act of several steps. It leaves out those that another act came before.
-    :param keeps_one: what may be wrong with one mailbox and keeps nobody else's from being looked at.
+    :param keeps_one: what may be wrong with one and keeps nobody else's from being looked at.
     """
 
     _log = Logger()
@@ -36,7 +37,7 @@ class Batches(Generic[Step]):
         community: ICommunityStore,
         entropy: Entropy,
         *,
-        prepare: Callable[[MailboxId], Awaitable[Step | None]],
+        prepare: Callable[[Subject], Awaitable[Step | None]],
         decide: Callable[[View, By, Sequence[Step]], Change],
         keeps_one: tuple[type[Exception], ...],
     ) -> None:
@@ -48,25 +49,25 @@ class Batches(Generic[Step]):
 
     async def go(
         self,
-        mailboxes: Sequence[MailboxId],
+        subjects: Sequence[Subject],
         job: Job | None = None,
         *,
         most: int | None = None,
         resumes: bool = True,
         watch: Callable[[int], object] = lambda looked_at: None,
     ) -> tuple[int, int]:
-        """Do it to *mailboxes*, at most *most* of them; return to how many it was done, and for how many it failed.
+        """Do it to *subjects*, at most *most* of them; return to how many it was done, and for how many it failed.
 
         :param job: whose record tells how far it is.
-        :param resumes: what was done before a crash is not among *mailboxes* any more, and counts.
+        :param resumes: what was done before a crash is not among *subjects* any more, and counts.
         :param watch: told how many more were looked at.
         """
         done = failed = at = 0
-        progress = _Progress(job, len(mailboxes), resumes=resumes)
+        progress = _Progress(job, len(subjects), resumes=resumes)
         await self._commit([], progress)
-        while at < len(mailboxes) and (most is None or done < most):
+        while at < len(subjects) and (most is None or done < most):
             size = BATCH if most is None else min(BATCH, most - done)
-            which = mailboxes[at : at + size]
+            which = subjects[at : at + size]
             steps, without = await self._prepared(which)
             failed += without
             at += len(which)
@@ -75,15 +76,15 @@ class Batches(Generic[Step]):
             watch(len(which))
         return done, failed
 
-    async def _prepared(self, mailboxes: Sequence[MailboxId]) -> tuple[list[Step], int]:
-        """Return the steps there are to do, and for how many mailboxes they could not be made."""
+    async def _prepared(self, subjects: Sequence[Subject]) -> tuple[list[Step], int]:
+        """Return the steps there are to do, and for how many they could not be made."""
         steps: list[Step] = []
         failed = 0
-        for mailbox in mailboxes:
+        for subject in subjects:
             try:
-                step = await self._prepare(mailbox)
+                step = await self._prepare(subject)
             except self._keeps_one as error:
-                self._log.warn("mailbox {mailbox} is left out: {error}", mailbox=mailbox.hex(), error=error)
+                self._log.warn("{subject} is left out: {error}", subject=subject.hex(), error=error)
                 failed += 1
             else:
                 steps += [step] if step is not None else []

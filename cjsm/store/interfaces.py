@@ -201,6 +201,9 @@ class IActivity(IAnchors):
         Of several processes that ask at once one gets True. Fires when synced.
         """
 
+    def destroy(account: bytes) -> "Deferred[None]":
+        """Forget everything of *account*: it is no more. Idempotent; fires when synced."""
+
     def prune(before: int) -> "Deferred[int]":
         """Forget failures older than *before*."""
 

@@ -37,6 +37,7 @@ def test_what_there_is() -> None:
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
         *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
         *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
+        "keys peppers",
         *(f"recovery {verb}" for verb in ("request", "approve", "refuse", "list", "officers")),
         *("recovery officer add", "recovery officer remove"),
         *("device add", "device list", "device revoke"),

@@ -166,6 +166,20 @@ class LmdbActivity:
 
         return self._serial.run(lambda: self._environment.write(act))
 
+    def destroy(self, account: bytes) -> "Deferred[None]":
+        """See :class:`IActivity`."""
+        for merged in (self._uses, self._networks):
+            for key in [key for key in merged if key.startswith(account)]:
+                del merged[key]
+
+        def act(transaction: lmdb.Transaction) -> None:
+            for name in (_FAILURES, _NETWORKS, _USES, _STEPS):
+                table = self._environment.table(name)
+                for key in [key for key, _ in prefixed(transaction, table, account)]:
+                    transaction.delete(key, db=table)
+
+        return self._serial.run(lambda: self._environment.write(act))
+
     def prune(self, before: int) -> "Deferred[int]":
         """See :class:`IActivity`."""
         table, sources = self._environment.table(_FAILURES), self._environment.table(_SOURCES)
