@@ -71,3 +71,19 @@ def test_sound(cjsm: Run, config: Path) -> None:
     before = last_entry(config)
     assert "as it was written" in refused(cjsm("mailbox", "accept", JANE, "--reason", "tidy", "--json"))["error"]
     assert last_entry(config) == before
+
+
+def test_closed_mail_is_told_of(cjsm: Run, config: Path) -> None:
+    """`mailbox show` says how much a reset closed, and that nobody can open it where there were no officers."""
+    mailbox = join(config)
+    with beside(config) as suite:
+        deliver(suite, mailbox, b"one\r\n", b"two\r\n")
+    shown = told(cjsm("mailbox", "show", JANE, "--json"))
+    assert (shown["closed_messages"], shown["closed_octets"], shown["closed_cure"]) == (0, 0, None)
+    told(cjsm("user", "reset-password", JANE, "--reason", "forgotten", "--json"))
+    with beside(config) as suite:
+        deliver(suite, mailbox, b"three\r\n")
+    shown = told(cjsm("mailbox", "show", JANE, "--json"))
+    assert (shown["messages"], shown["closed_messages"]) == (3, 2)
+    assert 0 < shown["closed_octets"] < shown["octets"]
+    assert shown["closed_cure"] == "nobody can open it any more"
