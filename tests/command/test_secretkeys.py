@@ -67,7 +67,8 @@ def test_what_needs_which_pepper(cjsm: Run, config: Path) -> None:
     change = ("user", "set-password", "jane.smith@avon", "--password-stdin", "--json")
     told(cjsm(*change, typed=f"{JOINED}\n{JOINED} more\n"))
     first, second = told(cjsm("keys", "peppers", "--json"))
-    assert (first["needed_by"], second["needed_by"]) == ({"former passwords": 1}, {"passwords": 1})
-    assert "former passwords" in cjsm("keys", "peppers").output
-    (config.parent / "secrets" / "pepper.1").unlink()
+    assert (first["needed_by"], second["needed_by"]) == ({}, {"passwords": 1})
+    assert "it may go" in cjsm("keys", "peppers").output
+    told(cjsm("keys", "rotate-secret", "pepper", "--json"))
+    (config.parent / "secrets" / "pepper.2").unlink()
     assert "MISSING" in cjsm("keys", "peppers").output
