@@ -41,7 +41,7 @@ for command in (verify, undelete, backup, restore, accept, import_, export, dest
 @mailbox.command("list")
 @click.option("--organisation", help="Only this organisation and those below it.")
 @click.option("--full", type=click.IntRange(0, 1_000), help="Only those that are full to so many percent.")
-@click.option("--troubled", is_flag=True, help="Only those in quarantine, damaged, or belonging to nobody.")
+@click.option("--troubled", is_flag=True, help="Only those in quarantine, damaged, altered, or nobody's.")
 @config_option
 @json_option
 @reported

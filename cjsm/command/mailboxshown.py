@@ -44,6 +44,8 @@ class Shown:
         status, state, problem = self._status(mailbox)
         if state == "sound" and not told["organisation"]:
             state, problem = "nobody's", ""
+        if state == "sound" and self._suite.stores.community.is_noticed(mailbox):
+            state, problem = "altered", "it is not what was written to it: cjsm mailbox verify"
         quota = told["quota"]
         percent = status.usage.octets * 100 // quota if status is not None and quota else None
         if state == "sound" and percent is not None and percent >= 100:

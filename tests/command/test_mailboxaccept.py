@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cjsm.community.identifiers import MailboxId
 from tests.command.conftest import Run, refused, told
-from tests.command.mailboxes import beside, deliver, join, last_entry
+from tests.command.mailboxes import PASSWORD, beside, deliver, join, last_entry
 
 JANE = "jane.smith@avon"
 
@@ -44,6 +44,11 @@ def test_accepted(cjsm: Run, config: Path) -> None:
         {"problem": found["problems"][0]},
     )
     assert f"{JANE} is not what was written to it" in mailboxes(cjsm)
+    (troubled,) = told(cjsm("mailbox", "list", "--troubled", "--json"))
+    assert (troubled["name"], troubled["state"]) == (JANE, "altered")
+    export = ("mailbox", "export", JANE, str(config.parent / "jane.mbox"), "--password-stdin", "--json")
+    out = told(cjsm(*export, typed=f"{PASSWORD}\n"))
+    assert (out["written"], out["altered"]) == (1, True), "what is there can be had"
     assert "accept" in cjsm("mailbox", "verify", JANE).output
     done = told(cjsm("mailbox", "accept", JANE, "--reason", "no later backup", "--json"))
     assert (done["messages"], done["deleted_messages"]) == (1, 0)
