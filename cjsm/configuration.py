@@ -136,6 +136,13 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     login: Seconds = 900
 
 
+class LedgerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How what happened is kept provable."""
+
+    anchor_every: Seconds = 60
+    anchor_batch: Count = 1_000
+
+
 class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is taken from files of other systems."""
 
@@ -278,6 +285,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access: AccessSettings = field(default_factory=AccessSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     keys: KeySettings = field(default_factory=KeySettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)

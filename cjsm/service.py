@@ -175,7 +175,8 @@ class CjsmService(Service):
             self._suite.delivery.start()
             self._suite.relay.start()
             self._tasks.every(_ARRIVALS_EVERY, self._suite.stores.spool.look)
-            self._suite.schedule.start()
+            self._suite.schedule.start(alone=True)
+            self._tasks.every(self._settings.ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
         if "ldap" in self._parts:
             self._suite.directory.start()
         self._listen()
@@ -285,6 +286,14 @@ class CjsmService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
+    async def _anchor(self) -> None:
+        """What was done until now is in the ledger when the service has stopped."""
+        try:
+            await self._suite.stores.activity.flush()
+            await self._suite.stores.anchoring.run()
+        except StoreError as error:
+            self._log.error("the heads of mailboxes are not in the ledger: {error}", error=error)
+
     async def _stop(self) -> None:
         self._tasks.stop()
         await gatherResults([_stopped(port) for _, port in self._ports])
@@ -294,6 +303,7 @@ class CjsmService(Service):
             await self._suite.schedule.stop()
             await self._suite.delivery.stop()
             await self._suite.relay.stop()
+            await self._anchor()
         await self._suite.stop()
         if self._instance is not None:
             self._instance.give_back()

@@ -26,6 +26,7 @@ from cjsm.access.kdf import InlineKdf, KdfPool
 from cjsm.access.keyjobs import EmptyGenerations, Rotation
 from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import CurrentKeys
+from cjsm.access.peppers import Resealing
 from cjsm.access.proof import Proof
 from cjsm.access.realm import Realm
 from cjsm.access.recovering import Recovering
@@ -41,6 +42,7 @@ from cjsm.jobs import kinds
 from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
+from cjsm.mail.anchoring import HeadAnchoring
 from cjsm.mail.attempts import Attempts
 from cjsm.mail.authentication.authenticator import Authenticator
 from cjsm.mail.authentication.resolver import DnsResolver
@@ -61,6 +63,7 @@ from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
 from cjsm.store.lmdb import allocation
 from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.anchored import HeadHashes
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
@@ -71,7 +74,7 @@ from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
 from cjsm.store.lmdb.trace import LmdbTrace
-from cjsm.vault import chain, secrets, tags
+from cjsm.vault import chain, heads, secrets, tags
 
 
 class Stores:
@@ -92,10 +95,18 @@ class Stores:
             suffix=settings.community.suffix,
             map_size=store.map,
             encode_entry=encode_entry,
+            hashes=HeadHashes(leaf=heads.leaf, bucket=heads.bucket, shelf=heads.shelf, root=heads.root),
             clock=time.time,
         )
         self.keys = LmdbKeyStore(directory, disk, map_size=store.map)
         self.activity = LmdbActivity(directory, disk, map_size=store.map)
+        self.anchoring = HeadAnchoring(
+            settings.ledger,
+            remembered=self.activity,
+            ledger=self.community,
+            clock=time.time,
+            entropy=os.urandom,
+        )
         self.trace = LmdbTrace(directory, disk, map_size=store.map)
         space = Space(directory, store.disk_floor)
         self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
@@ -118,6 +129,8 @@ class Stores:
             open_mailboxes=most_open(store.open_mailboxes, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             advance=chain.advance,
             anchors=self.activity,
+            in_ledger=self.community.anchored_head,
+            noticed=self.anchoring.noticed,
             clock=time.time,
             compact_after=store.compact_after * 86_400,
         )
@@ -372,7 +385,7 @@ class RunningSuite(Suite):
         self._key_jobs = (
             self.rotation,
             EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
-            Destruction(settings.keys, keys=stores.keys, mail=stores.mail, **acting),
+            Destruction(settings.keys, keys=stores.keys, mail=stores.mail, activity=stores.activity, **acting),
         )
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
@@ -383,6 +396,7 @@ class RunningSuite(Suite):
             self._warnings,
             kinds.Delivered(stores.mail, stores.spool),
             *self._key_jobs,
+            Resealing(community=stores.community, keys=stores.keys, secrets=self.secrets, entropy=os.urandom),
             RecoveryEnds(self.key_life.generations, keys=stores.keys, **acting),
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
@@ -406,6 +420,7 @@ class RunningSuite(Suite):
         for job in self._key_jobs:
             job.settings = settings.keys
         self.delivery.settings = settings.mail
+        self.stores.anchoring.settings = settings.ledger
         self._forgetting.forgotten = _failures_kept(settings.access)
 
     def start(self) -> None:

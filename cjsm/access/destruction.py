@@ -1,4 +1,4 @@
-"""Destroying what deleted accounts were, once nobody may have them back: grants, slots, verifiers and mail.
+"""Destroying what deleted accounts were, once nobody may have them back: grants, slots, verifiers, mail and last uses.
 
 The entry comes first and names what goes; the record goes last. A crash in between is taken up by the next run, and a
 key store put back from an older backup is gone through again for what the ledger says was destroyed.
@@ -16,7 +16,7 @@ from cjsm.community.records import Account, Job
 from cjsm.community.view import View
 from cjsm.configuration import KeySettings
 from cjsm.ledger.entries import decode_entry
-from cjsm.store.interfaces import ICommunityStore, IKeyStore, IMailStore
+from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, IMailStore
 
 _HOUR = 3_600
 _DAY = 86_400
@@ -40,12 +40,14 @@ class Destruction:
         community: ICommunityStore,
         keys: IKeyStore,
         mail: IMailStore,
+        activity: IActivity,
         clock: Callable[[], float],
         entropy: Entropy,
     ) -> None:
         self._community = community
         self._keys = keys
         self._mail = mail
+        self._activity = activity
         self._clock = clock
         self._entropy = entropy
         self._seen = 0
@@ -83,6 +85,7 @@ class Destruction:
             await self._keys.destroy(mailbox)
             await self._mail.destroy(mailbox)
         await self._keys.destroy(account)
+        await self._activity.destroy(account)
 
     async def _finish(self, account: AccountId) -> None:
         reserved = self.settings.address_reserved * _DAY

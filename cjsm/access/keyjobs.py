@@ -1,24 +1,24 @@
 """What happens to keys by itself: mailboxes begin new generations, and those that nothing is sealed to any more end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from cjsm.access.generations import Generations, readers
 from cjsm.access.keyring import UnreadableKeys
 from cjsm.community.acts import keys as acts
 from cjsm.community.acts.acting import By
-from cjsm.community.acts.keys import keys_of
+from cjsm.community.acts.keys import MailboxStep, keys_of
 from cjsm.community.acts.recovery import parties
 from cjsm.community.errors import CommunityError
-from cjsm.community.identifiers import LENGTH, ActId, Entropy, MailboxId, OrganisationId
+from cjsm.community.identifiers import Entropy, MailboxId, OrganisationId
 from cjsm.community.records import Account, Job, Life, SharedMailbox
 from cjsm.community.states import chain
 from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
+from cjsm.jobs.batches import Batches
 from cjsm.store.interfaces import ICommunityStore, IMailStore, ISpool, StoreError
 from cjsm.vault.errors import VaultError
 
@@ -61,7 +61,6 @@ class Rotation:
 
     name = "rotation"
     every = _HOUR
-    _log = Logger()
 
     def __init__(
         self,
@@ -72,39 +71,38 @@ class Rotation:
         clock: Callable[[], float],
         entropy: Entropy,
     ) -> None:
-        self._generations = generations
         self._community = community
         self._clock = clock
-        self._entropy = entropy
+        self._batches = Batches(
+            community, entropy, prepare=generations.begin, decide=self._decide, keeps_one=_ONE_MAILBOX
+        )
         self.settings = settings
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
-        return Deferred.fromCoroutine(self._run())
+        return Deferred.fromCoroutine(self._run(job))
 
-    async def _run(self) -> str:
-        done = failed = 0
-        for mailbox in await self.due():
-            if done == self.settings.rotations:
-                break
-            if await self.rotate(mailbox):
-                done += 1
-            else:
-                failed += 1
+    async def _run(self, job: Job) -> str:
+        done, failed = await self.rotate(await self.due(), job, most=self.settings.rotations)
         return f"{done} mailboxes rotated" + (f", {failed} could not be" if failed else "")
 
     async def due(self) -> list[MailboxId]:
         """Return the mailboxes that should begin a new generation now."""
         return await owners(self._community, self._is_due)
 
-    async def rotate(self, mailbox: MailboxId) -> bool:
-        """Begin one; return whether it was done. What keeps one from it is logged."""
-        try:
-            await self._rotate(mailbox)
-        except _ONE_MAILBOX as error:
-            self._log.warn("mailbox {mailbox} is not rotated: {error}", mailbox=mailbox.hex(), error=error)
-            return False
-        return True
+    async def rotate(
+        self,
+        mailboxes: Sequence[MailboxId],
+        job: Job | None = None,
+        *,
+        most: int | None = None,
+        watch: Callable[[int], object] = lambda looked_at: None,
+    ) -> tuple[int, int]:
+        """Begin new generations; see :meth:`~cjsm.jobs.batches.Batches.go`. What keeps one from it is logged."""
+        return await self._batches.go(mailboxes, job, most=most, watch=watch)
+
+    def _decide(self, view: View, by: By, steps: Sequence[MailboxStep]) -> Change:
+        return acts.rotate_by_itself(view, by, steps, self.due_before)
 
     def _is_due(self, view: View, owner: Owner) -> bool:
         return keys_of(owner)[2] < self.due_before(view, owner) and bool(readers(owner))
@@ -118,15 +116,6 @@ class Rotation:
         moved = (found.moved for found in chain(view, owner.organisation))
         return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in moved if each))
 
-    async def _rotate(self, mailbox: MailboxId) -> None:
-        step = await self._generations.begin(mailbox)
-        by = By(act_id=ActId(self._entropy(LENGTH)))
-
-        def decide(view: View) -> Change:
-            return acts.rotate_by_itself(view, by, step, self.due_before(view, acts.mailbox_of(view, mailbox)))
-
-        await self._community.commit(by.act_id, decide)
-
 
 class EmptyGenerations:
     """Destroys the keys of generations that neither the mailbox nor the spool names any more.
@@ -138,7 +127,6 @@ class EmptyGenerations:
 
     name = "empty-generations"
     every = _DAY
-    _log = Logger()
 
     def __init__(
         self,
@@ -156,14 +144,18 @@ class EmptyGenerations:
         self._mail = mail
         self._spool = spool
         self._clock = clock
-        self._entropy = entropy
+        self._batches = Batches(
+            community, entropy, prepare=self._without_empty, decide=acts.drop_generations, keeps_one=_ONE_MAILBOX
+        )
+        #: What the spool names, as it was before mailboxes were looked at.
+        self._waiting: Mapping[MailboxId, set[int]] = {}
         self.settings = settings
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
-        return Deferred.fromCoroutine(self._run())
+        return Deferred.fromCoroutine(self._run(job))
 
-    async def _run(self) -> str:
+    async def _run(self, job: Job) -> str:
         before = int(self._clock()) - self.settings.generation_kept * _DAY
 
         def wanted(view: View, owner: Owner) -> bool:
@@ -175,32 +167,26 @@ class EmptyGenerations:
         waiting: dict[MailboxId, set[int]] = {}
         for mailbox, generation in await self._spool.named_generations():
             waiting.setdefault(mailbox, set()).add(generation)
-        gone = 0
-        for mailbox in candidates:
-            try:
-                gone += await self._drop(mailbox, waiting.get(mailbox, set()))
-            except _ONE_MAILBOX as error:
-                self._log.warn("generations of {mailbox} stay: {error}", mailbox=mailbox.hex(), error=error)
-        return f"{gone} generations destroyed"
+        self._waiting = waiting
+        done, failed = await self._batches.go(candidates, job, resumes=False)
+        return f"empty generations of {done} mailboxes destroyed" + (f", {failed} were left out" if failed else "")
 
-    async def _drop(self, mailbox: MailboxId, waiting: Iterable[int]) -> int:
+    async def _without_empty(self, mailbox: MailboxId) -> tuple[MailboxStep, tuple[int, ...]] | None:
+        """Write the keys of a mailbox without generations that nothing names; None where there are none."""
         owner, record, newest = self._generations.read(mailbox)
         if len(record.generations) == 1:
-            return 0
+            return None
         listed = await self._mail.list(mailbox)
         deleted = await self._mail.deleted(mailbox)
-        named = {newest.generation, *waiting}
+        named = {newest.generation, *self._waiting.get(mailbox, set())}
         named |= {row.generation for row in listed.rows} | {each.row.generation for each in deleted}
         gone = tuple(each.generation for each in record.generations if each.generation not in named)
         if not gone:
-            return 0
+            return None
         kept = msgspec.structs.replace(
             record,
             generations=tuple(each for each in record.generations if each.generation not in gone),
             grants=tuple(each for each in record.grants if each.generation not in gone),
             recovery=tuple(each for each in record.recovery if each.generation not in gone),
         )
-        step = await self._generations.write(owner, kept)
-        by = By(act_id=ActId(self._entropy(LENGTH)))
-        await self._community.commit(by.act_id, lambda view: acts.drop_generations(view, by, step, gone))
-        return len(gone)
+        return await self._generations.write(owner, kept), gone

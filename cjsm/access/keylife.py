@@ -30,6 +30,7 @@ class Reset(Struct, frozen=True, kw_only=True):
 
     :ivar closed: there may be mail that only recovery opens again.
     :ivar recoverable: two officers can open at least some of it again.
+    :ivar codes: recovery codes of before that are left: each opens mail of before only, so it chooses no password.
     :ivar recovery: the choice of the person's organisation about that.
     """
 
@@ -38,6 +39,7 @@ class Reset(Struct, frozen=True, kw_only=True):
     closed: bool
     recoverable: bool
     recovery: Recovery
+    codes: int = 0
 
     def __repr__(self) -> str:
         return f"<Reset {self.account.user_id}>"
@@ -88,7 +90,8 @@ class KeyLife:
         steps = [await self.generations.begin(mailbox, fresh) for mailbox in self._read_by(account)] if fresh else []
         step = KeyStep(found.keys, version)
         await self._community.commit(by.act_id, lambda view: acts.reset_password(view, by, account, step, tuple(steps)))
-        return self._told(account, typed, closed=bool(fresh))
+        told = self._told(account, typed, closed=bool(fresh))
+        return msgspec.structs.replace(told, codes=len(record.recovery) if fresh else 0)
 
     def _next_epoch(self, record: AccountKeys) -> tuple[dict[int, bytes], dict[AccountId, SignedAccountKey]]:
         """Return the seed by epoch and the signed public key by account; both empty where there are no mail keys."""

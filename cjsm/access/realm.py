@@ -25,6 +25,7 @@ from cjsm.community.records import AccountKind, RecoveryRequest
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.store.interfaces import (
+    Altered,
     Damaged,
     ICommunityStore,
     IKeyStore,
@@ -190,7 +191,7 @@ class Realm:
         except StoreError as error:
             raise AccessUnavailable from error
         try:
-            listing = await self._mail.list(mailbox, account.id if shared else None)
+            listing = await self._listed(mailbox, account.id if shared else None)
         except Damaged as error:
             lease.release()
             self._log.critical("mailbox {mailbox} is not what it was: {error}", mailbox=mailbox.hex(), error=error)
@@ -229,6 +230,16 @@ class Realm:
             shared=shared,
         )
         return IMaildrop, drop, drop.release
+
+    async def _listed(self, mailbox: MailboxId, member: AccountId | None) -> MailboxList:
+        """Return the rows; of a mailbox that was altered those that are there: each message proves itself still.
+
+        The mail store tells of it.
+        """
+        try:
+            return await self._mail.list(mailbox, member)
+        except Altered:
+            return await self._mail.list(mailbox, member, as_it_is=True)
 
 
 def _without_closed(listing: MailboxList, keys: OpenedMailbox) -> MailboxList:

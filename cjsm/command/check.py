@@ -15,8 +15,8 @@ from cjsm.access.mailboxkeys import CurrentKeys
 from cjsm.command import checkconnections
 from cjsm.command.context import become_owner, config_option, wait
 from cjsm.command.findings import Finding
-from cjsm.command.output import console, document, json_option, reported
-from cjsm.community import invariants
+from cjsm.command.output import console, document, json_option, reported, when
+from cjsm.community import finding, invariants
 from cjsm.community.identifiers import MailboxId
 from cjsm.community.view import View
 from cjsm.configuration import ConfigurationError, Settings
@@ -48,11 +48,11 @@ def check(config: Path, as_json: bool) -> None:
     if as_json:
         document(findings)
     else:
-        for finding in findings:
-            kind = "[bold yellow]warning[/]" if finding.warning else "[bold red]problem[/]"
-            told = f"{kind} {escape(finding.problem)}\n        cure: {escape(finding.cure)}"
-            console.print(f"{finding.what:<14}{told if finding.problem else 'ok'}", soft_wrap=True)
-    if any(finding.problem and not finding.warning for finding in findings):
+        for found in findings:
+            kind = "[bold yellow]warning[/]" if found.warning else "[bold red]problem[/]"
+            told = f"{kind} {escape(found.problem)}\n        cure: {escape(found.cure)}"
+            console.print(f"{found.what:<14}{told if found.problem else 'ok'}", soft_wrap=True)
+    if any(found.problem and not found.warning for found in findings):
         raise SystemExit(1)
 
 
@@ -74,6 +74,8 @@ def _findings(config: Path) -> Iterator[Finding]:
     yield checkconnections.authority(settings)
     stores = _stores(settings)
     yield stores
+    if not stores.problem:
+        yield _mailboxes(settings)
     if not stores.problem:
         yield from checkconnections.findings(settings)
 
@@ -249,6 +251,30 @@ def _stores(settings: Settings) -> Finding:
             wait(stores.close())
 
     return _stores_finding(look, Path(settings.store.data_directory))
+
+
+def _mailboxes(settings: Settings) -> Finding:
+    """Mailboxes that were found to be other than they were written, and the heads that would tell."""
+    suite = Suite(settings)
+    try:
+        noticed = wait(suite.stores.community.noticed())
+        heads = wait(suite.stores.community.check_heads())
+        if heads:
+            return Finding("mailboxes", heads, "somebody changed community.mdb: keep the disk as it is, restore it")
+        if not noticed:
+            return Finding("mailboxes")
+        first = noticed[0]
+        name = suite.stores.community.read_now(lambda view: finding.mailbox_name(view, first.mailbox))
+    except StoreError as error:
+        return Finding("mailboxes", str(error), error.cure)
+    finally:
+        wait(suite.stores.close())
+    more = f" ({len(noticed)} mailboxes in all)" if len(noticed) > 1 else ""
+    return Finding(
+        "mailboxes",
+        f"{name} is not what was written to it, noticed {when(first.moment)}: {first.problem}{more}",
+        "`cjsm mailbox verify`, then `cjsm mailbox restore`; without a newer backup `cjsm mailbox accept`",
+    )
 
 
 def _opens(suite: Suite) -> bool:

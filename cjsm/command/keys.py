@@ -9,7 +9,7 @@ import rich_click as click
 
 from cjsm.command import acting, mailboxowner, secretkeys
 from cjsm.command.context import config_option, open_suite, wait
-from cjsm.command.output import console, document, json_option, reported, shown, table, watched
+from cjsm.command.output import console, document, json_option, progressing, reported, shown, table
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account
@@ -98,11 +98,12 @@ def rotate_due(config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     due = wait(suite.rotation.due())
-    done = sum(wait(suite.rotation.rotate(mailbox)) for mailbox in watched(due, f"rotating {len(due)} mailboxes"))
+    with progressing("mailboxes rotated", len(due), octets=False) as advance:
+        done, failed = wait(suite.rotation.rotate(due, watch=advance))
     if as_json:
-        document({"due": len(due), "rotated": done})
+        document({"due": len(due), "rotated": done, "failed": failed})
     else:
-        console.print(f"{done} of {len(due)} mailboxes rotated")
+        console.print(f"{done} of {len(due)} mailboxes rotated" + (f", {failed} could not be" if failed else ""))
 
 
 def _mailbox(suite: Suite, name: str) -> MailboxId:
@@ -123,5 +124,5 @@ def _names(suite: Suite, accounts: set[AccountId]) -> dict[AccountId, str]:
     return suite.stores.community.read_now(look)
 
 
-for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret):
+for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret, secretkeys.peppers):
     keys.add_command(verb)

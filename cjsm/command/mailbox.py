@@ -8,6 +8,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
+from cjsm.command.mailboxaccept import accept
 from cjsm.command.mailboxbackup import backup
 from cjsm.command.mailboxdestroy import destroy
 from cjsm.command.mailboxexport import export
@@ -35,14 +36,14 @@ def mailbox() -> None:
     """
 
 
-for command in (verify, undelete, backup, restore, import_, export, destroy):
+for command in (verify, undelete, backup, restore, accept, import_, export, destroy):
     mailbox.add_command(command)
 
 
 @mailbox.command("list")
 @click.option("--organisation", help="Only this organisation and those below it.")
 @click.option("--full", type=click.IntRange(0, 1_000), help="Only those that are full to so many percent.")
-@click.option("--troubled", is_flag=True, help="Only those in quarantine, damaged, or belonging to nobody.")
+@click.option("--troubled", is_flag=True, help="Only those in quarantine, damaged, altered, or nobody's.")
 @acting.verb
 def list_(organisation: str | None, full: int | None, troubled: bool, config: Path, as_json: bool) -> None:
     """List mailboxes: whose they are, what counts against the quota, what is kept of deleted mail, and the disk.

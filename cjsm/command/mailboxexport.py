@@ -11,7 +11,7 @@ from cjsm.access.interfaces import IMessageReader
 from cjsm.command import acting
 from cjsm.command.context import as_caller, open_suite_for_files, wait
 from cjsm.command.mailboxowner import opened
-from cjsm.command.output import Refused, console, document, progressing
+from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.mail.folders.writing import Going, Place, open_place
@@ -52,6 +52,10 @@ def export(name: str, destination: Path, form: str, config: Path, as_json: bool)
         by = suite.enrolment.by(maildrop.account)
         decide = partial(mailboxes.own, by=by, act=MailboxAct.EXPORT, mailbox=maildrop.mailbox, form=form)
         wait(suite.stores.community.commit(by.act_id, decide))
+        altered = suite.stores.community.is_noticed(maildrop.mailbox)
+        if altered:
+            told_of = "this mailbox is not what was written to it: messages may be missing; ask your helpdesk"
+            errors.print(f"[bold]warning:[/] {told_of}", markup=True)
         try:
             written, there = _write_all(maildrop, place)
         except OSError as error:
@@ -59,6 +63,7 @@ def export(name: str, destination: Path, form: str, config: Path, as_json: bool)
             raise Refused(f"{destination}: {error.strerror}", "make room there, and run it again") from error
     octets = sum(row.octets for row in maildrop.messages)
     told = {"destination": str(destination), "form": form, "written": written, "present": there, "octets": octets}
+    told["altered"] = altered
     if as_json:
         document(told)
         return

@@ -108,12 +108,18 @@ class _Restoring:
         :param watch: told how many octets more were read.
         """
         with open_export(path, as_caller, watch) as source:
-            meant, _ = beginning(source)
+            meant, head = beginning(source)
             if meant != which:
                 raise CannotOpen(f"{path} is the backup of mailbox {text(meant)}", "name its own")
             if which in self._there and not self._replace:
                 raise MailboxExists("there is a mailbox already")
-            decide = partial(mailboxes.change, act=MailboxAct.RESTORE, mailbox=which, replace=str(self._replace))
+            decide = partial(
+                mailboxes.begin_anew,
+                act=MailboxAct.RESTORE,
+                mailbox=which,
+                edition=head.edition + 1,
+                replace=str(self._replace),
+            )
             acting.act(self._suite, decide, self._reason)
             wait(self._suite.stores.mail.restore(which, source, replace=self._replace))
 

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from cjsm.access import keyring
+from cjsm.access.closed import closed_to_owner
+from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.command.context import wait
 from cjsm.command.output import when
 from cjsm.community import finding, states
@@ -41,6 +44,8 @@ class Shown:
         status, state, problem = self._status(mailbox)
         if state == "sound" and not told["organisation"]:
             state, problem = "nobody's", ""
+        if state == "sound" and self._suite.stores.community.is_noticed(mailbox):
+            state, problem = "altered", "it is not what was written to it: cjsm mailbox verify"
         quota = told["quota"]
         percent = status.usage.octets * 100 // quota if status is not None and quota else None
         if state == "sound" and percent is not None and percent >= 100:
@@ -66,8 +71,30 @@ class Shown:
         if told["deleted_messages"]:
             kept = self._suite.settings.mail.deleted_kept * _DAY
             told["first_deleted_goes"] = when(min(each.moment for each in self._deleted(mailbox)) + kept)
+        told |= self._closed(mailbox)
         told["members"] = self._suite.stores.community.read_now(lambda view: _members(view, mailbox))
         return told
+
+    def _closed(self, mailbox: MailboxId) -> dict[str, Any]:
+        """Return what of a personal mailbox its owner cannot open, and what to do about it."""
+        stores = self._suite.stores
+        owner = stores.community.read_now(lambda view: view.account_of_mailbox(mailbox))
+        if owner is None or not owner.keys or not owner.mailbox_keys:
+            return {}
+        try:
+            record = keyring.decode(stores.keys.get_now(owner.id, owner.keys), keyring.AccountKeys)
+            closed = closed_to_owner(record, read_mailbox_keys(stores.keys, mailbox, owner.mailbox_keys))
+            listed = wait(stores.mail.list(mailbox, as_it_is=True)).rows if closed.generations else ()
+        except (StoreError, keyring.UnreadableKeys) as error:
+            return {"closed_messages": None, "closed_octets": None, "closed_cure": str(error)}
+        rows = [row for row in listed if row.generation in closed.generations]
+        recoverable = any(row.generation in closed.recoverable for row in rows)
+        cure = f"cjsm recovery request {owner.user_id}" if recoverable else "nobody can open it any more"
+        return {
+            "closed_messages": len(rows),
+            "closed_octets": sum(row.octets for row in rows),
+            "closed_cure": cure if rows else None,
+        }
 
     def _deleted(self, mailbox: MailboxId) -> Sequence[Any]:
         return wait(self._suite.stores.mail.deleted(mailbox))

@@ -11,7 +11,7 @@ import rich_click as click
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
 from cjsm.command.mailboxowner import check, named
-from cjsm.command.output import console, document, errors, progressing, table
+from cjsm.command.output import console, document, errors, progressing, table, when
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.mailboxes import MailboxAct
@@ -97,8 +97,17 @@ def told(suite: Suite, which: MailboxId, found: Verified) -> dict[str, Any]:
         "messages": found.messages,
         "deleted_messages": found.deleted,
         "octets": found.octets,
+        "noticed": _noticed(suite, which),
         "problems": list(found.problems),
     }
+
+
+def _noticed(suite: Suite, which: MailboxId) -> str | None:
+    """Return when the mailbox was found to be other than it was, unless an act explained that since."""
+    for each in wait(suite.stores.community.noticed()) if suite.stores.community.is_noticed(which) else ():
+        if each.mailbox == which:
+            return when(each.moment)
+    return None
 
 
 def _report(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
@@ -107,11 +116,13 @@ def _report(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         document({"sound": not bad, "mailboxes": list(found)})
     else:
         if bad:
-            table([[each["name"], problem] for each in bad for problem in each["problems"]], "mailbox", "problem")
+            rows = [[each["name"], problem, each["noticed"] or "now"] for each in bad for problem in each["problems"]]
+            table(rows, "mailbox", "problem", "noticed")
         messages = sum(each["messages"] + each["deleted_messages"] for each in found)
         noun = "mailbox" if len(found) == 1 else "mailboxes"
         console.print(f"{len(found):,} {noun} with {messages:,} messages verified, {len(bad):,} with problems")
         if bad:
             console.print("keep the disk as it is, then restore these from a backup: cjsm mailbox restore --help")
+            console.print("where there is no newer backup, go on with what is there: cjsm mailbox accept --help")
     if bad:
         sys.exit(1)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "factor": "factor",
     "role": "role",
     "keys": "keys",
+    "jobs": "jobs",
     "recovery": "recovery",
     "shared": "shared",
     "trace": "trace",

@@ -8,8 +8,9 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import as_caller, config_option, load, open_suite_for_files, wait
-from cjsm.command.output import Refused, console, document, json_option, reported
+from cjsm.access.peppers import counted
+from cjsm.command.context import as_caller, config_option, load, open_suite, open_suite_for_files, wait
+from cjsm.command.output import Refused, console, document, json_option, reported, shown, table
 from cjsm.community.acts import servicesecrets
 from cjsm.instance import NotRunning
 from cjsm.suite import Suite, instance
@@ -18,7 +19,7 @@ from cjsm.vault import secrets
 
 #: What becomes of what older versions made, and what else is to be done.
 _AFTERWARDS = {
-    "pepper": "passwords are checked with it from the next change on; older ones go on with the older pepper",
+    "pepper": "secrets come under it as they are used, second factors by themselves; `cjsm keys peppers` counts them",
     "acceptance": "messages accepted from now on are signed with it",
     "queue": "envelopes are sealed to it from now on; the older one opens what waits",
     "community": "public keys are signed with it from now on",
@@ -96,6 +97,46 @@ def restore(file: Path, directory: Path, config: Path, as_json: bool) -> None:
         document(told)
     else:
         console.print(f"{len(files)} files are in {directory}; make them the service's: chown --recursive")
+
+
+@click.command("peppers")
+@config_option
+@json_option
+@reported
+def peppers(config: Path, as_json: bool) -> None:
+    """Count what depends on each version of the pepper: when an older one is needed by nothing, it may go.
+
+    Second factors come under the newest by themselves, a password or device password when somebody signs in with it,
+    recovery codes when their owner has new ones printed (`cjsm user recovery-codes`). Reads every account.
+
+    \b
+    cjsm keys peppers
+    cjsm keys peppers --json
+    """
+    suite = open_suite(config)
+    found = counted(suite.stores.community, suite.stores.keys)
+    held = suite.secrets.peppers
+    told = [
+        {
+            "pepper": number,
+            "newest": number == held.number,
+            "held": number in held.numbers,
+            "needed_by": dict(sorted(found.get(number, {}).items())),
+        }
+        for number in sorted({*held.numbers, *found})
+    ]
+    if as_json:
+        document(told)
+        return
+    rows = [[f"pepper.{each['pepper']}", shown(each["newest"]), _needed(each)] for each in told]
+    table(rows, "secret", "newest", "needed by")
+
+
+def _needed(told: dict[str, Any]) -> str:
+    needed = "\n".join(f"{count:,} {kind}" for kind, count in told["needed_by"].items())
+    if not told["held"]:
+        return f"MISSING\n{needed}"
+    return needed or ("-" if told["newest"] else "nothing: it may go")
 
 
 @click.command("rotate-secret")

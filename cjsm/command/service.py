@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from cjsm.command.context import config_option, load, open_suite, wait
+from cjsm.command.jobs import jobs_told, show_jobs
 from cjsm.command.output import console, document, json_option, reported, shown, table, when
 from cjsm.command.queueshown import Shown
 from cjsm.configuration import Settings
@@ -39,12 +40,7 @@ def status(config: Path, as_json: bool) -> None:
         "outgoing": Shown(suite).outgoing(wait(suite.stores.spool.outgoing.summary())),
         "disk": _disk(suite.settings),
         "certificate": _certificate(suite.settings),
-        "jobs": suite.stores.community.read_now(
-            lambda view: [
-                {"kind": job.kind, "due": when(job.due), "last_run": when(job.last_run), "result": job.last_result}
-                for job in view.jobs()
-            ]
-        ),
+        "jobs": jobs_told(suite),
     }
     if as_json:
         document(told)
@@ -56,9 +52,7 @@ def status(config: Path, as_json: bool) -> None:
         for name, value in values.items()
     ]
     table(rows, "what", "now")
-    jobs = told["jobs"]
-    if isinstance(jobs, list) and jobs:
-        table([[str(value or "") for value in job.values()] for job in jobs], "job", "due", "last run", "result")
+    show_jobs(jobs_told(suite))
 
 
 def _service(suite: Suite) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
                 "recovery": made.recovery if made.closed else None,
                 "recoverable": made.recoverable,
                 "officer_to_appoint_anew": officer,
+                "recovery_codes_void": made.codes,
             }
         )
         return
@@ -66,6 +67,9 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
     console.print(f"next               cjsm user set-password {made.account.user_id}")
     if made.closed:
         console.print(f"old mail           {_fate(made, closed)}")
+    if made.codes:
+        left = f"{made.codes} of before choose no password any more; once one is chosen, print new ones:"
+        console.print(f"recovery codes     {left} cjsm user recovery-codes {made.account.user_id}")
     if officer:
         console.print(f"recovery officer   {ANEW}")
 

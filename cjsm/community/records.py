@@ -448,7 +448,10 @@ class RecoveryRequest(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """Something the service does by itself: durable, claimed by one worker until ``claimed_until``."""
+    """Something the service does by itself: durable, claimed by one worker until ``claimed_until``.
+
+    :ivar done: of things to be done one by one those that it went through, of ``total``; 0 where it does not count.
+    """
 
     id: JobId
     kind: str
@@ -460,6 +463,8 @@ class Job(Struct, frozen=True, kw_only=True):
     last_result: str = ""
     claimed_by: str = ""
     claimed_until: int = 0
+    done: int = 0
+    total: int = 0
 
 
 class LedgerEntry(Struct, frozen=True, kw_only=True):

@@ -119,11 +119,14 @@ class Change(Struct, frozen=True, kw_only=True):
 
     ``put`` replaces records by their identifier or name, indexes follow; ``removed`` takes records away.
     ``entry`` is None only for jobs' own book-keeping.
+
+    :ivar editions: mailboxes whose list the act lets begin anew, each with the least edition that this explains.
     """
 
     put: tuple[Record, ...] = ()
     removed: tuple[Record, ...] = ()
     entry: LedgerEntry | None = None
+    editions: tuple[tuple[MailboxId, int], ...] = ()
 
 
 def record_key(record: Record) -> bytes | str:

@@ -58,13 +58,19 @@ class Schedule:
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
         self._entropy = entropy
-        self._worker = f"{os.getpid()}"
+        # In a container every process may have the same number.
+        self._worker = f"{os.getpid()}-{entropy(4).hex()}"
+        self._alone = False
         self._loop = LoopingCall(self._look)
         self._loop.clock = reactor
         self._busy: Deferred[None] = succeed(None)
 
-    def start(self) -> None:
-        """Make the jobs that are missing and begin to look."""
+    def start(self, *, alone: bool = False) -> None:
+        """Make the jobs that are missing and begin to look.
+
+        :param alone: no other process runs jobs: what is claimed was under way when one ended, and goes on now.
+        """
+        self._alone = alone
         self._loop.start(_LOOK).addErrback(lambda failure: self._log.failure("jobs stopped", failure=failure))
 
     def stop(self) -> "Deferred[None]":
@@ -81,6 +87,9 @@ class Schedule:
 
     async def _run_due(self) -> None:
         await self._commit(self._make_missing)
+        if self._alone:
+            await self._commit(self._give_back)
+            self._alone = False
         for job in self._community.read_now(self._due):
             claimed = await self._claim(job)
             if claimed is not None:
@@ -94,6 +103,11 @@ class Schedule:
             if kind.name not in present
         )
         return Change(put=made)
+
+    def _give_back(self, view: View) -> Change:
+        """Free what was claimed by processes that ended."""
+        left = (job for job in view.jobs() if job.claimed_by and job.kind in self._kinds)
+        return Change(put=tuple(msgspec.structs.replace(job, claimed_by="", claimed_until=0) for job in left))
 
     def _due(self, view: View) -> list[Job]:
         now = view.moment

@@ -43,6 +43,12 @@ class Damaged(StoreError):
     """A record or file is not what was written."""
 
 
+class Altered(Damaged):
+    """A mailbox that can be read, and is not what was written to it: it may have lost messages."""
+
+    cure = "restore it from a backup (cjsm mailbox restore), or go on with what there is (cjsm mailbox accept)"
+
+
 class Missing(StoreError):
     """What was asked for is not in the store."""
 

@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 from cjsm.community.identifiers import ActId, BodyId, ConnectionId, DeliveryId, MailboxId, SecretId
 from cjsm.community.view import Change, View
 from cjsm.store.errors import (
+    Altered,
     CannotOpen,
     Damaged,
     DiskFull,
@@ -27,14 +28,13 @@ from cjsm.store.errors import (
     Unavailable,
     VersionTaken,
 )
+from cjsm.store.heads import Anchored, Anchoring, Head, IAnchors, ILedgerHeads, Known, Noticed
 from cjsm.store.mailstore import (
     UNIQUE_ID,
     Deleted,
     Delivery,
     Examine,
     Filling,
-    Head,
-    IAnchors,
     ILease,
     IMailStore,
     MailboxList,
@@ -48,6 +48,9 @@ from cjsm.store.mailstore import (
 #: What the contract is made of besides, for rooms to import from here.
 __all__ = [
     "UNIQUE_ID",
+    "Altered",
+    "Anchored",
+    "Anchoring",
     "CannotOpen",
     "Damaged",
     "Deleted",
@@ -58,7 +61,9 @@ __all__ = [
     "Head",
     "IAnchors",
     "ILease",
+    "ILedgerHeads",
     "IMailStore",
+    "Known",
     "LeaseLost",
     "LeaseTaken",
     "MailboxExists",
@@ -66,6 +71,7 @@ __all__ = [
     "MailboxStatus",
     "Missing",
     "NewerStore",
+    "Noticed",
     "Quarantined",
     "Row",
     "StoreError",
@@ -79,7 +85,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-class ICommunityStore(Interface):
+class ICommunityStore(ILedgerHeads):
     """Organisations, accounts and all that administration writes; the one commit point of every act."""
 
     def read(function: Callable[[View], T]) -> "Deferred[T]":
@@ -196,6 +202,9 @@ class IActivity(IAnchors):
 
         Of several processes that ask at once one gets True. Fires when synced.
         """
+
+    def destroy(account: bytes) -> "Deferred[None]":
+        """Forget everything of *account*: it is no more. Idempotent; fires when synced."""
 
     def prune(before: int) -> "Deferred[int]":
         """Forget failures older than *before*."""

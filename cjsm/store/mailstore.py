@@ -6,57 +6,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
+from cjsm.store.heads import Head
 
 #: Octets of a unique-id at most (RFC 1939 §7).
 UNIQUE_ID = 70
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """Where a mailbox's list stands: what was appended, deleted and put back so far, and the running hash of the
-    appends. No number ever falls within one *edition*; a new one begins when the mailbox is restored from an export, or
-    destroyed.
-    """
-
-    appended: int = 0
-    deleted: int = 0
-    chain: bytes = bytes(32)
-    undeleted: int = 0
-    edition: int = 0
-
-    @property
-    def listed(self) -> int:
-        """How many rows the list must have."""
-        return self.appended - self.deleted + self.undeleted
-
-    def newest(self, other: "Head") -> "Head":
-        """Return what is known when both are: of one edition the highest numbers, else the later edition."""
-        if self.edition != other.edition:
-            return max(self, other, key=lambda each: each.edition)
-        ahead = max(self, other, key=lambda each: each.appended)
-        deleted, undeleted = max(self.deleted, other.deleted), max(self.undeleted, other.undeleted)
-        return structs.replace(ahead, deleted=deleted, undeleted=undeleted)
-
-    def behind(self, known: "Head") -> bool:
-        """Whether a list that stands here is not what it was when it stood at *known*."""
-        if self.edition != known.edition:
-            return self.edition < known.edition
-        older = self.appended < known.appended or self.deleted < known.deleted or self.undeleted < known.undeleted
-        return older or (self.appended == known.appended > 0 and self.chain != known.chain)
-
-
-class IAnchors(Interface):
-    """The heads of mailboxes' lists, remembered away from the mailboxes."""
-
-    def anchor(mailbox: MailboxId, head: "Head") -> None:
-        """Remember the newest head of a mailbox's list; merged and written within a second."""
-
-    def anchored(mailbox: MailboxId) -> "Head":
-        """The newest head remembered: a mailbox whose own is older was put back to an earlier state."""
 
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -185,7 +143,7 @@ class IMailStore(Interface):
         with a spool sequence below *low_water* are pruned: the spool will not hand them out again.
 
         :raises Missing: when the spool has not the body of one; nothing is written.
-        :raises Damaged: when the mailbox was put back to an earlier state.
+        :raises Altered: when the mailbox was put back to an earlier state.
         """
 
     def import_messages(mailbox: MailboxId, batch: Sequence[Delivery]) -> "Deferred[int]":
@@ -197,11 +155,12 @@ class IMailStore(Interface):
         :raises Missing: when a body is not in the spool.
         """
 
-    def list(mailbox: MailboxId, member: AccountId | None = None) -> "Deferred[MailboxList]":
+    def list(mailbox: MailboxId, member: AccountId | None = None, *, as_it_is: bool = False) -> "Deferred[MailboxList]":
         """The rows, without those that *member* hid; a mailbox nothing was delivered to has none.
 
-        :raises Damaged: when a row was put in, taken away, exchanged or moved, or the mailbox was put back to an
-            earlier state.
+        :param as_it_is: the rows that are there, also of a mailbox that is not what was written to it.
+        :raises Altered: when a row was put in, taken away, exchanged or moved, or the mailbox was put back to an
+            earlier state. Such a mailbox is not written to either, until it is accepted or restored.
         """
 
     def open(mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":
@@ -297,6 +256,12 @@ class IMailStore(Interface):
 
         Never fails for what it finds, and changes nothing. Works without a running service, and beside one; on a
         mailbox in quarantine too.
+        """
+
+    def accept(mailbox: MailboxId) -> "Deferred[int]":
+        """Go on with an altered mailbox as it is, in a new edition of its list; fires with how many it lists.
+
+        What is neither listed nor deleted of what it keeps counts as deleted now, so that its owner may have it back.
         """
 
     def destroy(mailbox: MailboxId) -> "Deferred[None]":

@@ -34,10 +34,12 @@ from cjsm.community.identifiers import (
 )
 from cjsm.community.records import Account, Connection, ConnectionKind, LedgerEntry, Organisation, Profile
 from cjsm.community.view import Change, View
-from cjsm.configuration import AccessSettings
+from cjsm.configuration import AccessSettings, LedgerSettings
 from cjsm.ledger.entries import decode_entry, encode_entry
+from cjsm.mail.anchoring import HeadAnchoring
 from cjsm.store.interfaces import Delivery
 from cjsm.store.lmdb.activity import LmdbActivity
+from cjsm.store.lmdb.anchored import HeadHashes
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import InlineDisk
@@ -45,12 +47,13 @@ from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.space import Space
-from cjsm.vault import chain
+from cjsm.vault import chain, heads
 from cjsm.vault.message import MessageSealer, Summary, encode_wrap
 from cjsm.vault.secrets import generate
 
 T = TypeVar("T")
 
+HASHES = HeadHashes(leaf=heads.leaf, bucket=heads.bucket, shelf=heads.shelf, root=heads.root)
 MOMENT = 1_767_225_600
 PASSWORD = "violet tractor café lamp".encode()
 OTHER_PASSWORD = b"copper window nineteen oars"
@@ -137,10 +140,23 @@ class House:
         """Open the stores, as a starting process does."""
         disk = InlineDisk()
         self.community = LmdbCommunityStore(
-            self.directory, disk, suffix="cjsm.test", map_size=_MAP, encode_entry=encode_entry, clock=self.clock
+            self.directory,
+            disk,
+            suffix="cjsm.test",
+            map_size=_MAP,
+            encode_entry=encode_entry,
+            hashes=HASHES,
+            clock=self.clock,
         )
         self.keys = LmdbKeyStore(self.directory, disk, map_size=_MAP)
         self.activity = LmdbActivity(self.directory, disk, map_size=_MAP)
+        self.anchoring = HeadAnchoring(
+            LedgerSettings(),
+            remembered=self.activity,
+            ledger=self.community,
+            clock=self.clock,
+            entropy=os.urandom,
+        )
         self.bodies = FileBodyStore(self.directory / "spool" / "bodies", disk, Space(self.directory, 0))
         self.mail = LmdbMailStore(
             self.directory,
@@ -152,6 +168,8 @@ class House:
             advance=chain.advance,
             anchors=self.activity,
             clock=self.clock,
+            in_ledger=self.community.anchored_head,
+            noticed=self.anchoring.noticed,
         )
         self.pool = InlinePool()
         stores: dict[str, Any] = {"community": self.community, "keys": self.keys, "secrets": self.secrets}

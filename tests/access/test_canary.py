@@ -99,6 +99,6 @@ def everything(house: House, forbidden: set[bytes]) -> None:
     place.rotate()
     house.commit(lambda view, by: change_life(view, by, jo.id, LifeStep.DELETE), "left")
     house.moment += 31 * 86_400
-    destruction = Destruction(KeySettings(), keys=house.keys, mail=house.mail, **place.acting)
+    destruction = Destruction(KeySettings(), keys=house.keys, mail=house.mail, activity=house.activity, **place.acting)
     assert now(destruction.run(Job(id=JobId(b"j" * 16), kind="x", due=0))) == "1 users destroyed"
     assert Path(house.directory).is_dir()

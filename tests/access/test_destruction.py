@@ -31,6 +31,7 @@ def destruction(house: House) -> Destruction:
         community=house.community,
         keys=house.keys,
         mail=house.mail,
+        activity=house.activity,
         clock=house.clock,
         entropy=os.urandom,
     )
@@ -159,3 +160,25 @@ def test_the_address_is_nobodys_for_a_while(house: House) -> None:
         house.add()
     house.moment += 271 * DAY
     assert house.add().account.id != jo.id
+
+
+def test_last_uses(house: House) -> None:
+    """When, from where and with what somebody signed in goes with them, written or not yet; others' stays."""
+    jo, al = house.join(), house.join("al.other", OTHER_PASSWORD)
+    for name, secret in (("jo.ward@avon", PASSWORD), ("al.other@avon", OTHER_PASSWORD)):
+        house.maildrop(name, secret)[1]()
+    now(house.activity.flush())
+    house.maildrop()[1]()
+    now(house.activity.failed(jo.id, "192.0.2.0/24", 7, 5))
+    now(house.activity.use_step(jo.id, 9))
+    assert house.activity.last_used(jo.id)
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 30 * DAY + 1
+    assert now(destruction(house).run(JOB)) == "1 users destroyed"
+    now(house.activity.flush())
+    assert (house.activity.last_used(jo.id), house.activity.failing(jo.id)) == ([], [])
+    assert house.activity.last_used(al.id)
+    with house.activity._environment.reading() as transaction:
+        tables = [house.activity._environment.table(name) for name in ("uses", "networks", "failures", "steps")]
+        left = [key for table in tables for key, _ in transaction.cursor(db=table)]
+    assert not any(bytes(key).startswith(jo.id) for key in left)

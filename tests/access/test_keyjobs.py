@@ -12,12 +12,13 @@ from cjsm.access.generations import Generations
 from cjsm.access.keyjobs import EmptyGenerations, Rotation
 from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import read_mailbox_keys
+from cjsm.community.acts.keys import MailboxStep
 from cjsm.community.acts.lives import LifeStep, change_life
 from cjsm.community.identifiers import DeliveryId, JobId, MailboxId
 from cjsm.community.records import Account, Job, SharedMailbox
 from cjsm.community.view import Change
 from cjsm.configuration import KeySettings
-from cjsm.store.interfaces import Damaged
+from cjsm.store.interfaces import Damaged, Unavailable
 from tests.store.support import alone, entry, open_spool
 
 from .support import PASSWORD, House, logged, now, read
@@ -97,6 +98,63 @@ def test_rotation_leaves_out(house: House) -> None:
     assert generations_of(house, ed) == [1, 2]
 
 
+def test_rotation_in_batches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many mailboxes in one commit and one entry; the record says how far it is, over a crash and several runs."""
+    monkeypatch.setattr("cjsm.jobs.batches.BATCH", 2)
+    people = [house.join(f"jo.{name}") for name in ("one", "two", "three", "four", "five")]
+    house.commit(lambda view, by: Change(put=(JOB,)))
+    house.moment += 366 * DAY
+
+    def record() -> tuple[int, int]:
+        (found,) = house.community.read_now(lambda view: list(view.jobs()))
+        return found.done, found.total
+
+    job = rotation(house)
+    commit, begun = house.community.commit, len(house.entries())
+
+    def crash(act_id: Any, decide: Any) -> Any:
+        return fail(Unavailable("the process ends")) if record() == (2, 5) else commit(act_id, decide)
+
+    monkeypatch.setattr(house.community, "commit", crash)
+    with pytest.raises(Unavailable):
+        now(job.run(JOB))
+    monkeypatch.setattr(house.community, "commit", commit)
+    assert [len(generations_of(house, each)) for each in people].count(2) == 2
+    assert record() == (2, 5)
+
+    def again(settings: Rotation) -> str:
+        (found,) = house.community.read_now(lambda view: list(view.jobs()))
+        return now(settings.run(found))
+
+    assert again(rotation(house, rotations=1)) == "1 mailboxes rotated"
+    assert record() == (3, 5)
+    assert again(rotation(house)) == "2 mailboxes rotated"
+    assert record() == (5, 5)
+    assert {len(generations_of(house, each)) for each in people} == {2}
+    entries = house.entries()[begun:]
+    assert [(entry.act, entry.subject_kind) for entry in entries] == [("keys-rotated", "mailboxes")] * 3
+    assert [len(entry.details) for entry in entries] == [2, 1, 2]
+    assert again(rotation(house)) == "0 mailboxes rotated"
+    assert record() == (0, 0)
+
+
+def test_a_rotation_that_another_came_before(house: House) -> None:
+    """It is left out; the others of the same commit are done."""
+    jo, al = house.join(), house.join("al.other")
+    house.moment += 366 * DAY
+    job = rotation(house)
+    due = now(job.due())
+    step = now(job._batches._prepare(mailbox_of(jo)))
+    assert isinstance(step, MailboxStep)
+    rotated(house, jo)
+    other = now(job._batches._prepare(mailbox_of(al)))
+    assert isinstance(other, MailboxStep)
+    house.commit(lambda view, by: job._decide(view, by, [step, other]))
+    assert {mailbox_of(jo), mailbox_of(al)} == {*due}
+    assert (generations_of(house, jo), generations_of(house, al)) == ([1, 2], [1, 2])
+    assert len(house.entries()[-1].details) == 1
+
+
 def rotated(house: House, account: Account) -> None:
     life = KeyLife(house.enrolment, community=house.community, keys=house.keys, secrets=house.secrets)
     now(life.rotate(house.enrolment.by(account.id), mailbox_of(account)))
@@ -106,16 +164,16 @@ def test_empty_generations(house: House) -> None:
     """A generation ends when neither mailbox nor spool names it, and some days after it was replaced."""
     jo = house.join()
     rotated(house, jo)
-    assert now(emptying(house).run(JOB)) == "0 generations destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 0 mailboxes destroyed"
     house.moment += 2 * DAY + 1
-    assert now(emptying(house, Waiting((mailbox_of(jo), 1))).run(JOB)) == "0 generations destroyed"
-    assert now(emptying(house).run(JOB)) == "1 generations destroyed"
+    assert now(emptying(house, Waiting((mailbox_of(jo), 1))).run(JOB)) == "empty generations of 0 mailboxes destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 1 mailboxes destroyed"
     assert generations_of(house, jo) == [2]
     entry = house.entries()[-1]
-    assert (entry.act, dict(entry.details)) == ("generations-destroyed", {"generations": "1"})
+    assert (entry.act, dict(entry.details)) == ("generations-destroyed", {mailbox_of(jo).hex(): "1"})
     house.deliver(mailbox_of(jo), b"after\r\n")
     assert read(house.maildrop()[0], 0) == b"after\r\n"
-    assert now(emptying(house).run(JOB)) == "0 generations destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 0 mailboxes destroyed"
     rotated(house, jo)
     assert generations_of(house, jo) == [2, 3]
 
@@ -126,11 +184,11 @@ def test_what_is_listed_or_deleted_keeps_its_key(house: House) -> None:
     delivery = house.deliver(mailbox_of(jo), b"before\r\n")
     rotated(house, jo)
     house.moment += 3 * DAY
-    assert now(emptying(house).run(JOB)) == "0 generations destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 0 mailboxes destroyed"
     now(house.mail.delete(mailbox_of(jo), [DeliveryId(delivery.delivery_id)]))
-    assert now(emptying(house).run(JOB)) == "0 generations destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 0 mailboxes destroyed"
     now(house.mail.purge(int(house.moment) + 1))
-    assert now(emptying(house).run(JOB)) == "1 generations destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 1 mailboxes destroyed"
 
 
 def test_a_mailbox_that_cannot_be_read_keeps_everything(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +204,7 @@ def test_a_mailbox_that_cannot_be_read_keeps_everything(house: House, monkeypatc
         return fail(Damaged("no")) if mailbox == mailbox_of(jo) else there(mailbox)
 
     monkeypatch.setattr(house.mail, "list", damaged)
-    assert now(emptying(house).run(JOB)) == "1 generations destroyed"
+    assert now(emptying(house).run(JOB)) == "empty generations of 1 mailboxes destroyed, 1 were left out"
     assert (generations_of(house, jo), generations_of(house, al)) == ([1, 2], [2])
 
 

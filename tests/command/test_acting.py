@@ -21,7 +21,7 @@ DESK = "duty@avon.cjsm.test"
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
-        *("init", "demo", "status", "check", "reload"),
+        *("init", "demo", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
         *("keys escrow", "keys restore", "keys rotate-secret"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
@@ -101,6 +101,7 @@ WITH = {
     "mailbox verify": (TOM,),
     "mailbox undelete": (TOM, "--all", "--reason", "because"),
     "mailbox destroy": (TOM, "--reason", "because"),
+    "mailbox accept": (TOM, "--reason", "because"),
     "mailbox backup": (TOM, "FILES/tom.mailbox"),
     "mailbox restore": (TOM, "FILES/tom.mailbox", "--reason", "because"),
     "mailbox import": (TOM, "FILES/tom.mbox"),

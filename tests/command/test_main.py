@@ -37,6 +37,7 @@ def test_what_there_is() -> None:
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
         *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
         *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
+        "keys peppers",
         *(f"recovery {verb}" for verb in ("request", "approve", "refuse", "list", "officers")),
         *("recovery officer add", "recovery officer remove"),
         *("device add", "device list", "device revoke"),
@@ -46,7 +47,8 @@ def test_what_there_is() -> None:
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
-        *(f"mailbox {verb}" for verb in ("backup", "restore", "import", "export")),
+        *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),
+        *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
     }
 

@@ -7,6 +7,8 @@ import pytest
 
 from cjsm.vault import secrets
 from tests.command.conftest import Run, refused, told
+from tests.command.mailboxes import PASSWORD as JOINED
+from tests.command.mailboxes import join
 from tests.command.test_user import PASSWORD, add
 
 
@@ -52,3 +54,21 @@ def test_not_as_credentials(cjsm: Run, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert "credentials" in refused(cjsm("keys", "rotate-secret", "pepper", "--json"))["error"]
     assert cjsm("keys", "rotate-secret", "everything").exit_code == 2
+
+
+def test_what_needs_which_pepper(cjsm: Run, config: Path) -> None:
+    """An older one that nothing needs may go; one that is needed and gone is said to be missing."""
+    join(config)
+    (only,) = told(cjsm("keys", "peppers", "--json"))
+    assert (only["pepper"], only["newest"], only["held"], only["needed_by"]) == (1, True, True, {"passwords": 1})
+    told(cjsm("keys", "rotate-secret", "pepper", "--json"))
+    first, second = told(cjsm("keys", "peppers", "--json"))
+    assert (first["needed_by"], second["needed_by"], second["newest"]) == ({"passwords": 1}, {}, True)
+    change = ("user", "set-password", "jane.smith@avon", "--password-stdin", "--json")
+    told(cjsm(*change, typed=f"{JOINED}\n{JOINED} more\n"))
+    first, second = told(cjsm("keys", "peppers", "--json"))
+    assert (first["needed_by"], second["needed_by"]) == ({}, {"passwords": 1})
+    assert "it may go" in cjsm("keys", "peppers").output
+    told(cjsm("keys", "rotate-secret", "pepper", "--json"))
+    (config.parent / "secrets" / "pepper.2").unlink()
+    assert "MISSING" in cjsm("keys", "peppers").output

@@ -33,6 +33,7 @@ def test_beside_the_service(community: Community) -> None:
         "rotation",
         "empty-generations",
         "destruction",
+        "factors",
         "recovery-ends",
         "delivered",
         "trace",

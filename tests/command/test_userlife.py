@@ -22,9 +22,13 @@ def test_reset(cjsm: Run) -> None:
     assert "already" in refused(cjsm(*change, typed=f"{made['one_time_password']}\n{PASSWORD}\n"))["error"]
     told(cjsm(*change, typed=f"{made['one_time_password']}\n{PASSWORD} more\n"))
     assert told(cjsm("user", "show", JANE, "--json"))["status"] == "Active"
+    codes = told(cjsm("user", "recovery-codes", JANE, "--password-stdin", "--json", typed=f"{PASSWORD} more\n"))
+    assert (made["recovery_codes_void"], len(codes["recovery_codes"])) == (0, 10)
     said = cjsm("user", "reset-password", JANE, "--reason", "compromised").stdout
     assert "shown once" in said
     assert "set-password" in said
+    assert "10 of before choose no password any more" in said
+    assert f"cjsm user recovery-codes {JANE}" in said
 
 
 def test_recovery_is_said(cjsm: Run) -> None:
@@ -88,5 +92,5 @@ def test_moved_organisation(cjsm: Run) -> None:
     assert told(cjsm("user", "show", JANE, "--json"))["organisation"] == "north/crime"
     assert refused(cjsm("organisation", "move", "north/crime", "/", "--json"))["error"]
     assert refused(cjsm("organisation", "move", "north", "north/crime", "--json"))["error"]
-    assert told(cjsm("keys", "rotate-due", "--json")) == {"due": 0, "rotated": 0}
+    assert told(cjsm("keys", "rotate-due", "--json")) == {"due": 0, "rotated": 0, "failed": 0}
     assert "0 of 0" in cjsm("keys", "rotate-due").stdout

@@ -12,7 +12,7 @@ from cjsm.jobs.schedule import Schedule
 from cjsm.store.interfaces import Unavailable
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import InlineDisk
-from tests.store.support import MAP, result
+from tests.store.support import HASHES, MAP, result
 
 NOW = 1_000_000
 
@@ -44,6 +44,7 @@ class Bench:
             suffix="cjsm.test",
             map_size=MAP,
             encode_entry=lambda entry: b"entry",
+            hashes=HASHES,
             clock=self.now,
         )
         self.schedule = self.new()
@@ -122,6 +123,17 @@ def test_one_worker_at_a_time(bench: Bench) -> None:
     bench.pass_(1_830)
     assert bench.chore.runs == 2
     assert bench.job().last_result == "taken over"
+
+
+def test_a_crash_while_it_runs(bench: Bench) -> None:
+    """The one process that runs jobs goes on with it as soon as it is there again."""
+    bench.chore.answer = Deferred
+    bench.schedule.start(alone=True)
+    bench.pass_(3_600)
+    assert (bench.chore.runs, bench.job().last_run) == (1, None)
+    bench.chore.answer = lambda: succeed("gone on")
+    bench.new().start(alone=True)
+    assert (bench.chore.runs, bench.job().last_result) == (2, "gone on")
 
 
 def test_stop_waits(bench: Bench) -> None:

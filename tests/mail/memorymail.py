@@ -201,13 +201,28 @@ class MemoryMail:
 
         return self._weather.run("import", act)
 
-    def list(self, mailbox: MailboxId, member: AccountId | None = None) -> "Deferred[MailboxList]":
+    def list(
+        self, mailbox: MailboxId, member: AccountId | None = None, *, as_it_is: bool = False
+    ) -> "Deferred[MailboxList]":
         def look(kept: Mailbox) -> MailboxList:
             hidden = kept.hidden.get(member, set()) if member is not None else set()
             rows = sorted((row for row in kept.listed if row.uid not in hidden), key=lambda row: row.uid)
             return MailboxList(rows=tuple(rows), head=kept.head)
 
         return self._look("list", mailbox, look)
+
+    def accept(self, mailbox: MailboxId) -> "Deferred[int]":
+        def act() -> int:
+            kept = self._made(mailbox)
+            kept.head = Head(
+                edition=kept.head.edition + 1,
+                appended=kept.head.appended,
+                deleted=kept.head.appended - len(kept.listed),
+                chain=kept.head.chain,
+            )
+            return len(kept.listed)
+
+        return self._weather.run("accept", act)
 
     def open(self, mailbox: MailboxId, delivery_id: DeliveryId) -> "Deferred[StoredMessage]":
         def look(kept: Mailbox) -> StoredMessage:

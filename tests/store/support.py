@@ -1,11 +1,11 @@
 """What the tests of the stores share: identifiers, entries, deliveries and disks that fail or wait."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -20,14 +20,17 @@ from cjsm.store.interfaces import (
     SpoolEntry,
     Unavailable,
 )
+from cjsm.store.lmdb.anchored import HeadHashes
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
+from cjsm.vault import heads
 
 MAP = 1 << 26
+HASHES = HeadHashes(leaf=heads.leaf, bucket=heads.bucket, shelf=heads.shelf, root=heads.root)
 MAILBOX = MailboxId(b"mailbox one 0001")
 OTHER = MailboxId(b"mailbox two 0002")
 T = TypeVar("T")
@@ -187,12 +190,21 @@ class MemoryAnchors:
 
     def __init__(self) -> None:
         self.heads: dict[MailboxId, Head] = {}
+        self.marked: set[MailboxId] = set()
 
     def anchor(self, mailbox: MailboxId, head: Head) -> None:
         self.heads[mailbox] = self.anchored(mailbox).newest(head)
+        self.marked.add(mailbox)
 
     def anchored(self, mailbox: MailboxId) -> Head:
         return self.heads.get(mailbox, Head())
+
+    def unanchored(self, limit: int) -> "Deferred[Sequence[tuple[MailboxId, Head]]]":
+        return succeed([(mailbox, self.heads[mailbox]) for mailbox in sorted(self.marked)][:limit])
+
+    def settled(self, heads: Sequence[tuple[MailboxId, Head]]) -> "Deferred[None]":
+        self.marked -= {mailbox for mailbox, head in heads if self.heads[mailbox] == head}
+        return succeed(None)
 
 
 def open_mailboxes(

@@ -33,7 +33,8 @@ def begin(view: View, by: By, account: AccountId, before: int) -> Change:
     told = {MAILBOX: found.mailbox.hex()} if found.mailbox is not None else {}
     entry = entry_of(view, by, ACT, "account", account, ITSELF, **told)
     removed = tuple(view.roles_of(account))
-    return Change(put=(ended, *_left(view, found)), removed=removed, entry=entry)
+    editions = ((found.mailbox, 0),) if found.mailbox is not None else ()
+    return Change(put=(ended, *_left(view, found)), removed=removed, entry=entry, editions=editions)
 
 
 def finish(view: View, account: AccountId, reserved_for: int) -> Change:

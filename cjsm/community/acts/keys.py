@@ -1,5 +1,6 @@
 """Keys begun anew: a person's by a reset, a mailbox's by a rotation. The records name what was written before."""
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -121,22 +122,48 @@ def rotate(view: View, by: By, step: MailboxStep) -> Change:
     return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, permission))
 
 
-def rotate_by_itself(view: View, by: By, step: MailboxStep, made_before: int) -> Change:
-    """Begin a new generation where the newest was made before a moment: the service's own act.
+def rotate_by_itself(
+    view: View, by: By, steps: Sequence[MailboxStep], made_before: Callable[[View, Account | SharedMailbox], int]
+) -> Change:
+    """Begin new generations of mailboxes whose newest was made before a moment: the service's own act, and one entry.
 
-    :raises Overtaken: when it is not so old any more.
+    What another act came before is left out.
     """
-    owner = mailbox_of(view, step.mailbox)
-    if keys_of(owner)[2] >= made_before:
-        raise Overtaken("this mailbox's keys were changed at the same moment")
-    return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, ITSELF))
+
+    def due(owner: Account | SharedMailbox) -> bool:
+        return keys_of(owner)[2] < made_before(view, owner)
+
+    taken = list(_still(view, steps, due))
+    told = {f"generation-{step.mailbox.hex()}": f"{step.generation} {step.digest}" for step in taken}
+    return _together(view, by, "keys-rotated", taken, told)
 
 
-def drop_generations(view: View, by: By, step: MailboxStep, gone: tuple[int, ...]) -> Change:
-    """Name keys without generations that nothing is sealed to any more: the service's own act."""
-    told = " ".join(str(generation) for generation in gone)
-    entry = entry_of(view, by, "generations-destroyed", "mailbox", step.mailbox, ITSELF, generations=told)
-    return Change(put=(with_step(view, step),), entry=entry)
+def drop_generations(view: View, by: By, steps: Sequence[tuple[MailboxStep, tuple[int, ...]]]) -> Change:
+    """Name keys without generations that nothing is sealed to any more: the service's own act, and one entry.
+
+    What another act came before is left out.
+    """
+    gone = {step.mailbox: generations for step, generations in steps}
+    taken = list(_still(view, [step for step, _ in steps], lambda owner: True))
+    told = {step.mailbox.hex(): " ".join(str(each) for each in gone[step.mailbox]) for step in taken}
+    return _together(view, by, "generations-destroyed", taken, told)
+
+
+def _still(
+    view: View, steps: Sequence[MailboxStep], wanted: Callable[[Account | SharedMailbox], bool]
+) -> Iterator[MailboxStep]:
+    """Yield the steps that may be taken still."""
+    for step in steps:
+        owner = view.account_of_mailbox(step.mailbox) or view.shared_mailbox(step.mailbox)
+        if owner is not None and keys_of(owner)[0] == step.read and wanted(owner):
+            yield step
+
+
+def _together(view: View, by: By, act: str, steps: Sequence[MailboxStep], told: dict[str, str]) -> Change:
+    if not steps:
+        return Change()
+    put = tuple(with_step(view, step) for step in steps)
+    return Change(put=put, entry=entry_of(view, by, act, "mailboxes", b"", ITSELF, **told))
 
 
 def _rotated(view: View, by: By, step: MailboxStep, permission: Permission) -> LedgerEntry:

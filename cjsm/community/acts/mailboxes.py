@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
+import msgspec
+
 from cjsm.community.acts.acting import By, changed, entry_of
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict
@@ -17,6 +19,7 @@ class MailboxAct(StrEnum):
     VERIFY = "verify"
     BACK_UP = "backup"
     RESTORE = "restore"
+    ACCEPT = "accept"
     IMPORT = "import"
     UNDELETE = "undelete"
     EXPORT = "export"
@@ -24,6 +27,10 @@ class MailboxAct(StrEnum):
 
 #: Acts that change nothing and show nobody's mail; the local operator keeps mailboxes safe with them.
 _KEEPING = {MailboxAct.VERIFY: Action.VERIFY_MAILBOXES, MailboxAct.BACK_UP: Action.BACK_UP_MAILBOXES}
+#: Acts that begin a mailbox's list anew.
+_ANEW = frozenset({MailboxAct.RESTORE, MailboxAct.ACCEPT})
+#: Acts that are done for a reason.
+_REASONED = _ANEW | {MailboxAct.UNDELETE}
 #: Acts of the person whose mail it is.
 _OWN = frozenset({MailboxAct.UNDELETE, MailboxAct.EXPORT})
 
@@ -44,11 +51,22 @@ def change(view: View, by: By, act: MailboxAct, mailbox: MailboxId, **details: s
     :raises NotAllowed: when the actor may not.
     :raises BadValue: when messages would be taken away, or brought back for somebody else, without a reason.
     """
-    if act in (MailboxAct.RESTORE, MailboxAct.UNDELETE) and not by.reason:
+    if act in _REASONED and not by.reason:
         raise BadValue("this needs a reason", "give one with --reason")
     organisation, owner = _owner(view, mailbox)
     permission = require(may(view, by.actor, Action.CHANGE_MAILBOXES, organisation, account=owner))
     return Change(entry=entry_of(view, by, f"mailbox-{act}", "mailbox", mailbox, permission, **details))
+
+
+def begin_anew(view: View, by: By, act: MailboxAct, mailbox: MailboxId, edition: int = 0, **details: str) -> Change:
+    """Note the same of an act that begins the mailbox's list anew: that it is another afterwards is no surprise.
+
+    :param edition: the least that the list's edition may be afterwards.
+    """
+    if act not in _ANEW:
+        raise ValueError(f"{act} begins no list anew")
+    noted = change(view, by, act, mailbox, **details)
+    return msgspec.structs.replace(noted, editions=((mailbox, edition),))
 
 
 def own(view: View, by: By, act: MailboxAct, mailbox: MailboxId, **details: str) -> Change:
@@ -80,9 +98,9 @@ def destroy(view: View, by: By, mailbox: MailboxId, undelete: int) -> Change:
         raise Conflict("this is a shared mailbox that is in use", "delete the shared mailbox first")
     account = view.account_of_mailbox(mailbox)
     if account is None:
-        return Change(entry=entry)
+        return Change(entry=entry, editions=((mailbox, 0),))
     _check_given_up(view, account, undelete)
-    return Change(put=(changed(account, mailbox_keys=0),), entry=entry)
+    return Change(put=(changed(account, mailbox_keys=0),), entry=entry, editions=((mailbox, 0),))
 
 
 def _check_given_up(view: View, account: Account, undelete: int) -> None:

@@ -1,8 +1,13 @@
 """The service's own secrets: put away for the safe, and renewed. Acts of the operator, whose server it is."""
 
-from cjsm.community.acts.acting import By, entry_of
+from collections.abc import Sequence
+
+from cjsm.community.acts.acting import By, changed, entry_of
+from cjsm.community.acts.credentials import KeyStep
+from cjsm.community.acts.keys import ITSELF
 from cjsm.community.authority import Permission
 from cjsm.community.errors import NotAllowed
+from cjsm.community.identifiers import AccountId
 from cjsm.community.view import Change, View
 
 
@@ -21,3 +26,17 @@ def _operator(by: By) -> Permission:
     if by.actor is not None:
         raise NotAllowed("the service's own secrets are the operator's", "do it without --as, on the server")
     return Permission(True, "local operator")
+
+
+def reseal_factors(view: View, by: By, steps: Sequence[tuple[AccountId, KeyStep]]) -> Change:
+    """The secrets of second factors are sealed under the newest pepper: the service's own act, and one entry.
+
+    What another act came before is left out.
+    """
+    found = [(view.account(account), step) for account, step in steps]
+    still = [(account, step) for account, step in found if account is not None and account.keys == step.read]
+    if not still:
+        return Change()
+    put = tuple(changed(account, keys=step.written) for account, step in still)
+    entry = entry_of(view, by, "factors-resealed", "service", b"", ITSELF, users=str(len(put)))
+    return Change(put=put, entry=entry)

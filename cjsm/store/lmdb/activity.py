@@ -21,6 +21,7 @@ _FAILURES = "failures"
 _NETWORKS = "networks"
 _USES = "uses"
 _HEADS = "heads"
+_UNANCHORED = "unanchored"
 _SOURCES = "sources"
 _STEPS = "steps"
 
@@ -38,7 +39,7 @@ class LmdbActivity:
     def __init__(self, directory: Path, disk: Disk, *, map_size: int) -> None:
         self._environment = Environment(
             directory / "activity.mdb",
-            tables=(_FAILURES, _NETWORKS, _USES, _HEADS, _SOURCES, _STEPS),
+            tables=(_FAILURES, _NETWORKS, _USES, _HEADS, _UNANCHORED, _SOURCES, _STEPS),
             schema=_SCHEMA,
             map_size=map_size,
         )
@@ -165,6 +166,20 @@ class LmdbActivity:
 
         return self._serial.run(lambda: self._environment.write(act))
 
+    def destroy(self, account: bytes) -> "Deferred[None]":
+        """See :class:`IActivity`."""
+        for merged in (self._uses, self._networks):
+            for key in [key for key in merged if key.startswith(account)]:
+                del merged[key]
+
+        def act(transaction: lmdb.Transaction) -> None:
+            for name in (_FAILURES, _NETWORKS, _USES, _STEPS):
+                table = self._environment.table(name)
+                for key in [key for key, _ in prefixed(transaction, table, account)]:
+                    transaction.delete(key, db=table)
+
+        return self._serial.run(lambda: self._environment.write(act))
+
     def prune(self, before: int) -> "Deferred[int]":
         """See :class:`IActivity`."""
         table, sources = self._environment.table(_FAILURES), self._environment.table(_SOURCES)
@@ -199,6 +214,28 @@ class LmdbActivity:
         known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else Head()
         return known.newest(self._heads.get(mailbox, known))
 
+    def unanchored(self, limit: int) -> "Deferred[Sequence[tuple[MailboxId, Head]]]":
+        """See :class:`~cjsm.store.interfaces.IAnchors`."""
+
+        def look(transaction: lmdb.Transaction) -> Sequence[tuple[MailboxId, Head]]:
+            marked = islice(prefixed(transaction, self._environment.table(_UNANCHORED), b""), limit)
+            heads = self._environment.table(_HEADS)
+            found = [(MailboxId(mailbox), transaction.get(mailbox, db=heads)) for mailbox, _ in marked]
+            return [(mailbox, msgspec.msgpack.decode(head, type=Head)) for mailbox, head in found if head is not None]
+
+        return self._serial.run(lambda: self._environment.read(look))
+
+    def settled(self, heads: Sequence[tuple[MailboxId, Head]]) -> "Deferred[None]":
+        """See :class:`~cjsm.store.interfaces.IAnchors`."""
+
+        def act(transaction: lmdb.Transaction) -> None:
+            for mailbox, head in heads:
+                stored = transaction.get(mailbox, db=self._environment.table(_HEADS))
+                if stored is None or msgspec.msgpack.decode(stored, type=Head) == head:
+                    transaction.delete(mailbox, db=self._environment.table(_UNANCHORED))
+
+        return self._serial.run(lambda: self._environment.write(act))
+
     def flush(self) -> "Deferred[None]":
         """Write what was merged since the last time."""
         uses, self._uses = self._uses, {}
@@ -217,6 +254,7 @@ class LmdbActivity:
                 known = msgspec.msgpack.decode(stored, type=Head) if stored is not None else head
                 newest = msgspec.msgpack.encode(known.newest(head))
                 transaction.put(mailbox, newest, db=self._environment.table(_HEADS))
+                transaction.put(mailbox, b"", db=self._environment.table(_UNANCHORED))
 
         def written(_: object) -> None:
             for mailbox, head in heads.items():

@@ -8,11 +8,12 @@ import lmdb
 from twisted.internet.defer import Deferred, execute
 from zope.interface import implementer
 
-from cjsm.community.identifiers import ActId
+from cjsm.community.identifiers import ActId, MailboxId
 from cjsm.community.records import LedgerEntry, Record
 from cjsm.community.view import Change, View
 from cjsm.store.encoding import encode
-from cjsm.store.interfaces import ICommunityStore
+from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, Noticed
+from cjsm.store.lmdb.anchored import HEAD_TABLES, AnchoredHeads, HeadHashes
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
 from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, Remembered, index_keys, stored_key
@@ -31,6 +32,7 @@ _REMEMBERED = 100_000
 class LmdbCommunityStore:
     """:param encode_entry: canonical encoding of a ledger entry.
 
+    :param hashes: how the heads of mailboxes' lists are hashed.
     :param clock: seconds since the epoch.
     """
 
@@ -42,17 +44,19 @@ class LmdbCommunityStore:
         suffix: str,
         map_size: int,
         encode_entry: Callable[[LedgerEntry], bytes],
+        hashes: HeadHashes,
         clock: Callable[[], float],
     ) -> None:
         self._environment = Environment(
             directory / "community.mdb",
-            tables=(*TABLES.values(), INDEX, _ENTRIES, _ACTS, _CHANGES),
+            tables=(*TABLES.values(), INDEX, _ENTRIES, _ACTS, _CHANGES, *HEAD_TABLES),
             schema=_SCHEMA,
             map_size=map_size,
         )
         self._serial = Serial(disk)
         self._suffix = suffix
         self._encode_entry = encode_entry
+        self._hashes = hashes
         self._clock = clock
         self._remembered = Remembered()
 
@@ -124,6 +128,66 @@ class LmdbCommunityStore:
 
         return execute(collect)
 
+    # The heads of mailboxes' lists
+
+    def anchor_heads(
+        self, heads: Sequence[tuple[MailboxId, Head]], entry: Callable[[int, bytes, int], LedgerEntry]
+    ) -> "Deferred[Anchoring]":
+        """See :class:`ILedgerHeads`."""
+
+        # No view shows heads: the change sequence stays as it is, and nobody looks at everything again.
+        def act(transaction: lmdb.Transaction) -> Anchoring:
+            kept = self._heads(transaction)
+            anchoring = kept.put(heads, self._last_entry(transaction) + 1)
+            if anchoring.changed:
+                self._append_entry(transaction, entry(int(self._clock()), kept.root(), anchoring.changed))
+            return anchoring
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def anchored_head(self, mailbox: MailboxId) -> Anchored | None:
+        """See :class:`ILedgerHeads`."""
+        known = self._environment.read(lambda transaction: self._heads(transaction).get(mailbox))
+        return known if known is not None and known.entry else None
+
+    def notice(self, act_id: ActId, found: Noticed, entry: LedgerEntry) -> "Deferred[bool]":
+        """See :class:`ILedgerHeads`."""
+
+        def act(transaction: lmdb.Transaction) -> bool:
+            fresh = self._heads(transaction).notice(found)
+            if fresh:
+                self._append_entry(transaction, entry)
+            return fresh
+
+        return self._serial.run(lambda: self._environment.write(act))
+
+    def is_noticed(self, mailbox: MailboxId) -> bool:
+        """See :class:`ILedgerHeads`."""
+        return self._environment.read(lambda transaction: self._heads(transaction).is_noticed(mailbox))
+
+    def noticed(self) -> "Deferred[Sequence[Noticed]]":
+        """See :class:`ILedgerHeads`."""
+        return execute(self._environment.read, lambda transaction: self._heads(transaction).noticed())
+
+    def check_heads(self) -> "Deferred[str]":
+        """See :class:`ILedgerHeads`."""
+
+        def look(transaction: lmdb.Transaction) -> str:
+            kept = self._heads(transaction)
+            last = kept.last_entry()
+            if not last:
+                return ""
+            entry = transaction.get(number(last), db=self._environment.table(_ENTRIES)) or b""
+            root = kept.made_anew()
+            if root != kept.root() or root.hex().encode() not in bytes(entry):
+                return "the anchored heads of mailboxes are not those that the ledger has"
+            return ""
+
+        return self._serial.run(lambda: self._environment.read(look))
+
+    def _heads(self, transaction: lmdb.Transaction) -> AnchoredHeads:
+        return AnchoredHeads(self._environment, transaction, self._hashes)
+
     def check_readers(self) -> None:
         """Clear what readers that died left."""
         self._environment.check_readers()
@@ -154,6 +218,8 @@ class LmdbCommunityStore:
             transaction.put(number(sequence) + place.to_bytes(4, "big"), told, db=changes)
         if change.entry is not None:
             self._append_entry(transaction, change.entry)
+        for mailbox, least in change.editions:
+            self._heads(transaction).begin_edition(mailbox, least)
 
     def _replace(self, transaction: lmdb.Transaction, record: Record, following: Record | None) -> None:
         table = self._environment.table(TABLES[type(record)])
@@ -169,8 +235,10 @@ class LmdbCommunityStore:
         for indexed in index_keys(following):
             transaction.put(indexed, key, db=index)
 
+    def _last_entry(self, transaction: lmdb.Transaction) -> int:
+        cursor = transaction.cursor(db=self._environment.table(_ENTRIES))
+        return int.from_bytes(bytes(cursor.key()), "big") if cursor.last() else 0
+
     def _append_entry(self, transaction: lmdb.Transaction, entry: LedgerEntry) -> None:
-        entries = self._environment.table(_ENTRIES)
-        cursor = transaction.cursor(db=entries)
-        last = int.from_bytes(bytes(cursor.key()), "big") if cursor.last() else 0
-        transaction.put(number(last + 1), self._encode_entry(entry), db=entries, append=True)
+        following = number(self._last_entry(transaction) + 1)
+        transaction.put(following, self._encode_entry(entry), db=self._environment.table(_ENTRIES), append=True)

@@ -1,6 +1,7 @@
 """What ``mailbox.mdb`` holds: its tables and records, seen within one transaction."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import lmdb
 import msgspec
@@ -137,6 +138,12 @@ class Content:
             return decode_message(stored)
         except msgspec.MsgspecError as error:
             raise Damaged("a stored message cannot be read") from error
+
+    def messages(self) -> Iterator[Message]:
+        """Yield every message that is kept and can be read, deleted or not."""
+        for _, stored in self.items(MESSAGES):
+            with suppress(msgspec.MsgspecError):
+                yield decode_message(stored)
 
     def put_message(self, message: Message, body: bytes | None) -> None:
         """Keep a message, and its body where that is small; its row is not listed yet."""

@@ -9,7 +9,19 @@ from typing import TypeVar
 import lmdb
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId
-from cjsm.store.interfaces import Damaged, Deleted, Delivery, Filling, Head, MailboxList, MailboxStatus, Missing, Usage
+from cjsm.store.interfaces import (
+    Altered,
+    Damaged,
+    Deleted,
+    Delivery,
+    Filling,
+    Head,
+    Known,
+    MailboxList,
+    MailboxStatus,
+    Missing,
+    Usage,
+)
 from cjsm.store.lmdb import mailboxacts, rows
 from cjsm.store.lmdb.bodies import link
 from cjsm.store.lmdb.content import BODIES, DELETED, MESSAGES, SCHEMA, TABLES, Content, Message, is_hidden
@@ -25,7 +37,7 @@ T = TypeVar("T")
 class Mailbox:
     """An open mailbox. Every method may be called from any thread; what writes is one synced transaction.
 
-    Where *anchored* is an argument, it is the newest head of the list that is known elsewhere.
+    Where *known* is an argument, it is what is known of the list elsewhere.
 
     Where the file was replaced, it raises :class:`~cjsm.store.lmdb.home.Superseded`: open the mailbox again.
 
@@ -86,13 +98,13 @@ class Mailbox:
     def _write(self, act: Callable[[Content], T]) -> T:
         return self._environment.write(lambda transaction: act(Content(self._environment, transaction)))
 
-    def _write_checked(self, anchored: Head, act: Callable[[Content], T]) -> T:
+    def _write_checked(self, known: Known, act: Callable[[Content], T]) -> T:
         def checked(content: Content) -> T:
             state = content.state()
-            mailboxacts.check_not_behind(state.head, anchored)
+            mailboxacts.check_not_behind(state.head, known)
             if state.head == Head():
                 # The first thing in a mailbox; it may have been destroyed before.
-                content.begin_edition(anchored.edition)
+                content.begin_edition(known.newest.edition)
             return act(content)
 
         return self._write(checked)
@@ -100,12 +112,12 @@ class Mailbox:
     # Delivering
 
     def deliver(
-        self, batch: Sequence[Delivery], low_water: int, spooled: Callable[[BodyId], Path], anchored: Head
+        self, batch: Sequence[Delivery], low_water: int, spooled: Callable[[BodyId], Path], known: Known
     ) -> Head:
         """Write what was not delivered yet and forget delivered ids below *low_water*; return the list's head.
 
         :param spooled: where a large body lies in the spool.
-        :raises Damaged: when the mailbox is behind *anchored*: what it lost must not be covered up by what comes.
+        :raises Altered: when the mailbox is behind *known*: what it lost must not be covered up by what comes.
         """
 
         def act(content: Content) -> Head:
@@ -115,10 +127,10 @@ class Mailbox:
             mailboxacts.prune(content, low_water)
             return head
 
-        return self._write_checked(anchored, act)
+        return self._write_checked(known, act)
 
     def import_messages(
-        self, batch: Sequence[Delivery], spooled: Callable[[BodyId], Path], anchored: Head
+        self, batch: Sequence[Delivery], spooled: Callable[[BodyId], Path], known: Known
     ) -> tuple[Head, int]:
         """Append messages from elsewhere; return the list's head and how many are new."""
 
@@ -127,7 +139,7 @@ class Mailbox:
             self._keep_bodies(fresh, spooled)
             return mailboxacts.append(content, fresh, self._advance, spooled=False), len(fresh)
 
-        return self._write_checked(anchored, act)
+        return self._write_checked(known, act)
 
     def _keep_bodies(self, batch: Sequence[Delivery], spooled: Callable[[BodyId], Path]) -> None:
         large = [delivery for delivery in batch if delivery.body is None]
@@ -143,27 +155,30 @@ class Mailbox:
 
     # Reading
 
-    def list(self, anchored: Head, member: AccountId | None = None) -> MailboxList:
+    def list(self, known: Known | None, member: AccountId | None = None) -> MailboxList:
         """Return the rows, without those that *member* hid.
 
-        :raises Damaged: when a row was put in, taken away, exchanged or moved, or the mailbox is behind *anchored*.
+        :param known: None for the rows that are there, whatever is known.
+        :raises Altered: when a row was put in, taken away, exchanged or moved, or the mailbox is behind *known*.
         """
 
         def look(content: Content) -> MailboxList:
             hidden = content.hidden(member) if member is not None else {}
             found = MailboxList(rows=content.rows(), head=content.state().head)
-            self._check(found, anchored)
+            if known is not None:
+                self._check(found, known)
             if not hidden:
                 return found
             return MailboxList(rows=tuple(row for row in found.rows if not is_hidden(hidden, row.uid)), head=found.head)
 
         return self._read(look)
 
-    def _check(self, found: MailboxList, anchored: Head) -> None:
-        mailboxacts.check_not_behind(found.head, anchored)
+    def _check(self, found: MailboxList, known: Known) -> None:
+        mailboxacts.check_not_behind(found.head, known)
         if len(found.rows) != found.head.listed:
-            raise Damaged("it was thinned: it has not as many messages as it should")
+            raise Altered("it was thinned: it has not as many messages as it should")
         rows.check(found.rows, found.head, self._advance)
+        mailboxacts.check_went_on(found.rows, found.head, known, self._advance)
 
     def usage(self) -> Usage:
         """Return what is listed now."""
@@ -208,9 +223,9 @@ class Mailbox:
 
     # Deleting, and back
 
-    def delete(self, delivery_ids: Sequence[DeliveryId], moment: int, anchored: Head) -> Head:
+    def delete(self, delivery_ids: Sequence[DeliveryId], moment: int, known: Known) -> Head:
         """Take messages off the list, all or none; return its head."""
-        return self._write_checked(anchored, lambda content: mailboxacts.delete(content, delivery_ids, moment))
+        return self._write_checked(known, lambda content: mailboxacts.delete(content, delivery_ids, moment))
 
     def deleted(self) -> Sequence[Deleted]:
         """Return the deleted messages that are kept, in the order they were delivered."""
@@ -222,9 +237,9 @@ class Mailbox:
 
         return self._read(look)
 
-    def undelete(self, delivery_ids: Sequence[DeliveryId], anchored: Head) -> tuple[Head, int]:
+    def undelete(self, delivery_ids: Sequence[DeliveryId], known: Known) -> tuple[Head, int]:
         """Put deleted messages back in the list; return its head and how many there were."""
-        return self._write_checked(anchored, lambda content: mailboxacts.undelete(content, delivery_ids))
+        return self._write_checked(known, lambda content: mailboxacts.undelete(content, delivery_ids))
 
     def purge(self, before: int, now: int) -> int:
         """Destroy messages that were deleted before the moment *before*, then the bodies that are files."""
@@ -247,16 +262,20 @@ class Mailbox:
             gone += len(destroyed)
         return gone
 
+    def accept(self, edition: int, moment: int) -> tuple[Head, int]:
+        """Go on with what is there, whatever is known; return the list's head and how many it lists."""
+        return self._write(lambda content: mailboxacts.accept(content, edition, moment, self._advance))
+
     # Hiding, and being full
 
-    def hide(self, member: AccountId, delivery_ids: Sequence[DeliveryId], anchored: Head) -> None:
+    def hide(self, member: AccountId, delivery_ids: Sequence[DeliveryId], known: Known) -> None:
         """Leave messages out of the list of *member*."""
 
         def act(content: Content) -> None:
             messages = [content.message(delivery_id) for delivery_id in delivery_ids]
             content.hide(member, [message.row.uid for message in messages if message is not None])
 
-        self._write_checked(anchored, act)
+        self._write_checked(known, act)
 
     def unhide(self, member: AccountId) -> int:
         """Show *member* everything again; return how many listed messages were hidden."""
@@ -271,7 +290,7 @@ class Mailbox:
         """Return since when it is known to be full; 0 when it is not."""
         return self._read(lambda content: content.full_since())
 
-    def set_full_since(self, moment: int, anchored: Head) -> int:
+    def set_full_since(self, moment: int, known: Known) -> int:
         """Note since when it is full, unless that is known already; 0: it is not. Return what holds now."""
 
         def act(content: Content) -> int:
@@ -279,7 +298,7 @@ class Mailbox:
             content.set_full_since(since)
             return since
 
-        return self._write_checked(anchored, act)
+        return self._write_checked(known, act)
 
     # Giving space back
 
@@ -325,9 +344,9 @@ class Mailbox:
 
         self._write(act)
 
-    def look_at(self, findings: Findings, anchored: Head) -> None:
+    def look_at(self, findings: Findings, known: Known) -> None:
         """Hold the tables against each other."""
-        self._read(lambda content: look_at_tables(content, findings, anchored, self._advance))
+        self._read(lambda content: look_at_tables(content, findings, known, self._advance))
 
     def body_of(self, delivery_id: DeliveryId) -> tuple[Message, bytes | Path] | None:
         """Return a message and its sealed body, or where that is; None where it is gone."""

@@ -1,12 +1,14 @@
 """What is done to a mailbox, each within one transaction: delivering, deleting and its way back, destroying."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import msgspec
 
 from cjsm.community.identifiers import DeliveryId
-from cjsm.store.interfaces import Damaged, Delivery, Head, Row, Usage
+from cjsm.store.interfaces import Altered, Delivery, Head, Known, Row, Usage
 from cjsm.store.lmdb import rows
+from cjsm.store.lmdb.anchored import NOT_EXPLAINED, OLDER
 from cjsm.store.lmdb.content import DELETED, DELIVERED, IMPORTED, MESSAGES, ROWS, Content, Message, message_of
 from cjsm.store.lmdb.environment import number
 
@@ -14,13 +16,38 @@ from cjsm.store.lmdb.environment import number
 PURGED_AT_ONCE = 500
 
 
-def check_not_behind(head: Head, anchored: Head) -> None:
-    """Check that a mailbox is as new as is remembered elsewhere.
+def check_not_behind(head: Head, known: Known) -> None:
+    """Check that a mailbox is as new as is known away from it.
 
-    :raises Damaged: when it is older: what it lost must not be covered up by what comes.
+    :raises Altered: when it is older: what it lost must not be covered up by what comes.
     """
-    if (head != Head() or anchored.appended) and head.behind(anchored):
-        raise Damaged("it was rolled back: it is not as new as is remembered elsewhere")
+    newest = known.newest
+    if (head != Head() or newest.appended) and head.behind(newest):
+        raise Altered(OLDER)
+    if known.anchored is not None and head.edition > known.anchored.editions:
+        raise Altered(NOT_EXPLAINED)
+
+
+def check_went_on(listed: Sequence[Row], head: Head, known: Known, advance: rows.Advance) -> None:
+    """Check that the list went on from where it stood, as far as the rows around that place tell.
+
+    :raises Altered: when another message is in that place than was.
+    """
+    for earlier in (known.head, known.anchored.head if known.anchored is not None else Head()):
+        if earlier.appended and earlier.edition == head.edition:
+            at = bisect_left(listed, earlier.appended, key=lambda row: row.uid)
+            for row in listed[at : at + 2]:
+                if row.chain != _continued(row, earlier, advance):
+                    raise Altered("it was rolled back: it went on from another place than where it stood")
+
+
+def _continued(row: Row, earlier: Head, advance: rows.Advance) -> bytes:
+    """Return the running hash that a row must have that is the last one of *earlier*, or follows it; else its own."""
+    if row.uid == earlier.appended:
+        return earlier.chain
+    if row.uid == earlier.appended + 1:
+        return advance(earlier.chain, row.uid, row.octets, row.delivery_id, row.generation)
+    return row.chain
 
 
 # Delivering
@@ -188,3 +215,32 @@ def _forget_hidden(content: Content) -> None:
         if message is not None:
             pages.add(message.row.uid // rows.ROWS_PER_PAGE)
     content.forget_hidden(pages)
+
+
+# Going on with what is there
+
+
+def accept(content: Content, edition: int, moment: int, advance: rows.Advance) -> tuple[Head, int]:
+    """Make a list of what there is, in a new edition; return its head and how many it lists.
+
+    Rows without a message go; messages that are neither listed nor deleted are deleted now.
+    """
+    listed = {row.delivery_id for row in content.rows()}
+    head, kept, gone = Head(edition=edition), [], []
+    for message in sorted(content.messages(), key=lambda each: each.row.uid):
+        row = message.row
+        uid = max(row.uid, head.appended + 1)
+        chain = advance(head.chain, uid, row.octets, row.delivery_id, row.generation)
+        row = msgspec.structs.replace(row, uid=uid, chain=chain)
+        head = msgspec.structs.replace(head, appended=uid, chain=chain)
+        content.put_message(msgspec.structs.replace(message, row=row), None)
+        if row.delivery_id in listed and not content.has(DELETED, row.delivery_id):
+            kept.append(row)
+            continue
+        gone.append(row)
+        content.put(DELETED, row.delivery_id, content.get(DELETED, row.delivery_id) or number(moment))
+    head = msgspec.structs.replace(head, deleted=head.appended - len(kept))
+    rows.replace(content.transaction, content.table(ROWS), kept)
+    usage, left = (Usage(messages=len(each), octets=sum(row.octets for row in each)) for each in (kept, gone))
+    content.set_state(msgspec.structs.replace(content.state(), head=head, usage=usage, deleted=left))
+    return head, len(kept)

@@ -9,13 +9,15 @@ from typing import BinaryIO, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
     UNIQUE_ID,
+    Altered,
+    Anchored,
     CannotOpen,
-    Damaged,
     Deleted,
     Delivery,
     Examine,
@@ -25,6 +27,7 @@ from cjsm.store.interfaces import (
     IBodyReader,
     ILease,
     IMailStore,
+    Known,
     LeaseLost,
     MailboxList,
     MailboxStatus,
@@ -64,6 +67,8 @@ class LmdbMailStore:
 
     :param advance: the running hash of the list, from the vault.
     :param anchors: where heads are remembered away from the mailbox.
+    :param in_ledger: what the ledger covers of a mailbox's list.
+    :param noticed: told of every mailbox that was found to be altered, and how.
     :param open_mailboxes: mailboxes kept open at most while nobody uses them.
     :param clock: seconds since the epoch.
     :ivar compact_after: seconds after which what is left of destroyed messages in a file goes; may be changed.
@@ -83,6 +88,8 @@ class LmdbMailStore:
         advance: rows.Advance,
         anchors: IAnchors,
         clock: Callable[[], float],
+        in_ledger: Callable[[MailboxId], Anchored | None] = lambda mailbox: None,
+        noticed: Callable[[MailboxId, str], object] = lambda mailbox, problem: None,
         compact_after: int = 30 * 86_400,
     ) -> None:
         self._directory = directory / "mailboxes"
@@ -92,6 +99,8 @@ class LmdbMailStore:
         self._map_size = map_size
         self._advance = advance
         self._anchors = anchors
+        self._in_ledger = in_ledger
+        self._noticed = noticed
         self._clock = clock
         self.compact_after = compact_after
         self._open = OpenMailboxes(self._open_one, open_mailboxes)
@@ -154,6 +163,20 @@ class LmdbMailStore:
         )
         return Quarantined(str(error))
 
+    def _known(self, mailbox: MailboxId) -> Known:
+        """Return what is known of a mailbox elsewhere; ask before looking: what others write meanwhile moves it on."""
+        return Known(head=self._anchors.anchored(mailbox), anchored=self._in_ledger(mailbox))
+
+    def _watched(self, mailbox: MailboxId, work: "Deferred[T]") -> "Deferred[T]":
+        """Tell of the mailbox when *work* finds that it was altered."""
+
+        def failed(failure: Failure) -> Failure:
+            if isinstance(failure.value, Altered):
+                self._noticed(mailbox, str(failure.value))
+            return failure
+
+        return work.addErrback(failed)
+
     def _exists(self, mailbox: MailboxId) -> bool:
         return self._open.has(mailbox) or Home(self.home(mailbox)).exists()
 
@@ -162,7 +185,7 @@ class LmdbMailStore:
     def deliver(self, mailbox: MailboxId, batch: Sequence[Delivery], low_water: int) -> "Deferred[None]":
         """See :class:`IMailStore`."""
         path = self._bodies.path
-        return self._change(mailbox, lambda opened, anchored: (opened.deliver(batch, low_water, path, anchored), None))
+        return self._change(mailbox, lambda opened, known: (opened.deliver(batch, low_water, path, known), None))
 
     def import_messages(self, mailbox: MailboxId, batch: Sequence[Delivery]) -> "Deferred[int]":
         """See :class:`IMailStore`."""
@@ -170,7 +193,7 @@ class LmdbMailStore:
             if each.imported_id and not _UNIQUE_ID.fullmatch(each.imported_id):
                 return fail(ValueError("a unique-id has 1 to 70 characters from ! to ~ (RFC 1939 §7)"))
         path = self._bodies.path
-        return self._change(mailbox, lambda opened, anchored: opened.import_messages(batch, path, anchored))
+        return self._change(mailbox, lambda opened, known: opened.import_messages(batch, path, known))
 
     def delete(
         self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId], lease: ILease | None = None
@@ -181,26 +204,25 @@ class LmdbMailStore:
         if not delivery_ids or not self._exists(mailbox):
             return succeed(None)
         now = int(self._clock())
-        return self._change(mailbox, lambda opened, anchored: (opened.delete(delivery_ids, now, anchored), None))
+        return self._change(mailbox, lambda opened, known: (opened.delete(delivery_ids, now, known), None))
 
     def undelete(self, mailbox: MailboxId, delivery_ids: Sequence[DeliveryId]) -> "Deferred[int]":
         """See :class:`IMailStore`."""
         if not self._exists(mailbox):
             return succeed(0)
-        return self._change(mailbox, lambda opened, anchored: opened.undelete(delivery_ids, anchored))
+        return self._change(mailbox, lambda opened, known: opened.undelete(delivery_ids, known))
 
-    def _change(self, mailbox: MailboxId, act: Callable[[Mailbox, Head], tuple[Head, T]]) -> "Deferred[T]":
-        # Asked before: what others write meanwhile moves it on.
-        anchored = self._anchors.anchored(mailbox)
+    def _change(self, mailbox: MailboxId, act: Callable[[Mailbox, Known], tuple[Head, T]]) -> "Deferred[T]":
+        known = self._known(mailbox)
 
         def write() -> tuple[Head, T]:
-            return self._in(mailbox, lambda opened: act(opened, anchored))
+            return self._in(mailbox, lambda opened: act(opened, known))
 
         def written(answer: tuple[Head, T]) -> T:
             self._anchors.anchor(mailbox, answer[0])
             return answer[1]
 
-        return self._disk.run(write).addCallback(written)
+        return self._watched(mailbox, self._disk.run(write)).addCallback(written)
 
     def hide(
         self,
@@ -214,8 +236,9 @@ class LmdbMailStore:
             return fail(LeaseLost("another session may have this maildrop by now"))
         if not delivery_ids or not self._exists(mailbox):
             return succeed(None)
-        anchored = self._anchors.anchored(mailbox)
-        return self._read(mailbox, lambda opened: opened.hide(member, delivery_ids, anchored), at_once=False)
+        known = self._known(mailbox)
+        hidden = self._read(mailbox, lambda opened: opened.hide(member, delivery_ids, known), at_once=False)
+        return self._watched(mailbox, hidden)
 
     def unhide(self, mailbox: MailboxId, member: AccountId) -> "Deferred[int]":
         """See :class:`IMailStore`."""
@@ -227,15 +250,15 @@ class LmdbMailStore:
         """See :class:`IMailStore`."""
         if not moment and not self._exists(mailbox):
             return succeed(0)
-        anchored = self._anchors.anchored(mailbox)
+        known = self._known(mailbox)
 
         def note(since: int) -> "Deferred[int] | int":
             if bool(since) == bool(moment):
                 return since
-            return self._read(mailbox, lambda opened: opened.set_full_since(moment, anchored), at_once=False)
+            return self._read(mailbox, lambda opened: opened.set_full_since(moment, known), at_once=False)
 
-        known = self._read(mailbox, Mailbox.full_since) if self._exists(mailbox) else succeed(0)
-        return known.addCallback(note)
+        since = self._read(mailbox, Mailbox.full_since) if self._exists(mailbox) else succeed(0)
+        return self._watched(mailbox, since.addCallback(note))
 
     # Every mailbox
 
@@ -297,11 +320,11 @@ class LmdbMailStore:
 
     def destroy(self, mailbox: MailboxId) -> "Deferred[None]":
         """See :class:`IMailStore`."""
-        anchored = self._anchors.anchored(mailbox)
+        known = self._known(mailbox).newest
 
         def removed(_: None) -> None:
-            if anchored.appended:
-                self._anchors.anchor(mailbox, Head(edition=anchored.edition + 1))
+            if known.appended:
+                self._anchors.anchor(mailbox, Head(edition=known.edition + 1))
 
         return self._disk.run(lambda: self._whole.remove(mailbox)).addCallback(removed)
 
@@ -311,23 +334,39 @@ class LmdbMailStore:
 
     def restore(self, mailbox: MailboxId, source: BinaryIO, *, replace: bool = False) -> "Deferred[None]":
         """See :class:`IMailStore`."""
-        edition = self._anchors.anchored(mailbox).edition + 1
+        edition = self._known(mailbox).newest.edition + 1
         done = self._disk.run(lambda: self._whole.restore(mailbox, source, edition, replace=replace))
         return done.addCallback(lambda head: self._anchors.anchor(mailbox, head))
+
+    def accept(self, mailbox: MailboxId) -> "Deferred[int]":
+        """See :class:`IMailStore`."""
+        edition, now = self._known(mailbox).newest.edition + 1, int(self._clock())
+
+        def accepted(answer: tuple[Head, int]) -> int:
+            self._anchors.anchor(mailbox, answer[0])
+            return answer[1]
+
+        if not self._exists(mailbox):
+            return succeed((Head(edition=edition), 0)).addCallback(accepted)
+        return self._read(mailbox, lambda opened: opened.accept(edition, now), at_once=False).addCallback(accepted)
 
     def verify(self, mailbox: MailboxId, examine: Examine) -> "Deferred[Verified]":
         """See :class:`IMailStore`."""
         return Deferred.fromCoroutine(self._verify(mailbox, examine))
 
     async def _verify(self, mailbox: MailboxId, examine: Examine) -> Verified:
-        anchored, findings = self._anchors.anchored(mailbox), Findings()
+        known, findings = self._known(mailbox), Findings()
         try:
-            await self._disk.run(lambda: self._whole.look_at_tables(mailbox, findings, anchored))
+            await self._disk.run(lambda: self._whole.look_at_tables(mailbox, findings, known))
             for key in findings.messages:
                 # One body at a time, so that others have their turn.
                 await self._disk.run(partial(self._whole.look_at_body, mailbox, key, examine, findings))
+        except Altered as error:
+            findings.alter(str(error))
         except StoreError as error:
             findings.add(str(error))
+        if findings.altered:
+            self._noticed(mailbox, findings.altered)
         return findings.verified()
 
     # Reading
@@ -348,16 +387,18 @@ class LmdbMailStore:
             return True
         return not self._open.is_opening(mailbox) and Home(self.home(mailbox)).at_hand()
 
-    def list(self, mailbox: MailboxId, member: AccountId | None = None) -> "Deferred[MailboxList]":
+    def list(
+        self, mailbox: MailboxId, member: AccountId | None = None, *, as_it_is: bool = False
+    ) -> "Deferred[MailboxList]":
         """See :class:`IMailStore`."""
-
-        # Asked before it is listed: mail that comes meanwhile moves it on.
-        anchored = self._anchors.anchored(mailbox)
+        known = self._known(mailbox)
         if not self._exists(mailbox):
-            return fail(Damaged("it is gone")) if anchored.appended else succeed(MailboxList(rows=(), head=Head()))
+            gone = known.newest.appended > 0 and not as_it_is
+            nothing = MailboxList(rows=(), head=Head())
+            return self._watched(mailbox, fail(Altered("it is gone")) if gone else succeed(nothing))
 
         def look(opened: Mailbox) -> MailboxList:
-            return opened.list(anchored, member)
+            return opened.list(None if as_it_is else known, member)
 
         def few(opened: Mailbox) -> MailboxList | None:
             return look(opened) if opened.usage().messages <= _ROWS_AT_ONCE else None
@@ -367,8 +408,18 @@ class LmdbMailStore:
 
         if not self._open.has(mailbox):
             # What opens it may read it too, whatever its size.
-            return self._read(mailbox, look)
-        return self._read(mailbox, few).addCallback(or_many)
+            listed = self._read(mailbox, look)
+        else:
+            listed = self._read(mailbox, few).addCallback(or_many)
+        if as_it_is:
+            return listed
+        return self._watched(mailbox, listed).addCallback(partial(self._remember, mailbox, known))
+
+    def _remember(self, mailbox: MailboxId, known: Known, found: MailboxList) -> MailboxList:
+        """Remember the head of a sound list where nobody does: a crash came first, or a version that did not."""
+        if found.head.appended and (found.head != known.newest or known.anchored is None):
+            self._anchors.anchor(mailbox, found.head)
+        return found
 
     def deleted(self, mailbox: MailboxId) -> "Deferred[Sequence[Deleted]]":
         """See :class:`IMailStore`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import lmdb
 
 from cjsm.community.identifiers import DeliveryId
-from cjsm.store.interfaces import Damaged, Head, Row
+from cjsm.store.interfaces import Altered, Damaged, Head, Row
 from cjsm.store.lmdb.environment import number, prefixed
 
 #: Returns the running hash after one more row: (previous, uid, octets, delivery id, generation).
@@ -50,17 +50,17 @@ def read(
 def check(rows: Iterable[Row], head: Head, advance: Advance) -> None:
     """Check that *rows* stand as they were appended: in order, and bound to the row before where that is still there.
 
-    :raises Damaged: when one was put in, exchanged or moved.
+    :raises Altered: when one was put in, exchanged or moved.
     """
     uid, chain = 0, Head().chain
     for row in rows:
         follows = row.uid == uid + 1
         bound = advance(chain, row.uid, row.octets, row.delivery_id, row.generation) if follows else row.chain
         if row.uid <= uid or row.chain != bound:
-            raise Damaged(f"row {row.uid} of the list is not the one that was appended")
+            raise Altered(f"row {row.uid} of the list is not the one that was appended")
         uid, chain = row.uid, row.chain
     if uid > head.appended or (uid == head.appended and chain != head.chain):
-        raise Damaged("the end of the list is not the one that was appended")
+        raise Altered("the end of the list is not the one that was appended")
 
 
 def append(transaction: lmdb.Transaction, table: "lmdb._Database", rows: Iterable[Row]) -> None:
@@ -73,6 +73,12 @@ def append(transaction: lmdb.Transaction, table: "lmdb._Database", rows: Iterabl
         pages[page] += _pack(row)
     for page, packed in pages.items():
         transaction.put(number(page), packed, db=table)
+
+
+def replace(transaction: lmdb.Transaction, table: "lmdb._Database", rows: Iterable[Row]) -> None:
+    """Make the list *rows*, in order of uid, and nothing else."""
+    transaction.drop(table, delete=False)
+    append(transaction, table, rows)
 
 
 def remove(transaction: lmdb.Transaction, table: "lmdb._Database", uids: Iterable[int]) -> None:

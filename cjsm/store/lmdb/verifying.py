@@ -3,24 +3,29 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from cjsm.community.identifiers import DeliveryId
 from cjsm.store.archive import PIECE_OCTETS
-from cjsm.store.interfaces import Damaged, Examine, Head, Row, StoreError, Usage, Verified
+from cjsm.store.interfaces import Altered, Damaged, Examine, Known, Row, StoreError, Usage, Verified
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.content import BODIES, IMPORTED, MESSAGES, TABLES, Content, Message
 from cjsm.store.lmdb.environment import Corrupted
-from cjsm.store.lmdb.mailboxacts import check_not_behind
+from cjsm.store.lmdb.mailboxacts import check_not_behind, check_went_on
 
 #: Problems that are told one by one; after that it is enough to know that there are more.
 _TOLD = 100
 
 
 class Findings:
-    """What is wrong, in words, and what was seen of messages."""
+    """What is wrong, in words, and what was seen of messages.
+
+    :ivar altered: what was found of the list that is not as it was, the first of it; empty when there is nothing.
+    """
 
     def __init__(self) -> None:
+        self.altered = ""
         self.problems: list[str] = []
         self.messages: list[DeliveryId] = []
         self.listed = Usage()
@@ -42,8 +47,13 @@ class Findings:
         elif len(self.problems) < _TOLD:
             self.problems.append(problem)
 
+    def alter(self, problem: str) -> None:
+        """One more problem, which says that the list is not what it was."""
+        self.altered = self.altered or problem
+        self.add(problem)
 
-def look_at_tables(content: Content, findings: Findings, anchored: Head, advance: rows.Advance) -> None:
+
+def look_at_tables(content: Content, findings: Findings, known: Known, advance: rows.Advance) -> None:
     """Read every table whole and hold them against each other.
 
     :raises Corrupted: when the file's structure is broken; what was found before stays in *findings*.
@@ -51,7 +61,7 @@ def look_at_tables(content: Content, findings: Findings, anchored: Head, advance
     for table in TABLES:
         for _ in content.items(table):
             pass
-    listed = _list(content, findings, anchored, advance)
+    listed = _list(content, findings, known, advance)
     deleted = dict(content.deleted())
     seen: dict[DeliveryId, Message] = {}
     for key, _ in content.items(MESSAGES):
@@ -81,15 +91,23 @@ def look_at_tables(content: Content, findings: Findings, anchored: Head, advance
             )
 
 
-def _list(content: Content, findings: Findings, anchored: Head, advance: rows.Advance) -> dict[DeliveryId, Row]:
+def _list(content: Content, findings: Findings, known: Known, advance: rows.Advance) -> dict[DeliveryId, Row]:
     head, found = content.state().head, content.rows()
     if len(found) != head.listed:
-        findings.add(f"the list has {len(found)} rows of {head.listed}")
-    for check in (lambda: rows.check(found, head, advance), lambda: check_not_behind(head, anchored)):
+        findings.alter(f"the list has {len(found)} rows of {head.listed}")
+    # What was deleted and is kept tells of its place too.
+    every = sorted((*found, *(message.row for message in content.messages())), key=lambda row: row.uid)
+    for check in (
+        partial(rows.check, found, head, advance),
+        partial(check_not_behind, head, known),
+        partial(check_went_on, every, head, known, advance),
+    ):
         try:
             check()
         except Corrupted:
             raise
+        except Altered as error:
+            findings.alter(str(error))
         except Damaged as error:
             findings.add(str(error))
     return {row.delivery_id: row for row in found}

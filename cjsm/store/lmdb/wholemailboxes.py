@@ -8,9 +8,10 @@ from typing import Any, BinaryIO, Protocol
 
 from cjsm.community.identifiers import DeliveryId, MailboxId
 from cjsm.store.interfaces import (
-    Damaged,
+    Altered,
     Examine,
     Head,
+    Known,
     MailboxExists,
     Quarantined,
     StoreError,
@@ -139,9 +140,9 @@ class WholeMailboxes:
 
     # Verifying
 
-    def look_at_tables(self, mailbox: MailboxId, findings: Findings, anchored: Head) -> None:
+    def look_at_tables(self, mailbox: MailboxId, findings: Findings, known: Known) -> None:
         """Hold a mailbox's tables against each other."""
-        self._look(mailbox, anchored, lambda opened: opened.look_at(findings, anchored))
+        self._look(mailbox, known, lambda opened: opened.look_at(findings, known))
 
     def look_at_body(self, mailbox: MailboxId, key: DeliveryId, examine: Examine, findings: Findings) -> None:
         """Read one body whole."""
@@ -149,13 +150,13 @@ class WholeMailboxes:
         def look(opened: Mailbox) -> None:
             verifying.look_at_body(lambda: opened.body_of(key), examine, findings)
 
-        self._look(mailbox, Head(), look)
+        self._look(mailbox, Known(), look)
 
-    def _look(self, mailbox: MailboxId, anchored: Head, look: Callable[[Mailbox], None]) -> None:
+    def _look(self, mailbox: MailboxId, known: Known, look: Callable[[Mailbox], None]) -> None:
         home = self._home(mailbox)
         if not home.exists():
-            if anchored.appended:
-                raise Damaged("it is gone")
+            if known.newest.appended:
+                raise Altered("it is gone")
         elif home.quarantined:
             self._untouched(home, look)
         else:

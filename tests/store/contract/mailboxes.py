@@ -205,6 +205,22 @@ def undeleted_is_as_before(place: Place) -> None:
 
 
 @promise
+def accepted_goes_on(place: Place) -> None:
+    """With what there is, deleted messages included, in an edition of its own; asked again it is the same."""
+    deliver(place, 1, 2, 3)
+    sure(lambda: place.mail.delete(MAILBOX, [id_of(2)]))
+    before = sure(lambda: place.mail.list(MAILBOX))
+    assert sure(lambda: place.mail.list(MAILBOX, as_it_is=True)) == before
+    assert sure(lambda: place.mail.accept(MAILBOX)) == 2
+    assert sure(lambda: place.mail.list(MAILBOX)).head.edition > before.head.edition
+    place.again()
+    assert numbers(place) == [1, 3]
+    sure(lambda: place.mail.undelete(MAILBOX, [id_of(2)]))
+    deliver(place, 4)
+    assert numbers(place) == [1, 2, 3, 4]
+
+
+@promise
 def purged_is_destroyed(place: Place) -> None:
     """What was deleted before the moment is gone for good, and stays gone while the spool may hand it out again."""
     put_body(place, delivery(1).body_id, b"sealed")

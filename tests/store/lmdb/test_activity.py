@@ -189,3 +189,24 @@ def test_steps_are_taken_once(activity: LmdbActivity) -> None:
     """And none before one that was taken; accounts are apart."""
     assert [result(activity.use_step(JANE, step)) for step in (5, 5, 4, 6)] == [True, False, False, True]
     assert result(activity.use_step(JOHN, 1))
+
+
+def test_heads_that_the_ledger_has_not(tmp_path: Path) -> None:
+    """What is written is handed out, over a restart too, until it is settled as it is; what changed since stays."""
+    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    activity.anchor(MAILBOX, Head(appended=1))
+    assert result(activity.unanchored(10)) == [], "only what is written is sure to be remembered"
+    result(activity.flush())
+    activity.anchor(OTHER, Head(appended=5))
+    result(activity.close())
+    activity = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    both = [(MAILBOX, Head(appended=1)), (OTHER, Head(appended=5))]
+    assert result(activity.unanchored(10)) == both
+    assert result(activity.unanchored(1)) == both[:1]
+    activity.anchor(OTHER, Head(appended=6))
+    result(activity.flush())
+    result(activity.settled(both))
+    assert result(activity.unanchored(10)) == [(OTHER, Head(appended=6))]
+    result(activity.settled([(OTHER, Head(appended=6))]))
+    assert result(activity.unanchored(10)) == []
+    result(activity.close())

@@ -13,7 +13,7 @@ from cjsm.store.interfaces import ICommunityStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import InlineDisk
 
-from ..support import MAP, Clock, identifier, result
+from ..support import HASHES, MAP, Clock, identifier, result
 
 COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", name="Court")
 
@@ -22,7 +22,13 @@ COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", na
 def store(tmp_path: Path) -> Iterator[LmdbCommunityStore]:
     """An empty community."""
     opened = LmdbCommunityStore(
-        tmp_path, InlineDisk(), suffix="cjsm.test", map_size=MAP, encode_entry=lambda entry: b"entry", clock=Clock()
+        tmp_path,
+        InlineDisk(),
+        suffix="cjsm.test",
+        map_size=MAP,
+        encode_entry=lambda entry: b"entry",
+        hashes=HASHES,
+        clock=Clock(),
     )
     yield opened
     result(opened.close())

@@ -15,7 +15,7 @@ from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.view import TABLES, Remembered
 
-from ..support import MAP, Clock, identifier, result
+from ..support import HASHES, MAP, Clock, identifier, result
 
 FIRM = Organisation(id=OrganisationId(b"f" * 16), parent=None, slug="firm", name="Firm", abbreviation="firm")
 
@@ -23,7 +23,13 @@ FIRM = Organisation(id=OrganisationId(b"f" * 16), parent=None, slug="firm", name
 def opened(directory: Path) -> LmdbCommunityStore:
     """The community in *directory*."""
     return LmdbCommunityStore(
-        directory, InlineDisk(), suffix="cjsm.test", map_size=MAP, encode_entry=lambda entry: b"entry", clock=Clock()
+        directory,
+        InlineDisk(),
+        suffix="cjsm.test",
+        map_size=MAP,
+        encode_entry=lambda entry: b"entry",
+        hashes=HASHES,
+        clock=Clock(),
     )
 
 
