@@ -29,6 +29,8 @@ def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparis
     ):
         # Inside the community an address has the suffix, and the organisation's server sees it without.
         sides = ((mine, ".bench.test", processes), (theirs, "", masters))
+        for target, _, _ in sides:
+            load.warm(target)
         comparisons = []
         for name, work, destinations, bar in WORK:
             comparison = Comparison(name, "message", bar)

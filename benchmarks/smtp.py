@@ -34,8 +34,7 @@ def compare(home: Path, pairs: int, everything: bool, say: Callable[[str], None]
         postfix_dovecot.service(home / "postfix-dovecot", mine) as (theirs, masters),
     ):
         for target in (mine, theirs):
-            for person in target.people:
-                load.count(target, person)
+            load.warm(target)
         comparisons = []
         for name, work, bar in WORK + MORE_WORK if everything else WORK:
             comparison = Comparison(name, "message", bar)
