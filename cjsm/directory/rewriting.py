@@ -62,7 +62,8 @@ def _all_of(weighed: list[tuple[_Breadth, Filter]]) -> _Breadth:
 
 
 def _any_of(weighed: list[tuple[_Breadth, Filter]]) -> tuple[_Breadth, Filter]:
-    found = {breadth for breadth, _ in weighed}
+    # What is undefined chooses nobody, so it makes the others no broader.
+    found = {breadth for breadth, part in weighed if not isinstance(part, Undefined)}
     if _Breadth.SHORT in found and _Breadth.NARROW not in found:
         return _Breadth.SHORT, Or(tuple(part for _, part in weighed))
     kept = tuple(Undefined() if weight is _Breadth.SHORT else part for weight, part in weighed)

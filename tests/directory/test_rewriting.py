@@ -21,6 +21,8 @@ BROWSING = Present("objectClass")
         (And((SHORT, LONG)), And((SHORT, LONG))),
         (And((BROWSING, Or((SHORT, LONG)))), And((BROWSING, Or((Undefined(), LONG))))),
         (Not(LONG), Not(LONG)),
+        (And((SHORT, Or((SHORT, LONG)))), And((SHORT, Or((Undefined(), LONG))))),
+        (And((SHORT, Or((Undefined(), LONG)))), And((SHORT, Or((Undefined(), LONG))))),
     ],
 )
 def test_left(asked: Filter, left: Filter) -> None:
@@ -29,7 +31,8 @@ def test_left(asked: Filter, left: Filter) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [SHORT, Or((SHORT, SHORT)), And((BROWSING, SHORT)), Not(SHORT), Or((SHORT, BROWSING))]
+    "asked",
+    [SHORT, Or((SHORT, SHORT)), Or((SHORT, Undefined())), And((BROWSING, SHORT)), Not(SHORT), Or((SHORT, BROWSING))],
 )
 def test_refused(asked: Filter) -> None:
     """Where nothing but short terms would choose, one is asked to type more."""

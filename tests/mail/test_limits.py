@@ -62,7 +62,7 @@ def test_the_grace_goes_on_after_a_restart() -> None:
 def test_a_store_that_cannot_tell_is_no_refusal() -> None:
     """The door answers that it is not known."""
     house = House()
-    house.forecast.foretell("usage", Fate(Unavailable("away")))
+    house.forecast.foretell("filling", Fate(Unavailable("away")))
     with pytest.raises(Unavailable):
         result(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1, 0))
 
