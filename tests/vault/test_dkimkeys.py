@@ -4,8 +4,14 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +87,24 @@ def test_shows_nothing() -> None:
     """Neither key is in what the object prints of itself."""
     assert "7373" not in repr(KEYS[1])
     assert repr(KEYS[0]).startswith("<cjsm.")
+
+
+@pytest.mark.parametrize("offset", range(8, len(STORED), 61))
+def test_a_damaged_key_is_none(offset: int) -> None:
+    """One octet of the file changed: it is no key, or one whose signatures hold all the same."""
+    changed = bytearray(STORED)
+    changed[offset] ^= 1
+    try:
+        key = DkimSigningKey.rsa(bytes(changed))
+    except Malformed:
+        return
+    DkimVerifyingKey.from_octets(RSA, key.public).verify(key.sign(DIGEST), DIGEST)
+
+
+def test_a_modulus_that_is_not_its_primes() -> None:
+    """The file has the form of a key, and signs nothing that anybody could verify."""
+    key = load_der_private_key(STORED, None)
+    assert isinstance(key, RSAPrivateKey)
+    modulus = key.public_key().public_numbers().n.to_bytes(256, "big")
+    with pytest.raises(Malformed):
+        DkimSigningKey.rsa(STORED.replace(modulus, modulus[:100] + bytes(1) + modulus[101:]))
