@@ -28,10 +28,13 @@ def missing() -> str:
 
 
 @contextmanager
-def service(home: Path, like: Target) -> Iterator[tuple[Target, tuple[int, ...]]]:
-    """Run the peer in *home* with the people of *like*; yield the target and the process ids of both masters."""
+def service(home: Path, like: Target, milter: str = "") -> Iterator[tuple[Target, tuple[int, ...]]]:
+    """Run the peer in *home* with the people of *like*; yield the target and the process ids of both masters.
+
+    :param milter: what Postfix lets look at each message.
+    """
     submissions, pop3s = free_ports(2)
-    _prepare(home, like, submissions, pop3s)
+    _prepare(home, like, submissions, pop3s, milter)
     target = Target(
         name="Postfix, Dovecot",
         authority=like.authority,
@@ -55,7 +58,7 @@ def _postfix(home: Path, submissions: int) -> Iterator[int]:
         yield process
 
 
-def _prepare(home: Path, like: Target, submissions: int, pop3s: int) -> None:
+def _prepare(home: Path, like: Target, submissions: int, pop3s: int, milter: str) -> None:
     tls = Path(like.authority).parent
     values = {
         "home": str(home),
@@ -65,6 +68,7 @@ def _prepare(home: Path, like: Target, submissions: int, pop3s: int) -> None:
         "auth": str(home / "auth"),
         "authority": like.authority,
         "sink": sink.NAME,
+        "milter": milter,
         "port": str(submissions),
         "pop3s": str(pop3s),
         "user": _USER,
