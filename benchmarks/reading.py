@@ -59,7 +59,10 @@ class Reader:
     def _lines(self, command: bytes) -> int:
         """Return how many octets came, the first line and the end mark included."""
         self._say(command)
-        first = end = self._more()
+        first = self._more()
+        while len(first) < len(b"+OK"):
+            first += self._more()
+        end = first
         octets = len(first)
         while not end.endswith(b"\r\n.\r\n"):
             if not first.startswith(b"+OK"):
