@@ -51,7 +51,7 @@ def check(config: Path, as_json: bool) -> None:
         for found in findings:
             kind = "[bold yellow]warning[/]" if found.warning else "[bold red]problem[/]"
             told = f"{kind} {escape(found.problem)}\n        cure: {escape(found.cure)}"
-            console.print(f"{found.what:<14}{told if found.problem else 'ok'}", soft_wrap=True)
+            console.print(f"{found.what:<20}{told if found.problem else 'ok'}", soft_wrap=True)
     if any(found.problem and not found.warning for found in findings):
         raise SystemExit(1)
 
