@@ -114,7 +114,7 @@ def _part(
     command += [part, "--config", str(config)]
     passed = [listening.fileno()] if listening is not None else []
     if listening is not None:
-        command = given(listening, "submissions", command)
+        command = given({"submissions": listening}, command)
     return running(command, log=home / f"{part}.log", ports=ports, passed=passed)
 
 

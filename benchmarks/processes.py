@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,14 +49,19 @@ def running(
             process.wait()
 
 
-def given(listening: socket.socket, name: str, command: Sequence[str]) -> list[str]:
-    """Return *command* begun as systemd does: with a *listening* socket, which must be passed on to it."""
+def given(listening: Mapping[str, socket.socket], command: Sequence[str]) -> list[str]:
+    """Return *command* begun as systemd does: with *listening* sockets by name, which must be passed on to it."""
     begin = (
-        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES=sys.argv[2]); "
-        "os.execv(sys.argv[3], sys.argv[3:])"
+        "import fcntl, os, sys; sockets, command = sys.argv[1].split(), sys.argv[2:]; "
+        # Out of the way first: where one goes, another may be.
+        "held = [fcntl.fcntl(int(each.partition('=')[2]), fcntl.F_DUPFD_CLOEXEC, 100) for each in sockets]; "
+        "[os.dup2(each, 3 + place) for place, each in enumerate(held)]; "
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(sockets)), "
+        "LISTEN_FDNAMES=':'.join(each.partition('=')[0] for each in sockets)); "
+        "os.execv(command[0], command)"
     )
-    return [sys.executable, "-c", begin, str(listening.fileno()), name, *command]
+    sockets = " ".join(f"{name}={each.fileno()}" for name, each in listening.items())
+    return [sys.executable, "-c", begin, sockets, *command]
 
 
 def _wait_for(host: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

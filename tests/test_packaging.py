@@ -63,3 +63,15 @@ def test_editable() -> None:
         [Path(sys.executable).parent / "twistd", "--help"], cwd="/", capture_output=True, text=True, timeout=60
     )
     assert all(f"    {part} " in found.stdout for part in _PARTS)
+
+
+def test_units_name_every_door() -> None:
+    """Each door where mail is taken has a socket of its name, which the processes that share them are given."""
+    units = _ROOT / "etc" / "systemd"
+    sockets = {
+        path.name: dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+        for path in units.glob("*.socket")
+    }
+    assert {each["FileDescriptorName"] for each in sockets.values()} == {"submissions", "submission", "relay"}
+    (given,) = (line for line in (units / "cjsm-smtp@.service").read_text().splitlines() if line.startswith("Sockets="))
+    assert set(given.removeprefix("Sockets=").split()) == set(sockets)
