@@ -33,7 +33,7 @@ from cjsm.store.interfaces import (
     Unavailable,
 )
 
-#: Seconds between looks at a spool that nobody announced anything of: other processes put there too.
+#: Seconds between looks at a spool that nobody announced anything of: what was deferred comes due.
 _LOOK = 0.25
 #: Seconds from one claim to the next while mail keeps coming: what comes meanwhile is written together.
 _GATHERING = 0.1
@@ -96,7 +96,7 @@ class DeliveryWorker:
         self._running = False
         self._arrived = False
         self._look: IDelayedCall | None = None
-        self._gathered = 0.0
+        self._next_claim = 0.0
         self._claiming = False
         self._recording = False
         self._held = 0
@@ -133,10 +133,10 @@ class DeliveryWorker:
         """Something may have arrived: it is claimed now, or, after another claim, with what comes within a moment."""
         if not self._running or self._look is None:
             return
-        rest = self._gathered - self._reactor.seconds()
+        rest = self._next_claim - self._reactor.seconds()
         if rest <= 0:
             self._claim_now()
-        elif self._look.getTime() > self._gathered:
+        elif self._look.getTime() > self._next_claim:
             self._look.reset(rest)
 
     def _look_again(self) -> None:
@@ -187,7 +187,7 @@ class DeliveryWorker:
         claimed = await self._spool.claim("delivery", _GULP, until)
         self._arrived |= len(claimed) == _GULP
         if claimed:
-            self._gathered = self._reactor.seconds() + _GATHERING
+            self._next_claim = self._reactor.seconds() + _GATHERING
         if not self._running:
             return
         for each in claimed:

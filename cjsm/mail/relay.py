@@ -26,7 +26,7 @@ from cjsm.mail.traced import kept
 from cjsm.mail.window import Window
 from cjsm.store.interfaces import IOutgoingQueue, Missing, Queued, StoreError
 
-#: Seconds between looks at the queue: what was deferred comes due, and other processes put there too.
+#: Seconds between looks at a queue that nobody announced anything of: what was deferred comes due.
 _LOOK = 0.25
 #: Messages that one destination takes from the queue at once.
 _GULP = 32
