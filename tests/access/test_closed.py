@@ -26,5 +26,6 @@ def test_closed_by_a_reset(house: House) -> None:
     assert closed(house, jo.id) == Closed(frozenset({1}), frozenset())
     house.choose(jo.id, made.one_time_password.encode(), b"another " + PASSWORD)
     assert closed(house, jo.id) == Closed(frozenset({1}), frozenset())
-    now(life.rotate(house.enrolment.by(jo.id), jo.mailbox))  # type: ignore[arg-type]
+    assert jo.mailbox is not None
+    now(life.rotate(house.enrolment.by(jo.id), jo.mailbox))
     assert closed(house, jo.id) == Closed(frozenset({1}), frozenset())

@@ -22,6 +22,7 @@ from cjsm.store.interfaces import (
 )
 from cjsm.store.lmdb.anchored import HeadHashes
 from cjsm.store.lmdb.bodies import FileBodyStore
+from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
@@ -205,6 +206,19 @@ class MemoryAnchors:
     def settled(self, heads: Sequence[tuple[MailboxId, Head]]) -> "Deferred[None]":
         self.marked -= {mailbox for mailbox, head in heads if self.heads[mailbox] == head}
         return succeed(None)
+
+
+def open_community(directory: Path) -> LmdbCommunityStore:
+    """The community in *directory*."""
+    return LmdbCommunityStore(
+        directory,
+        InlineDisk(),
+        suffix="cjsm.test",
+        map_size=MAP,
+        encode_entry=lambda entry: b"entry",
+        hashes=HASHES,
+        clock=Clock(),
+    )
 
 
 def open_mailboxes(

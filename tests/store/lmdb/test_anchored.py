@@ -1,10 +1,11 @@
 """Heads that the ledger covers: no alarm whatever is done, and whatever is taken back is noticed."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import lmdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,7 +92,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path):  # type: ignore[no-untyped-def]
+def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
     yield made
     made.close()
@@ -156,8 +157,8 @@ def test_heads_changed_on_the_disk(house: House) -> None:
     house.anchor()
     environment = house.community._environment
 
-    def change(transaction: object) -> None:
-        house.community._heads(transaction).put([(MAILBOX, Head(appended=2))], 1)  # type: ignore[arg-type]
+    def change(transaction: lmdb.Transaction) -> None:
+        house.community._heads(transaction).put([(MAILBOX, Head(appended=2))], 1)
 
     environment.write(change)
     assert "not those that the ledger has" in result(house.community.check_heads())

@@ -11,9 +11,8 @@ from cjsm.community.records import Organisation
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import ICommunityStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
-from cjsm.store.lmdb.disk import InlineDisk
 
-from ..support import HASHES, MAP, Clock, identifier, result
+from ..support import identifier, open_community, result
 
 COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", name="Court")
 
@@ -21,15 +20,7 @@ COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", na
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LmdbCommunityStore]:
     """An empty community."""
-    opened = LmdbCommunityStore(
-        tmp_path,
-        InlineDisk(),
-        suffix="cjsm.test",
-        map_size=MAP,
-        encode_entry=lambda entry: b"entry",
-        hashes=HASHES,
-        clock=Clock(),
-    )
+    opened = open_community(tmp_path)
     yield opened
     result(opened.close())
 

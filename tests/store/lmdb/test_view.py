@@ -12,31 +12,17 @@ from cjsm.community.memory import MemoryView
 from cjsm.community.records import Connection, ConnectionKind, Domain, Organisation
 from cjsm.community.view import Change, View
 from cjsm.store.lmdb.community import LmdbCommunityStore
-from cjsm.store.lmdb.disk import InlineDisk
 from cjsm.store.lmdb.view import TABLES, Remembered
 
-from ..support import HASHES, MAP, Clock, identifier, result
+from ..support import identifier, open_community, result
 
 FIRM = Organisation(id=OrganisationId(b"f" * 16), parent=None, slug="firm", name="Firm", abbreviation="firm")
-
-
-def opened(directory: Path) -> LmdbCommunityStore:
-    """The community in *directory*."""
-    return LmdbCommunityStore(
-        directory,
-        InlineDisk(),
-        suffix="cjsm.test",
-        map_size=MAP,
-        encode_entry=lambda entry: b"entry",
-        hashes=HASHES,
-        clock=Clock(),
-    )
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LmdbCommunityStore]:
     """An empty community."""
-    made = opened(tmp_path)
+    made = open_community(tmp_path)
     yield made
     result(made.close())
 
@@ -76,7 +62,7 @@ def test_changes_of_another_process_are_seen(tmp_path: Path, store: LmdbCommunit
     script = f"""
 from pathlib import Path
 from tests.store.lmdb.test_view import *
-other = opened(Path({str(tmp_path)!r}))
+other = open_community(Path({str(tmp_path)!r}))
 put(other, 2, Organisation(id=FIRM.id, parent=None, slug="firm", name="Renamed", abbreviation="firm"))
 """
     import subprocess
