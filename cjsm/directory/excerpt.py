@@ -24,7 +24,7 @@ from cjsm.directory.query import EVERYTHING, Filter, Limits, Query, Scope
 from cjsm.directory.reading import Reading
 from cjsm.directory.schema import Schema
 from cjsm.directory.search import Search
-from cjsm.directory.sieve import ALL, Sieve, said
+from cjsm.directory.sieve import ALL, Said, Sieve, digits_of, text_of
 from cjsm.directory.visibility import has_charge
 from cjsm.store.interfaces import ICommunityStore
 
@@ -39,6 +39,12 @@ _OPERATORS = RoleAssignment(
 _SIZE = 2_000
 #: More than there can be: a piece is searched to its end.
 _ALL = 1 << 40
+
+#: The object classes of each kind of entry, in small letters.
+_PERSON = frozenset(("top", "person", "organizationalperson", "inetorgperson", "cjsmmailbox"))
+_SHARED = _PERSON | {"cjsmsharedmailbox"}
+_LIST = frozenset(("top", "cjsmdistributionlist"))
+_ORGANISATION = frozenset(("top", "organization", "organizationalunit", "cjsmorganisation"))
 
 #: An organisation with all above it, the top one first.
 Chain = tuple[Organisation, ...]
@@ -244,15 +250,15 @@ def _addresses(view: View, owner: bytes) -> Addresses:
 def _read(view: View, chain: Chain, kept: Sieve) -> _Part | None:
     """Return what is kept of one branch; None where that is nothing, the organisation included."""
     organisation = chain[-1]
-    around = said(text for found in chain for text in (found.name, found.slug))
-    about = said((organisation.business_type, organisation.area, organisation.abbreviation or ""))
+    around = text_of(text for found in chain for text in (found.name, found.slug))
+    about = text_of((organisation.business_type, organisation.area, organisation.abbreviation or ""))
     branch = _branch(
         organisation,
         tuple(_accounts(view, organisation.id, around, kept)),
         _functions(view, view.lists_in(organisation.id), around, kept),
         _functions(view, view.shared_mailboxes_in(organisation.id), around, kept),
     )
-    first = kept.test(f"{around} {about}")
+    first = kept.test(Said(f"{around} {about}", classes=_ORGANISATION))
     empty = not (first or branch.accounts or branch.lists or branch.shared_mailboxes)
     return None if empty else _Part(branch, first)
 
@@ -265,8 +271,11 @@ def _accounts(
     names_taken: Counter[str] = Counter()
     for account in view.accounts_in(organisation):
         names_taken[_local(account)] += 1
-        text = f"{around} {_said_of(account)}"
-        if kept.test(text) or (kept.addresses and kept.test(f"{text} {_said_of_addresses(view, account.id)}")):
+        text = f"{around} {_text_of(account)}"
+        digits = digits_of((account.profile.telephone, account.profile.mobile)) if kept.digits else ""
+        if kept.test(Said(text, digits, _PERSON)) or (
+            kept.addresses and kept.test(Said(f"{text} {_reached(view, account.id)}", digits, _PERSON))
+        ):
             found[account.id] = account
     shared = {local for local in map(_local, found.values()) if names_taken[local] > 1}
     if shared:
@@ -275,24 +284,26 @@ def _accounts(
         yield account, _addresses(view, account.id)
 
 
-def _said_of(account: Account) -> str:
+def _text_of(account: Account) -> str:
     profile = account.profile
-    texts = (
-        *(account.user_id, profile.first_name, profile.last_name, profile.user_type, profile.address1),
-        *(profile.address2, profile.town, profile.postcode, profile.description, profile.business_type, profile.area),
+    return text_of(
+        (
+            *(account.user_id, profile.first_name, profile.last_name, profile.user_type, profile.address1),
+            *(profile.address2, profile.town, profile.postcode, profile.description, profile.business_type),
+            profile.area,
+        )
     )
-    return said(texts, (profile.telephone, profile.mobile))
 
 
-def _said_of_addresses(view: View, owner: bytes) -> str:
-    return said(record.address for record in view.addresses_of(owner))
+def _reached(view: View, owner: bytes) -> str:
+    return text_of(record.address for record in view.addresses_of(owner))
 
 
 def _functions(view: View, functions: Iterable[F], around: str, kept: Sieve) -> tuple[tuple[F, Addresses], ...]:
     found = []
     for function in functions:
-        text = f"{said((function.name, function.slug))} {_said_of_addresses(view, function.id)}"
-        if kept.test(f"{around} {text}"):
+        text = f"{around} {text_of((function.name, function.slug))} {_reached(view, function.id)}"
+        if kept.test(Said(text, classes=_LIST if isinstance(function, MailList) else _SHARED)):
             found.append((function, _addresses(view, function.id)))
     return tuple(found)
 
