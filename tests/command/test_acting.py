@@ -16,7 +16,7 @@ from tests.command.test_user import PASSWORD
 
 JANE, TOM, OLIVE, UNA = "jane.smith@avon", "tom.harding@avon", "olive.marsh@avon", "una.above@avon"
 HENRY, ERIN = "henry.desk@avon", "erin.wright@avon"
-DESK = "duty@avon.cjsm.test"
+DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
@@ -66,6 +66,15 @@ WITH = {
     "recovery approve": ("{}",),
     "recovery refuse": ("{}",),
     "recovery list": (),
+    "list add": ("avon", "news", "--name", "News"),
+    "list change": (WATCH, "--name", "Watchers"),
+    "list join": (WATCH, f"{OLIVE}.cjsm.test"),
+    "list leave": (WATCH, f"{TOM}.cjsm.test"),
+    "list appoint": (WATCH, TOM),
+    "list dismiss": (WATCH, JANE),
+    "list delete": (WATCH,),
+    "list show": (WATCH,),
+    "list list": (),
     "shared add": ("avon", "front", "--name", "Front", "--member", TOM),
     "shared join": (DESK, TOM),
     "shared leave": (DESK, OLIVE),
@@ -127,6 +136,8 @@ class Avon:
         told(self.run("connection", "add", "firm", "firm", "--kind", "server", "--name", "F", "--next-hop", "mx.f:25"))
         told(self.run("connection", "domain", "add", "firm", "firm.co.uk"))
         told(self.run("shared", "add", "avon", "duty", "--name", "Duty", "--member", OLIVE))
+        told(self.run("list", "add", "avon", "watch", "--name", "Watch", "--manager", OLIVE, "--manager", UNA))
+        told(self.run("list", "join", WATCH, f"{TOM}.cjsm.test"))
         for who, where in ((OLIVE, ("--organisation", "avon")), (UNA, ())):
             told(self.run("recovery", "officer", "add", who, *where, "--password-stdin", typed=f"{PASSWORD}\n"))
         told(self.run("keys", "rotate", TOM))
@@ -218,6 +229,8 @@ def test_lists_show_what_is_theirs(avon: Avon) -> None:
     assert seen(avon, OLIVE, "recovery officers", "authority") == {"avon"}
     assert seen(avon, UNA, "recovery officers", "authority") == {"avon", "the community"}
     assert seen(avon, OLIVE, "shared list", "address") == {DESK}
+    assert seen(avon, UNA, "list list", "address") == {WATCH}
+    assert seen(avon, HENRY, "list list", "address") == {WATCH}
 
 
 def test_tree_of_what_is_theirs(avon: Avon) -> None:
@@ -253,6 +266,8 @@ ACTS = (
     (OLIVE, "user lock", "user-lock"),
     (OLIVE, "user suspend", "user-suspended"),
     (OLIVE, "user resume", "user-resumed"),
+    (OLIVE, "list add", "list-add"),
+    (OLIVE, "list join", "list-join"),
     (OLIVE, "shared join", "shared-join"),
     (OLIVE, "keys rotate", "keys-rotated"),
 )
