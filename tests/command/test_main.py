@@ -35,7 +35,10 @@ def test_what_there_is() -> None:
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
-        *(f"list {verb}" for verb in ("add", "change", "join", "leave", "appoint", "dismiss", "delete", "show", "list")),
+        *(
+            f"list {verb}"
+            for verb in ("add", "change", "join", "leave", "appoint", "dismiss", "delete", "show", "list")
+        ),
         *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
         *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
         "keys peppers",

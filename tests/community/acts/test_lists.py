@@ -229,4 +229,3 @@ def test_whatever_joins_what_every_member_is_reached(pairs: list[tuple[int, int]
         identity = ListId(identifier(f"l{number}"))
         assert identity not in set(lists._lists_below(view, found(view, identity)))
         assert lists._height(view, found(view, identity)) <= LIST_DEPTH
-
