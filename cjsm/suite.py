@@ -214,7 +214,7 @@ class Suite:
         """What says in a command who somebody is: it counts wrong passwords as the doors do, and with them."""
         return self.checker(InlineKdf())
 
-    def checker(self, kdf: KdfPool) -> Checker:
+    def checker(self, kdf: KdfPool, reactor: IReactorTime | None = None) -> Checker:
         """Return what says who somebody is."""
         stores = self.stores
         return Checker(
@@ -226,6 +226,7 @@ class Suite:
             kdf=kdf,
             clock=time.time,
             shared=SharedNetworks(self.settings.connections.listed_networks),
+            reactor=reactor,
         )
 
     def realm(self, kdf: KdfPool, delay: LoginDelay | None = None) -> Realm:
@@ -304,7 +305,7 @@ class RunningSuite(Suite):
         stores, access = self.stores, settings.access
         threads_wanted = access.kdf_threads or os.cpu_count() or 1
         self.kdf = KdfPool(threads, threads=threads_wanted, queue=access.kdf_queue)
-        self._checker = self.checker(self.kdf)
+        self._checker = self.checker(self.kdf, reactor)
         self._login_delay = LoginDelay(settings.pop3.login_delay)
         self.portal = Portal(self.realm(self.kdf, self._login_delay), [self._checker])
         self.tracer = Tracer(stores.trace, self.secrets, settings.trace, clock=time.time)

@@ -16,7 +16,7 @@ from tests.command.test_user import PASSWORD
 
 JANE, TOM, OLIVE, UNA = "jane.smith@avon", "tom.harding@avon", "olive.marsh@avon", "una.above@avon"
 HENRY, ERIN = "henry.desk@avon", "erin.wright@avon"
-DESK = "duty@avon.cjsm.test"
+DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
@@ -41,6 +41,11 @@ WITH = {
     "organisation show": ("avon",),
     "organisation list": (),
     "organisation move": ("avon/crime", "/"),
+    "organisation change": ("avon/crime", "--area", "West"),
+    "organisation suspend": ("avon/crime", "--reason", "other"),
+    "organisation resume": ("avon/crime",),
+    "organisation delete": ("avon/crime", "--reason", "other"),
+    "organisation undelete": ("avon/crime",),
     "directory search": ("marsh",),
     "directory show": (OLIVE,),
     "directory export": ("FILES/people.csv",),
@@ -70,6 +75,15 @@ WITH = {
     "recovery approve": ("{}",),
     "recovery refuse": ("{}",),
     "recovery list": (),
+    "list add": ("avon", "news", "--name", "News"),
+    "list change": (WATCH, "--name", "Watchers"),
+    "list join": (WATCH, f"{OLIVE}.cjsm.test"),
+    "list leave": (WATCH, f"{TOM}.cjsm.test"),
+    "list appoint": (WATCH, TOM),
+    "list dismiss": (WATCH, JANE),
+    "list delete": (WATCH,),
+    "list show": (WATCH,),
+    "list list": (),
     "shared add": ("avon", "front", "--name", "Front", "--member", TOM),
     "shared join": (DESK, TOM),
     "shared leave": (DESK, OLIVE),
@@ -134,6 +148,8 @@ class Avon:
         told(self.run("connection", "add", "firm", "firm", "--kind", "server", "--name", "F", "--next-hop", "mx.f:25"))
         told(self.run("connection", "domain", "add", "firm", "firm.co.uk"))
         told(self.run("shared", "add", "avon", "duty", "--name", "Duty", "--member", OLIVE))
+        told(self.run("list", "add", "avon", "watch", "--name", "Watch", "--manager", OLIVE, "--manager", UNA))
+        told(self.run("list", "join", WATCH, f"{TOM}.cjsm.test"))
         for who, where in ((OLIVE, ("--organisation", "avon")), (UNA, ())):
             told(self.run("recovery", "officer", "add", who, *where, "--password-stdin", typed=f"{PASSWORD}\n"))
         told(self.run("keys", "rotate", TOM))
@@ -238,6 +254,8 @@ def test_lists_show_what_is_theirs(avon: Avon) -> None:
     assert seen(avon, OLIVE, "recovery officers", "authority") == {"avon"}
     assert seen(avon, UNA, "recovery officers", "authority") == {"avon", "the community"}
     assert seen(avon, OLIVE, "shared list", "address") == {DESK}
+    assert seen(avon, UNA, "list list", "address") == {WATCH}
+    assert seen(avon, HENRY, "list list", "address") == {WATCH}
 
 
 def test_tree_of_what_is_theirs(avon: Avon) -> None:
@@ -269,11 +287,14 @@ ACTS = (
     (ERIN, "queue retry", "queue-retry"),
     (ERIN, "mailbox verify", "mailbox-verify"),
     (HENRY, "user unlock", "user-unlock"),
+    (OLIVE, "organisation change", "organisation-change"),
     (OLIVE, "user add", "user-add"),
     (OLIVE, "directory export", "directory-export"),
     (OLIVE, "user lock", "user-lock"),
     (OLIVE, "user suspend", "user-suspended"),
     (OLIVE, "user resume", "user-resumed"),
+    (OLIVE, "list add", "list-add"),
+    (OLIVE, "list join", "list-join"),
     (OLIVE, "shared join", "shared-join"),
     (OLIVE, "keys rotate", "keys-rotated"),
 )
