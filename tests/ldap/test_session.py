@@ -6,11 +6,13 @@ import pytest
 
 from cjsm.directory import schema
 from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
-from cjsm.ldap.grammar import responses
+from cjsm.ldap.grammar import controls, responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
-from cjsm.ldap.grammar.requests import DecodingLimits, decode
+from cjsm.ldap.grammar.limits import DecodingLimits
+from cjsm.ldap.grammar.requests import Unacceptable, decode
 from cjsm.ldap.service import PASSWORD_MODIFY, WHO_AM_I, ServiceEntries
-from cjsm.ldap.session import TRANSITIONS, LdapSession, State
+from cjsm.ldap.session import LdapSession
+from cjsm.ldap.states import TRANSITIONS, State
 from tests.ldap import support
 from tests.ldap.support import Found, equal, present
 
@@ -21,12 +23,16 @@ NOTICE = "1.3.6.1.4.1.1466.20036"
 class Client:
     """One session with short ways to speak to it."""
 
-    def __init__(self) -> None:
-        self.session = LdapSession(ServiceEntries(schema.load(), BASE), outstanding=4, failures=3)
+    def __init__(self, *, secure: bool = True) -> None:
+        entries = ServiceEntries(schema.load(), BASE, starttls=not secure)
+        self.session = LdapSession(entries, outstanding=4, failures=3, secure=secure)
 
     def send(self, octets: bytes) -> list[Action]:
         """Send one request that need not wait."""
-        message = decode(octets, DecodingLimits())
+        try:
+            message = decode(octets, DecodingLimits())
+        except Unacceptable as error:
+            return self.session.unacceptable(error)
         assert self.session.ready(message)
         return self.session.received(message)
 
@@ -166,9 +172,23 @@ def test_the_root_takes_filters_and_attribute_lists(client: Client) -> None:
 
 
 def test_no_windows_capabilities_are_listed(client: Client) -> None:
-    """Clients that see Active Directory's take the server for one."""
+    """Clients that see Active Directory's take the server for one; two controls of RFCs have numbers of that company."""
     (entry, _) = client.ask(support.search(1, present("objectClass"), scope=0, attributes=["*", "+"]))
-    assert not any(oid.startswith("1.2.840.113556") for values in entry.attributes.values() for oid in values)
+    listed = {oid for values in entry.attributes.values() for oid in values if oid.startswith("1.2.840.113556")}
+    assert listed == {controls.PAGED_RESULTS, controls.SORT}
+    assert "supportedCapabilities" not in entry.attributes
+
+
+def test_the_controls_are_listed(client: Client) -> None:
+    """As clients look for them before they use any."""
+    (entry, _) = client.ask(support.search(1, present("objectClass"), scope=0, attributes=["supportedControl"]))
+    assert set(entry.attributes["supportedControl"]) == {
+        "1.2.840.113556.1.4.319",
+        "1.2.840.113556.1.4.473",
+        "2.16.840.1.113730.3.4.9",
+        "1.3.6.1.1.12",
+        "2.16.840.1.113730.3.4.2",
+    }
 
 
 def test_the_subschema_lists_every_attribute(client: Client) -> None:
