@@ -28,10 +28,13 @@ class Buckets:
     """Buckets by name; those not asked for longest are forgotten, which makes them full.
 
     :param most: buckets remembered.
+    :param debts: when more is taken than is there, what is missing is made up for before there is anything again; at
+        most another bucket's worth.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, debts: bool = False) -> None:
         self.most = most
+        self._emptiest = 2 if debts else 1
         self._full_at: OrderedDict[tuple[str, bytes, int], float] = OrderedDict()
 
     def __len__(self) -> int:
@@ -43,7 +46,7 @@ class Buckets:
         return wait if wait > _NOTHING else 0.0
 
     def take(self, limit: Limit, now: float, count: int = 1) -> None:
-        """Take *count* from *limit*; when more is taken than was there, that much longer nothing is."""
+        """Take *count* from *limit*."""
         key = (limit.what, limit.whose, limit.period)
         self._full_at[key] = now + self._lacks(limit, now) + count * limit.period / limit.most
         self._full_at.move_to_end(key)
@@ -53,12 +56,13 @@ class Buckets:
     def _lacks(self, limit: Limit, now: float) -> float:
         """Return the seconds until the bucket is full.
 
-        A clock that was put back keeps nobody waiting for longer than the period.
+        A clock that was put back keeps nobody waiting for longer than a bucket takes to fill.
         """
         key = (limit.what, limit.whose, limit.period)
         full_at = self._full_at.get(key, now)
-        if full_at > now + limit.period:
-            full_at = self._full_at[key] = now + limit.period
+        latest = now + self._emptiest * limit.period
+        if full_at > latest:
+            full_at = self._full_at[key] = latest
         return max(full_at - now, 0.0)
 
 

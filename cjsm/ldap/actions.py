@@ -1,7 +1,8 @@
 """What an :class:`~cjsm.ldap.session.LdapSession` wants done.
 
 :class:`Say` is sent; :class:`SignIn`, :class:`Choose`, :class:`Find` and :class:`Examine` are work for others, who
-report back to the session; :class:`StartTls` is the transport's; :class:`Stop` ends such work; :class:`HangUp` ends the connection after what was said.
+report back to the session; :class:`StartTls` is the transport's; :class:`Stop` ends such work; :class:`HangUp` ends the
+connection after what was said.
 """
 
 from typing import TypeAlias

@@ -141,8 +141,8 @@ class Lookup:
             if not paging.size and paging.cookie:
                 # The client does not want the rest (RFC 2696 §3).
                 raise _Refused(ResultCode.SUCCESS, "", controls.paged(b""))
-            limits = self._limits.query
-            most = limits.administrator_entries if reading.in_charge else limits.entries
+            # Of a member's answer all pages have a limit, of an administrator's each one.
+            most = self._limits.query.administrator_entries if reading.in_charge else _UNLIMITED
             self._left = min(paging.size or most, most)
         return found
 

@@ -27,7 +27,7 @@ class Rations:
     """The counts of all accounts."""
 
     def __init__(self) -> None:
-        self._buckets = Buckets(_REMEMBERED)
+        self._buckets = Buckets(_REMEMBERED, debts=True)
 
     def check(self, account: AccountId, ration: Ration, now: float) -> None:
         """Ask before a search.

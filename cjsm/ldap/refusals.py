@@ -17,7 +17,7 @@ from cjsm.community.errors import CommunityError, Overtaken
 from cjsm.directory.following import NotReady
 from cjsm.directory.names import BadName
 from cjsm.directory.query import NoSuchEntry, TermTooShort
-from cjsm.directory.search import Unsortable
+from cjsm.directory.search import NO_SUCH_ATTRIBUTE, Unsortable
 from cjsm.ldap.grammar.codes import ResultCode
 from cjsm.ldap.rations import TooMany
 from cjsm.vault.errors import BadPassword
@@ -50,7 +50,8 @@ def code(refusal: Exception) -> ResultCode:
 
 def sorting(refusal: Unsortable) -> ResultCode:
     """Return the result of a sort that cannot be done (RFC 2891 §1.2)."""
-    raise NotImplementedError
+    missing = refusal.reason == NO_SUCH_ATTRIBUTE
+    return ResultCode.NO_SUCH_ATTRIBUTE if missing else ResultCode.INAPPROPRIATE_MATCHING
 
 
 #: What :func:`choosing` knows.

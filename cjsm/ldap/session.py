@@ -249,7 +249,9 @@ class LdapSession:
             self._move(Event.START_TLS)
             return [StartTls(responses.message(message.id, responses.extended(ResultCode.SUCCESS, oid=START_TLS)))]
         text = "TLS is already in use" if self.state is not State.CLEAR else "other operations are at work"
-        return [Say(responses.message(message.id, responses.extended(ResultCode.OPERATIONS_ERROR, text, oid=START_TLS)))]
+        return [
+            Say(responses.message(message.id, responses.extended(ResultCode.OPERATIONS_ERROR, text, oid=START_TLS)))
+        ]
 
     def _password_modify(self, message: Message, value: bytes | None) -> list[Action]:
         """Password Modify (RFC 3062), always with the present password; whoever knows it need not be signed in."""

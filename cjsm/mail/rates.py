@@ -54,7 +54,7 @@ class Rates:
         self._name = name
         self._shared = shared or SharedNetworks()
         self._buckets = Buckets(settings.remembered)
-        self._told: OrderedDict[tuple[What, bytes], _Told] = OrderedDict()
+        self._told: OrderedDict[tuple[str, bytes], _Told] = OrderedDict()
 
     def renew(self, settings: RatesSettings, shared: SharedNetworks) -> None:
         """Take new limits; what was counted stays."""

@@ -86,10 +86,8 @@ def view(
     before: int, after: int, target: int | str, count: int = 0, *, context: bytes | None = None, critical: bool = True
 ) -> bytes:
     """Virtual list view, by offset or by value."""
-    if isinstance(target, str):
-        place = element(0x81, target.encode())
-    else:
-        place = element(0xA0, number(target) + number(count))
+    by_value = isinstance(target, str)
+    place = element(0x81, target.encode()) if by_value else element(0xA0, number(target) + number(count))
     content = number(before) + number(after) + place + (element(OCTETS, context) if context is not None else b"")
     return control(VIRTUAL_LIST, critical=critical, value=element(SEQUENCE, content))
 

@@ -113,7 +113,7 @@ def decode(controls: Sequence[Control], operation: Operation, limits: DecodingLi
     """Return what *controls* ask of *operation*; those that are not critical and mean nothing to it are ignored.
 
     :raises BadControl: for a critical one that means nothing, one that comes twice, and one that has no sense.
-    :raises FilterTooLarge: for an assertion beyond the limits.
+    :raises FilterTooLarge: for what is beyond the limits.
     """
     found: dict[str, Control] = {}
     for control in controls:
@@ -139,15 +139,13 @@ def _unknown(oid: str) -> str:
 
 
 def _extras(found: Mapping[str, Control], limits: DecodingLimits) -> Extras:
-    paged, sort, view, assertion = (
-        _value(found.get(oid)) for oid in (PAGED_RESULTS, SORT, VIRTUAL_LIST, ASSERTION)
-    )
+    paged, sort, view, assertion = (_value(found.get(oid)) for oid in (PAGED_RESULTS, SORT, VIRTUAL_LIST, ASSERTION))
     if paged and view:
         raise BadControl(ResultCode.UNWILLING_TO_PERFORM, "a virtual list view has no pages: ask for one of the two")
     return Extras(
         paging=_paging(paged) if paged else None,
-        sorting=Sorting(_keys(sort, limits.sort_keys), found[SORT].critical) if sort else None,
-        view=_window(view) if view else None,
+        sorting=Sorting(_keys(sort, limits), found[SORT].critical) if sort else None,
+        view=_window(view, limits) if view else None,
         assertion=_assertion(assertion, limits) if assertion else None,
     )
 
@@ -175,15 +173,17 @@ def _count(body: Reader) -> int:
     return count
 
 
-def _keys(value: Reader, most: int) -> tuple[SortKey, ...]:
+def _keys(value: Reader, limits: DecodingLimits) -> tuple[SortKey, ...]:
     listed = value.inside(SEQUENCE)
     value.finish()
     keys: list[SortKey] = []
     while not listed.done:
-        if len(keys) == most:
-            raise BadControl(ResultCode.ADMIN_LIMIT_EXCEEDED, f"more than {most} sort keys")
+        if len(keys) == limits.sort_keys:
+            raise filters.FilterTooLarge(f"more than {limits.sort_keys} sort keys")
         one = listed.inside(SEQUENCE)
         attribute, rule = one.octets(), one.optional(_RULE)
+        if len(attribute) > limits.term_octets:
+            raise filters.FilterTooLarge(f"name of more than {limits.term_octets} octets")
         descending = one.boolean(_REVERSE) if one.peek() == _REVERSE else False
         one.finish()
         named = None if rule is None else rule.decode("utf-8")
@@ -193,7 +193,7 @@ def _keys(value: Reader, most: int) -> tuple[SortKey, ...]:
     return tuple(keys)
 
 
-def _window(value: Reader) -> Window:
+def _window(value: Reader, limits: DecodingLimits) -> Window:
     body = value.inside(SEQUENCE)
     value.finish()
     before, after = _count(body), _count(body)
@@ -203,7 +203,10 @@ def _window(value: Reader) -> Window:
         place.finish()
         window = Window(before=before, after=after, offset=offset, count=count)
     else:
-        window = Window(before=before, after=after, at_least=body.octets(_AT_LEAST).decode("utf-8"))
+        wanted = body.octets(_AT_LEAST)
+        if len(wanted) > limits.term_octets:
+            raise filters.FilterTooLarge(f"value of more than {limits.term_octets} octets")
+        window = Window(before=before, after=after, at_least=wanted.decode("utf-8"))
     # A list is found again by what was asked: nothing is kept between two views, and so there is no context.
     body.optional(OCTETS)
     body.finish()
