@@ -101,6 +101,7 @@ class Lookup:
         self._until = clock() + min(action.request.time_limit or limits.seconds, limits.seconds)
         self._left: int | None = None
         self._hits = 0
+        self._ahead: list[int] = []
         self._open: OpenSearch | None = None
         try:
             kept.rations.check(reading.account, limits.ration, clock())
@@ -115,15 +116,26 @@ class Lookup:
         if self._open is None:
             return b""
         search = self._open.search
-        found = search.step(self._left)
+        found = self._of_page(search) if self._left is not None else search.step()
         self._count(found)
-        if search.outcome is not None:
+        if search.outcome is not None and not self._ahead:
             self._end(_CODES[search.outcome])
-        elif self._left == 0:
+        elif self._ahead:
             self._end(ResultCode.SUCCESS)
         elif self._clock() >= self._until:
             self._end(ResultCode.TIME_LIMIT_EXCEEDED)
         return b"".join(self._message(position) for position in found)
+
+    def _of_page(self, search: Search) -> list[int]:
+        """Return what comes on this page; a page is full when the first entry of the next one is found."""
+        assert self._left is not None
+        found = self._ahead
+        if search.outcome is None and len(found) <= self._left:
+            found = found + search.step(self._left + 1 - len(found))
+        self._ahead = found[self._left :]
+        found = found[: self._left]
+        self._left -= len(found)
+        return found
 
     def _message(self, position: int) -> bytes:
         assert self._open is not None
@@ -144,6 +156,7 @@ class Lookup:
             # Of a member's answer all pages have a limit, of an administrator's each one.
             most = self._limits.query.administrator_entries if reading.in_charge else _UNLIMITED
             self._left = min(paging.size or most, most)
+            self._ahead = list(found.ahead)
         return found
 
     def _next_page(self, cookie: bytes) -> OpenSearch:
@@ -200,8 +213,6 @@ class Lookup:
 
     def _count(self, found: Sequence[int]) -> None:
         self._hits += len(found)
-        if self._left is not None:
-            self._left -= len(found)
         reading = self._open.reading if self._open else self._reading
         counted = len(found)
         if reading.in_charge:
@@ -229,8 +240,8 @@ class Lookup:
         """Return the controls that say how what was found came."""
         said = found.sorted
         if self._extras.paging:
-            more = code is ResultCode.SUCCESS and found.search.outcome is None
-            said += controls.paged(self._keep(found) if more else b"")
+            more = msgspec.structs.replace(found, ahead=tuple(self._ahead))
+            said += controls.paged(self._keep(more) if self._ahead else b"")
         window = found.search.found_window
         if self._extras.view and window is not None:
             said += controls.view_given(window.target, window.count)

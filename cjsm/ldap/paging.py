@@ -29,6 +29,7 @@ class OpenSearch(Struct, frozen=True, kw_only=True):
     """A search that can go on.
 
     :ivar sorted: the control that says whether its entries are sorted; empty where that was not asked for.
+    :ivar ahead: what was found already of the pages to come, so that the last page is known to be the last.
     """
 
     request: SearchRequest
@@ -37,6 +38,7 @@ class OpenSearch(Struct, frozen=True, kw_only=True):
     search: Search
     encoder: Encoder
     sorted: bytes = b""
+    ahead: tuple[int, ...] = ()
 
 
 class _Kept(Struct, frozen=True):

@@ -190,8 +190,15 @@ class Connection:
 class House:
     """A door and all that is behind it."""
 
-    def __init__(self, more: list[Record] | None = None, *, starttls: Any = None, **settings: Any) -> None:
-        made = [*records(), *(more or [])]
+    def __init__(
+        self,
+        more: list[Record] | None = None,
+        *,
+        base: list[Record] | None = None,
+        starttls: Any = None,
+        **settings: Any,
+    ) -> None:
+        made = [*(records() if base is None else base), *(more or [])]
         self.clock = Clock()
         self._connections: list[Connection] = []
         self.community = Community(made)
