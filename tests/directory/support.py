@@ -53,12 +53,12 @@ def person(
     """An account with its address and, of the keywords, fields of its profile or of itself."""
     in_profile = {name: more.pop(name) for name in list(more) if name in Profile.__struct_fields__}
     states: dict[str, object] = {"life": Life.ACTIVE, "credential": Credential.CHOSEN, "kind": AccountKind.HOSTED}
+    states["created"] = 1_700_000_000
     account = Account(
         id=identifier,
         organisation=home,
         user_id=user_id,
         profile=Profile(first_name=first, last_name=last, ordinary_email=f"{first}@outside.example", **in_profile),  # type: ignore[arg-type]
-        created=1_700_000_000,
         **{**states, **more},  # type: ignore[arg-type]
     )
     local, _, abbreviation = user_id.partition("@")

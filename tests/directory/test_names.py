@@ -34,7 +34,21 @@ def test_escaped_spaces_end_values_with_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["jane", "=x", "uid=a,", "uid=a,,o=b", "uid=\\", "uid=\\zz", "uid=#0400", "uid=\\ff", 'o="a"']
+    "text",
+    [
+        "jane",
+        "=x",
+        "uid=a,",
+        "uid=a,,o=b",
+        "uid=\\",
+        "uid=\\zz",
+        "uid=#0400",
+        "uid=\\ff",
+        'o="a"',
+        "cn=",
+        "cn= ,o=a",
+        "cn=\\20",
+    ],
 )
 def test_what_is_no_name(text: str) -> None:
     """Anything else is refused."""
