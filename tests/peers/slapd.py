@@ -15,36 +15,33 @@ _DESCRIPTORS = 256
 
 
 @contextmanager
-def running_slapd(schema: str, trees: Mapping[str, str]) -> Iterator[int]:
+def running_slapd(schema: str, trees: Mapping[str, str], changes: str = "") -> Iterator[int]:
     """Run a slapd until the block ends; yield the port on loopback where it listens without TLS. Everybody may read.
 
     :param schema: ``attributetype`` and ``objectclass`` lines.
     :param trees: LDIF by suffix.
+    :param changes: LDIF of changes to the first tree.
     """
     with open_directory() as home:
         config = _configure(home, schema, list(trees))
         for number, ldif in enumerate(trees.values()):
-            (home / "load.ldif").write_text(ldif)
-            loading = [
-                _SLAPD,
-                "-T",
-                "add",
-                "-q",
-                "-f",
-                str(config),
-                "-n",
-                str(number + 1),
-                "-l",
-                str(home / "load.ldif"),
-            ]
-            loaded = subprocess.run(loading, capture_output=True, text=True, timeout=120)
-            assert loaded.returncode == 0, loaded.stderr
+            _do(home, config, "add", number, ldif)
+        if changes:
+            _do(home, config, "modify", 0, changes)
         port = free_port()
         command = [_SLAPD, "-d", "0", "-f", str(config), "-h", f"ldap://127.0.0.1:{port}"]
         # It makes room for as many connections as it may have descriptors.
         limited = ["/bin/sh", "-c", f'ulimit -n {_DESCRIPTORS} && exec "$@"', "sh", *command]
         with running(limited, log=home / "slapd.log", ports=[port]):
             yield port
+
+
+def _do(home: Path, config: Path, tool: str, number: int, ldif: str) -> None:
+    """Run a tool on one tree, while nothing serves it."""
+    (home / "load.ldif").write_text(ldif)
+    command = [_SLAPD, "-T", tool, *(("-q",) if tool == "add" else ()), "-f", str(config), "-n", str(number + 1)]
+    done = subprocess.run([*command, "-l", str(home / "load.ldif")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def _configure(home: Path, schema: str, suffixes: list[str]) -> Path:
