@@ -24,7 +24,7 @@ class LdifWriter:
         self._since = since
 
     def begin(self) -> bytes:
-        """Return what is in front: nothing. RFC 2849 has ``version: 1`` there, which slapadd refuses and nobody needs."""
+        """Return what is in front: nothing. RFC 2849 has ``version: 1`` there, which slapadd refuses."""
         return b""
 
     def entry(self, found: Found) -> bytes:
