@@ -99,8 +99,8 @@ class Lookup:
         """The base as the log may show it: no name of a person, nothing that was only typed."""
         if self._search is None:
             return "?"
-        entry = self._reading.entry(self._search.base)
-        return "a person" if entry.person else entry.dn
+        reading, base = self._reading, self._search.base
+        return "a person" if reading.is_person(base) else reading.dn(base)
 
 
 def compare(request: CompareRequest, reading: Reading) -> bytes:
@@ -148,4 +148,4 @@ def authorization(account: AccountId, name: str, directory: Directory) -> str:
     """Return how "Who am I?" names *account*, which signed in as *name* (RFC 4532)."""
     catalogue = directory.catalogue
     position = catalogue.position_of(account)
-    return f"dn:{catalogue.entries[position].dn}" if position is not None else f"u:{name}"
+    return f"dn:{catalogue.dn(position)}" if position is not None else f"u:{name}"
