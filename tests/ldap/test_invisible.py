@@ -5,6 +5,7 @@ whatever the reader may not see. The answers must be the same, octet for octet: 
 the names that errors name, pages and views. Only cookies, which are random, may differ.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ from cjsm.community.records import (
     SharedMailbox,
 )
 from cjsm.directory import schema
+from cjsm.directory.catalogue import FLAT, Catalogue
+from cjsm.directory.schema import AttributeType
 from tests.directory.support import address, number
 from tests.directory.test_visibility import _Told as Told
 from tests.directory.test_visibility import communities
@@ -102,19 +105,22 @@ def _as_seen(account: Account, told: Told) -> Account:
 def known(made: list[Record]) -> Known:
     """Return what there is to ask for, seen or not."""
     reading = House(base=made).directory.reading(AccountId(number(10)))
-    entries = reading.catalogue.entries
+    catalogue = reading.catalogue
+    positions = list(catalogue.positions())
     values: dict[str, list[str]] = {}
     for attribute in _SCHEMA.attributes:
-        found = {
-            value
-            for entry in entries
-            for held in (entry.facts, entry.own)
-            for value in held.values.get(attribute.key, ())
-        }
+        found = {value for position in positions for value in _held(catalogue, position, attribute)}
         if found:
             values |= {name.lower(): sorted(found) for name in (*attribute.names, attribute.oid)}
     values["numsubordinates"] = [str(count) for count in range(5)]
-    return Known(names=[entry.dn for entry in entries], values=values)
+    return Known(names=[catalogue.dn(position) for position in positions], values=values)
+
+
+def _held(catalogue: Catalogue, position: int, attribute: AttributeType) -> Sequence[str]:
+    entry = catalogue.entry(position)
+    if attribute.operational:
+        return entry.operational(attribute.key, catalogue.dn(position), flat=position >= FLAT)
+    return entry.values().get(attribute.key, ())
 
 
 def asked(asker: Asker, about: Known, chance: Any) -> list[bytes]:
