@@ -1,28 +1,27 @@
 """The order of a sorted answer (RFC 2891) and the part of it that a window shows (virtual list view)."""
 
+from array import array
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 from msgspec import Struct
 
+from cjsm.directory.catalogue import FLAT
 from cjsm.directory.matching import Rule, prepare
 from cjsm.directory.query import SortKey, Window
 from cjsm.directory.reading import Reading
 from cjsm.directory.schema import AttributeType, Schema, has_options
 
 #: Kinds of values that have an order.
-_ORDERED = frozenset(
-    (Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.INTEGER, Rule.TIME, Rule.UUID, Rule.IDENTIFIER)
-)
+_ORDERED = frozenset((Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.TIME, Rule.IDENTIFIER))
+#: Operational attributes that entries may be sorted by: those that are the same for every reader, in both contexts.
+_TIMES = frozenset(("createtimestamp", "modifytimestamp"))
 #: The kind of values that an ordering rule is for, by name and OID in lower case.
 _ORDERING_RULES = {
     "caseignoreorderingmatch": Rule.TEXT,
     "2.5.13.3": Rule.TEXT,
-    "integerorderingmatch": Rule.INTEGER,
-    "2.5.13.15": Rule.INTEGER,
     "generalizedtimeorderingmatch": Rule.TIME,
     "2.5.13.28": Rule.TIME,
-    "uuidorderingmatch": Rule.UUID,
-    "1.3.6.1.1.16.3": Rule.UUID,
 }
 
 
@@ -66,23 +65,14 @@ class Key(Struct, frozen=True):
     attribute: AttributeType
     descending: bool
 
-    def of(self, reading: Reading, position: int) -> "str | int | None":
+    def of(self, reading: Reading, position: int) -> str | None:
         """Return what the entry at *position* is sorted by: its first value; None when the reader sees none."""
         terms = reading.terms(position, self.attribute)
-        if not terms:
-            return None
-        return min(map(self.comparable, terms))
+        return min(terms) if terms else None
 
-    def comparable(self, term: str) -> "str | int":
-        """Return *term* as what compares in the order of the attribute's values."""
-        return int(term) if self.attribute.rule is Rule.INTEGER else term
-
-    def asserted(self, value: str) -> "str | int":
+    def asserted(self, value: str) -> str:
         """Return *value* as typed as what compares; what is no value is before all others."""
-        prepared = prepare(self.attribute.rule, value) if self.attribute.rule else None
-        if self.attribute.rule is Rule.INTEGER:
-            return int(prepared) if prepared else 0
-        return prepared or ""
+        return (prepare(self.attribute.rule, value) if self.attribute.rule else None) or ""
 
 
 def resolved(keys: tuple[SortKey, ...], schema: Schema) -> tuple[Key, ...]:
@@ -97,7 +87,7 @@ def _resolved(key: SortKey, schema: Schema) -> Key:
     attribute = schema.attribute(key.attribute)
     if attribute is None or has_options(key.attribute):
         raise Unsortable(NO_SUCH_ATTRIBUTE, key.attribute)
-    if attribute.rule not in _ORDERED:
+    if attribute.rule not in _ORDERED or (attribute.operational and attribute.key not in _TIMES):
         raise Unsortable(NO_ORDERING, key.attribute)
     if key.rule is not None and _ORDERING_RULES.get(key.rule.lower()) is not attribute.rule:
         raise Unsortable(NO_ORDERING, key.attribute)
@@ -115,7 +105,80 @@ def arranged(positions: list[int], keys: tuple[Key, ...], reading: Reading) -> l
     return positions
 
 
-def target(window: Window, positions: list[int], keys: tuple[Key, ...], reading: Reading) -> int:
+#: Entries that are looked at before others have their turn.
+_AT_ONCE = 1_024
+_SLOT = FLAT - 1
+
+
+def walked(positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) -> "Iterator[array[int] | None]":
+    """Sort many *positions* by walking through the indexes, in slices; the last one yielded is them in order.
+
+    All are of one context.
+    """
+    added = positions[0] & ~_SLOT if positions else 0
+    order = array("I", (position & _SLOT for position in positions))
+    yield None
+    for place, key in enumerate(reversed(keys)):
+        passing = _grouped(order, key, reading) if place else _picked(order, key, reading)
+        for found in passing:
+            order = found if found is not None else order
+            yield None
+    yield array("Q", (slot + added for slot in order)) if added else order
+
+
+def _picked(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[int] | None]":
+    """Sort *slots* by one key: take them out of its index in the index's order."""
+    catalogue = reading.catalogue
+    left = bytearray(len(catalogue.codes))
+    for slot in slots:
+        left[slot] = 1
+    yield None
+    if key.attribute.seen:
+        # Who may not read a value must not learn of it from the order.
+        for slot in slots:
+            left[slot] = reading.readable(slot, key.attribute)
+        yield None
+    order = array("I")
+    for run in catalogue.index(key.attribute.key).between(None, None).slots():
+        # Of several values the first one counts: then it is taken.
+        for slot in run:
+            if left[slot]:
+                left[slot] = 0
+                order.append(slot)
+        yield None
+    if key.descending:
+        order.reverse()
+    present = set(order) if len(order) < len(slots) else set()
+    absent = array("I", (slot for slot in slots if slot not in present)) if present or not order else array("I")
+    yield absent + order if key.descending else order + absent
+
+
+def _grouped(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[int] | None]":
+    """Sort *slots* by one key, those of one value in the order given."""
+    groups: dict[str, array[int]] = {}
+    absent = array("I")
+    for first in range(0, len(slots), _AT_ONCE):
+        for slot in slots[first : first + _AT_ONCE]:
+            term = key.of(reading, slot)
+            if term is None:
+                absent.append(slot)
+            elif term in groups:
+                groups[term].append(slot)
+            else:
+                groups[term] = array("I", (slot,))
+        yield None
+    order = array("I")
+    buckets = reading.catalogue.index(key.attribute.key).buckets
+    for bucket in reversed(buckets) if key.descending else buckets:
+        for term in bucket.terms[::-1] if key.descending else bucket.terms:
+            group = groups.pop(term, None)
+            if group is not None:
+                order += group
+        yield None
+    yield absent + order if key.descending else order + absent
+
+
+def target(window: Window, positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) -> int:
     """Return the place, from 1, of the target of *window* in a sorted answer."""
     if window.at_least is not None:
         return _first_from(window.at_least, positions, keys[0], reading)
@@ -128,14 +191,14 @@ def target(window: Window, positions: list[int], keys: tuple[Key, ...], reading:
     return min(max(wanted, 1), count) if count else 0
 
 
-def _first_from(value: str, positions: list[int], key: Key, reading: Reading) -> int:
+def _first_from(value: str, positions: Sequence[int], key: Key, reading: Reading) -> int:
     asserted = key.asserted(value)
 
     def is_before(position: int) -> bool:
         found = key.of(reading, position)
         if found is None:
             return key.descending
-        return found > asserted if key.descending else found < asserted  # type: ignore[operator]
+        return found > asserted if key.descending else found < asserted
 
     low, high = 0, len(positions)
     while low < high:
@@ -147,7 +210,7 @@ def _first_from(value: str, positions: list[int], key: Key, reading: Reading) ->
     return low + 1 if positions else 0
 
 
-def shown(window: Window, place: int, positions: list[int], most: int) -> list[int]:
+def shown(window: Window, place: int, positions: Sequence[int], most: int) -> Sequence[int]:
     """Return what *window* shows of a sorted answer whose target is at *place*: at most *most* entries."""
     first = max(place - 1 - window.before, 0)
     return positions[first : min(place + window.after, first + most)]

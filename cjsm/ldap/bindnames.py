@@ -29,4 +29,4 @@ def authorization(account: AccountId, name: str, directory: Directory) -> str:
     except NotReady:
         return f"u:{name}"
     position = catalogue.position_of(account)
-    return f"dn:{catalogue.entries[position].dn}" if position is not None else f"u:{name}"
+    return f"dn:{catalogue.dn(position)}" if position is not None else f"u:{name}"

@@ -217,7 +217,7 @@ class Lookup:
         counted = len(found)
         if reading.in_charge:
             # Whoever is in charge of entries may list them all.
-            counted = sum(not reading.grants[reading.entry(position).organisation] & STATE for position in found)
+            counted = sum(not reading.granted(position) & STATE for position in found)
         self._kept.rations.given(reading.account, self._limits.ration, counted, self._clock())
 
     def _end(self, code: ResultCode, text: str = "", matched: str = "", *, said: bytes = b"") -> None:
@@ -255,8 +255,8 @@ class Lookup:
         """The base as the log may show it: no name of a person, nothing that was only typed."""
         if self._open is None:
             return "?"
-        entry = self._open.reading.entry(self._open.search.base)
-        return "a person" if entry.person else entry.dn
+        reading, base = self._open.reading, self._open.search.base
+        return "a person" if reading.is_person(base) else reading.dn(base)
 
 
 def _how(extras: Extras, reading: Reading) -> str:

@@ -139,6 +139,10 @@ class LdapDoor(SearchingConnection):
         except Unacceptable as error:
             self._act(self._session.unacceptable(error))
             return True
+        except Exception:  # noqa: BLE001 - logged; where the next message begins is not known any more.
+            self._note(Failure())
+            self.abort("unexpected failure")
+            return False
         if message is None:
             return False
         if not self._session.ready(message):
@@ -214,13 +218,17 @@ class LdapDoor(SearchingConnection):
         self.something_ended()
 
     def work_broken(self, message_id: int, failure: Failure) -> None:
-        """An operation failed unexpectedly. Of the failure's own words nothing is logged: they may be the client's."""
-        where = "".join(traceback.format_tb(failure.getTracebackObject()))
-        kind = failure.type.__name__ if failure.type is not None else "?"
-        self._log.critical("unexpected failure in an operation: {kind}\n{where}", kind=kind, where=where)
+        """An operation failed unexpectedly."""
+        self._note(failure)
         if not self.ended:
             self._act(self._session.broken(message_id))
             self.something_ended()
+
+    def _note(self, failure: Failure) -> None:
+        """Log an unexpected failure without its own words: they may be the client's."""
+        where = "".join(traceback.format_tb(failure.getTracebackObject()))
+        kind = failure.type.__name__ if failure.type is not None else "?"
+        self._log.critical("unexpected failure in an operation: {kind}\n{where}", kind=kind, where=where)
 
     # Signing in and out.
 

@@ -36,6 +36,10 @@ class ServiceEntry:
         """Return the comparable values of *attribute*."""
         return self._facts.terms.get(attribute.key, ())
 
+    def has(self, _position: int, attribute: AttributeType) -> bool:
+        """Whether *attribute* has a value."""
+        return attribute.key in self._facts.values
+
     def values(self, _position: int, attribute: AttributeType) -> Sequence[str]:
         """Return the values of *attribute*."""
         return self._facts.values.get(attribute.key, ())

@@ -126,6 +126,11 @@ def begins(attribute: str, value: str) -> bytes:
     return element(0xA4, element(OCTETS, attribute.encode()) + element(SEQUENCE, element(0x80, value.encode())))
 
 
+def named(attribute: str, value: str) -> bytes:
+    """``(attribute:dn:=value)``"""
+    return element(0xA9, element(0x82, attribute.encode()) + element(0x83, value.encode()) + b"\x84\x01\xff")
+
+
 def either(*parts: bytes) -> bytes:
     """``(|…)``"""
     return element(0xA1, b"".join(parts))

@@ -7,7 +7,7 @@ failure names its seed and the question's number.
 import base64
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -75,10 +75,10 @@ def _without_plus(record: Record) -> Record:
     return msgspec.structs.replace(record, profile=profile)
 
 
-def as_ldif(reading: Reading, first: int, end: int) -> str:
+def as_ldif(reading: Reading, positions: Iterable[int]) -> str:
     """Return a part of the directory as slapd loads it."""
     lines: list[str] = []
-    for position in range(first, end):
+    for position in positions:
         lines.append(f"dn:: {_base64(reading.dn(position))}")
         for attribute in _SCHEMA.attributes:
             if attribute.key not in _MADE_BY_SERVERS:
@@ -95,6 +95,11 @@ _MADE_BY_SERVERS = frozenset(
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def tree_order(reading: Reading) -> list[int]:
+    """Return all positions, those above before those below."""
+    return sorted(reading.catalogue.positions(), key=lambda position: len(names.parse(reading.dn(position))))
 
 
 class Slapd:
@@ -167,8 +172,10 @@ def ours(house: House) -> Connection:
 @pytest.fixture(scope="module")
 def theirs(reading: Reading) -> Iterator[Slapd]:
     needs(*PROGRAMS)
-    end = reading.catalogue.ends[0]
-    trees = {BASE: as_ldif(reading, 0, end), "o=people": as_ldif(reading, end, len(reading.catalogue.entries))}
+    below: dict[bool, list[int]] = {True: [], False: []}
+    for position in tree_order(reading):
+        below[names.parse(reading.dn(position))[-1] == (("o", "people"),)].append(position)
+    trees = {BASE: as_ldif(reading, below[False]), "o=people": as_ldif(reading, below[True])}
     with running_slapd(as_slapd_schema(schema.read_text()), trees) as port:
         connection = Slapd(port)
         yield connection
@@ -177,7 +184,7 @@ def theirs(reading: Reading) -> Iterator[Slapd]:
 
 @pytest.fixture(scope="module")
 def known(reading: Reading) -> Known:
-    positions = range(len(reading.catalogue.entries))
+    positions = tree_order(reading)
     values: dict[str, list[str]] = {}
     for attribute in _SCHEMA.attributes:
         found = sorted({value for position in positions for value in reading.values(position, attribute)})
