@@ -151,6 +151,17 @@ def test_what_changed(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert addresses(tmp_path / "paul.csv") == ["henry.desk"]
 
 
+def test_edited(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit is a change, also for programs that look at modifyTimestamp."""
+    before = firm.shown(JANE)["changed"]
+    later(monkeypatch)
+    (tmp_path / "in.csv").write_text("Secure Email,Town/City\njane.smith@avon.cjsm.test,Bath\n")
+    told(firm.ask(None, "import", str(tmp_path / "in.csv")))
+    assert firm.shown(JANE)["changed"] > before
+    told(firm.ask(None, "export", str(tmp_path / "some.csv"), "--since", "12h"))
+    assert [(row["Firstname"], row["Town/City"]) for row in rows(tmp_path / "some.csv")] == [("Jane", "Bath")]
+
+
 def test_changes_as_ldif(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """New entries are added, others brought up to date."""
     later(monkeypatch)

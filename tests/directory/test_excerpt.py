@@ -1,4 +1,4 @@
-"""A piece at a time, the directory says what it says as a whole: to everybody, of everything, in the same order."""
+"""A piece at a time, the directory says what it says as a whole: to everybody, of everything."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -53,14 +53,14 @@ def as_a_whole(reader: AccountId, filter_: Filter, limits: Limits = ALL) -> list
     except TermTooShort as error:
         return str(error)
     # The community itself is nobody's to be found in an organisation.
-    return [reading.dn(position) for position in found if reading.dn(position) != WHOLE.base]
+    return sorted(reading.dn(position) for position in found if reading.dn(position) != WHOLE.base)
 
 
 def in_pieces(reader: AccountId | None, filter_: Filter) -> list[str] | str:
     made = small(reader)
     try:
         found = made.search(made.chains(), filter_, sieve(filter_, schema.load()), ALL.term_characters)
-        return [each.reading.dn(each.position) for each in found]
+        return sorted(each.reading.dn(each.position) for each in found)
     except TermTooShort as error:
         return str(error)
 
@@ -123,7 +123,7 @@ def test_most_is_not_even_made() -> None:
     kept = sieve(asking.condition("begins", "last-name", "mül"), schema.load())
     made = small(JANE)
     (piece,) = made._pieces(made.chains(), kept, lambda looked_at: None)
-    people = [account.user_id for branch in piece._branches.values() for account, _ in branch.accounts]
+    people = [account.user_id for account, _ in piece._people.values()]
     # Jane reads: her own place is around it.
     assert sorted(people) == ["bob.muller@avon", "jane.smith@avon"]
 

@@ -79,7 +79,15 @@ def read(octets: bytes, *, most_rows: int, cell_characters: int, encoding: str |
         raise FormError("the file has NUL characters", "save it as CSV (UTF-8)")
     separator = _separator(text)
     # Longer cells are told of by row and column; what is read at once stays bounded by the file's size.
-    csv.field_size_limit(max(len(text), 1))
+    before = csv.field_size_limit(max(len(text), 1))
+    try:
+        rows = _rows(text, separator, most_rows, cell_characters)
+    finally:
+        csv.field_size_limit(before)
+    return Source(form="csv", encoding=told, rows=rows)
+
+
+def _rows(text: str, separator: str, most_rows: int, cell_characters: int) -> list[Row]:
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     columns = _columns(_next(lines))
     rows: list[Row] = []
@@ -87,13 +95,12 @@ def read(octets: bytes, *, most_rows: int, cell_characters: int, encoding: str |
         number = lines.line_num + 1
         cells = _next(lines)
         if cells is None:
-            break
+            return rows
         if not any(cell.strip() for cell in cells):
             continue
         if len(rows) == most_rows:
             raise FormError(f"the file has more than {most_rows:,} rows", "divide it, or raise imports.directory_rows")
         rows.append(_row(number, cells, columns, cell_characters))
-    return Source(form="csv", encoding=told, rows=rows)
 
 
 def _separator(text: str) -> str:
