@@ -37,9 +37,7 @@ def rehearsed(decide) -> Rehearsed:  # type: ignore[no-untyped-def]
 def test_what_changes() -> None:
     """Each record as it is and as it would be."""
     firm = OrganisationId(identifier("firm"))
-    found = rehearsed(
-        lambda view: organisations.set_state(view, by(reason="terms"), firm, OrganisationState.SUSPENDED)
-    )
+    found = rehearsed(lambda view: organisations.set_state(view, by(reason="terms"), firm, OrganisationState.SUSPENDED))
     (step,) = found.steps
     assert step.before is not None
     assert step.after is not None
