@@ -29,7 +29,7 @@ EVERY = dict(commands())
 def test_what_there_is() -> None:
     """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
-        *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
+        *("init", "demo", "backup", "restore", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
         *("user add", "user list", "user show", "user set-password"),
