@@ -36,6 +36,7 @@ _COMMANDS = {
     "mailbox": "mailbox",
     "connection": "connection",
     "policy": "policy",
+    "completion": "completion",
 }
 
 

@@ -26,7 +26,7 @@ WITHOUT = {
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
-    "what is published, and the rules themselves": ("connection dns", "policy explain", "policy matrix"),
+    "what is published, and the rules themselves": ("completion", "connection dns", "policy explain", "policy matrix"),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
         *("device add", "shared open", "mailbox export"),
