@@ -21,12 +21,12 @@ DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
-        *("init", "demo", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
+        *("init", "demo", "restore", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
         *("keys escrow", "keys restore", "keys rotate-secret"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
-    "what is published, and the rules themselves": ("connection dns", "policy explain", "policy matrix"),
+    "what is published, and the rules themselves": ("completion", "connection dns", "policy explain", "policy matrix"),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
         *("device add", "shared open", "mailbox export"),
@@ -36,6 +36,7 @@ WITHOUT = {
 FILES = "FILES/"
 #: Every other verb, with what is asked of it here; {} is the request that waits.
 WITH = {
+    "backup": ("FILES/backup",),
     "trace": ("0123456789abcdef",),
     "organisation add": ("avon/new", "--name", "New"),
     "organisation show": ("avon",),
