@@ -87,7 +87,7 @@ def export(
     sight = acting.sight(suite, Action.FIND_USERS, organisation)
     suite.stores.community.read_now(sight)
     form = form or _ENDINGS.get(destination.suffix.lower() if destination is not None else "", "csv")
-    moment = int(moment_of(since)) if since else None
+    moment = max(int(moment_of(since)), 0) if since else None
     changes = directorychanges.since(suite.stores.community, moment, sight) if moment is not None else None
     if destination is not None:
         _check_free(destination, replace=replace)

@@ -147,6 +147,8 @@ def test_what_changed(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
     told(firm.ask(None, "export", str(tmp_path / "everything.csv"), "--since", first))
     assert len(addresses(tmp_path / "everything.csv")) >= 3
+    told(firm.ask(None, "export", str(tmp_path / "ever.ldif"), "--since", "999999d"))
+    assert "cure" in refused(firm.ask(None, "export", str(tmp_path / "no.csv"), "--since", "yesterday"))
     told(firm.ask(PAUL, "export", str(tmp_path / "paul.csv"), "--since", "12h"))
     assert addresses(tmp_path / "paul.csv") == ["henry.desk"]
 

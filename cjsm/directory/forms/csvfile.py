@@ -127,7 +127,7 @@ def _columns(cells: list[str] | None) -> list[str]:
     for place, cell in enumerate(cells or (), 1):
         title = known.get(_squeezed(cell))
         if title is None:
-            close = difflib.get_close_matches(cell, _TITLES, n=1)
+            close = difflib.get_close_matches(cell[:60], _TITLES, n=1)
             cure = f"did you mean {close[0]}?" if close else f"the columns are {', '.join(_TITLES[: len(COLUMNS)])}"
             raise FormError(f"line 1: column {place} has the unknown title {cell[:60]!r}", cure)
         if title in columns:

@@ -166,3 +166,10 @@ def test_garbage(lines: Sequence[str]) -> None:
     except FormError:
         return
     assert len(got.rows) + got.left_out <= sum(map(len, lines)) + 1
+
+
+def test_a_value_of_many_lines() -> None:
+    """Is put together, and refused for its length."""
+    folded = "\n ".join(["x" * 75] * 40_000)
+    (row,) = read(f"dn: uid=a,dc=x\nobjectclass: person\ndescription: {folded}\n").rows
+    assert row.problems[0].problem == "line 3 has 3,000,000 characters, 100 at most"
