@@ -13,7 +13,7 @@ from cjsm.directory.reading import Reading
 from cjsm.directory.schema import AttributeType, Schema, has_options
 
 #: Kinds of values that have an order.
-_ORDERED = frozenset((Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.TIME, Rule.IDENTIFIER))
+_ORDERED = frozenset((Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.TIME))
 #: Operational attributes that entries may be sorted by: those that are the same for every reader, in both contexts.
 _TIMES = frozenset(("createtimestamp", "modifytimestamp"))
 #: The kind of values that an ordering rule is for, by name and OID in lower case.

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from cjsm.directory import names
 from cjsm.directory.catalogue import FLAT, Catalogue
+from cjsm.directory.entries import kinds
 from cjsm.directory.evaluation import Compare, prepared_pieces, prepared_value
 from cjsm.directory.index import Index, Run
 from cjsm.directory.matching import RULES, Rule, prepare
@@ -158,6 +159,8 @@ class _Planner:
             octets = bytes.fromhex(wanted.replace("-", ""))
             # The contexts' own entries have no identifier of the community.
             return self._run(filter_, kind, self._catalogue.index(kind.key).equal(octets)) if any(octets) else None
+        if kind.key == "objectclass":
+            return self._of_class(filter_, wanted)
         if kind.key == "entrydn" and isinstance(filter_, (Equal, Similar)):
             return self._named(filter_)
         index = self._index(kind)
@@ -168,6 +171,11 @@ class _Planner:
         if isinstance(filter_, AtMost):
             return self._run(filter_, kind, index.between(None, wanted))
         return self._run(filter_, kind, index.equal(wanted))
+
+    def _of_class(self, filter_: Filter, wanted: str) -> Plan | None:
+        index = self._catalogue.index("objectclass")
+        runs = [index.equal(kind.name) for kind in kinds(self._schema).of_class(wanted)]
+        return self._any(filter_, [Plan(run.size, True, run.slots, filter_) for run in runs])
 
     def _named(self, filter_: Equal | Similar) -> Plan:
         position = self._catalogue.position(names.parse(filter_.value))
@@ -230,6 +238,8 @@ class _Planner:
         index = self._index(attribute)
         if wanted is None:
             return self._nothing(filter_)
+        if attribute.key == "objectclass" and not filter_.names:
+            return self._of_class(filter_, wanted)
         if filter_.names or index is None or (rule is not attribute.rule and attribute.rule is not Rule.TEXT):
             return None
         # What is the same to the letter is the same without regard to case.
