@@ -185,7 +185,8 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
         """Return what the index of the attribute with this *key* has of it."""
         at = self.kind.places.get(key)
         if at is not None:
-            return self.terms[at]
+            # What has a value that cannot be compared is found by that.
+            return "" if self.terms[at] == () else self.terms[at]
         match key:
             case "objectclass":
                 return self.kind.name
@@ -202,7 +203,7 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
         yield "objectclass", (self.kind.name,)
         for column, found in zip(self.kind.columns, self.terms, strict=True):
             if found is not None:
-                yield column.attribute.key, (found,) if isinstance(found, str) else found
+                yield column.attribute.key, (found,) if isinstance(found, str) else found or ("",)
         if self.kind.inherits:
             yield from self.place.terms.items()
         record = self.listed
@@ -332,11 +333,15 @@ def _column(schema: Schema, name: str) -> Column:
         raise KeyError(name)
     rule = attribute.rule
     if rule is Rule.TEXT:
-        return Column(name, attribute, _fold_repeated if name in _REPEATED else fold)
+        return Column(name, attribute, _repeated if name in _REPEATED else _text)
     return Column(name, attribute, lambda value: prepare(rule, value))
 
 
-_fold_repeated = lru_cache(8_192)(fold)
+def _text(value: str) -> str | None:
+    return fold(value) or None
+
+
+_repeated = lru_cache(8_192)(_text)
 
 
 def _terms(prepare_: Callable[[str], str | None], values: Sequence[str] | None) -> Terms:

@@ -32,6 +32,7 @@ from cjsm.directory.schema import AttributeType, Schema, has_options
 Test = Callable[[int], bool | None]
 #: Whether a term is what an assertion asks for.
 Compare = Callable[[str], bool]
+_OF_TEXT = (Rule.TEXT, Rule.EXACT)
 
 
 class Readable(Protocol):
@@ -69,9 +70,7 @@ def compiled(filter_: Filter, reading: Readable) -> Test:
     attribute = reading.schema.attribute(filter_.attribute)
     if attribute is None:
         return _undefined
-    if has_options(filter_.attribute):
-        return _false
-    kinds = reading.schema.with_subtypes(attribute)
+    kinds = () if has_options(filter_.attribute) else reading.schema.with_subtypes(attribute)
     if isinstance(filter_, Present):
         return _any([_present(kind, reading) for kind in kinds])
     compare = _comparison(filter_, attribute, reading.schema)
@@ -173,12 +172,16 @@ def _comparison(
     return lambda term: in_order(rule, term, wanted)
 
 
-def prepared_value(value: str, attribute: AttributeType, schema: Schema) -> str | None:
-    """Return an asserted *value* of *attribute* as terms are compared; None when it is no such value."""
+def prepared_value(value: str, attribute: AttributeType, schema: Schema, rule: Rule | None = None) -> str | None:
+    """Return an asserted *value* of *attribute* as terms are compared; None when it is no such value.
+
+    :param rule: another one than the attribute's own.
+    """
     if attribute.key in ("objectclass", "structuralobjectclass"):
-        found = schema.object_class(value.strip())
+        found = schema.object_class(value)
         return found.name.lower() if found else None
-    return prepare(attribute.rule, value) if attribute.rule is not None else None
+    rule = rule or attribute.rule
+    return prepare(rule, value) if rule is not None else None
 
 
 class Pieces(Struct, frozen=True):
@@ -241,21 +244,42 @@ def _ambiguous(item: Present | Equal | Similar | Substrings | AtLeast | AtMost, 
 
 
 def _matches(item: Matches, reading: Readable) -> Test:
-    """An extensible match with an attribute; its own rule, or one that compares the same kind of text."""
-    attribute = reading.schema.attribute(item.attribute) if item.attribute is not None else None
-    if attribute is None or attribute.rule is None or has_options(item.attribute or ""):
+    """An extensible match with an attribute's own rule, or one that compares the same kind of text."""
+    if item.attribute is None:
+        return _any_attribute(item, reading)
+    attribute = reading.schema.attribute(item.attribute)
+    if attribute is None or attribute.rule is None:
         return _undefined
+    if has_options(item.attribute):
+        return _false
     rule = RULES.get(item.rule.lower()) if item.rule is not None else attribute.rule
-    if rule is None or (rule is not attribute.rule and {rule, attribute.rule} != {Rule.TEXT, Rule.EXACT}):
+    if rule is None or not compares(rule, attribute):
         return _undefined
-    wanted = prepare(rule, item.value)
+    wanted = prepared_value(item.value, attribute, reading.schema, rule)
     if wanted is None:
         return _undefined
-    if rule is attribute.rule:
-        test = _some(attribute, wanted.__eq__, reading)
-    else:
-        test = _exactly(attribute, rule, wanted, reading)
-    return _any([test, _in_name(attribute, wanted, reading)]) if item.names else test
+    kinds = reading.schema.with_subtypes(attribute)
+    tests = [
+        _some(kind, wanted.__eq__, reading) if rule is kind.rule else _exactly(kind, rule, wanted, reading)
+        for kind in kinds
+    ]
+    if item.names:
+        tests += [_in_name(kind, wanted, reading) for kind in kinds]
+    return _any(tests)
+
+
+def compares(rule: Rule, attribute: AttributeType) -> bool:
+    """Whether *rule* is for values of *attribute* (RFC 4517 §4.2)."""
+    return rule is attribute.rule or (rule in _OF_TEXT and attribute.rule in (*_OF_TEXT, Rule.TELEPHONE))
+
+
+def _any_attribute(item: Matches, reading: Readable) -> Test:
+    """A match by rule alone: with every attribute that the rule is for."""
+    rule = RULES.get(item.rule.lower()) if item.rule is not None else None
+    if rule is None:
+        return _undefined
+    kinds = (attribute for attribute in reading.schema.attributes if compares(rule, attribute))
+    return _any([_matches(Matches(kind.key, item.rule, item.value, item.names), reading) for kind in kinds])
 
 
 def _exactly(attribute: AttributeType, rule: Rule, wanted: str, reading: Readable) -> Test:

@@ -150,6 +150,11 @@ class Index:
                 return number - 1, offset
         return number, 0
 
+    @property
+    def end(self) -> tuple[int, int]:
+        """The place after the last pair."""
+        return len(self.buckets), 0
+
     def equal(self, term: Term) -> Run:
         """Return the pairs of *term*."""
         return Run(self, self.place(term), self.after(term))
@@ -157,13 +162,13 @@ class Index:
     def prefix(self, beginning: str) -> Run:
         """Return the pairs whose terms begin with *beginning*, which is not empty."""
         following = _following(beginning)
-        end = (len(self.buckets), 0) if following is None else self.place(following)
+        end = self.end if following is None else self.place(following)
         return Run(self, self.place(beginning), end)
 
     def between(self, least: Term | None, most: Term | None) -> Run:
         """Return the pairs not before *least* and not after *most*; None for no bound."""
         begin = (0, 0) if least is None else self.place(least)
-        return Run(self, begin, (len(self.buckets), 0) if most is None else self.after(most))
+        return Run(self, begin, self.end if most is None else self.after(most))
 
     # Inside.
 

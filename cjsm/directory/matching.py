@@ -85,8 +85,13 @@ def in_order(rule: Rule, first: str, second: str) -> bool:
     return first <= second
 
 
-def _exact(value: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", value).split())
+def _text(value: str) -> str | None:
+    """A Directory String has at least one character (RFC 4517 §3.3.6)."""
+    return fold(value) or None
+
+
+def _exact(value: str) -> str | None:
+    return " ".join(unicodedata.normalize("NFKC", value).split()) or None
 
 
 def _telephone(value: str) -> str | None:
@@ -137,7 +142,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def _identifier(value: str) -> str | None:
-    return value.strip().lower() or None
+    return value.lower() or None
 
 
 def _name(value: str) -> str | None:
@@ -155,7 +160,7 @@ def _uuid(value: str) -> str | None:
 
 
 _PREPARE: dict[Rule, Callable[[str], str | None]] = {
-    Rule.TEXT: fold,
+    Rule.TEXT: _text,
     Rule.EXACT: _exact,
     Rule.TELEPHONE: _telephone,
     Rule.BOOLEAN: _boolean,

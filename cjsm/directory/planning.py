@@ -11,9 +11,9 @@ from msgspec import Struct
 from cjsm.directory import names
 from cjsm.directory.catalogue import FLAT, Catalogue
 from cjsm.directory.entries import kinds
-from cjsm.directory.evaluation import Compare, prepared_pieces, prepared_value
+from cjsm.directory.evaluation import Compare, compares, prepared_pieces, prepared_value
 from cjsm.directory.index import Index, Run
-from cjsm.directory.matching import RULES, Rule, prepare
+from cjsm.directory.matching import RULES, Rule
 from cjsm.directory.query import (
     And,
     AtLeast,
@@ -31,8 +31,6 @@ from cjsm.directory.query import (
 from cjsm.directory.rewriting import resolved_name
 from cjsm.directory.schema import AttributeType, has_options
 
-#: Kinds of values that all compare: who has a value has a term.
-_COMPARABLE = frozenset((Rule.TEXT, Rule.EXACT))
 #: Indexes of operational attributes.
 _TIMES = frozenset(("createtimestamp", "modifytimestamp"))
 #: What a bucket that may have a match counts for where plans are compared.
@@ -145,9 +143,8 @@ class _Planner:
     ) -> Plan | None:
         """Plan for *kind*, one of those that the attribute *asked* for stands for."""
         if isinstance(filter_, Present):
-            index = self._index(kind)
-            whole = kind.rule in _COMPARABLE and index is not None
-            return self._run(filter_, kind, index.between(None, None), exact=False) if whole and index else None
+            index = None if kind.key == "objectclass" else self._index(kind)
+            return self._run(filter_, kind, index.between(None, None), exact=False) if index is not None else None
         if asked.rule is None:
             return self._nothing(filter_)
         if isinstance(filter_, Substrings):
@@ -228,19 +225,21 @@ class _Planner:
         return Plan(size, not kind.seen, (lambda: run.matching(compare)) if size else _none, filter_)
 
     def _matches(self, filter_: Matches) -> Plan | None:
-        attribute = self._schema.attribute(filter_.attribute) if filter_.attribute is not None else None
-        if attribute is None or attribute.rule is None or has_options(filter_.attribute or ""):
+        if filter_.attribute is None:
+            return None
+        attribute = self._schema.attribute(filter_.attribute)
+        if attribute is None or attribute.rule is None or has_options(filter_.attribute):
             return self._nothing(filter_)
         rule = RULES.get(filter_.rule.lower()) if filter_.rule is not None else attribute.rule
-        if rule is None or (rule is not attribute.rule and {rule, attribute.rule} != _COMPARABLE):
+        if rule is None or not compares(rule, attribute):
             return self._nothing(filter_)
-        wanted = prepare(attribute.rule, filter_.value)
+        wanted = prepared_value(filter_.value, attribute, self._schema)
         index = self._index(attribute)
-        if wanted is None:
-            return self._nothing(filter_)
-        if attribute.key == "objectclass" and not filter_.names:
+        if filter_.names or index is None or wanted is None or len(self._schema.with_subtypes(attribute)) > 1:
+            return None
+        if attribute.key == "objectclass":
             return self._of_class(filter_, wanted)
-        if filter_.names or index is None or (rule is not attribute.rule and attribute.rule is not Rule.TEXT):
+        if rule is not attribute.rule and attribute.rule is not Rule.TEXT:
             return None
         # What is the same to the letter is the same without regard to case.
         return self._run(filter_, attribute, index.equal(wanted), exact=rule is attribute.rule)

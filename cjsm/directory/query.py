@@ -94,6 +94,9 @@ class Undefined(Struct, frozen=True):
 Item: TypeAlias = "Present | Equal | Similar | Substrings | AtLeast | AtMost | Matches | Undefined"
 Filter: TypeAlias = "And | Or | Not | Item"
 
+#: What a match with every attribute counts as.
+_EVERY_ATTRIBUTE = 64
+
 #: True for every entry.
 EVERYTHING = Present("objectClass")
 
@@ -181,4 +184,6 @@ def elements(filter_: Filter) -> int:
         return 1 + sum(elements(part) for part in filter_.parts)
     if isinstance(filter_, Not):
         return 1 + elements(filter_.part)
+    if isinstance(filter_, Matches) and filter_.attribute is None:
+        return _EVERY_ATTRIBUTE
     return 1 + len(filter_.inner) if isinstance(filter_, Substrings) else 1

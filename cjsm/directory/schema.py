@@ -18,6 +18,8 @@ PUBLIC, INTERNAL, STATE = 0, 8, 16
 _SEEN = {"": PUBLIC, "internal": INTERNAL, "state": STATE}
 _TOKEN = re.compile(r"'[^']*'|[()]|[^\s()']+")
 _FILE = "cjsm.schema"
+#: An option that asks for values in a language (RFC 3866).
+_LANGUAGE = re.compile(r"lang-[a-z0-9-]*\Z")
 
 
 class SchemaError(ValueError):
@@ -74,9 +76,12 @@ class Schema:
     def attribute(self, description: str) -> AttributeType | None:
         """Return the type of an attribute *description*; its ``binary`` option means nothing here.
 
-        None for an unknown type. Other options are known types without values: see :func:`has_options`.
+        None for an unknown type or option (RFC 4512 §2.5). Of languages nothing has values: see :func:`has_options`.
         """
-        return self._attributes.get(description.partition(";")[0].lower())
+        kind, semicolon, options = description.lower().partition(";")
+        if semicolon and not all(option == "binary" or _LANGUAGE.match(option) for option in options.split(";")):
+            return None
+        return self._attributes.get(kind)
 
     def with_subtypes(self, attribute: AttributeType) -> tuple[AttributeType, ...]:
         """Return *attribute* and those derived from it (RFC 4512 §2.5.1), which its name stands for too."""
