@@ -19,6 +19,9 @@ _PIECE = 1 << PIECE_BITS
 #: Pairs that are put into indexes before others have their turn.
 _AT_ONCE = 256
 
+#: Long texts that clients ask for by their beginning, if at all: what is inside them is looked for everywhere.
+_SELDOM = frozenset(("postaladdress", "street"))
+
 #: A name that siblings may share: place, attribute, folded value.
 _Called = tuple[int, str, str]
 
@@ -46,7 +49,6 @@ class Draft:
         self._members = dict(self._before.members)
         self._own_members: set[int] = set()
         self._fresh: dict[bytes, int | None] = {}
-        self._pairs: dict[str, tuple[list[Term], "array[int]"]] = {}
         self._changes: dict[str, dict[tuple[Term, int], bool]] = {}
         self._called: dict[_Called, set[int]] = {}
         if self._first:
@@ -125,8 +127,8 @@ class Draft:
         self._note(earlier, slot)
         for key, found in earlier.every_term():
             for term in found:
-                self._unindex(key, term, slot)
-        self._unindex("entryuuid", identity, slot)
+                self._change(key, term, slot, added=False)
+        self._change("entryuuid", identity, slot, added=False)
         self._leave(earlier, slot)
         self._set(slot, None)
         self._free.append(slot)
@@ -146,11 +148,11 @@ class Draft:
             if not slot & (_PIECE - 1):
                 self._open[len(self._pieces)] = [None] * _PIECE
                 self._pieces.append(())
-        for key, found in entry.every_term():
-            for term in found:
-                self._index(key, term, slot)
-        if entry.place.identifier is not None:
-            self._index("entryuuid", entry.identity, slot)
+        if not self._first:
+            for key, found in entry.every_term():
+                for term in found:
+                    self._change(key, term, slot, added=True)
+            self._change("entryuuid", entry.identity, slot, added=True)
         if not self._first or entry.kind.own:
             self._fresh[entry.identity] = slot
         self._set(slot, entry)
@@ -161,9 +163,9 @@ class Draft:
         old = {(key, term) for key, found in earlier.every_term() for term in found}
         new = {(key, term) for key, found in entry.every_term() for term in found}
         for key, term in old - new:
-            self._unindex(key, term, slot)
+            self._change(key, term, slot, added=False)
         for key, term in new - old:
-            self._index(key, term, slot)
+            self._change(key, term, slot, added=True)
         self._leave(earlier, slot)
         self._set(slot, entry)
         self._enter(entry, slot)
@@ -174,19 +176,6 @@ class Draft:
             self._open[number] = list(self._pieces[number])
         self._open[number][slot & (_PIECE - 1)] = entry
         self._codes[slot] = 0 if entry is None else _code(entry)
-
-    def _index(self, key: str, term: Term, slot: int) -> None:
-        if not self._first:
-            self._change(key, term, slot, added=True)
-            return
-        found = self._pairs.get(key)
-        if found is None:
-            found = self._pairs[key] = ([], array("I"))
-        found[0].append(term)
-        found[1].append(slot)
-
-    def _unindex(self, key: str, term: Term, slot: int) -> None:
-        self._change(key, term, slot, added=False)
 
     def _change(self, key: str, term: Term, slot: int, *, added: bool) -> None:
         changes = self._changes.setdefault(key, {})
@@ -302,8 +291,12 @@ class Draft:
         before = self._before
         made = Catalogue(number, self._suffix, before.schema)
         indexes = dict(before.indexes)
-        for key in {*self._pairs, *self._changes}:
-            indexes[key] = yield from self._indexed(key, before.index(key))
+        if self._first:
+            for key in self.kinds.indexed:
+                indexes[key] = yield from self._made(key)
+        for key in self._changes:
+            indexes[key] = yield from self._changed(key, before.index(key))
+        self._changes = {}
         for piece, found in self._open.items():
             self._pieces[piece] = tuple(found)
             yield
@@ -314,22 +307,38 @@ class Draft:
         made.leave = leave
         return made
 
-    def _indexed(self, key: str, index: Index) -> Generator[None, None, Index]:
-        attribute = self._before.schema.attribute(key)
-        searched = attribute is not None and attribute.substrings
-        if self._first:
-            terms, slots = self._pairs.pop(key)
-            for found in making(terms, slots, searched=searched):
-                index = found or index
-                yield
-            return index
-        index = index.copy() if len(index) else Index(searched=searched)
-        for at, ((term, slot), added) in enumerate(self._changes.pop(key).items()):
+    def _made(self, key: str) -> Generator[None, None, Index]:
+        terms: list[Term] = []
+        slots = array("I")
+        for number in range(len(self._pieces)):
+            for at, entry in enumerate(self._open[number]):
+                if entry is not None:
+                    found = entry.indexed(key)
+                    if isinstance(found, (str, bytes)):
+                        terms.append(found)
+                        slots.append(number << PIECE_BITS | at)
+                    elif found:
+                        terms += found
+                        slots.extend([number << PIECE_BITS | at] * len(found))
+            yield
+        index = Index()
+        for done in making(terms, slots, searched=self._searched(key)):
+            index = done or index
+            yield
+        return index
+
+    def _changed(self, key: str, index: Index) -> Generator[None, None, Index]:
+        index = index.copy() if len(index) else Index(searched=self._searched(key))
+        for at, ((term, slot), added) in enumerate(self._changes[key].items()):
             (index.add if added else index.remove)(term, slot)
             if not at % _AT_ONCE:
                 yield
         index.settle()
         return index
+
+    def _searched(self, key: str) -> bool:
+        attribute = self._before.schema.attribute(key)
+        return attribute is not None and attribute.substrings and key not in _SELDOM
 
 
 def _code(entry: Entry) -> int:

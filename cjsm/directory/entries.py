@@ -2,7 +2,7 @@
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from types import MappingProxyType
@@ -74,15 +74,18 @@ class Column(Struct, frozen=True):
 class Kind(Struct, frozen=True, eq=False):
     """What entries have in common that stand for the same kind of record.
 
+    :ivar name: what the index of objectClass has instead of the many classes.
     :ivar classes: the values of their objectClass, and *class_terms* as compared.
     :ivar columns: their own attributes, in the order of :attr:`Entry.terms`, and *places* where each of them is there.
     :ivar inherits: whether they also say what their place does.
     """
 
     structural: str
+    name: str
     classes: tuple[str, ...]
     class_terms: tuple[str, ...]
     columns: tuple[Column, ...]
+    prepared: tuple[tuple[str, Callable[[str], str | None]], ...]
     places: Mapping[str, int]
     inherits: bool
     person: bool
@@ -100,6 +103,19 @@ class Kinds(Struct, frozen=True, eq=False):
     unit: Kind
     domain: Kind
     people: Kind
+
+    @property
+    def indexed(self) -> Iterator[str]:
+        """The keys of all attributes that there are indexes of."""
+        own = {key: None for name in self.__struct_fields__ for key in getattr(self, name).places}
+        yield from (*own, "objectclass", "entryuuid", "createtimestamp", "modifytimestamp")
+
+    def of_class(self, term: str) -> Iterator[Kind]:
+        """Yield the kinds whose entries are of the object class *term*."""
+        for name in self.__struct_fields__:
+            kind: Kind = getattr(self, name)
+            if term in kind.class_terms:
+                yield kind
 
 
 class Entry(Struct, frozen=True, gc=False, eq=False):
@@ -165,12 +181,29 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
             return self.terms[at] is not None and not (key == "mail" and self.unaddressed)
         return bool(self.compared(key))
 
+    def indexed(self, key: str) -> "Terms | bytes":
+        """Return what the index of the attribute with this *key* has of it."""
+        at = self.kind.places.get(key)
+        if at is not None:
+            # What has a value that cannot be compared is found by that.
+            return "" if self.terms[at] == () else self.terms[at]
+        match key:
+            case "objectclass":
+                return self.kind.name
+            case "entryuuid":
+                return self.identity if self.place.identifier is not None else None
+            case "createtimestamp":
+                return _time(self.listed.created)
+            case "modifytimestamp":
+                return _time(self.listed.changed)
+        return self.place.terms.get(key) if self.kind.inherits else None
+
     def every_term(self) -> Iterator[tuple[str, Sequence[str]]]:
-        """Yield (attribute key, comparable values) of all that it has."""
-        yield "objectclass", self.kind.class_terms
+        """Yield (attribute key, comparable values) of all that indexes have of it."""
+        yield "objectclass", (self.kind.name,)
         for column, found in zip(self.kind.columns, self.terms, strict=True):
             if found is not None:
-                yield column.attribute.key, (found,) if isinstance(found, str) else found
+                yield column.attribute.key, (found,) if isinstance(found, str) else found or ("",)
         if self.kind.inherits:
             yield from self.place.terms.items()
         record = self.listed
@@ -213,7 +246,10 @@ def made(
 ) -> Entry:
     """Return the entry of *record*, which may be there *packed* already, at *place*."""
     shown = record.shown(place)
-    terms = tuple([_terms(column, shown.get(column.name, ()), record.others) for column in kind.columns])
+    terms = tuple([_terms(prepare_, shown.get(name)) for name, prepare_ in kind.prepared])
+    if record.others:
+        at = kind.places["mail"]
+        terms = (*terms[:at], _terms(kind.columns[at].prepare, (*shown["mail"], *record.others)), *terms[at + 1 :])
     unaddressed = not getattr(record, "primary", ())
     needs = _needs(record, place)
     return Entry(kind, place, identity, packed or pack(record), terms, needs, whole, unaddressed, next(_stamps))
@@ -278,9 +314,11 @@ def _kind(
     columns = tuple(_column(schema, name) for name in attributes)
     return Kind(
         structural=classes[0],
+        name=" ".join(classes),
         classes=every,
         class_terms=tuple(name.lower() for name in every),
         columns=columns,
+        prepared=tuple((column.name, column.prepare) for column in columns),
         places=MappingProxyType({column.attribute.key: at for at, column in enumerate(columns)}),
         inherits=inherits,
         person=record is ListedPerson,
@@ -295,26 +333,31 @@ def _column(schema: Schema, name: str) -> Column:
         raise KeyError(name)
     rule = attribute.rule
     if rule is Rule.TEXT:
-        return Column(name, attribute, _fold_repeated if name in _REPEATED else fold)
+        return Column(name, attribute, _repeated if name in _REPEATED else _text)
     return Column(name, attribute, lambda value: prepare(rule, value))
 
 
-_fold_repeated = lru_cache(8_192)(fold)
+def _text(value: str) -> str | None:
+    return fold(value) or None
 
 
-def _terms(column: Column, values: Iterable[str], others: Sequence[str]) -> Terms:
-    if column.name == "mail" and others:
-        values = (*values, *others)
-    found: list[str] = []
-    present = False
-    for value in values:
-        if value:
-            present = True
-            term = column.prepare(value)
-            if term is not None and term not in found:
-                found.append(term)
-    # A value that cannot be compared is there all the same.
-    return None if not present else found[0] if len(found) == 1 else tuple(found)
+_repeated = lru_cache(8_192)(_text)
+
+
+def _terms(prepare_: Callable[[str], str | None], values: Sequence[str] | None) -> Terms:
+    if not values:
+        return None
+    if len(values) == 1:
+        if not values[0]:
+            return None
+        only = prepare_(values[0])
+        # A value that cannot be compared is there all the same.
+        return () if only is None else only
+    given = [prepare_(value) for value in values if value]
+    if not given:
+        return None
+    terms = tuple(dict.fromkeys(term for term in given if term is not None))
+    return terms[0] if len(terms) == 1 else terms
 
 
 def _needs(record: Listed, place: Place) -> int:

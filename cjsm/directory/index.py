@@ -108,7 +108,8 @@ class Index:
     """The pairs of one attribute.
 
     :ivar buckets: in order.
-    :ivar grams: for each trigram the numbers of the buckets that have it, as bits; None while the index is small.
+    :ivar grams: for each trigram of words the numbers of the buckets that have it, as bits; None for a small index, and
+        for one that is seldom asked for what is inside.
     """
 
     __slots__ = ("_ends", "_firsts", "_next", "_numbered", "buckets", "grams", "searched")
@@ -149,6 +150,11 @@ class Index:
                 return number - 1, offset
         return number, 0
 
+    @property
+    def end(self) -> tuple[int, int]:
+        """The place after the last pair."""
+        return len(self.buckets), 0
+
     def equal(self, term: Term) -> Run:
         """Return the pairs of *term*."""
         return Run(self, self.place(term), self.after(term))
@@ -156,13 +162,13 @@ class Index:
     def prefix(self, beginning: str) -> Run:
         """Return the pairs whose terms begin with *beginning*, which is not empty."""
         following = _following(beginning)
-        end = (len(self.buckets), 0) if following is None else self.place(following)
+        end = self.end if following is None else self.place(following)
         return Run(self, self.place(beginning), end)
 
     def between(self, least: Term | None, most: Term | None) -> Run:
         """Return the pairs not before *least* and not after *most*; None for no bound."""
         begin = (0, 0) if least is None else self.place(least)
-        return Run(self, begin, (len(self.buckets), 0) if most is None else self.after(most))
+        return Run(self, begin, self.end if most is None else self.after(most))
 
     # Inside.
 
@@ -171,12 +177,11 @@ class Index:
         bits = (1 << self._next) - 1
         if self.grams is None:
             return bits
-        for piece in pieces:
-            if len(piece) >= _LETTERS:
-                for at in range(len(piece) - _LETTERS + 1):
-                    bits &= self.grams.get(piece[at : at + _LETTERS], 0)
-                    if not bits:
-                        return 0
+        for word in (word for piece in pieces for word in piece.split()):
+            for at in range(len(word) - _LETTERS + 1):
+                bits &= self.grams.get(word[at : at + _LETTERS], 0)
+                if not bits:
+                    return 0
         return bits
 
     def containing(self, needle: str, compare: Compare | None, bits: int) -> Iterator[list[int]]:
@@ -242,7 +247,7 @@ class Index:
         terms = (*bucket.terms[:at], term, *bucket.terms[at:])
         self._put(number, Bucket(bucket.number, terms, bucket.slots[:at] + array("I", (slot,)) + bucket.slots[at:]))
         if self.grams is not None:
-            _note(self.grams, term + _END, 1 << bucket.number)
+            _note(self.grams, term, 1 << bucket.number)
         if len(terms) > _MOST:
             self._split(number)
 
@@ -258,10 +263,12 @@ class Index:
         self.buckets.insert(number + 1, upper)
         self._firsts.insert(number + 1, upper.terms[0])
         if self.grams is not None:
-            _note(self.grams, _END.join(upper.terms) + _END, 1 << upper.number)
+            _note(self.grams, _END.join(upper.terms), 1 << upper.number)
 
 
 def _note(grams: dict[str, int], text: str, bit: int) -> None:
+    # Neighbours have many words in common.
+    text = _END.join(set(text.split()))
     for gram in set(map("".join, zip(text, text[1:], text[2:], strict=False))):
         grams[gram] = grams.get(gram, 0) | bit
 

@@ -3,6 +3,7 @@
 A rule turns a value or an assertion into its comparable form, or None where it cannot: such an assertion is Undefined.
 """
 
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable
@@ -56,6 +57,9 @@ RULES = {
 }
 
 
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+
+
 def prepare(rule: Rule, value: str) -> str | None:
     """Return the comparable form of a whole *value* under *rule*, or None when it is not of its syntax."""
     return _PREPARE[rule](value)
@@ -91,7 +95,7 @@ def _exact(value: str) -> str | None:
 
 
 def _telephone(value: str) -> str | None:
-    return "".join(character for character in value if character in "0123456789") or None
+    return _NOT_DIGITS.sub("", value) or None
 
 
 def _boolean(value: str) -> str | None:

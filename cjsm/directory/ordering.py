@@ -7,19 +7,24 @@ from enum import Enum
 from msgspec import Struct
 
 from cjsm.directory.catalogue import FLAT
+from cjsm.directory.index import Index, Run, Term, making
 from cjsm.directory.matching import Rule, prepare
 from cjsm.directory.query import SortKey, Window
 from cjsm.directory.reading import Reading
 from cjsm.directory.schema import AttributeType, Schema, has_options
 
 #: Kinds of values that have an order.
-_ORDERED = frozenset((Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.TIME, Rule.IDENTIFIER))
-#: Operational attributes that entries may be sorted by: those that are the same for every reader, in both contexts.
+_ORDERED = frozenset((Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.INTEGER, Rule.TIME, Rule.UUID))
+#: Operational attributes whose index serves every reader, in both contexts.
 _TIMES = frozenset(("createtimestamp", "modifytimestamp"))
 #: The kind of values that an ordering rule is for, by name and OID in lower case.
 _ORDERING_RULES = {
     "caseignoreorderingmatch": Rule.TEXT,
     "2.5.13.3": Rule.TEXT,
+    "integerorderingmatch": Rule.INTEGER,
+    "2.5.13.15": Rule.INTEGER,
+    "uuidorderingmatch": Rule.UUID,
+    "1.3.6.1.1.16.3": Rule.UUID,
     "generalizedtimeorderingmatch": Rule.TIME,
     "2.5.13.28": Rule.TIME,
 }
@@ -65,14 +70,23 @@ class Key(Struct, frozen=True):
     attribute: AttributeType
     descending: bool
 
-    def of(self, reading: Reading, position: int) -> str | None:
+    def of(self, reading: Reading, position: int) -> Term | None:
         """Return what the entry at *position* is sorted by: its first value; None when the reader sees none."""
         terms = reading.terms(position, self.attribute)
-        return min(terms) if terms else None
+        return min(map(self._comparable, terms)) if terms else None
 
-    def asserted(self, value: str) -> str:
+    def _comparable(self, term: str) -> Term:
+        return int(term) if self.attribute.rule is Rule.INTEGER else term
+
+    def asserted(self, value: str) -> Term:
         """Return *value* as typed as what compares; what is no value is before all others."""
-        return (prepare(self.attribute.rule, value) if self.attribute.rule else None) or ""
+        prepared = prepare(self.attribute.rule, value) if self.attribute.rule else None
+        return self._comparable(prepared or ("0" if self.attribute.rule is Rule.INTEGER else ""))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether an index has the order."""
+        return not self.attribute.operational or self.attribute.key in _TIMES
 
 
 def resolved(keys: tuple[SortKey, ...], schema: Schema) -> tuple[Key, ...]:
@@ -87,7 +101,7 @@ def _resolved(key: SortKey, schema: Schema) -> Key:
     attribute = schema.attribute(key.attribute)
     if attribute is None or has_options(key.attribute):
         raise Unsortable(NO_SUCH_ATTRIBUTE, key.attribute)
-    if attribute.rule not in _ORDERED or (attribute.operational and attribute.key not in _TIMES):
+    if attribute.rule not in _ORDERED:
         raise Unsortable(NO_ORDERING, key.attribute)
     if key.rule is not None and _ORDERING_RULES.get(key.rule.lower()) is not attribute.rule:
         raise Unsortable(NO_ORDERING, key.attribute)
@@ -119,7 +133,10 @@ def walked(positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) ->
     order = array("I", (position & _SLOT for position in positions))
     yield None
     for place, key in enumerate(reversed(keys)):
-        passing = _grouped(order, key, reading) if place else _picked(order, key, reading)
+        if not key.indexed:
+            passing = _compared(order, key, reading, added)
+        else:
+            passing = _grouped(order, key, reading) if place else _picked(order, key, reading)
         for found in passing:
             order = found if found is not None else order
             yield None
@@ -139,7 +156,9 @@ def _picked(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[
             left[slot] = reading.readable(slot, key.attribute)
         yield None
     order = array("I")
-    for run in catalogue.index(key.attribute.key).between(None, None).slots():
+    index = catalogue.index(key.attribute.key)
+    # Before all others are those with a value that has no place in the order.
+    for run in Run(index, index.after(""), index.end).slots():
         # Of several values the first one counts: then it is taken.
         for slot in run:
             if left[slot]:
@@ -151,6 +170,32 @@ def _picked(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[
     present = set(order) if len(order) < len(slots) else set()
     absent = array("I", (slot for slot in slots if slot not in present)) if present or not order else array("I")
     yield absent + order if key.descending else order + absent
+
+
+def _compared(slots: "array[int]", key: Key, reading: Reading, added: int) -> "Iterator[array[int] | None]":
+    """Sort *slots* by what no index has: make one of their places in the order given."""
+    terms: list[Term] = []
+    places, absent = array("I"), array("I")
+    # Seen from the end, so that equals keep their order where all is turned round in the end.
+    slots = slots[::-1] if key.descending else slots
+    for place, slot in enumerate(slots):
+        term = key.of(reading, slot + added)
+        if term is None:
+            absent.append(slot)
+        else:
+            terms.append(term)
+            places.append(place)
+        if not place % _AT_ONCE:
+            yield None
+    index = Index()
+    for made in making(terms, places, searched=False):
+        index = made or index
+        yield None
+    order = array("I")
+    for bucket in reversed(index.buckets) if key.descending else index.buckets:
+        order.extend(slots[place] for place in (bucket.slots[::-1] if key.descending else bucket.slots))
+        yield None
+    yield absent[::-1] + order if key.descending else order + absent
 
 
 def _grouped(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[int] | None]":
@@ -198,7 +243,7 @@ def _first_from(value: str, positions: Sequence[int], key: Key, reading: Reading
         found = key.of(reading, position)
         if found is None:
             return key.descending
-        return found > asserted if key.descending else found < asserted
+        return bool(found > asserted) if key.descending else bool(found < asserted)
 
     low, high = 0, len(positions)
     while low < high:

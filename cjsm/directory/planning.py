@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from cjsm.directory import names
 from cjsm.directory.catalogue import FLAT, Catalogue
+from cjsm.directory.entries import kinds
 from cjsm.directory.evaluation import Compare, compares, prepared_pieces, prepared_value
 from cjsm.directory.index import Index, Run
 from cjsm.directory.matching import RULES, Rule
@@ -30,8 +31,6 @@ from cjsm.directory.query import (
 from cjsm.directory.rewriting import resolved_name
 from cjsm.directory.schema import AttributeType, has_options
 
-#: Kinds of values that all compare: who has a value has a term.
-_COMPARABLE = frozenset((Rule.TEXT, Rule.EXACT))
 #: Indexes of operational attributes.
 _TIMES = frozenset(("createtimestamp", "modifytimestamp"))
 #: What a bucket that may have a match counts for where plans are compared.
@@ -144,9 +143,8 @@ class _Planner:
     ) -> Plan | None:
         """Plan for *kind*, one of those that the attribute *asked* for stands for."""
         if isinstance(filter_, Present):
-            index = self._index(kind)
-            whole = kind.rule in _COMPARABLE and index is not None
-            return self._run(filter_, kind, index.between(None, None), exact=False) if whole and index else None
+            index = None if kind.key == "objectclass" else self._index(kind)
+            return self._run(filter_, kind, index.between(None, None), exact=False) if index is not None else None
         if asked.rule is None:
             return self._nothing(filter_)
         if isinstance(filter_, Substrings):
@@ -158,6 +156,8 @@ class _Planner:
             octets = bytes.fromhex(wanted.replace("-", ""))
             # The contexts' own entries have no identifier of the community.
             return self._run(filter_, kind, self._catalogue.index(kind.key).equal(octets)) if any(octets) else None
+        if kind.key == "objectclass":
+            return self._of_class(filter_, wanted)
         if kind.key == "entrydn" and isinstance(filter_, (Equal, Similar)):
             return self._named(filter_)
         index = self._index(kind)
@@ -168,6 +168,11 @@ class _Planner:
         if isinstance(filter_, AtMost):
             return self._run(filter_, kind, index.between(None, wanted))
         return self._run(filter_, kind, index.equal(wanted))
+
+    def _of_class(self, filter_: Filter, wanted: str) -> Plan | None:
+        index = self._catalogue.index("objectclass")
+        runs = [index.equal(kind.name) for kind in kinds(self._schema).of_class(wanted)]
+        return self._any(filter_, [Plan(run.size, True, run.slots, filter_) for run in runs])
 
     def _named(self, filter_: Equal | Similar) -> Plan:
         position = self._catalogue.position(names.parse(filter_.value))
@@ -232,6 +237,8 @@ class _Planner:
         index = self._index(attribute)
         if filter_.names or index is None or wanted is None or len(self._schema.with_subtypes(attribute)) > 1:
             return None
+        if attribute.key == "objectclass":
+            return self._of_class(filter_, wanted)
         if rule is not attribute.rule and attribute.rule is not Rule.TEXT:
             return None
         # What is the same to the letter is the same without regard to case.

@@ -108,7 +108,9 @@ FILTERS: st.SearchStrategy[Filter] = st.recursive(
 SORTS = st.lists(
     st.builds(
         SortKey,
-        attribute=st.sampled_from(("cn", "sn", "mail", "mobile", "o", "uid", "modifyTimestamp", "cjsmLocked")),
+        attribute=st.sampled_from(
+            ("cn", "sn", "mail", "mobile", "o", "uid", "modifyTimestamp", "cjsmLocked", "numSubordinates", "entryUUID")
+        ),
         descending=st.booleans(),
     ),
     min_size=1,
