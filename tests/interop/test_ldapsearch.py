@@ -1,14 +1,12 @@
-"""ldapsearch with every control that it knows, over TLS and StartTLS."""
+"""ldapsearch with every control that it knows."""
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.running import Community, free_port_base
+from tests.running import Community
 
 pytestmark = pytest.mark.interop
 Program = Callable[[str], str]
@@ -24,12 +22,12 @@ class Ldapsearch:
         self._community = community
         self._account = community.person(user_id)
 
-    def ask(self, *asked: str, url: str = "", typed: str = "") -> "subprocess.CompletedProcess[str]":
+    def ask(self, *asked: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
         """Ask, and wait for the end.
 
         :param typed: what is typed when it asks for the next window of a virtual list.
         """
-        url = url or f"ldaps://localhost:{self._community.port('ldaps')}"
+        url = f"ldaps://localhost:{self._community.port('ldaps')}"
         who = ("-D", self._account["user_id"], "-w", self._account["device_password"])
         return subprocess.run(
             [self._program, "-L", "-x", "-o", "ldif-wrap=no", "-H", url, *who, *self._base(asked), *asked],
@@ -178,44 +176,3 @@ def test_types_only(ldapsearch: Ldapsearch) -> None:
     done = ldapsearch.ask("-A", "(sn=Harding)", "mail")
     assert names(done)
     assert "mail:\n" in done.stdout
-
-
-@pytest.fixture(scope="module")
-def clear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Community, str]]:
-    """A community with the port that begins in the clear, and its URL."""
-    made = Community(tmp_path_factory.mktemp("clear") / "demo")
-    made.prepare()
-    port = free_port_base() + 389
-    config = Path(made.config)
-    text = config.read_text()
-    assert '\nldap = ""\n' in text
-    config.write_text(text.replace('\nldap = ""\n', f'\nldap = "tcp:{port}:interface=127.0.0.1"\n'))
-    made.start()
-    yield made, f"ldap://localhost:{port}"
-    made.stop()
-
-
-def test_starttls(clear: tuple[Community, str], program: Program) -> None:
-    """With it everything is as ever; without it nothing is anybody's; asked for twice it is refused."""
-    community, url = clear
-    ldapsearch = Ldapsearch(program("ldapsearch"), community)
-    assert len(names(ldapsearch.ask("-ZZ", "(sn=Harding)", "1.1", url=url))) == 1
-    assert len(names(ldapsearch.ask("-Z", "-E", "!pr=1/noprompt", "(sn=Smi*)", "1.1", url=url))) == 2
-    assert ldapsearch.ask("(sn=Harding)", "1.1", url=url).returncode == 13, "confidentiality required"
-    over_tls = f"ldaps://localhost:{community.port('ldaps')}"
-    assert ldapsearch.ask("-ZZ", "(sn=Harding)", "1.1", url=over_tls).returncode != 0
-
-
-def test_whoami(community: Community, program: Program) -> None:
-    """ldapwhoami names whoever is signed in."""
-    account: dict[str, Any] = community.person("jane.smith@avon")
-    url = f"ldaps://localhost:{community.port('ldaps')}"
-    done = subprocess.run(
-        [program("ldapwhoami"), "-x", "-H", url, "-D", account["user_id"], "-w", account["device_password"]],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env={"LDAPTLS_CACERT": community.told["ca_file"], "PATH": "/usr/bin:/bin"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "jane.smith" in done.stdout
