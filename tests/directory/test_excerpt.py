@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cjsm.community.identifiers import AccountId
@@ -14,11 +14,13 @@ from cjsm.community.view import View
 from cjsm.directory import asking, excerpt, names, schema
 from cjsm.directory.excerpt import Excerpt
 from cjsm.directory.fields import SEARCHED
+from cjsm.directory.loading import load
 from cjsm.directory.query import And, Filter, Limits, Not, Or, Present, Query, TermTooShort, Undefined
 from cjsm.directory.reading import Reading
 from cjsm.directory.search import Search
 from cjsm.directory.sieve import sieve
 from tests.directory import support
+from tests.directory.generated import FILTERS, THOROUGH, communities, readers
 from tests.directory.support import ADA, AVON, BOB, COMMUNITY, CRIME, ENGINEER, HELP, JANE, LAW, RITA, catalogue
 
 T = TypeVar("T")
@@ -116,6 +118,32 @@ def test_says_what_the_whole_says(filter_: Filter, reader: AccountId, size: int)
 def test_operator_sees_what_community_administrators_see(filter_: Filter) -> None:
     """The shell on the server has no account."""
     assert in_pieces(None, filter_) == as_a_whole(COMMUNITY, filter_)
+
+
+@settings(max_examples=25 * THOROUGH, deadline=None)
+@given(communities(), st.lists(FILTERS, min_size=1, max_size=6), st.sampled_from([1, 3, 2_000]), st.data())
+def test_generated_communities(made: list[Record], filters: list[Filter], size: int, data: st.DataObject) -> None:
+    """Organisations of every depth and state, people of every kind, readers with any roles."""
+    reader = data.draw(st.sampled_from(readers(made)))
+    view = MemoryView(made)
+    reading = Reading(load(view, schema.load()), reader)
+    store = Store([])
+    store.view = view
+    asked = Excerpt(store, schema.load(), reader)  # type: ignore[arg-type]
+    limits = Limits(entries=10_000, administrator_entries=10_000, term_characters=0)
+    for filter_ in filters:
+        # How much is below an entry is not to be seen in a piece, and nobody asks for it there.
+        if "subordinates" in repr(filter_).lower():
+            continue
+        expected = [reading.dn(each) for each in Search(reading, Query(filter=filter_), limits).run()]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(excerpt, "_SIZE", size)
+            found = list(asked.search(asked.chains(), filter_, sieve(filter_, schema.load())))
+        names_found = [each.reading.dn(each.position) for each in found]
+        assert sorted(names_found) == sorted(name for name in expected if name != reading.catalogue.base)
+        for each in found:
+            account = each.account
+            assert (account is not None) is each.reading.is_person(each.position)
 
 
 def test_most_is_not_even_made() -> None:
