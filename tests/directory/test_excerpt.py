@@ -12,6 +12,7 @@ from cjsm.community.memory import MemoryView
 from cjsm.community.records import Record
 from cjsm.community.view import View
 from cjsm.directory import asking, excerpt, names, schema
+from cjsm.directory.catalogue import FLAT
 from cjsm.directory.excerpt import Excerpt
 from cjsm.directory.fields import SEARCHED
 from cjsm.directory.loading import load
@@ -112,6 +113,27 @@ def test_says_what_the_whole_says(filter_: Filter, reader: AccountId, size: int)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(excerpt, "_SIZE", size)
         assert in_pieces(reader, filter_) == as_a_whole(reader, filter_)
+
+
+def _values(field: str) -> list[str]:
+    """What entries have in a field."""
+    whole = Reading(WHOLE, COMMUNITY)
+    kinds = [kind for name in SEARCHED[field] if (kind := whole.schema.attribute(name)) is not None]
+    slots = [position for position in WHOLE.positions() if position < FLAT]
+    return sorted({value for kind in kinds for position in slots for value in whole.values(position, kind)})
+
+
+@pytest.mark.parametrize("field", SEARCHED)
+def test_every_value_is_found(field: str) -> None:
+    """Whole, and a piece of it at its begin, inside and at its end."""
+    values = _values(field)
+    for value in values:
+        pieces = {"is": value, "contains": value[1:-1], "begins": value[:4], "ends": value[-4:]}
+        for operator, piece in pieces.items():
+            if piece.strip():
+                asked = asking.condition(operator, field, piece)
+                assert in_pieces(COMMUNITY, asked) == as_a_whole(COMMUNITY, asked)
+    assert values or field in ("business-type", "user-type")
 
 
 @given(filter_=_FILTERS)
