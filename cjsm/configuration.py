@@ -153,6 +153,9 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     list_octets: Octets = 128 * MIB
     batch_messages: Count = 64
     batch_octets: Octets = 8 * MIB
+    directory_octets: Octets = 64 * MIB
+    directory_rows: Count = 100_000
+    directory_cell: Count = 4_000
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

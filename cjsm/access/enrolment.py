@@ -153,20 +153,28 @@ class Enrolment:
         self, by: By, organisation: OrganisationId, user_id: str, profile: Profile, address: Address
     ) -> Enrolled:
         """Add a member whose mail is kept at the organisation; the account signs in to the directory."""
-        identifier = AccountId(self._entropy(LENGTH))
-        account = Account(
-            id=identifier,
+        account = self.new_relayed(organisation, user_id, profile)
+        self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
+        typed = await self.keys_of_relayed(account.id)
+        await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
+        return self._enrolled(account.id, typed)
+
+    def new_relayed(self, organisation: OrganisationId, user_id: str, profile: Profile) -> Account:
+        """Return the record of a new member whose mail is kept at the organisation; nothing is written."""
+        return Account(
+            id=AccountId(self._entropy(LENGTH)),
             organisation=organisation,
             kind=AccountKind.RELAYED,
             user_id=user_id,
             profile=profile,
             keys=1,
         )
-        self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
-        one_time, typed = self.new_one_time(identifier, {})
-        await self._keys.put(identifier, 1, keyring.encode(AccountKeys(account=identifier, one_time=one_time)))
-        await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
-        return self._enrolled(identifier, typed)
+
+    async def keys_of_relayed(self, account: AccountId) -> str:
+        """Write the keys that the record of :meth:`new_relayed` names, and return the one-time password."""
+        one_time, typed = self.new_one_time(account, {})
+        await self._keys.put(account, 1, keyring.encode(AccountKeys(account=account, one_time=one_time)))
+        return typed
 
     def _enrolled(self, identifier: AccountId, typed: str) -> Enrolled:
         def look(view: View) -> Enrolled:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "logout": "login",
     "demo": "demo",
     "organisation": "organisation",
+    "directory": "directory",
     "user": "user",
     "device": "device",
     "factor": "factor",

@@ -41,6 +41,10 @@ WITH = {
     "organisation show": ("avon",),
     "organisation list": (),
     "organisation move": ("avon/crime", "/"),
+    "directory search": ("marsh",),
+    "directory show": (OLIVE,),
+    "directory export": ("FILES/people.csv",),
+    "directory import": ("FILES/people.csv",),
     "user add": ("avon", "--first", "A", "--last", "B"),
     "user show": (OLIVE,),
     "user list": (),
@@ -116,6 +120,9 @@ WITH = {
     "mailbox import": (TOM, "FILES/tom.mbox"),
 }
 
+#: Verbs that need no role: every member may, and sees what LDAP shows.
+MEMBERS = ("directory search", "directory show")
+
 
 class Avon:
     """A community of people with every role, a shared mailbox, a connection and a request for recovery."""
@@ -186,7 +193,7 @@ def test_every_verb_knows_as_whom() -> None:
 REASONS = ("no role that lets this account", "only ", "this is for a recovery officer")
 
 
-@pytest.mark.parametrize("verb", WITH)
+@pytest.mark.parametrize("verb", [verb for verb in WITH if verb not in MEMBERS])
 def test_without_the_role(avon: Avon, verb: str) -> None:
     """Refused with the reason and the cure; the ledger has no entry, and no file is there."""
     before, files = avon.state(), set(avon.config.parent.iterdir())
@@ -198,7 +205,20 @@ def test_without_the_role(avon: Avon, verb: str) -> None:
     assert set(avon.config.parent.iterdir()) == files
 
 
-@pytest.mark.parametrize("verb", ["trace", "user suspend", "connection certificate issue", "mailbox backup"])
+@pytest.mark.parametrize("verb", MEMBERS)
+def test_what_every_member_may(avon: Avon, verb: str) -> None:
+    """Without a role and without an entry; states are not for them."""
+    before = avon.state()
+    shown = told(avon.act(JANE, verb))
+    (entry,) = shown["entries"] if verb == "directory search" else [shown]
+    assert (entry["user_id"], entry["status"]) == (OLIVE, None)
+    assert avon.state() == before
+
+
+WITH_A_PASSWORD = ("trace", "user suspend", "connection certificate issue", "mailbox backup", "directory search")
+
+
+@pytest.mark.parametrize("verb", WITH_A_PASSWORD)
 def test_with_a_wrong_password(avon: Avon, verb: str) -> None:
     """The same answer everywhere, and nothing is done. Each time the same password: it counts once."""
     before = avon.state()
@@ -263,6 +283,7 @@ ACTS = (
     (ERIN, "mailbox verify", "mailbox-verify"),
     (HENRY, "user unlock", "user-unlock"),
     (OLIVE, "user add", "user-add"),
+    (OLIVE, "directory export", "directory-export"),
     (OLIVE, "user lock", "user-lock"),
     (OLIVE, "user suspend", "user-suspended"),
     (OLIVE, "user resume", "user-resumed"),

@@ -31,6 +31,7 @@ def test_what_there_is() -> None:
     assert {" ".join(path) for path in EVERY} == {
         *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
+        *(f"directory {verb}" for verb in ("search", "show", "export", "import")),
         *("user add", "user list", "user show", "user set-password"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
