@@ -156,6 +156,7 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     directory_octets: Octets = 64 * MIB
     directory_rows: Count = 100_000
     directory_cell: Count = 4_000
+    users: Count = 500
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ import rich_click as click
 from cjsm import policies
 from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
-from cjsm.command import acting, factor, proving, secrets, userlife, userlock
+from cjsm.command import acting, factor, proving, secrets, userimport, userlife, userlock
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table, when
 from cjsm.community import finding, states
@@ -235,6 +235,7 @@ def _told(view: View, account: Account) -> dict[str, Any]:
 
 
 for command in (
+    userimport.import_,
     userlife.reset_password,
     userlife.suspend,
     userlife.resume,

@@ -46,6 +46,7 @@ WITH = {
     "directory export": ("FILES/people.csv",),
     "directory import": ("FILES/people.csv",),
     "user add": ("avon", "--first", "A", "--last", "B"),
+    "user import": ("FILES/people.csv",),
     "user show": (OLIVE,),
     "user list": (),
     "user lock": (TOM,),

@@ -32,7 +32,7 @@ def test_what_there_is() -> None:
         *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"directory {verb}" for verb in ("search", "show", "export", "import")),
-        *("user add", "user list", "user show", "user set-password"),
+        *("user add", "user import", "user list", "user show", "user set-password"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
