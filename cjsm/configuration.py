@@ -128,6 +128,8 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     undelete: Days = 30
     address_reserved: Days = 270
+    address_delivers: Days = 90
+    aliases: Count = 10
     rotate_after: Days = 365
     rotations: Count = 2_000
     generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2

@@ -54,7 +54,7 @@ class Rotation:
     """Begins new generations where the newest is older than the settings say, or than the keys of those who recover it.
 
     So mail is sealed for recovery soon after officers were appointed, no longer to one who was dismissed, and after an
-    organisation was moved for those who are above it now.
+    organisation, or a person, was moved for those who are above it now.
 
     :ivar settings: may be replaced.
     """
@@ -113,7 +113,8 @@ class Rotation:
         recovery = parties(view, owner.organisation)
         if recovery is None:
             return aged
-        moved = (found.moved for found in chain(view, owner.organisation))
+        moved = [found.moved for found in chain(view, owner.organisation)]
+        moved += [owner.moved] if isinstance(owner, Account) else []
         return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in moved if each))
 
 

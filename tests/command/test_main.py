@@ -33,6 +33,7 @@ def test_what_there_is() -> None:
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"directory {verb}" for verb in ("search", "show", "export", "import")),
         *("user add", "user import", "user list", "user show", "user set-password"),
+        *("user change", "user rename", "user move", "user alias add", "user alias remove"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
