@@ -115,6 +115,8 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     header_fields: Count = 1_000
     received_fields: Count = 50
     quota: Octets = 500 * MIB
+    quota_organisation: Octets = 1024 * MIB
+    quota_largest: Octets = 10 * 1024 * MIB
     over_quota_grace: Seconds = 86_400
     deleted_kept: Annotated[int, Meta(ge=0, description="days")] = 14
     delivery_workers: Count = 2

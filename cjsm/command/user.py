@@ -9,7 +9,7 @@ import rich_click as click
 from cjsm import policies
 from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
-from cjsm.command import acting, factor, proving, secrets, userchange, userimport, userlife, userlock
+from cjsm.command import acting, factor, proving, quota, secrets, userchange, userimport, userlife, userlock
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table, when
 from cjsm.community import finding, states
@@ -37,7 +37,7 @@ def user() -> None:
 @click.option("--user-id", help="first.last@abbreviation; made from the names when it is not given.")
 @click.option("--address", help="For a member whose mail is kept at the organisation: its address, with suffix.")
 @click.option("--device", help="Also make a device password of this name.")
-@click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
+@click.option("--quota", type=quota.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
 @click.option("--telephone", default="")
 @click.option("--mobile", default="")
 @click.option("--description", default="")
@@ -76,8 +76,8 @@ def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
         address = Address.parse(values["address"])
         enrolled = wait(suite.enrolment.add_relayed(by, identifier, user_id, profile, address))
     else:
-        quota = values["quota"] if values["quota"] is not None else suite.settings.mail.quota
-        enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, quota))
+        octets = quota.check(suite, identifier, values["quota"])
+        enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, octets))
     made = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
     _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, made, as_json)
 

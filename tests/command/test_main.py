@@ -54,6 +54,7 @@ def test_what_there_is() -> None:
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
         *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),
+        *("quota show", "quota set"),
         *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
     }

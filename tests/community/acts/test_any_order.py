@@ -19,6 +19,7 @@ from cjsm.community.acts import (
     locks,
     organisations,
     persons,
+    quotas,
     renaming,
     roles,
     transfers,
@@ -26,6 +27,7 @@ from cjsm.community.acts import (
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.lives import LifeStep
+from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.acts.renaming import Name, OldAddress
 from cjsm.community.address import Address
 from cjsm.community.errors import CommunityError
@@ -104,6 +106,12 @@ class AnyActs(RuleBasedStateMachine):
     @rule(who=actors, whom=people, hidden=st.booleans())
     def change(self, who: By, whom: AccountId, hidden: bool) -> None:
         self.try_(persons.change, who, whom, {"town": "Bath"}, ordinary_email="a@example.org", ex_directory=hidden)
+
+    @rule(who=actors, whom=people, octets=st.integers(0, 30))
+    def quota(self, who: By, whom: AccountId, octets: int) -> None:
+        found = self.view.account(whom)
+        if found is not None and found.mailbox is not None:
+            self.try_(quotas.set_quota, who, found.mailbox, octets, QuotaLimits(10, 20))
 
     @rule(who=actors, whom=people, locked=st.booleans())
     def lock(self, who: By, whom: AccountId, locked: bool) -> None:
