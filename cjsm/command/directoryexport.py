@@ -168,6 +168,6 @@ def _report(destination: Path, form: str, written: int, changes: Changes | None,
         return
     console.print(f"{written:,} entries written to {destination}, as of {told['as_of']}", markup=False)
     if removed:
-        console.print(f"{len(removed):,} people are no more: {', '.join(removed)}", markup=False)
+        console.print(f"{len(removed):,} are no more: {', '.join(removed)}", markup=False)
     if moved:
-        errors.print("note: an organisation was moved: entries below it have other names. Export everything anew.")
+        errors.print("note: something was moved or renamed: entries have other names since. Export everything anew.")

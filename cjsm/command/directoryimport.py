@@ -84,16 +84,16 @@ def import_(
     read = _read(suite, source, form, encoding)
     planner = Planner(suite.enrolment, lambda: acting.by(suite), clear=clear, organisation=organisation)
     if results is not None:
-        _check_free(results)
+        check_free(results)
     done: list[Planned] = []
     with (
         progressing("rows looked at" if dry_run else "rows imported", len(read.rows), octets=False) as advance,
         _written(None if dry_run else results) as keep,
     ):
-        for rows in _batches(read.rows):
+        for rows in batches(read.rows):
             planned = suite.stores.community.read_now(partial(planner.plan_all, rows=rows))
             if dry_run:
-                suite.stores.community.read_now(partial(_decided, planned=planned, suite=suite))
+                suite.stores.community.read_now(partial(decided, planned=planned, suite=suite))
             else:
                 _do(suite, planned, keep, has_results=results is not None)
             done += planned
@@ -103,7 +103,8 @@ def import_(
         sys.exit(1)
 
 
-def _check_free(results: Path) -> None:
+def check_free(results: Path) -> None:
+    """Refuse a name for results that is taken."""
     part = results.with_name(results.name + ".part")
     with as_caller():
         if results.exists():
@@ -115,7 +116,7 @@ def _check_free(results: Path) -> None:
 
 def _read(suite: Suite, source: Path, form: str | None, encoding: str | None) -> Source:
     settings = suite.settings.imports
-    octets = _octets(source, settings)
+    octets = octets_of(source, settings)
     kind = form or ("ldif" if source.suffix.lower() in (".ldif", ".ldf") else "csv")
     limits = {"most_rows": settings.directory_rows, "cell_characters": settings.directory_cell}
     try:
@@ -127,7 +128,7 @@ def _read(suite: Suite, source: Path, form: str | None, encoding: str | None) ->
         raise Refused(f"{source}: {error}", error.cure) from None
 
 
-def _octets(source: Path, settings: ImportSettings) -> bytes:
+def octets_of(source: Path, settings: ImportSettings) -> bytes:
     """Read the file as whoever called."""
     with as_caller():
         try:
@@ -144,7 +145,8 @@ def _octets(source: Path, settings: ImportSettings) -> bytes:
     return octets
 
 
-def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows of one commit after the other."""
     left = iter(rows)
     while batch := list(islice(left, BATCH)):
         yield batch
@@ -178,7 +180,7 @@ def _keep(file: Counted, writer: CsvWriter, planned: Sequence[Planned]) -> None:
     os.fsync(file.fileno())
 
 
-def _decided(view: View, planned: Sequence[Planned], suite: Suite) -> None:
+def decided(view: View, planned: Sequence[Planned], suite: Suite) -> None:
     """Ask each act what it would do, and refuse the rows whose acts are."""
     for each in planned:
         if each.decide is None:
@@ -195,14 +197,21 @@ def _do(suite: Suite, planned: Sequence[Planned], keep: Keep, *, has_results: bo
         if each.account is not None and not has_results:
             cure = "name a file for it with --results, which nobody else may read"
             each.refuse(Problem("", "a new member gets a one-time password, and there is no place for it", cure))
-    suite.stores.community.read_now(lambda view: _decided(view, planned, suite))
+    suite.stores.community.read_now(lambda view: decided(view, planned, suite))
     for each in planned:
         if each.account is not None and each.decide is not None:
             each.one_time_password = wait(suite.enrolment.keys_of_relayed(each.account.id))
     keep(planned)
+    late = commit_each(suite, planned)
+    if late:
+        keep(late)
+
+
+def commit_each(suite: Suite, planned: Sequence[Planned]) -> list[Planned]:
+    """Do what is planned of some rows in one commit; return those that were refused only then, each by itself."""
     acts = [(each, each.decide, acting.by(suite)) for each in planned if each.decide is not None]
     if not acts:
-        return
+        return []
     refused: dict[int, CommunityError] = {}
 
     def decide(view: View) -> Change:
@@ -220,8 +229,7 @@ def _do(suite: Suite, planned: Sequence[Planned], keep: Keep, *, has_results: bo
     for each, error in zip(late, refused.values(), strict=True):
         # Somebody else came before, in the moment since it was looked at.
         each.refuse(problem_of(error))
-    if late:
-        keep(late)
+    return late
 
 
 def _report(
@@ -241,6 +249,13 @@ def _report(
     console.print(", ".join(f"{counted[name]:,} {would if name != 'left out' else ''}{name}" for name in _RESULTS))
     for note in read.notes:
         errors.print(f"note: {note}", markup=False, soft_wrap=True)
+    tell_problems(done)
+    if results is not None:
+        console.print(f"each row, and the one-time passwords of new members: {results}", markup=False)
+
+
+def tell_problems(done: Sequence[Planned]) -> None:
+    """Say to people what is wrong, by line and column: some of it, when it is much."""
     wrong = [(each, problem) for each in done for problem in each.problems]
     for each, problem in wrong[:_SHOWN]:
         where = f"line {each.row.number}" + (f", {problem.column}" if problem.column else "")
@@ -248,5 +263,3 @@ def _report(
         errors.print(f"{where}: {problem.problem}{cure}", markup=False, soft_wrap=True)
     if len(wrong) > _SHOWN:
         errors.print(f"and {len(wrong) - _SHOWN:,} more: see --json or --results")
-    if results is not None:
-        console.print(f"each row, and the one-time passwords of new members: {results}", markup=False)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from cjsm.access.enrolment import Enrolment
-from cjsm.community import authority, finding
+from cjsm.command.newmembers import NewMembers, Wrong
+from cjsm.community import finding
 from cjsm.community.acts import accounts, profiles
 from cjsm.community.acts.acting import By
-from cjsm.community.address import Address, UserId, name_from, numbered
+from cjsm.community.address import Address
 from cjsm.community.authority import Action, may
-from cjsm.community.errors import BadValue, CommunityError, Exists, NotAllowed, NotFound
-from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.errors import BadValue, CommunityError, NotAllowed, NotFound
+from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, OwnerKind, Profile
 from cjsm.community.states import display_name
 from cjsm.community.view import Change, View
@@ -47,12 +48,6 @@ class Planned(Struct, kw_only=True):
         self.result, self.problems, self.decide = "refused", problems, None
 
 
-class _Wrong(Exception):
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__()
-        self.problems = problems
-
-
 class Planner:
     """Plans rows, one after the other; none sees what those before it do but for what they take.
 
@@ -64,9 +59,8 @@ class Planner:
         self._enrolment = enrolment
         self._by = by
         self._clear = clear
-        self._organisation = organisation
         self._lines: dict[bytes | str, int] = {}
-        self._user_ids: set[str] = set()
+        self._new_members = NewMembers(by, organisation)
 
     def plan_all(self, view: View, rows: Sequence[Row]) -> list[Planned]:
         """Return what becomes of *rows*."""
@@ -79,10 +73,10 @@ class Planner:
             return Planned(row=row, result="left out", address=written)
         try:
             if row.problems:
-                raise _Wrong(*row.problems)
+                raise Wrong(*row.problems)
             address = _address(written)
             return self._plan(view, row, address)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             return Planned(row=row, result="refused", address=written, problems=wrong.problems)
 
     def _plan(self, view: View, row: Row, address: Address) -> Planned:
@@ -93,12 +87,12 @@ class Planner:
         account = view.account(AccountId(record.owner)) if record.owner_kind is OwnerKind.ACCOUNT else None
         if account is None:
             kinds = {OwnerKind.ACCOUNT: "somebody who is no more: it is still reserved"}
-            raise _Wrong(
+            raise Wrong(
                 Problem(ADDRESS, f"this is the address of {kinds.get(record.owner_kind, f'a {record.owner_kind}')}")
             )
         permission = may(view, self._by().actor, Action.MANAGE_USERS, account.organisation, account=account.id)
         if not permission.allowed:
-            raise _Wrong(Problem(ORGANISATION, permission.reason, permission.cure))
+            raise Wrong(Problem(ORGANISATION, permission.reason, permission.cure))
         self._once(row, account.id, "user")
         return self._known(view, row, address, account)
 
@@ -106,7 +100,7 @@ class Planner:
         """Each person is in one row."""
         before = self._lines.setdefault(key, row.number)
         if before != row.number:
-            raise _Wrong(Problem(ADDRESS, f"this is the {what} of line {before} too"))
+            raise Wrong(Problem(ADDRESS, f"this is the {what} of line {before} too"))
 
     # Somebody who is a member
 
@@ -114,7 +108,7 @@ class Planner:
         problems = list(self._elsewhere(view, row, account))
         values, wrong = self._values(row, account.profile)
         if problems or wrong:
-            raise _Wrong(*problems, *wrong)
+            raise Wrong(*problems, *wrong)
         fields = profiles.different(account, profiles.with_values(account.profile, values))
         identifier = account.id
         status = row.values.get(STATUS, "")
@@ -159,7 +153,7 @@ class Planner:
     # Somebody new
 
     def _new(self, view: View, row: Row, address: Address) -> Planned:
-        place = self._place(view, row)
+        place = self._new_members.place(view, row)
         empty = Profile(first_name="", last_name="")
         values, problems = self._values(row, empty)
         problems += [
@@ -168,10 +162,10 @@ class Planner:
             if not values.get(field) and not any(each.column == _TITLES[field] for each in problems)
         ]
         if problems:
-            raise _Wrong(*problems)
+            raise Wrong(*problems)
         profile = profiles.with_values(empty, values)
         _check_relayed(view, address)
-        user_id = self._user_id(view, row, place, profile, address)
+        user_id = self._new_members.user_id(view, row, place, profile, address.local)
         account = self._enrolment.new_relayed(place, user_id, profile)
 
         def decide(view: View, by: By) -> Change:
@@ -179,67 +173,26 @@ class Planner:
 
         return Planned(row=row, result="made", address=str(address), user_id=user_id, decide=decide, account=account)
 
-    def _place(self, view: View, row: Row) -> OrganisationId:
-        path = row.values.get(ORGANISATION) or self._organisation
-        if not path:
-            raise _Wrong(Problem(ORGANISATION, "a new member needs one", "name it by its path, or with --organisation"))
-        try:
-            place = finding.organisation_of(view, path).id
-            authority.require(may(view, self._by().actor, Action.MANAGE_USERS, place))
-        except (NotFound, NotAllowed) as error:
-            raise _Wrong(Problem(ORGANISATION, str(error), error.cure)) from None
-        return place
-
-    def _user_id(self, view: View, row: Row, place: OrganisationId, profile: Profile, address: Address) -> str:
-        """Return the user ID that the row gives, or one made of the names, or else of the address."""
-        given = row.values.get(USER_ID, "").lower()
-        try:
-            abbreviation = finding.abbreviation_for(view, place)
-            if given:
-                return self._take(view, str(UserId.parse(given)))
-            try:
-                name = name_from(profile.first_name, profile.last_name)
-            except BadValue:
-                name = UserId.parse(f"{address.local}@{abbreviation}").name
-            for number in range(1, 10_000):
-                made = f"{numbered(name, number)}@{abbreviation}"
-                if self._is_free(view, made):
-                    return self._take(view, made)
-            raise Exists(f"every form of {name} is taken", "give one in a column User ID")
-        except CommunityError as error:
-            raise _Wrong(Problem(USER_ID, str(error), error.cure)) from None
-
-    def _take(self, view: View, user_id: str) -> str:
-        if not self._is_free(view, user_id):
-            raise Exists(f"the user ID {user_id} is taken", "give another one in a column User ID")
-        self._user_ids.add(user_id)
-        return user_id
-
-    def _is_free(self, view: View, user_id: str) -> bool:
-        hosted = str(UserId.parse(user_id).address(view.suffix))
-        known = view.account_of_user_id(user_id) is not None or view.reserved_address(hosted) is not None
-        return user_id not in self._user_ids and not known
-
 
 def _address(written: str) -> Address:
     if not written:
-        raise _Wrong(Problem(ADDRESS, "people are known by it: it may not be empty"))
+        raise Wrong(Problem(ADDRESS, "people are known by it: it may not be empty"))
     try:
         return Address.parse(written)
     except BadValue as error:
-        raise _Wrong(Problem(ADDRESS, str(error), error.cure)) from None
+        raise Wrong(Problem(ADDRESS, str(error), error.cure)) from None
 
 
 def _check_relayed(view: View, address: Address) -> None:
     """Refuse a new member whose mail would be kept here, or who is outside."""
     if not address.has_suffix(view.suffix):
         cure = f"addresses end in .{view.suffix} here: {address}.{view.suffix}"
-        raise _Wrong(Problem(ADDRESS, "this is no address of the community", cure))
+        raise Wrong(Problem(ADDRESS, "this is no address of the community", cure))
     if view.domain(address.domain) is None:
         cure = (
             "who has the mail here is added with `cjsm user add`; else approve the domain: `cjsm connection domain add`"
         )
-        raise _Wrong(Problem(ADDRESS, f"{address.domain} is no domain of an organisation's own mail system", cure))
+        raise Wrong(Problem(ADDRESS, f"{address.domain} is no domain of an organisation's own mail system", cure))
 
 
 def problem_of(error: CommunityError) -> Problem:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "recovery": "recovery",
     "list": "maillist",
     "shared": "shared",
+    "quota": "quota",
     "trace": "trace",
     "queue": "queue",
     "mailbox": "mailbox",

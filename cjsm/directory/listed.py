@@ -191,7 +191,7 @@ def of_account(account: Account, addresses: Sequence[AddressRecord]) -> ListedPe
         primary,
         others,
         account.created,
-        max(account.created, account.state_since, account.profile_since),
+        max(account.created, account.state_since, account.profile_since, account.moved),
     )
 
 

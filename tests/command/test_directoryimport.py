@@ -384,7 +384,7 @@ def _relayed(view: View) -> dict[str, bytes]:
 
 def test_somebody_else_comes_before(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is taken between looking and doing is refused by itself, and stands in the results so."""
-    decided = directoryimport._decided
+    decided = directoryimport.decided
 
     def meanwhile(view: View, planned: Any, suite: Any) -> None:
         decided(view, planned, suite)
@@ -394,7 +394,7 @@ def test_somebody_else_comes_before(firm: Firm, tmp_path: Path, monkeypatch: pyt
 
         planned[0].decide = taken
 
-    monkeypatch.setattr(directoryimport, "_decided", meanwhile)
+    monkeypatch.setattr(directoryimport, "decided", meanwhile)
     source = written(tmp_path, JO, "Jane,Smith,,jane.smith@avon.cjsm.test,1,")
     answer = told(firm.ask(None, "import", source, "--results", str(tmp_path / "done.csv")), code=1)
     assert counts(answer) == (0, 1, 0, 0, 1)

@@ -1,21 +1,19 @@
 """CSV with the 15 columns (RFC 4180): written so that spreadsheets and our own import read it, and read."""
 
 import csv
-import difflib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cjsm.directory.excerpt import Found
 from cjsm.directory.fields import ADDRESS, COLUMNS, ORGANISATION, Column
-from cjsm.directory.forms import encodings
-from cjsm.directory.forms.guarded import guarded, plain
-from cjsm.directory.forms.rows import FormError, Problem, Row, Source
+from cjsm.directory.forms.csvreading import Table
+from cjsm.directory.forms.guarded import guarded
+from cjsm.directory.forms.rows import Source
 
 #: Further columns that a result of an import has; they may stay when it is imported again.
 USER_ID = "User ID"
 RESULTS = (USER_ID, "One-time Password", "Result", "Problem")
 _TITLES = (*(column.title for column in COLUMNS), *RESULTS)
-_SEPARATORS = ",;\t"
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
@@ -23,11 +21,14 @@ class CsvWriter:
     """Makes lines of people.
 
     :param for_programs: cells as they are, also what a spreadsheet would take for formulas, and no mark in front.
+    :param titles: of other columns than the 15.
     """
 
-    def __init__(self, *, for_programs: bool = False, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, for_programs: bool = False, more: Sequence[str] = (), titles: Sequence[str] | None = None
+    ) -> None:
         self._for_programs = for_programs
-        self._titles = [*(column.title for column in COLUMNS), *more]
+        self._titles = [*(titles if titles is not None else (column.title for column in COLUMNS)), *more]
 
     def begin(self) -> bytes:
         """Return the first line."""
@@ -69,87 +70,18 @@ def _cell(found: Found, column: Column) -> str:
     return next(iter(reading.values(position, attribute)), "")
 
 
+_TABLE = Table(
+    titles=_TITLES,
+    needed=(ADDRESS,),
+    why="people are known by it",
+    setting="imports.directory_rows",
+    told=len(COLUMNS),
+)
+
+
 def read(octets: bytes, *, most_rows: int, cell_characters: int, encoding: str | None = None) -> Source:
     """Return the people of a file; which character separates cells shows in its first line.
 
     :raises FormError: when the first line is not one of such a file, or there are more than *most_rows*.
     """
-    text, told = encodings.decoded(octets, encoding)
-    if "\0" in text:
-        raise FormError("the file has NUL characters", "save it as CSV (UTF-8)")
-    separator = _separator(text)
-    # Longer cells are told of by row and column; what is read at once stays bounded by the file's size.
-    before = csv.field_size_limit(max(len(text), 1))
-    try:
-        rows = _rows(text, separator, most_rows, cell_characters)
-    finally:
-        csv.field_size_limit(before)
-    return Source(form="csv", encoding=told, rows=rows)
-
-
-def _rows(text: str, separator: str, most_rows: int, cell_characters: int) -> list[Row]:
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    columns = _columns(_next(lines))
-    rows: list[Row] = []
-    while True:
-        number = lines.line_num + 1
-        cells = _next(lines)
-        if cells is None:
-            return rows
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(rows) == most_rows:
-            raise FormError(f"the file has more than {most_rows:,} rows", "divide it, or raise imports.directory_rows")
-        rows.append(_row(number, cells, columns, cell_characters))
-
-
-def _separator(text: str) -> str:
-    first = text.partition("\n")[0]
-    return max(_SEPARATORS, key=lambda each: sum(title in _TITLES for title in _split(first, each)))
-
-
-def _split(line: str, separator: str) -> list[str]:
-    return [cell.strip().strip('"') for cell in line.split(separator)]
-
-
-def _next(lines: "Iterator[list[str]]") -> list[str] | None:
-    try:
-        return next(lines, None)
-    except csv.Error as error:
-        number = getattr(lines, "line_num", 0)
-        cure = "quotes in cells are doubled; a cell in quotes ends with one before the next separator"
-        raise FormError(f"line {number} is not CSV: {error}", cure) from None
-
-
-def _columns(cells: list[str] | None) -> list[str]:
-    known = {_squeezed(title): title for title in _TITLES}
-    columns: list[str] = []
-    for place, cell in enumerate(cells or (), 1):
-        title = known.get(_squeezed(cell))
-        if title is None:
-            close = difflib.get_close_matches(cell[:60], _TITLES, n=1)
-            cure = f"did you mean {close[0]}?" if close else f"the columns are {', '.join(_TITLES[: len(COLUMNS)])}"
-            raise FormError(f"line 1: column {place} has the unknown title {cell[:60]!r}", cure)
-        if title in columns:
-            raise FormError(f"line 1: the column {title} is there twice", "take one of them out")
-        columns.append(title)
-    if ADDRESS not in columns:
-        raise FormError(f"line 1 has no column {ADDRESS}", "people are known by it; the first line has the titles")
-    return columns
-
-
-def _squeezed(title: str) -> str:
-    return "".join(title.replace(_MARK, "").lower().split())
-
-
-def _row(number: int, cells: list[str], columns: list[str], longest: int) -> Row:
-    problems = []
-    if len(cells) > len(columns) and any(cells[len(columns) :]):
-        problems.append(Problem("", f"it has {len(cells)} cells, line 1 has {len(columns)} titles"))
-    values = {}
-    for title, cell in zip(columns, cells, strict=False):
-        if len(cell) > longest:
-            problems.append(Problem(title, f"this has {len(cell):,} characters, {longest:,} at most"))
-            continue
-        values[title] = plain(cell).strip()
-    return Row(number=number, values=values, problems=tuple(problems))
+    return _TABLE.read(octets, most_rows=most_rows, cell_characters=cell_characters, encoding=encoding)
