@@ -104,7 +104,7 @@ class Lookup:
         self._ahead: list[int] = []
         self._open: OpenSearch | None = None
         try:
-            kept.rations.check(reading.account, limits.ration, clock())
+            kept.rations.check(reading.account, clock())
             self._open = self._begin()
         except _Refused as refused:
             self._end(refused.code, str(refused), said=refused.said)

@@ -6,6 +6,7 @@ from cjsm.buckets import DAY, HOUR, Buckets, Limit, as_said
 from cjsm.community.identifiers import AccountId
 
 _REMEMBERED = 100_000
+_TOGETHER = 100
 _WHAT = "entries"
 
 
@@ -22,28 +23,54 @@ class Ration(Struct, frozen=True):
     per_hour: int
     per_day: int
 
+    @property
+    def at_a_time(self) -> int:
+        """Entries that are counted together."""
+        limits = (most // 10 for most in (self.per_hour, self.per_day) if most)
+        return max(1, min((_TOGETHER, *limits)))
+
 
 class Rations:
-    """The counts of all accounts."""
+    """The counts of all accounts.
+
+    A search costs some microseconds, and so would counting each entry: they are counted a hundred at a time.
+    """
 
     def __init__(self) -> None:
         self._buckets = Buckets(_REMEMBERED, debts=True)
+        self._uncounted: dict[AccountId, int] = {}
+        self._waits_until: dict[AccountId, float] = {}
 
-    def check(self, account: AccountId, ration: Ration, now: float) -> None:
+    def check(self, account: AccountId, now: float) -> None:
         """Ask before a search.
 
         :raises TooMany: when *account* has to wait.
         """
-        wait = max((self._buckets.wait(limit, now) for limit in _limits(account, ration)), default=0.0)
-        if wait:
-            raise TooMany(wait)
+        until = self._waits_until.get(account)
+        if until is None:
+            return
+        if now < until:
+            raise TooMany(until - now)
+        del self._waits_until[account]
 
     def given(self, account: AccountId, ration: Ration, count: int, now: float) -> None:
         """Count entries that *account* was given."""
-        for limit in _limits(account, ration) if count else ():
-            self._buckets.take(limit, now, count)
+        uncounted = self._uncounted.get(account, 0) + count
+        if uncounted < ration.at_a_time:
+            self._uncounted[account] = uncounted
+            return
+        self._uncounted.pop(account, None)
+        waits = [0.0]
+        for most, period in ((ration.per_hour, HOUR), (ration.per_day, DAY)):
+            if most:
+                limit = Limit(_WHAT, account, most, period)
+                self._buckets.take(limit, now, uncounted)
+                waits.append(self._buckets.wait(limit, now))
+        if max(waits):
+            self._remember(account, now + max(waits))
 
-
-def _limits(account: AccountId, ration: Ration) -> list[Limit]:
-    most = ((ration.per_hour, HOUR), (ration.per_day, DAY))
-    return [Limit(_WHAT, account, count, period) for count, period in most if count]
+    def _remember(self, account: AccountId, until: float) -> None:
+        if len(self._uncounted) + len(self._waits_until) > _REMEMBERED:
+            self._uncounted.clear()
+            self._waits_until.clear()
+        self._waits_until[account] = until

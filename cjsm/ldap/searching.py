@@ -1,5 +1,6 @@
 """A connection with searches at work: each goes on in small steps, by turns with those of all other connections."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,6 +53,12 @@ class SearchingConnection(MessageConnection):
         task = self._tasks.pop(message_id, None)
         if task is not None:
             task.stop()
+
+    def note(self, failure: Failure) -> None:
+        """Log an unexpected failure without its own words: they may be the client's."""
+        where = "".join(traceback.format_tb(failure.getTracebackObject()))
+        kind = failure.type.__name__ if failure.type is not None else "?"
+        self._log.critical("unexpected failure in an operation: {kind}\n{where}", kind=kind, where=where)
 
     def stopped(self) -> None:
         """See :class:`Door`."""

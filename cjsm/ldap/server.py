@@ -3,7 +3,6 @@
 Long searches share the reactor: all doors' searches go on in small steps, one after another.
 """
 
-import traceback
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
@@ -140,7 +139,7 @@ class LdapDoor(SearchingConnection):
             self._act(self._session.unacceptable(error))
             return True
         except Exception:  # noqa: BLE001 - logged; where the next message begins is not known any more.
-            self._note(Failure())
+            self.note(Failure())
             self.abort("unexpected failure")
             return False
         if message is None:
@@ -219,16 +218,10 @@ class LdapDoor(SearchingConnection):
 
     def work_broken(self, message_id: int, failure: Failure) -> None:
         """An operation failed unexpectedly."""
-        self._note(failure)
+        self.note(failure)
         if not self.ended:
             self._act(self._session.broken(message_id))
             self.something_ended()
-
-    def _note(self, failure: Failure) -> None:
-        """Log an unexpected failure without its own words: they may be the client's."""
-        where = "".join(traceback.format_tb(failure.getTracebackObject()))
-        kind = failure.type.__name__ if failure.type is not None else "?"
-        self._log.critical("unexpected failure in an operation: {kind}\n{where}", kind=kind, where=where)
 
     # Signing in and out.
 

@@ -25,7 +25,7 @@ RULES = (
     *("distinguishedNameMatch", "generalizedTimeMatch", "UUIDMatch", "nosuchMatch", "1.2.3"),
 )
 _RULES_ALONE = ("caseIgnoreMatch", "2.5.13.2", "caseExactMatch", "nosuchMatch", "1.2.3")
-SORTED_BY = ("cn", "sn", "mail", "displayName", "uid", "l", "createTimestamp", "cjsmArea", "givenName")
+SORTED_BY = ("cn", "sn", "mail", "displayName", "uid", "l", "createTimestamp", "entryUUID", "cjsmArea", "givenName")
 #: Attributes of which the two take only some values for the same.
 _NUMBERS = frozenset(("telephonenumber", "mobile", "fax"))
 _BOOLEANS = frozenset(("cjsmlocked", "hassubordinates"))
@@ -151,7 +151,7 @@ class Asker:
         chance = self._random
         keys = []
         for attribute in chance.sample(SORTED_BY, chance.choice((1, 1, 2))):
-            own = attribute == "createTimestamp"
+            own = attribute in ("createTimestamp", "entryUUID")
             keys.append(chance.choice(("", "-")) + attribute + ("" if own else f":{_TEXT_ORDER}"))
         return tuple(keys)
 

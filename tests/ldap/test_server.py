@@ -463,6 +463,30 @@ def test_before_the_directory_is_loaded() -> None:
     assert result.code == 52
 
 
+def test_searches_before_the_directory_is_loaded() -> None:
+    """Who signs in by user ID may do so; searches are to be tried again, and nothing is logged as a surprise."""
+    house = House()
+    house.directory._catalogue = None
+    connection = house.connect("jane.smith@avon")
+    for octets in (golden("outlook-search"), support.compare(2, _JANE, "sn", "smith")):
+        (result,) = connection.ask(octets)
+        assert result.code == 52
+        assert "try again" in result.text
+    (who,) = connection.ask(support.extended(3, "1.3.6.1.4.1.4203.1.11.3"))
+    assert who.value == b"u:jane.smith@avon"
+
+
+def test_a_client_that_never_takes_its_answers(house: House) -> None:
+    """Is idle, though there is work for it: it would hold what it asked for."""
+    connection = house.connect("jane.smith@avon")
+    connection.door.pauseProducing()
+    connection.send(golden("outlook-search"))
+    house.clock.advance(599)
+    assert not connection.gone
+    house.clock.advance(1)
+    assert connection.gone
+
+
 def test_the_reader_is_what_the_door_expects() -> None:
     """The stand-in for the realm's avatar keeps the interface."""
     assert verifyObject(IDirectoryReader, Reader(JANE))

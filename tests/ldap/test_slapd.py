@@ -418,13 +418,6 @@ def test_what_is_answered_under_another_name(ours: Connection, theirs: Slapd) ->
         assert set(ask(octets)[0].attributes) == expected
 
 
-def test_identifiers_have_no_order(ours: Connection, theirs: Slapd) -> None:
-    """Nobody reads a list by entryUUID, or by how many there are below: there is no such order here."""
-    octets = support.search(2, equal("uid", "jane.smith"), base=BASE, controls=[support.sort("entryUUID")])
-    assert ours.ask(octets)[-1].code == 12
-    assert theirs.ask(octets)[-1].code == 0
-
-
 def test_an_address_that_is_not_shown_matches() -> None:
     """A person's further addresses find the person (slapd knows no values that are not shown)."""
     asked = support.search(2, equal("mail", "jane.jones@avon.cjsm.test"), attributes=["mail"])
