@@ -195,6 +195,19 @@ def test_who_is_no_more(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (again["left_out"], again["refused"]) == (1, 0)
 
 
+def test_renamed_and_deleted(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has another name, which the report tells; a list that is no more."""
+    told(firm.run("list", "add", "avon", "watch", "--name", "Watch"))
+    later(monkeypatch)
+    told(firm.run("user", "rename", JANE, "--last", "Jones"))
+    told(firm.run("list", "delete", "watch@avon.cjsm.test", "--reason", "other"))
+    answer = told(firm.ask(None, "export", str(tmp_path / "some.csv"), "--since", "12h"))
+    assert (answer["moved"], answer["removed"]) == (True, ["watch@avon.cjsm.test"])
+    assert [row["Secure Email"] for row in rows(tmp_path / "some.csv")] == [
+        *("jane.jones@avon.cjsm.test", "watch@avon.cjsm.test")
+    ]
+
+
 def _destroy(firm: Firm, user_id: str) -> None:
     """What the job does."""
     with beside(firm.config) as suite:
