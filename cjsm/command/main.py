@@ -29,6 +29,7 @@ _COMMANDS = {
     "recovery": "recovery",
     "shared": "shared",
     "trace": "trace",
+    "audit": "audit",
     "queue": "queue",
     "mailbox": "mailbox",
     "connection": "connection",

@@ -121,12 +121,14 @@ class Change(Struct, frozen=True, kw_only=True):
     ``entry`` is None only for jobs' own book-keeping.
 
     :ivar editions: mailboxes whose list the act lets begin anew, each with the least edition that this explains.
+    :ivar forgotten: people whose words beside the ledger's entries are destroyed.
     """
 
     put: tuple[Record, ...] = ()
     removed: tuple[Record, ...] = ()
     entry: LedgerEntry | None = None
     editions: tuple[tuple[MailboxId, int], ...] = ()
+    forgotten: tuple[bytes, ...] = ()
 
 
 def record_key(record: Record) -> bytes | str:

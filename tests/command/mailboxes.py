@@ -115,6 +115,13 @@ def last_entry(config: Path) -> LedgerEntry:
         return decode_entry(wait(suite.stores.community.entries(0, 10_000))[-1][1])
 
 
+def last_words(config: Path) -> list[str]:
+    """What is kept beside the newest entry of the ledger: a reason in somebody's own words."""
+    act_id = last_entry(config).act_id
+    with beside(config) as suite:
+        return [each.text for each in suite.stores.community.words(act_id)]
+
+
 def commit(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:
     """Commit an act of the local operator."""
     by = suite.enrolment.by(reason=reason)

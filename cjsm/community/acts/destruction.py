@@ -38,7 +38,8 @@ def begin(view: View, by: By, account: AccountId, before: int) -> Change:
 
 
 def finish(view: View, account: AccountId, reserved_for: int) -> Change:
-    """Remove the account once its keys are gone; its addresses are nobody's for *reserved_for* seconds.
+    """Remove the account once its keys are gone, and what the ledger's entries said of the person in words; its
+    addresses are nobody's for *reserved_for* seconds.
 
     The entry of :func:`begin` tells of it.
     """
@@ -52,7 +53,7 @@ def finish(view: View, account: AccountId, reserved_for: int) -> Change:
         msgspec.structs.replace(record, delivers_until=view.moment, reserved_until=until)
         for record in view.addresses_of(account)
     )
-    return Change(put=kept, removed=(found,))
+    return Change(put=kept, removed=(found,), forgotten=(account,))
 
 
 def _left(view: View, account: Account) -> Iterator[Record]:

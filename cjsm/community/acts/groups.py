@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.acting import By, check_text, entry_of, made_in
 from cjsm.community.address import Address, check_slug
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Exists
@@ -17,7 +17,8 @@ def add_list(view: View, by: By, mail_list: MailList, address: Address) -> Chang
     permission = require(may(view, by.actor, Action.MANAGE_LISTS, mail_list.organisation))
     record = _named(view, mail_list.slug, mail_list.organisation, address, OwnerKind.LIST, mail_list.id)
     made = msgspec.structs.replace(mail_list, name=check_text(mail_list.name, "a name"), created=view.moment)
-    return Change(put=(made, record), entry=entry_of(view, by, "list-add", "list", made.id, permission))
+    entry = entry_of(view, by, "list-add", "list", made.id, permission)
+    return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
 def add_shared_mailbox(view: View, by: By, shared: SharedMailbox, address: Address) -> Change:
@@ -26,7 +27,7 @@ def add_shared_mailbox(view: View, by: By, shared: SharedMailbox, address: Addre
     record = _named(view, shared.slug, shared.organisation, address, OwnerKind.SHARED_MAILBOX, shared.id)
     made = msgspec.structs.replace(shared, name=check_text(shared.name, "a name"), created=view.moment)
     entry = entry_of(view, by, "shared-mailbox-add", "shared-mailbox", made.id, permission)
-    return Change(put=(made, record), entry=entry)
+    return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
 def _named(
