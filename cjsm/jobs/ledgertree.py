@@ -53,7 +53,7 @@ def check_newest(checkpoint: Checkpoint, entries: ILedgerEntries, files: ILedger
             last,
         )
     if tree_at(checkpoint, files) is None:
-        # What says which entries those were is not whole: before anything is signed all of it is made anew, and checked.
+        # What says which entries those were is not whole: it is made anew, and checked, before anything is signed.
         return
     first = max(checkpoint.size - 1, 0) // WIDTH * WIDTH
     leaves = _edge(files, 0, first // WIDTH, checkpoint.size - first)

@@ -30,6 +30,8 @@ from cjsm.mail.ownmail import OwnMail
 from cjsm.store.interfaces import ICommunityStore, ILedgerFiles, ISpool, StoreError
 
 _DAY = 86_400
+#: How the job's result begins where the ledger is not what it was.
+FOUND = "found: "
 
 
 class DailyCheckpoint:
@@ -84,7 +86,7 @@ class DailyCheckpoint:
         if self.settings.ledger.checkpoint_mail:
             for account, address in await self._administrators():
                 told += await self._mail(address, self._text(address, account, checkpoint, note, problem, now))
-        found = f"found: {problem}" if problem else f"{checkpoint.size:,} entries verified"
+        found = f"{FOUND}{problem}" if problem else f"{checkpoint.size:,} entries verified"
         return f"{found}, mailed to {told} administrators"
 
     async def _verified(self, checkpoint: Checkpoint) -> str:
