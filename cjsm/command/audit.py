@@ -14,6 +14,7 @@ from cjsm.command.context import open_suite
 from cjsm.command.output import console, document, shown, table, watched
 from cjsm.command.trace import moment_of
 from cjsm.community import finding
+from cjsm.community.acts import heads
 from cjsm.community.records import LedgerEntry
 from cjsm.jobs import ledgertree
 from cjsm.ledger.tree import leaf_hash
@@ -38,6 +39,7 @@ def audit() -> None:
 @click.option("--subject", help="Only what was done to this: a user, organisation, shared mailbox, list, domain, …")
 @click.option("--act", help="Only acts of this name, or that begin with it: user-suspended, user, recovery.")
 @click.option("--organisation", metavar="PATH", help="Only about this organisation and what is below it.")
+@click.option("--everything", is_flag=True, help="Also each minute's state of mailboxes, which nobody did.")
 @click.option("--before", type=click.IntRange(0), metavar="INDEX", help="Only older ones than this entry.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Entries at most.")
 @acting.verb
@@ -77,6 +79,8 @@ def _wanted(suite: Suite, values: dict[str, Any]) -> tuple[Sequence[bytes], Want
     if values["until"]:
         until = moment_of(values["until"])
         tests.append(lambda entry: entry.moment < until)
+    if not (values["act"] or values["everything"]):
+        tests.append(lambda entry: entry.act != heads.ANCHORED)
     if act := (values["act"] or "").lower():
         needles = [act.encode()]
         tests.append(lambda entry: entry.act == act or entry.act.startswith(f"{act}-"))

@@ -138,6 +138,7 @@ class Checkpointing:
 
     async def _extend(self, tree: Tree, size: int) -> None:
         """Append the entries up to *size*; everything that a checkpoint of it needs is written then."""
+        there = {tiles.tile_name(*each) for each in widths(tree.size)}
         together: list[tuple[str, bytes]] = []
         full: list[str] = []
         bundle: list[bytes] = []
@@ -161,7 +162,7 @@ class Checkpointing:
         full += [name for name, _ in together]
         if bundle:
             together.append((tiles.bundle_name(tree.size // WIDTH, len(bundle)), tiles.bundle(bundle)))
-        await self._files.write([*together, *(_file(tile) for tile in tree.partial())])
+        await self._files.write([*together, *(each for each in map(_file, tree.partial()) if each[0] not in there)])
         for name in full:
             # A full one takes the place of those that led to it.
             await self._files.remove(self._files.names(tiles.partial_directory(name)))

@@ -21,7 +21,9 @@ from cjsm.community.acts import destruction, heads, lives
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.community.acts.queues import QueueAct
+from cjsm.community.identifiers import ActId
 from cjsm.community.records import ConnectionState, DomainState, OrganisationState
+from cjsm.community.view import Change
 from cjsm.jobs.checkpointing import Checkpointing
 from cjsm.ledger import words
 from tests.command.conftest import copied, ran, refused, told
@@ -124,6 +126,23 @@ def test_filters(avon: Avon) -> None:
     following = told(avon.act(UNA, "audit list", "--limit", "3", "--before", str(first[-1]["index"])))
     assert first + following == whole[:6]
     assert "nobody and nothing" in refused(avon.act(UNA, "audit list", "--subject", "nobody@avon"))["error"]
+
+
+def test_what_nobody_did(copy: Path) -> None:
+    """The state of mailboxes, each minute, is listed when it is asked for."""
+    act_id = ActId(b"a" * 16)
+    with beside(copy) as suite:
+        entry = heads.anchored(act_id, 1_800_000_000, bytes(32), 3)
+        wait(suite.stores.community.commit(act_id, lambda view: Change(entry=entry)))
+        index = suite.stores.community.last_entry() - 1
+
+    def newest(*words: str) -> dict[str, Any]:
+        (found,) = told(ran("audit", "list", "--limit", "1", *words, "--json", config=copy))
+        return dict(found)
+
+    assert newest()["index"] == index - 1
+    assert newest("--everything") == newest("--act", "heads-anchored")
+    assert (newest("--everything")["index"], newest("--everything")["subject"]) == (index, "mailboxes")
 
 
 def test_who_sees_what(avon: Avon) -> None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from cjsm.ledger.tree import Tree, leaf_hash, root_of
 from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.signing import SigningKey, VerifyingKey
 
+PAGE = Path(__file__).parents[2] / "docs" / "specifications" / "ledger.md"
 #: Key and note of the documentation of golang.org/x/mod/sumdb/note, where the form comes from.
 GO_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 GO_SECRET = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
@@ -71,6 +73,16 @@ def test_published_checkpoint() -> None:
     assert (checkpoint.origin, checkpoint.size) == ("example.com/behind-the-sofa", 20_852_163)
     assert checkpoint.text.encode() == C2SP_CHECKPOINT.split(b"\n\n")[0] + b"\n"
     assert notes.parse(C2SP_CHECKPOINT).signatures[0].id.hex() == "033de0ae"
+
+
+def test_specified() -> None:
+    """The key of our own specification checks the checkpoint in it."""
+    lines = [line.removeprefix("    ") for line in PAGE.read_text("utf-8").split("\n")]
+    first = lines.index("cjsm.example/ledger")
+    note = notes.parse("".join(f"{line}\n" for line in lines[first : first + 5]).encode())
+    key = NoteKey.parse(next(line for line in lines if line.startswith("cjsm.example/ledger+")))
+    assert notes.check(note, [key], verify) == [key]
+    assert Checkpoint.parse(note.text).size == 1_234
 
 
 def test_whose_signature_counts() -> None:
