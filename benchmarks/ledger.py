@@ -28,7 +28,7 @@ _PROOFS = 200
 
 @dataclass(frozen=True)
 class Cost:
-    """How long one of *count* things took, in seconds of the clock and of the processor; the longest step of them."""
+    """What *count* things took, in seconds of the clock and of the processor, of which the longest step had so many."""
 
     name: str
     count: int
@@ -45,9 +45,9 @@ class Cost:
 
 def _measured(name: str, count: int, steps: Iterable[object]) -> Cost:
     longest, clock, processor = 0.0, time.perf_counter(), time.process_time()
-    before = clock
+    before = processor
     for _ in steps:
-        now = time.perf_counter()
+        now = time.process_time()
         longest, before = max(longest, now - before), now
     return Cost(name, count, time.perf_counter() - clock, time.process_time() - processor, longest)
 

@@ -82,6 +82,8 @@ class Tree:
     def __init__(self) -> None:
         self.size = 0
         self._edge: list[list[bytes]] = []
+        #: The roots of the perfect trees that this one is made of, from the largest.
+        self._perfect: list[bytes] = []
 
     @classmethod
     def at(cls, size: int, tiles: Sequence[Tile]) -> Self:
@@ -96,24 +98,33 @@ class Tree:
         for tile in tiles:
             made._edge += [[] for _ in range(tile.level + 1 - len(made._edge))]
             made._edge[tile.level] = cut(tile.hashes)
+        made._perfect = [root for hashes in reversed(made._edge) for root in _perfect(hashes)]
         return made
 
     def append(self, leaf: bytes) -> list[Tile]:
         """Append the entry with the hash *leaf*; return the tiles that are full now."""
         self.size += 1
         full: list[Tile] = []
-        level = 0
+        height, node = 0, leaf
         while True:
-            if level == len(self._edge):
-                self._edge.append([])
-            hashes = self._edge[level]
-            hashes.append(leaf)
-            if len(hashes) < WIDTH:
+            if height % HEIGHT == 0:
+                full += self._kept(height // HEIGHT, node)
+            if self.size >> height & 1:
+                self._perfect.append(node)
                 return full
-            full.append(Tile(level, (self.size >> HEIGHT * (level + 1)) - 1, b"".join(hashes)))
-            leaf = full_root(hashes)
-            self._edge[level] = []
-            level += 1
+            node = node_hash(self._perfect.pop(), node)
+            height += 1
+
+    def _kept(self, level: int, node: bytes) -> list[Tile]:
+        """Keep a hash that is in a tile of *level*; return that when it is full."""
+        if level == len(self._edge):
+            self._edge.append([])
+        hashes = self._edge[level]
+        hashes.append(node)
+        if len(hashes) < WIDTH:
+            return []
+        self._edge[level] = []
+        return [Tile(level, (self.size >> HEIGHT * (level + 1)) - 1, b"".join(hashes))]
 
     def partial(self) -> list[Tile]:
         """Return the tiles at the right edge, from the lowest level: those that :func:`widths` tells of."""
@@ -121,19 +132,21 @@ class Tree:
 
     def root(self) -> bytes:
         """Return the root."""
-        found = EMPTY
-        for number, hashed in enumerate(reversed(list(self._perfect()))):
-            found = node_hash(hashed, found) if number else hashed
+        if not self._perfect:
+            return EMPTY
+        found = self._perfect[-1]
+        for root in reversed(self._perfect[:-1]):
+            found = node_hash(root, found)
         return found
 
-    def _perfect(self) -> Iterator[bytes]:
-        """Yield the roots of the perfect trees that this one is made of, from the largest."""
-        for hashes in reversed(self._edge):
-            at = 0
-            for bit in reversed(range(HEIGHT)):
-                if len(hashes) & 1 << bit:
-                    yield full_root(hashes[at : at + (1 << bit)])
-                    at += 1 << bit
+
+def _perfect(hashes: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the roots of the perfect trees over fewer than 256 hashes of one level, from the largest."""
+    at = 0
+    for bit in reversed(range(HEIGHT)):
+        if len(hashes) & 1 << bit:
+            yield full_root(hashes[at : at + (1 << bit)])
+            at += 1 << bit
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
