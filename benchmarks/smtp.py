@@ -17,7 +17,7 @@ WORK = (
 )
 MORE_WORK = (
     ("75 KB, 20 sessions", Work(20, 20, 75_000), 2.0),
-    ("1 MB, 20 sessions", Work(20, 3, 1_000_000), 2.0),
+    ("1 MB, 20 sessions", Work(20, 10, 1_000_000), 2.0),
     ("5 KB, 20 sessions, 10 recipients", Work(20, 20, 5_000, recipients=10), 2.0),
 )
 _PEOPLE = 50

@@ -94,6 +94,7 @@ class AccessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     verification_cache: Annotated[int, Meta(ge=0, description="seconds")] = 900
     unlock_cache: bool = True
     verification_cache_entries: Count = 100_000
+    refusal_time: Annotated[int, Meta(ge=0, description="seconds")] = 1
     failures_forgotten: Seconds = 86_400
     source_failing_accounts: Count = 50
     shared_source_failing_accounts: Count = 1_000

@@ -1,7 +1,11 @@
 """Where clients come from: what counts as one source, what as one network, and which networks many people share."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+#: Addresses that are remembered as read: every sign-in asks several times what one is.
+_REMEMBERED = 16_384
 
 
 def is_address(text: str) -> bool:
@@ -9,6 +13,7 @@ def is_address(text: str) -> bool:
     return _read(text) is not None
 
 
+@lru_cache(_REMEMBERED)
 def source_of(address: str) -> str:
     """Return what one client's connections and failures are counted under: its IPv4 address, or its IPv6 /64.
 
@@ -20,6 +25,7 @@ def source_of(address: str) -> str:
     return str(read) if read is not None else address
 
 
+@lru_cache(_REMEMBERED)
 def network_of(address: str) -> str:
     """Return the network that an account is known in, or guessed at from: /24 for IPv4, /64 for IPv6."""
     read = _read(address)
@@ -39,6 +45,8 @@ class SharedNetworks:
         self._networks = tuple(ip_network(network) for network in networks)
 
     def __contains__(self, address: object) -> bool:
+        if not self._networks:
+            return False
         read = _read(str(address))
         return read is not None and any(read in network for network in self._networks)
 

@@ -213,8 +213,11 @@ class Community:
     def send(self, sender: dict[str, Any], recipient: dict[str, Any], message: bytes) -> None:
         """Send *message* over a session of its own."""
         session = self.smtp(sender)
-        session.sendmail(sender["address"], [recipient["address"]], message)
-        session.quit()
+        try:
+            session.sendmail(sender["address"], [recipient["address"]], message)
+            session.quit()
+        finally:
+            session.close()
 
     def messages(self, account: dict[str, Any], at_least: int = 0) -> dict[str, bytes]:
         """Return what is in a mailbox by unique-id, as soon as there are so many messages."""

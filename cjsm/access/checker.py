@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -32,6 +33,7 @@ from cjsm.access.kdf import KdfPool
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
 from cjsm.access.lockout import Lockout, Standing
 from cjsm.access.opening import open_password_slots, open_system_slots
+from cjsm.access.refusaltime import RefusalTime
 from cjsm.access.renewing import Renewal
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import BadAddress, LoginName
@@ -86,6 +88,7 @@ class Checker:
 
     :param clock: seconds since the epoch.
     :param shared: networks from which many people come through one address.
+    :param reactor: what lets refusals wait; None at the server, where nothing does.
     """
 
     credentialInterfaces = (ILoginAttempt,)
@@ -102,6 +105,7 @@ class Checker:
         kdf: KdfPool,
         clock: Callable[[], float],
         shared: SharedNetworks | None = None,
+        reactor: IReactorTime | None = None,
     ) -> None:
         self._community = community
         self._keys = keys
@@ -109,6 +113,7 @@ class Checker:
         self._secrets = secrets
         self._kdf = kdf
         self._clock = clock
+        self._refusals = RefusalTime(reactor, settings.refusal_time)
         self._cache = VerificationCache(settings.verification_cache, settings.verification_cache_entries)
         common: dict[str, Any] = {"community": community}
         self._lockout = Lockout(
@@ -127,6 +132,7 @@ class Checker:
         """Take new settings for attempts from now on; threads, caches and the cost of new passwords stay."""
         self._settings = self._lockout.settings = settings
         self._policy = self._lockout.policy = policies.load(settings.policy)
+        self._refusals.seconds = settings.refusal_time
         throttle = self._lockout.throttle
         throttle.accounts = settings.source_failing_accounts
         throttle.shared_accounts = settings.shared_source_failing_accounts
@@ -147,6 +153,7 @@ class Checker:
         return Deferred.fromCoroutine(self._sign_in(credentials))
 
     async def _sign_in(self, attempt: LoginAttempt) -> SignedIn:
+        begun = self._refusals.now()
         try:
             candidate = self._look_up(attempt)
             candidate.shown = device.parse(attempt.secret)
@@ -157,7 +164,7 @@ class Checker:
                 # Meanwhile others went on.
                 standing = self._lockout.standing(candidate.subject, attempt.source)
             if matched is None or candidate.account is None or self._overtaken(candidate, matched, standing, attempt):
-                warned = await self._failed(candidate, attempt)
+                warned = await self._failed(candidate, attempt, begun)
                 raise TryLater(wait) if wait else AccessRefused(warned=warned)
             await self._succeeded(candidate.account, matched, standing, attempt)
             self._renew(candidate, matched, attempt)
@@ -294,17 +301,18 @@ class Checker:
 
         return stretch
 
-    async def _failed(self, candidate: Candidate, attempt: LoginAttempt) -> bool:
+    async def _failed(self, candidate: Candidate, attempt: LoginAttempt, begun: float) -> bool:
         """Count it; return whether the answer is a warning."""
         if candidate.shown is not None:
-            # System-made secrets cannot be guessed, so guessing them closes nothing.
+            # System-made secrets cannot be guessed, so guessing them closes nothing; it tells nothing either.
+            await self._refusals.after(begun)
             return False
         account = guarded(candidate, attempt)
         return await self._lockout.failed(candidate.subject, account, attempt.source, attempt.secret)
 
     async def _succeeded(self, account: Account, matched: Matched, standing: Standing, attempt: LoginAttempt) -> None:
-        """Ask the states again: they may have changed while the password was stretched."""
-        if not self._community.read_now(lambda view: still_admitted(view, account.id, attempt)):
+        """Ask the states again where they may have changed: while the password was stretched."""
+        if matched.stretched and not self._community.read_now(lambda view: still_admitted(view, account.id, attempt)):
             raise AccessRefused
         if attempt.protocol != CHOOSES:
             self._require_lasting(account, matched)

@@ -15,7 +15,6 @@ from cjsm.access.generations import Generations, readers
 from cjsm.access.keychanges import anew
 from cjsm.access.keyring import MailboxKeys
 from cjsm.community import finding
-from cjsm.community.acts import groups
 from cjsm.community.acts import shared as acts
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.keys import MailboxStep
@@ -97,7 +96,7 @@ class Sharing:
         def decide(view: View) -> Change:
             acts.check_member(view, organisation, member)
             domain = f"{finding.abbreviation_for(view, organisation)}.{view.suffix}"
-            return groups.add_shared_mailbox(view, by, made, Address.parse(f"{slug}@{domain}"))
+            return acts.add(view, by, made, Address.parse(f"{slug}@{domain}"))
 
         self._community.read_now(decide)
         seed, key = new_generation(made.id, 1, self._secrets.community)

@@ -1,5 +1,6 @@
 """What ``cjsm audit`` shows of entries: names for identifiers, and words while these are kept."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
@@ -23,8 +24,7 @@ SLICE = 500
 #: What is shown where words were destroyed with whom they were about, or were not brought back.
 GONE = "(not kept any more)"
 ALTERED = "(ALTERED: not what the entry has a commitment to)"
-#: Details whose values are accounts.
-_ACCOUNTS = frozenset({"member", "beneficiary"})
+_IDENTIFIER = re.compile("[0-9a-f]{32}")
 
 
 class Shown:
@@ -100,7 +100,7 @@ class Shown:
             "subject_id": entry.subject.hex(),
             "organisation": self._community.read_now(lambda view: finding.path_of(view, _place(view, entry))),
             "reason": reason,
-            "details": {name: self._detail(name, value) for name, value in entry.details} | kept,
+            "details": {name: self._detail(value) for name, value in entry.details} | kept,
         }
 
     def words(self, entry: LedgerEntry) -> dict[str, str]:
@@ -113,12 +113,12 @@ class Shown:
             told[kept.name] = kept.text if holds else ALTERED
         return told
 
-    def _detail(self, name: str, value: str) -> str:
-        if name not in _ACCOUNTS:
+    def _detail(self, value: str) -> str:
+        """Return *value* with names for the identifiers that are all it has."""
+        words = value.split(" ")
+        if not all(_IDENTIFIER.fullmatch(word) for word in words):
             return value
-        with suppress(ValueError):
-            return self._name("account", from_text(value))
-        return value
+        return " ".join(self._community.read_now(lambda view: [_named(view, word) for word in words]))
 
     def _name_of(self, kind: str, subject: bytes) -> str:
         return self._community.read_now(lambda view: _name(view, kind, subject))
@@ -151,6 +151,17 @@ def _name(view: View, kind: str, subject: bytes) -> str:
         case _:
             return f"{kind} {subject.hex()}".strip()
     return found or f"{kind} {subject.hex()[:8]}… (no more)"
+
+
+def _named(view: View, digits: str) -> str:
+    """Return what people call who or what has that identifier, in a detail of an entry; as it is, where nobody has."""
+    identifier = from_text(digits)
+    account = view.account(AccountId(identifier))
+    if account is not None:
+        return account.user_id
+    if view.organisation(OrganisationId(identifier)) is not None:
+        return finding.path_of(view, OrganisationId(identifier))
+    return next((record.address for record in view.addresses_of(identifier)), digits)
 
 
 def subjects_named(view: View, name: str) -> set[bytes]:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "keys": "keys",
     "jobs": "jobs",
     "recovery": "recovery",
+    "list": "maillist",
     "shared": "shared",
     "trace": "trace",
     "audit": "audit",
@@ -48,7 +49,9 @@ class Commands(click.RichGroup):
         """See :class:`click.Group`."""
         if cmd_name not in _COMMANDS:
             return None
-        found: click.Command = getattr(import_module(f"cjsm.command.{_COMMANDS[cmd_name]}"), cmd_name)
+        module = import_module(f"cjsm.command.{_COMMANDS[cmd_name]}")
+        # A group of a name that Python has already has a line under it.
+        found: click.Command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
         return found
 
 

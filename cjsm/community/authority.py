@@ -233,8 +233,14 @@ def may_manage_members(view: View, actor: AccountId | None, of: MailList | Share
     return Permission(True, f"manager of {of.slug}")
 
 
-def may_see_members(view: View, actor: AccountId | None, of: SharedMailbox) -> Permission:
-    """Decide whether *actor* may see who reads a shared mailbox: its members may, and whoever manages them."""
+def may_see_members(view: View, actor: AccountId | None, of: MailList | SharedMailbox) -> Permission:
+    """Decide whether *actor* may see who the members are: whoever manages them may.
+
+    Those of a shared mailbox see each other, those of a list do not; whom a list reaches the helpdesk sees too.
+    """
+    if isinstance(of, MailList):
+        permission = may_manage_members(view, actor, of)
+        return permission if permission.allowed else may(view, actor, Action.FIND_USERS, of.organisation)
     if actor is not OPERATOR and any(member.account == actor for member in of.members):
         return may(view, actor, Action.OWN_MAIL, of.organisation, account=actor)
     return may_manage_members(view, actor, of)

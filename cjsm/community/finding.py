@@ -5,8 +5,8 @@ from contextlib import suppress
 from cjsm.community import states
 from cjsm.community.address import UserId
 from cjsm.community.errors import Conflict, Exists, NotFound
-from cjsm.community.identifiers import AccountId, ConnectionId, MailboxId, OrganisationId, from_text, text
-from cjsm.community.records import Account, Connection, Organisation, OwnerKind, SharedMailbox
+from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId, OrganisationId, from_text, text
+from cjsm.community.records import Account, Connection, MailList, Organisation, OwnerKind, SharedMailbox
 from cjsm.community.view import View
 
 
@@ -56,6 +56,18 @@ def shared_mailbox_of(view: View, name: str) -> SharedMailbox:
         found = view.shared_mailbox(MailboxId(record.owner))
     if found is None:
         raise NotFound(f"there is no shared mailbox {name!r}", "see `cjsm shared list`")
+    return found
+
+
+def list_of(view: View, name: str) -> MailList:
+    """Return the distribution list with an address.
+
+    :raises NotFound: when there is none.
+    """
+    record = view.reserved_address(name.lower())
+    found = view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
+    if found is None:
+        raise NotFound(f"there is no list {name!r}", "see `cjsm list list`")
     return found
 
 
@@ -118,9 +130,9 @@ def name_of(connection: Connection) -> str:
     return connection.slug or text(connection.id)
 
 
-def primary_address(view: View, account: AccountId | MailboxId) -> str:
-    """Return the one primary address of an account or shared mailbox."""
-    return next((record.address for record in view.addresses_of(account) if not record.alias), "")
+def primary_address(view: View, owner: AccountId | MailboxId | ListId) -> str:
+    """Return the one primary address of an account, shared mailbox or list."""
+    return next((record.address for record in view.addresses_of(owner) if not record.alias), "")
 
 
 def abbreviation_for(view: View, organisation: OrganisationId) -> str:

@@ -1,9 +1,11 @@
 """Where a forward-path leads: one mailbox, an organisation's own server, those of a list's members, or the echo."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
+from cjsm.community import finding
 from cjsm.community.address import Address
 from cjsm.community.admission import (
     Accept,
@@ -19,28 +21,43 @@ from cjsm.community.admission import (
 )
 from cjsm.community.identifiers import ConnectionId, ListId, MailboxId
 from cjsm.community.records import MailList
+from cjsm.community.states import takes_mail
 from cjsm.community.view import View
 from cjsm.mail.interfaces import Refused
 
 
+class Through(Struct, frozen=True, kw_only=True):
+    """The list that a copy comes through.
+
+    ``reports_to`` is who hears of failures instead of the sender: its manager, or nobody where it is empty.
+    """
+
+    address: str
+    name: str
+    reports_to: str
+
+
 class Destination(Struct, frozen=True, kw_only=True):
-    """One mailbox that gets a copy, the address that led there, and the mailbox's quota in octets (0: the default)."""
+    """One mailbox that gets a copy, the address that led there, and the mailbox's quota in octets (0: the default).
+
+    ``in_use`` is False where mail is kept for somebody who does not get at it.
+    """
 
     mailbox: MailboxId
     address: str
     quota: int
+    through: Through | None = None
+    in_use: bool = True
 
 
 class Relayed(Struct, frozen=True, kw_only=True):
-    """One recipient behind a connection; ``limit`` is the largest message that the other side takes (0: any).
-
-    ``reports_to`` is who hears of failures instead of the sender: a list's manager, or nobody where it is empty.
-    """
+    """One recipient behind a connection; ``limit`` is the largest message that the other side takes (0: any)."""
 
     connection: ConnectionId
     address: str
     limit: int
-    reports_to: str | None = None
+    through: Through | None = None
+    in_use: bool = True
 
 
 class Destinations(Struct, frozen=True, kw_only=True):
@@ -87,44 +104,41 @@ def _of_list(view: View, identifier: ListId) -> Destinations:
         raise refused(expanded)
     if not expanded:
         raise Refused(550, "5.1.1", "this list has no members who take mail at the moment")
-    return _gathered(view, expanded, view.mail_list(identifier))
+    found = view.mail_list(identifier)
+    return _gathered(view, expanded, _through(view, found) if found is not None else None)
 
 
-def _gathered(
-    view: View, accepted: Iterable[tuple[Address, Accept]], mail_list: MailList | None = None
-) -> Destinations:
+def _gathered(view: View, accepted: Iterable[tuple[Address, Accept]], through: Through | None = None) -> Destinations:
     hosted: list[Destination] = []
     relayed: list[Relayed] = []
     echo = False
-    reports_to = _manager(view, mail_list) if mail_list is not None else None
     for address, verdict in accepted:
+        told: Any = {"address": str(address), "through": through, "in_use": not verdict.notes}
         match verdict.route:
             case HostedRoute(mailbox):
-                hosted.append(_hosted(view, address, mailbox))
+                hosted.append(Destination(mailbox=mailbox, quota=_quota(view, mailbox), **told))
             case RelayRoute(connection):
-                relayed.append(_relayed(view, address, connection, reports_to))
+                relayed.append(Relayed(connection=connection, limit=_limit(view, connection), **told))
             case EchoRoute():
                 echo = True
             case ListRoute():
                 raise TypeError("a list inside a list is expanded with it")
-    return Destinations(every=tuple(hosted), relayed=tuple(relayed), echo=echo, of_list=mail_list is not None)
+    return Destinations(every=tuple(hosted), relayed=tuple(relayed), echo=echo, of_list=through is not None)
 
 
-def _hosted(view: View, address: Address, mailbox: MailboxId) -> Destination:
+def _quota(view: View, mailbox: MailboxId) -> int:
     owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
-    return Destination(mailbox=mailbox, address=str(address), quota=owner.quota if owner is not None else 0)
+    return owner.quota if owner is not None else 0
 
 
-def _relayed(view: View, address: Address, connection: ConnectionId, reports_to: str | None) -> Relayed:
+def _limit(view: View, connection: ConnectionId) -> int:
     found = view.connection(connection)
-    limit = (found.limits.message_octets or 0) if found is not None else 0
-    return Relayed(connection=connection, address=str(address), limit=limit, reports_to=reports_to)
+    return (found.limits.message_octets or 0) if found is not None else 0
 
 
-def _manager(view: View, mail_list: MailList) -> str:
-    """Return the address of the first manager who has one; bounces of a list go there (community section 8)."""
-    for manager in mail_list.managers:
-        for record in view.addresses_of(manager):
-            if not record.alias:
-                return record.address
-    return ""
+def _through(view: View, mail_list: MailList) -> Through:
+    """Return what is told of a list; bounces go to its first manager who is there (community §8)."""
+    managers = (view.account(manager) for manager in mail_list.managers)
+    present = (manager for manager in managers if manager is not None and takes_mail(manager))
+    reports_to = next((finding.primary_address(view, manager.id) for manager in present), "")
+    return Through(address=finding.primary_address(view, mail_list.id), name=mail_list.name, reports_to=reports_to)

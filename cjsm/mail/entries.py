@@ -11,9 +11,10 @@ from twisted.internet.interfaces import IReactorTime
 from cjsm.community.address import Address
 from cjsm.community.identifiers import LENGTH, BodyId, DeliveryId, Entropy, MailboxId
 from cjsm.mail.content import SealedContent
-from cjsm.mail.destinations import Destination
+from cjsm.mail.destinations import Destination, Through
 from cjsm.mail.envelope import NO_DEMANDS, Demands, Envelope, Notify, OutgoingEnvelope, encode_envelope
 from cjsm.mail.interfaces import IMailboxKeys
+from cjsm.mail.listfields import list_fields
 from cjsm.mail.recipients import Recipients
 from cjsm.mail.submission import Submitted
 from cjsm.mail.turns import Turns
@@ -73,7 +74,7 @@ class EntryMaker:
         hosted = recipients.hosted
         entries: tuple[SpoolEntry, ...] = ()
         if hosted:
-            deliveries = await self._deliveries(content, hosted, _return_path(reverse_path) + fields, now)
+            deliveries = await self._deliveries(content, hosted, reverse_path, fields, now)
             envelope = Envelope(
                 reverse_path=reverse_path,
                 message_id=told.message_id,
@@ -112,13 +113,17 @@ class EntryMaker:
         self, recipients: Recipients, base: OutgoingEnvelope, content: SealedContent, body: SealedBody, now: int
     ) -> tuple[Outgoing, ...]:
         made = []
-        for connection, reports_to, behind in recipients.relayed:
+        for connection, through, behind in recipients.relayed:
             identifier = self._entropy(LENGTH)
             envelope = replace(base, recipients=behind)
-            if reports_to is not None:
+            if through is not None:
                 # A list's mail is the list's: its manager hears of failures, and the sender's wishes end here.
-                demands = replace(base.demands, envelope_id="", returned=None)
-                envelope = replace(envelope, reverse_path=reports_to, demands=demands)
+                envelope = replace(
+                    envelope,
+                    reverse_path=through.reports_to,
+                    demands=replace(base.demands, envelope_id="", returned=None),
+                    fields=list_fields(through) + base.fields,
+                )
             made.append(
                 Outgoing(
                     id=identifier,
@@ -134,13 +139,17 @@ class EntryMaker:
         return tuple(made)
 
     async def _deliveries(
-        self, content: SealedContent, destinations: Sequence[Destination], prefix: bytes, now: int
+        self, content: SealedContent, destinations: Sequence[Destination], reverse_path: str, fields: bytes, now: int
     ) -> tuple[SpoolDelivery, ...]:
         turns = Turns(self._reactor)
         made = []
+        prefixes: dict[Through | None, bytes] = {None: _return_path(reverse_path) + fields}
         for destination in destinations:
             await turns.next_one()
-            made.append(self._delivery(content, destination.mailbox, prefix, now))
+            through = destination.through
+            if through is not None and through not in prefixes:
+                prefixes[through] = _return_path(through.reports_to) + list_fields(through) + fields
+            made.append(self._delivery(content, destination.mailbox, prefixes[through], now))
         return tuple(made)
 
     def _delivery(self, content: SealedContent, mailbox: MailboxId, prefix: bytes, now: int) -> SpoolDelivery:

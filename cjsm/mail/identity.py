@@ -1,7 +1,9 @@
 """Who a message says it is from, and where it asks answers to go (community §5, rule 2)."""
 
+from cjsm.community import finding
 from cjsm.community.address import Address
-from cjsm.community.admission import Origin, Refuse, canonical, is_member_address, may_appear_as
+from cjsm.community.admission import AccountOrigin, Origin, Refuse, canonical, is_member_address, may_appear_as
+from cjsm.community.records import OwnerKind
 from cjsm.community.view import View
 from cjsm.mail.header import Field, Header
 from cjsm.mail.interfaces import Refused
@@ -33,6 +35,20 @@ def check_identity(view: View, origin: Origin, header: Header, most: int, *, int
                 raise Refused(550, "5.7.1", f"the message asks more than {most} addresses to get the answers")
             if not is_member_address(view, origin, canonical(view, origin, address)):
                 raise Refused(550, "5.7.1", f"{field.title} names {address}, which mail from here cannot reach")
+
+
+def on_behalf(view: View, origin: Origin, header: Header) -> str:
+    """Return the own address of an account whose mail is from a shared mailbox; empty where it is not.
+
+    Mail programs show Sender and From as "A on behalf of B" (community §8). Ask it of a header that was checked.
+    """
+    if not isinstance(origin, AccountOrigin):
+        return ""
+    (field,) = header.all(b"from")
+    (address,) = _read(field, groups=False, international=True)
+    record = view.address(str(address))
+    shared = record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX
+    return finding.primary_address(view, origin.account) if shared else ""
 
 
 def _check_own(view: View, origin: Origin, field: Field, *, international: bool) -> None:

@@ -23,9 +23,10 @@ from cjsm.mail.echo import Echo, answered_test
 from cjsm.mail.entries import EntryMaker, joined, queue_id
 from cjsm.mail.envelope import NO_WISH, Demands, Wish
 from cjsm.mail.header import Header, HeaderReader
-from cjsm.mail.identity import check_identity
+from cjsm.mail.identity import check_identity, on_behalf
 from cjsm.mail.interfaces import Hop, IIncomingMessage, IMailboxKeys, Refused
 from cjsm.mail.limits import Capacity, too_large, too_large_there, too_many
+from cjsm.mail.notinuse import NotInUse
 from cjsm.mail.rates import Rates
 from cjsm.mail.recipients import Recipients, smallest_limit
 from cjsm.mail.submission import Submitted, relayed, submitted
@@ -51,6 +52,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     entries: EntryMaker
     capacity: Capacity
     echo: Echo
+    not_in_use: NotInUse
     crossings: Crossings
     rates: Rates
     tracer: Tracer
@@ -206,9 +208,9 @@ class IncomingMessage:
         """
         rooms = self._rooms
         self._message_id = header.first(b"message-id")
-        crossing = self._crossing(header)
+        crossing, sender = self._checked(header)
         passed_on = crossing.header if crossing is not None else rooms.crossings.believed(header)
-        told = self._told(passed_on, crossed=crossing is not None)
+        told = self._told(passed_on, crossed=crossing is not None, sender=sender)
         self._message_id = told.message_id
         limit = self._settings.store.inline_body
         inline = min(limit, _COPIES * limit // self._recipients.copies)
@@ -219,29 +221,33 @@ class IncomingMessage:
             crossing.write(body)
         return self._watched(content.write(told.octets + body))
 
-    def _crossing(self, header: Header) -> Crossing | None:
-        """Check who the header says that sent it; return what is looked at in mail that crosses the edge.
+    def _checked(self, header: Header) -> tuple[Crossing | None, str]:
+        """Check who the header says that sent it; return what is looked at in mail that crosses the edge, and who
+        wrote it where it is from a shared mailbox.
 
         :raises Refused: with the verdict on the header.
         """
         most, international = self._settings.smtp.announced_recipients, self._demands.smtputf8
         hop, sender = self._hop, self._sender
 
-        def look(view: View) -> tuple[Origin, Crossing | None]:
+        def look(view: View) -> tuple[Origin, Crossing | None, str]:
             origin = self._rooms.crossings.origin(view, self._origin, sender, header)
             check_identity(view, origin, header, most, international=international)
-            return origin, self._rooms.crossings.begin(view, origin, hop, sender, header)
+            crossing = self._rooms.crossings.begin(view, origin, hop, sender, header)
+            return origin, crossing, on_behalf(view, origin, header)
 
-        self._origin, crossing = self._rooms.community.read_now(look)
-        return crossing
+        self._origin, crossing, behalf = self._rooms.community.read_now(look)
+        return crossing, behalf
 
-    def _told(self, header: Header, *, crossed: bool) -> Submitted:
+    def _told(self, header: Header, *, crossed: bool, sender: str) -> Submitted:
         """Return the header as it is passed on."""
         now = self._rooms.clock()
         if crossed:
             return relayed(header, hop=self._hop, queue_id=self.queue_id, now=now)
         host, unique = self._settings.smtp.host_name, self._entry_id.hex()
-        return submitted(header, hop=self._hop, queue_id=self.queue_id, host=host, unique=unique, now=now)
+        return submitted(
+            header, hop=self._hop, queue_id=self.queue_id, host=host, unique=unique, now=now, sender=sender
+        )
 
     def _watched(self, writing: "Deferred[None] | None") -> "Deferred[None] | None":
         """The door waits for the disk, but never fails with it: commit says what went wrong."""
@@ -380,10 +386,18 @@ class IncomingMessage:
             demands=self._demands,
             fields=fields,
         )
-        if not self._recipients.echo:
-            return batch
-        answer = await self._rooms.echo.answer(self._sender, header, self._hop, self.queue_id)
-        return joined(batch, answer) if answer is not None else batch
+        return await self._with_answers(batch, header)
+
+    async def _with_answers(self, batch: SpoolBatch, header: Header) -> SpoolBatch:
+        """Return what is kept of the message and of what the service answers to it."""
+        rooms, unused = self._rooms, self._recipients.not_in_use
+        if self._recipients.echo:
+            answer = await rooms.echo.answer(self._sender, header, self._hop, self.queue_id)
+            batch = joined(batch, answer) if answer is not None else batch
+        if unused:
+            answer = await rooms.not_in_use.answer(self._sender, header, unused, self.queue_id)
+            batch = joined(batch, answer) if answer is not None else batch
+        return batch
 
     def abort(self) -> "Deferred[None]":
         """See :class:`IIncomingMessage`."""

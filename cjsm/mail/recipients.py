@@ -1,9 +1,10 @@
 """Whom one message goes to: mailboxes, recipients behind connections, and the echo, each once."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from cjsm.community.identifiers import ConnectionId, MailboxId
-from cjsm.mail.destinations import Destination, Destinations, Relayed
+from cjsm.mail.destinations import Destination, Destinations, Relayed, Through
 from cjsm.mail.envelope import OutgoingRecipient, Wish
 
 #: Recipients of one message that every server takes (RFC 5321 section 4.5.3.1.8); many take no more.
@@ -21,7 +22,7 @@ class Recipients:
         self.asked = 0
         self.echo = False
         self._hosted: dict[MailboxId, tuple[Destination, Wish]] = {}
-        self._relayed: dict[tuple[ConnectionId, str | None], dict[str, OutgoingRecipient]] = {}
+        self._relayed: dict[tuple[ConnectionId, str], tuple[Relayed, Wish]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._hosted or self._relayed or self.echo)
@@ -38,14 +39,24 @@ class Recipients:
         return wishes if any(wish != Wish() for wish in wishes) else ()
 
     @property
-    def relayed(self) -> Iterator[tuple[ConnectionId, str | None, tuple[OutgoingRecipient, ...]]]:
-        """Each connection with who hears of failures (None: the sender) and recipients behind it: as many as fit into
-        one message, and the same again with the next ones.
+    def relayed(self) -> Iterator[tuple[ConnectionId, Through | None, tuple[OutgoingRecipient, ...]]]:
+        """Each connection with the list that its copy comes through, if one, and recipients behind it: as many as fit
+        into one message, and the same again with the next ones.
         """
-        for (connection, reports_to), recipients in self._relayed.items():
-            behind = tuple(recipients.values())
+        groups: dict[tuple[ConnectionId, Through | None], list[OutgoingRecipient]] = {}
+        for found, wish in self._relayed.values():
+            behind = groups.setdefault((found.connection, found.through), [])
+            behind.append(OutgoingRecipient(address=found.address, wish=wish))
+        for (connection, through), behind in groups.items():
             for start in range(0, len(behind), _AT_ONCE):
-                yield connection, reports_to, behind[start : start + _AT_ONCE]
+                yield connection, through, tuple(behind[start : start + _AT_ONCE])
+
+    @property
+    def not_in_use(self) -> tuple[str, ...]:
+        """Addresses that the sender named, whose mail is kept for somebody who does not get at it."""
+        hosted = (each for each, _ in self._hosted.values())
+        found: Iterator[Destination | Relayed] = chain(hosted, (each for each, _ in self._relayed.values()))
+        return tuple(each.address for each in found if not each.in_use and each.through is None)
 
     @property
     def copies(self) -> int:
@@ -57,13 +68,20 @@ class Recipients:
         return [each for each in found.every if each.mailbox not in self._hosted]
 
     def add(self, found: Destinations, wish: Wish) -> None:
-        """Take what one RCPT led to. What the sender wished of a list is not passed on to its members."""
+        """Take what one RCPT led to. What the sender wished of a list is not passed on to its members.
+
+        Whoever is named beside a list gets the sender's own copy and not the list's.
+        """
         each = Wish() if found.of_list else wish
         for destination in found.every:
-            self._hosted.setdefault(destination.mailbox, (destination, each))
+            known = self._hosted.get(destination.mailbox)
+            if known is None or (known[0].through is not None and destination.through is None):
+                self._hosted[destination.mailbox] = (destination, each)
         for relayed in found.relayed:
-            behind = self._relayed.setdefault((relayed.connection, relayed.reports_to), {})
-            behind.setdefault(relayed.address, OutgoingRecipient(address=relayed.address, wish=each))
+            place = (relayed.connection, relayed.address)
+            before = self._relayed.get(place)
+            if before is None or (before[0].through is not None and relayed.through is None):
+                self._relayed[place] = (relayed, each)
         self.echo |= found.echo
         self.asked += 1
 

@@ -1,5 +1,5 @@
 """What passing on changes in a header: trace in front; at submission Date and Message-ID where absent, Bcc away
-(RFC 6409 §8).
+(RFC 6409 §8), and who wrote for a shared mailbox.
 
 Everything else stays byte for byte.
 """
@@ -30,19 +30,26 @@ class Submitted(Struct, frozen=True, kw_only=True):
     summary: Summary
 
 
-def submitted(header: Header, *, hop: Hop, queue_id: str, host: str, unique: str, now: float) -> Submitted:
+def submitted(
+    header: Header, *, hop: Hop, queue_id: str, host: str, unique: str, now: float, sender: str = ""
+) -> Submitted:
     """Return *header* as this service passes on what people submit.
 
     :param queue_id: how replies and traces call the message.
     :param unique: what a Message-ID begins with where the message has none.
     :param now: the time of acceptance, in seconds since the epoch.
+    :param sender: who wrote it, where it is from a shared mailbox: it takes the place of a Sender field.
     """
     date = _date(int(now))
     message_id = header.first(b"message-id") or f"<{unique}@{host}>"
     added = "" if header.has(b"date") else f"Date: {date}\r\n"
     if not header.has(b"message-id"):
         added += f"Message-ID: {message_id}\r\n"
-    octets = header.octets(before=_received(hop, queue_id, date), without=_TAKEN_AWAY, after=added.encode())
+    without = _TAKEN_AWAY
+    if sender:
+        added += f"Sender: <{sender}>\r\n"
+        without |= {b"sender"}
+    octets = header.octets(before=_received(hop, queue_id, date), without=without, after=added.encode())
     return Submitted(octets=octets, message_id=message_id[:_LONGEST_ID], summary=_summary(header, date))
 
 

@@ -1,9 +1,10 @@
 """The few symmetric operations that the other modules share."""
 
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
@@ -16,9 +17,7 @@ TAG = 16
 
 def mac(key: bytes, message: bytes) -> bytes:
     """Return HMAC-SHA-256, 32 octets."""
-    context = hmac.HMAC(key, hashes.SHA256())
-    context.update(message)
-    return context.finalize()
+    return hmac.digest(key, message, "sha256")
 
 
 def derive(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> bytes:

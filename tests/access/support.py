@@ -184,9 +184,22 @@ class House:
             entropy=os.urandom,
             clock=self.clock,
         )
-        self.checker = Checker(self.settings, **stores, activity=self.activity, kdf=self.pool, clock=self.clock)  # type: ignore[arg-type]
+        self.checker = self.new_checker()
         self.realm = Realm(**stores, mail=self.mail, enrolment=self.enrolment, kdf=self.pool)  # type: ignore[arg-type]
         self.current = CurrentKeys(self.community, self.keys, self.secrets)
+
+    def new_checker(self, **more: Any) -> Checker:
+        """Return a checker of this community; the house's own lets no refusal wait."""
+        return Checker(
+            self.settings,
+            community=self.community,
+            keys=self.keys,
+            secrets=self.secrets,
+            activity=self.activity,
+            kdf=self.pool,  # type: ignore[arg-type]
+            clock=self.clock,
+            **more,
+        )
 
     def close(self) -> None:
         """Write everything and close the stores."""

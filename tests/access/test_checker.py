@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from twisted.internet.task import Clock
 
 from cjsm import policies
 from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, MustChoosePassword, TryLater
@@ -308,6 +309,24 @@ def spray(house: House, source: str) -> None:
     """Try one password on as many accounts as make a source wait."""
     for number in range(house.settings.source_failing_accounts):
         assert refusal(house, f"user.n{number}@avon", PASSWORD, source=source) == REFUSED
+
+
+def test_refusals_of_system_secrets_take_the_same_time(house: House) -> None:
+    """A wrong device password, of whomever, is refused at one moment after it came; neither sooner nor later."""
+    jo, ann = house.join(), house.join("ann.lock")
+    house.commit(lambda view, by: accounts.set_locked(view, by, ann.id, locked=True))
+    other = house.add("bob.other")
+    wrong, clock = other.one_time_password.encode(), Clock()
+    checker = house.new_checker(reactor=clock)
+    assert jo.id != ann.id
+    for name in ("jo.ward@avon", "ann.lock@avon", "nobody.here@avon", "no name at all"):
+        attempt = LoginAttempt(name, wrong, protocol="pop3", source="192.0.2.1")
+        answer = checker.requestAvatarId(attempt)
+        clock.advance(house.settings.refusal_time - 0.001)
+        assert not answer.called, name
+        clock.advance(0.001)
+        with pytest.raises(AccessRefused):
+            now(answer)
 
 
 def test_spraying(house: House) -> None:

@@ -22,7 +22,7 @@ from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.community.acts.queues import QueueAct
 from cjsm.community.identifiers import ActId
-from cjsm.community.records import ConnectionState, DomainState, OrganisationState
+from cjsm.community.records import ConnectionState, DomainState
 from cjsm.community.view import Change
 from cjsm.jobs.checkpointing import Checkpointing
 from cjsm.ledger import words
@@ -94,6 +94,13 @@ def test_in_words(avon: Avon) -> None:
     shown = ran("audit", "list", "--as", UNA, "--password-stdin", config=avon.config, typed=f"{PASSWORD}\n").stdout
     assert "suspended" in shown
     assert "left the organisation" in shown
+
+
+def test_identifiers_in_details(avon: Avon) -> None:
+    """Of people, lists and organisations have their names."""
+    found = listed(avon, UNA, "--act", "recovery-request")
+    assert found[0]["details"]["beneficiary"] == TOM
+    assert avon.identifiers[TOM].hex() not in str(found[0]["details"])
 
 
 def test_filters(avon: Avon) -> None:
@@ -181,12 +188,12 @@ def test_every_act_has_words() -> None:
     """Whoever adds an act says what it is called."""
     texts = "".join(path.read_text() for path in sorted(ACTS.glob("*.py")))
     acts = {
-        *re.findall(r'view, by,(?: made, permission,)? "([a-z]+-[a-z-]+)"', texts),
+        *re.findall(r'view, by,(?: (?:made|found), permission,)? "([a-z]+-[a-z-]+)"', texts),
         *(step[2] for step in lives.STEPS.values()),
     }
+    acts |= set(re.findall(r': "([a-z]+-[a-z]+ed)",$', texts, flags=re.MULTILINE))
     acts |= {each for name, each in vars(heads).items() if name.isupper()} | {destruction.ACT}
     for kind, kinds in (
-        ("organisation", OrganisationState),
         ("connection", ConnectionState),
         ("domain", DomainState),
         ("queue", QueueAct),

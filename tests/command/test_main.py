@@ -31,10 +31,15 @@ def test_what_there_is() -> None:
     assert {" ".join(path) for path in EVERY} == {
         *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
+        *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
         *("user add", "user list", "user show", "user set-password"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
+        *(
+            f"list {verb}"
+            for verb in ("add", "change", "join", "leave", "appoint", "dismiss", "delete", "show", "list")
+        ),
         *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
         *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
         "keys peppers",

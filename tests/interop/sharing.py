@@ -13,15 +13,16 @@ from tests.running import Community
 def share(community: Community, slug: str, *people: dict[str, Any]) -> str:
     """Make a shared mailbox in the organisation of *people*, who may read, delete and send; return its address."""
     first, *others = (person["user_id"] for person in people)
-    place = _cjsm(community, "user", "show", first)["organisation"]
-    made = _cjsm(community, "shared", "add", place, slug, "--name", "Front desk", "--member", first)
+    place = cjsm(community, "user", "show", first)["organisation"]
+    made = cjsm(community, "shared", "add", place, slug, "--name", "Front desk", "--member", first)
     for user_id in others:
-        _cjsm(community, "shared", "join", made["address"], user_id)
+        cjsm(community, "shared", "join", made["address"], user_id)
     address: str = made["address"]
     return address
 
 
-def _cjsm(community: Community, *words: str) -> Any:
+def cjsm(community: Community, *words: str) -> Any:
+    """Run ``cjsm`` beside the community's service; return the document that it prints."""
     done = subprocess.run(
         [Path(sys.executable).parent / "cjsm", *words, "--json"],
         capture_output=True,

@@ -7,7 +7,7 @@ from cjsm.community.address import Address
 from cjsm.community.identifiers import AccountId, ListId, MailboxId
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Life, MailList, OwnerKind, RelayLimits
-from cjsm.mail.destinations import Destination, Destinations, Relayed, destinations
+from cjsm.mail.destinations import Destination, Destinations, Relayed, Through, destinations
 from cjsm.mail.interfaces import Refused
 from tests.community.communities import CRIME_LIST, FIRM_CONNECTION, SUFFIX, address, community, hosted, identifier
 
@@ -78,7 +78,22 @@ def test_members_elsewhere() -> None:
     assert got.of_list
     (behind,) = got.relayed
     assert (behind.connection, behind.address) == (FIRM_CONNECTION.id, f"re.layed@firm.co.uk.{SUFFIX}")
-    assert behind.reports_to == ""
+    assert behind.through == Through(address=LIST_ADDRESS, name=CRIME_LIST.name, reports_to="")
+
+
+def test_bounces_of_a_list_go_to_a_manager_who_is_there() -> None:
+    """The first who takes mail: one who left hears of nothing."""
+    managed = msgspec.structs.replace(
+        CRIME_LIST, managers=(AccountId(identifier("sam.hill")), AccountId(identifier("olive.marsh")))
+    )
+    (behind,) = found(LIST_ADDRESS, community(managed)).relayed
+    assert behind.through is not None
+    assert behind.through.reports_to == SAM_ADDRESS
+    gone, _ = hosted("sam.hill", "avon", "avon", life=Life.DELETED)
+    got = found(LIST_ADDRESS, community(managed, gone))
+    assert {each.through.reports_to for each in (*got.every, *got.relayed) if each.through} == {
+        f"olive.marsh@avon.{SUFFIX}"
+    }
 
 
 def test_an_organisations_own_server() -> None:

@@ -6,7 +6,7 @@ from cjsm.community.admission import AccountOrigin, ConnectionOrigin, Origin, Se
 from cjsm.community.identifiers import AccountId, ConnectionId
 from cjsm.configuration import MailSettings
 from cjsm.mail.header import Header, HeaderReader
-from cjsm.mail.identity import check_identity
+from cjsm.mail.identity import check_identity, on_behalf
 from cjsm.mail.interfaces import Refused
 from tests.community.communities import FIRM_CONNECTION, SUFFIX, community, identifier
 
@@ -143,3 +143,18 @@ def test_the_service_is_checked_as_everybody_is() -> None:
     notice = ServiceOrigin(service=Service.NOTICE)
     assert problem(f"From: postmaster@{SUFFIX}\r\n", notice) == ""
     assert problem(f"From: {OUTSIDE}\r\n", notice).startswith("550 5.7.1")
+
+
+@pytest.mark.parametrize(
+    ("origin", "written", "who"),
+    [
+        (JO, DESK_ADDRESS, JO_ADDRESS),
+        (JO, f"Desk <{DESK_ADDRESS.upper()}>", JO_ADDRESS),
+        (JO, JO_ADDRESS, ""),
+        (FIRM, RELAYED, ""),
+        (ServiceOrigin(service=Service.NOTICE), f"postmaster@{SUFFIX}", ""),
+    ],
+)
+def test_who_writes_for_a_shared_mailbox(origin: Origin, written: str, who: str) -> None:
+    """The account itself; of anybody else there is nothing to tell."""
+    assert on_behalf(VIEW, origin, header(f"From: {written}\r\n")) == who

@@ -1,7 +1,9 @@
 """Whom one message goes to: each once, with what was wished of it."""
 
+import pytest
+
 from cjsm.community.identifiers import ConnectionId, MailboxId
-from cjsm.mail.destinations import Destination, Destinations, Relayed
+from cjsm.mail.destinations import Destination, Destinations, Relayed, Through
 from cjsm.mail.envelope import NO_WISH, Notify, OutgoingRecipient, Wish
 from cjsm.mail.recipients import Recipients, smallest_limit
 
@@ -9,18 +11,22 @@ ONE, TWO = ConnectionId(b"connection one.."), ConnectionId(b"connection two..")
 ASKED = Wish(notify=frozenset({Notify.SUCCESS}), original="rfc822;x@y")
 
 
-def here(*names: str, of_list: bool = False) -> Destinations:
+LIST = Through(address="all@avon", name="All", reports_to="manager")
+
+
+def here(*names: str, through: Through | None = None) -> Destinations:
     """Mailboxes."""
-    every = tuple(Destination(mailbox=MailboxId(name.encode().ljust(16)), address=name, quota=0) for name in names)
-    return Destinations(every=every, of_list=of_list)
+    every = tuple(
+        Destination(mailbox=MailboxId(name.encode().ljust(16)), address=name, quota=0, through=through)
+        for name in names
+    )
+    return Destinations(every=every, of_list=through is not None)
 
 
-def there(
-    *names: str, connection: ConnectionId = ONE, reports_to: str | None = None, of_list: bool = False
-) -> Destinations:
+def there(*names: str, connection: ConnectionId = ONE, through: Through | None = None) -> Destinations:
     """Recipients behind a connection."""
-    relayed = tuple(Relayed(connection=connection, address=name, limit=0, reports_to=reports_to) for name in names)
-    return Destinations(relayed=relayed, of_list=of_list)
+    relayed = tuple(Relayed(connection=connection, address=name, limit=0, through=through) for name in names)
+    return Destinations(relayed=relayed, of_list=through is not None)
 
 
 def test_nobody() -> None:
@@ -42,8 +48,8 @@ def test_each_once() -> None:
     assert recipients.asked == 4
     assert [each.address for each in recipients.hosted] == ["jo", "sam"]
     assert recipients.wishes == (ASKED, NO_WISH)
-    ((connection, reports_to, behind),) = recipients.relayed
-    assert (connection, reports_to) == (ONE, None)
+    ((connection, through, behind),) = recipients.relayed
+    assert (connection, through) == (ONE, None)
     assert behind == (OutgoingRecipient(address="boss", wish=ASKED), OutgoingRecipient(address="clerk"))
     assert recipients.copies == 3
 
@@ -60,16 +66,31 @@ def test_each_connection_by_itself() -> None:
     recipients = Recipients()
     recipients.add(there("boss"), NO_WISH)
     recipients.add(there("usher", connection=TWO), NO_WISH)
-    recipients.add(there("boss", reports_to="manager", of_list=True), ASKED)
-    found = [(connection, to, [each.address for each in behind]) for connection, to, behind in recipients.relayed]
-    assert found == [(ONE, None, ["boss"]), (TWO, None, ["usher"]), (ONE, "manager", ["boss"])]
-    assert [each.wish for _, to, behind in recipients.relayed if to for each in behind] == [NO_WISH]
+    recipients.add(there("clerk", through=LIST), ASKED)
+    found = [(connection, by, [each.address for each in behind]) for connection, by, behind in recipients.relayed]
+    assert found == [(ONE, None, ["boss"]), (TWO, None, ["usher"]), (ONE, LIST, ["clerk"])]
+    assert [each.wish for _, by, behind in recipients.relayed if by for each in behind] == [NO_WISH]
+
+
+@pytest.mark.parametrize("list_first", [True, False])
+def test_who_is_named_beside_a_list(list_first: bool) -> None:
+    """Gets the sender's own copy, with what was wished of it, and no second one."""
+    recipients = Recipients()
+    found = [(here("jo", "sam", through=LIST), NO_WISH), (here("jo"), ASKED)]
+    found += [(there("boss", "clerk", through=LIST), NO_WISH), (there("boss"), ASKED)]
+    for destinations, wish in found if list_first else reversed(found):
+        recipients.add(destinations, wish)
+    assert {each.address: each.through for each in recipients.hosted} == {"jo": None, "sam": LIST}
+    wished = dict(zip((each.address for each in recipients.hosted), recipients.wishes, strict=True))
+    assert wished == {"jo": ASKED, "sam": NO_WISH}
+    behind = {through: [each.address for each in several] for _, through, several in recipients.relayed}
+    assert behind == {None: ["boss"], LIST: ["clerk"]}
 
 
 def test_the_wish_for_a_list_ends_at_the_list() -> None:
     """Its members' mail is the list's (RFC 3461 section 5.2.7)."""
     recipients = Recipients()
-    recipients.add(here("jo", of_list=True), ASKED)
+    recipients.add(here("jo", through=LIST), ASKED)
     assert recipients.wishes == ()
 
 

@@ -49,6 +49,21 @@ def test_date_and_message_id_are_added_where_absent() -> None:
     assert told(FROM + b"Message-ID: <x>\r\n").octets.endswith(f"Message-ID: <x>\r\nDate: {DATE}\r\n\r\n".encode())
 
 
+def test_who_wrote_for_a_shared_mailbox() -> None:
+    """Takes the place of what the client said about that; everything else is as it was."""
+    for said in (b"", b"Sender: Desk <desk@avon.cjsm.test>\r\n", b"SENDER:\r\n jo.ward@avon.cjsm.test\r\n"):
+        made = submitted(
+            header(FROM + said + GIVEN),
+            hop=HOP,
+            queue_id="0123abcd",
+            host="mail.cjsm.test",
+            unique="u1",
+            now=NOW,
+            sender="jo.ward@avon.cjsm.test",
+        )
+        assert made.octets == RECEIVED + FROM + GIVEN + b"Sender: <jo.ward@avon.cjsm.test>\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     "field",
     [

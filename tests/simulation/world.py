@@ -18,7 +18,9 @@ from cjsm.community.records import MailList, OwnerKind
 from cjsm.configuration import MailSettings, Settings, SmtpSettings, StoreSettings
 from cjsm.mail.acceptance import IncomingMessage
 from cjsm.mail.delivery import DeliveryWorker
+from cjsm.mail.destinations import Through
 from cjsm.mail.interfaces import Refused
+from cjsm.mail.listfields import list_fields
 from cjsm.store.interfaces import Delivery, SpoolEntry, StoreError
 from tests.community.communities import CRIME_LIST, SUFFIX, address, community, identifier
 from tests.mail.memory import Platter
@@ -34,6 +36,7 @@ _NAMES = ("jo.ward@avon", "sam.hill@avon", "olive.marsh@avon", "ada.central@offi
 _MAILBOXES = {f"{name}.{SUFFIX}": (MailboxId(identifier(f"m-{name.partition('@')[0]}")),) for name in _NAMES}
 _MEMBERS = tuple(_MAILBOXES)[:3]
 _LIST = MailList(id=CRIME_LIST.id, organisation=CRIME_LIST.organisation, slug="all", name="All", members=_MEMBERS)
+_THROUGH = Through(address=LIST_ADDRESS, name=_LIST.name, reports_to="")
 #: Where each address leads; the last two nowhere.
 ADDRESSES: dict[str, tuple[MailboxId, ...]] = {
     **_MAILBOXES,
@@ -268,6 +271,11 @@ class World:
         text, _ = opened(delivery.wrap, mailbox, delivery.delivery_id, body, delivery.summary)
         number = int(text.partition(b"Message-ID: <")[2].partition(b"@")[0])
         (sent,) = [each for each in self.letters if each.number == number]
-        assert text.startswith(f"Return-Path: <{JO_ADDRESS}>\r\nReceived: by {HOST}".encode())
+        own = f"Return-Path: <{JO_ADDRESS}>\r\n".encode()
+        of_list = b"Return-Path: <>\r\n" + list_fields(_THROUGH)
+        named = any(_MAILBOXES.get(path) == (mailbox,) for path in sent.asked)
+        # Who was named beside the list may have been turned away by a storm, and reached by the list all the same.
+        prefixes = (own, of_list) if named else (of_list,)
+        assert text.startswith(tuple(prefix + f"Received: by {HOST}".encode() for prefix in prefixes))
         assert text.endswith(sent.octets)
         return number

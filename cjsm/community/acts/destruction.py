@@ -6,6 +6,7 @@ import msgspec
 
 from cjsm.community.acts.acting import By, changed, entry_of, existing
 from cjsm.community.acts.keys import ITSELF
+from cjsm.community.acts.naming import given_up
 from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, Life, MailList, Record, SharedMailbox
@@ -48,12 +49,7 @@ def finish(view: View, account: AccountId, reserved_for: int) -> Change:
         return Change()
     if found.life is not Life.DELETED or found.keys:
         raise Conflict("this user's keys are still there")
-    until = view.moment + reserved_for
-    kept = tuple(
-        msgspec.structs.replace(record, delivers_until=view.moment, reserved_until=until)
-        for record in view.addresses_of(account)
-    )
-    return Change(put=kept, removed=(found,), forgotten=(account,))
+    return Change(put=given_up(view, account, reserved_for), removed=(found,), forgotten=(account,))
 
 
 def _left(view: View, account: Account) -> Iterator[Record]:

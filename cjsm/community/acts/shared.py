@@ -3,12 +3,14 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, entry_of, existing
+from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
 from cjsm.community.acts.keys import MailboxStep, stepped
-from cjsm.community.authority import Permission, may_manage_members, require
+from cjsm.community.acts.naming import new_address
+from cjsm.community.address import Address
+from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
-from cjsm.community.records import AccountKind, Life, MailboxRight, SharedMailbox, SharedMember
+from cjsm.community.records import AccountKind, Life, MailboxRight, OwnerKind, SharedMailbox, SharedMember
 from cjsm.community.states import may_sign_in, must_choose_password
 from cjsm.community.view import Change, View
 
@@ -22,6 +24,15 @@ def existing_mailbox(view: View, mailbox: MailboxId) -> SharedMailbox:
     if found is None:
         raise NotFound("there is no such shared mailbox", "see `cjsm shared list`")
     return found
+
+
+def add(view: View, by: By, shared: SharedMailbox, address: Address) -> Change:
+    """Add a shared mailbox with its address; key version ``shared.keys`` holds its generation."""
+    permission = require(may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, shared.organisation))
+    record = new_address(view, shared.slug, shared.organisation, address, OwnerKind.SHARED_MAILBOX, shared.id)
+    made = msgspec.structs.replace(shared, name=check_text(shared.name, "a name"), created=view.moment)
+    entry = entry_of(view, by, "shared-mailbox-add", "shared-mailbox", made.id, permission)
+    return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
 def member_of(shared: SharedMailbox, account: AccountId) -> SharedMember | None:
