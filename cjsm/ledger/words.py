@@ -76,6 +76,8 @@ ACTS = {
     "role-revoke": "took a role from",
     "secret-rotate": "renewed a secret of",
     "secrets-escrow": "put away the secrets of",
+    "service-backup": "backed up",
+    "service-restored": "restored",
     "shared-join": "let somebody join",
     "shared-leave": "took somebody out of",
     "shared-mailbox-add": "added",

@@ -21,14 +21,13 @@ DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
-        *("init", "demo", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
+        *("init", "demo", "restore", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
         *("keys escrow", "keys restore", "keys rotate-secret", "audit recover"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
     "what is published, and the rules themselves": (
-        *("connection dns", "policy explain", "policy matrix"),
-        "audit keys",
+        *("completion", "connection dns", "policy explain", "policy matrix", "audit keys"),
     ),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
@@ -39,6 +38,7 @@ WITHOUT = {
 FILES = "FILES/"
 #: Every other verb, with what is asked of it here; {} is the request that waits.
 WITH = {
+    "backup": ("FILES/backup",),
     "trace": ("0123456789abcdef",),
     "audit list": (),
     "audit show": ("0",),

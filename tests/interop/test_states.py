@@ -1,4 +1,4 @@
-"""Every state of people and organisations, through the real doors: who signs in where, and what becomes of mail to them.
+"""Every state of people and organisations at the real doors: who signs in where, and what becomes of mail to them.
 
 The table is community §6's: life, credential and lock of the person times the state of the organisation.
 """

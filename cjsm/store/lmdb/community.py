@@ -13,7 +13,7 @@ from cjsm.community.identifiers import ActId, Entropy, MailboxId
 from cjsm.community.records import LedgerEntry, Record
 from cjsm.community.view import Change, View
 from cjsm.store.encoding import encode
-from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, Noticed, Words
+from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, ICopied, Noticed, Words
 from cjsm.store.lmdb.anchored import HEAD_TABLES, AnchoredHeads, HeadHashes
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
@@ -30,7 +30,7 @@ _CHANGES = "changes"
 _REMEMBERED = 100_000
 
 
-@implementer(ICommunityStore)
+@implementer(ICommunityStore, ICopied)
 class LmdbCommunityStore:
     """:param encode_entry: canonical encoding of a ledger entry, with the salts of its words.
 
@@ -157,6 +157,10 @@ class LmdbCommunityStore:
             return len(moved)
 
         return self._serial.run(lambda: self._environment.write(act))
+
+    def copy(self, descriptor: int) -> "Deferred[None]":
+        """See :class:`ICopied`."""
+        return self._serial.run(lambda: self._environment.copy_to(descriptor))
 
     # The heads of mailboxes' lists
 

@@ -206,6 +206,18 @@ class Environment:
         except (lmdb.Error, OSError) as error:
             raise Unavailable(f"{path}: {error}") from error
 
+    def copy_to(self, descriptor: int) -> None:
+        """Write the same to an open file, which the caller syncs.
+
+        :raises Unavailable: when it cannot be written.
+        """
+        try:
+            self._env.copyfd(descriptor, compact=True)
+        except _CORRUPTIONS as error:
+            raise Corrupted(f"{self.path}: {error}") from error
+        except (lmdb.Error, OSError) as error:
+            raise Unavailable(f"the copy of {self.path}: {error}") from error
+
     def pages(self) -> tuple[int, int, int]:
         """Return how many pages there are in the file, how many hold something, and the octets of one."""
         psize = self._env.stat()["psize"]
