@@ -26,7 +26,7 @@ from cjsm.vault import secrets
 _STORES = ("trace.mdb", "community.mdb", "keys.mdb")
 #: In the order in which they are put back: without the community there is none, however it ended.
 _BACK = ("keys.mdb", "trace.mdb", "community.mdb")
-#: The ledger's signed checkpoint, where there is one: its tree is made anew of the entries, and has to be the one that was
+#: The ledger's signed checkpoint, where there is one: its tree is made anew of the entries, and has to be what was
 #: signed.
 _SIGNED = "ledger.checkpoint"
 
