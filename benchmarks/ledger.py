@@ -76,7 +76,7 @@ def measure(directory: Path, entries: int, say: Callable[[str], None]) -> list[C
     checkpoint = ledgertree.signed(suite.stores.ledger, suite.ledger_keys)
     assert checkpoint is not None
     tell(_measured("signatures of a checkpoint", 2_000, (suite.ledger_keys.sign(checkpoint) for _ in range(2_000))))
-    verification = Verification(checkpoint, suite.stores.community, suite.stores.ledger.read)
+    verification = Verification(checkpoint, suite.stores.community, suite.stores.ledger)
     tell(_measured("verified", checkpoint.size, verification.steps()))
     tell(_measured("proofs, each from the files", _PROOFS, _proved(suite, checkpoint.size)))
     wait(suite.stores.close())

@@ -405,6 +405,7 @@ class RunningSuite(Suite):
             spool=stores.spool,
             own_mail=self.acceptance.own_mail,
             clock=time.time,
+            aside=self.disk.run,
             turn=self._turn,
         )
         acting: dict[str, Any] = {"community": stores.community, "clock": time.time, "entropy": os.urandom}

@@ -60,7 +60,7 @@ def export(directory: Path, config: Path, as_json: bool) -> None:
     if note is None:
         raise Refused("nothing of the ledger is signed yet", "start the service: it signs a checkpoint at once")
     checkpoint = suite.ledger_keys.checked(note)
-    tree = HashTiles(checkpoint.size, suite.stores.ledger.read)
+    tree = HashTiles(checkpoint.size, ledgertree.reader(suite.stores.ledger))
     _check_goes_on(directory, checkpoint, tree)
     bundles = -(-checkpoint.size // WIDTH)
     with progressing("bundles written", bundles, octets=False) as advance:

@@ -41,7 +41,7 @@ def prove(index: int, out: Path | None, config: Path, as_json: bool) -> None:
             f"no checkpoint covers entry {index} yet", f"the service signs one every {every} seconds: is it running?"
         )
     checkpoint = suite.ledger_keys.checked(note)
-    tree = HashTiles(checkpoint.size, files.read)
+    tree = HashTiles(checkpoint.size, ledgertree.reader(files))
     hashes = proofs.inclusion(index, checkpoint.size, tree.subtree)
     proofs.check_inclusion(leaf_hash(encoded), index, checkpoint.size, checkpoint.root, hashes)
     proof = bytes(ProofFile(encoded, index, hashes, note))

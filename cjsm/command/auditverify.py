@@ -70,7 +70,7 @@ def _verified(suite: Suite) -> dict[str, Any]:
     total = community.last_entry()
     with progressing("entries verified", 2 * max(total, checkpoint.size), octets=False) as advance:
         if checkpoint.size:
-            for count in Verification(checkpoint, community, files.read).steps():
+            for count in Verification(checkpoint, community, files).steps():
                 advance(count)
         for entries in ledgertree.slices(community, 0, total):
             advance(len(entries))
@@ -107,7 +107,7 @@ def _compared(suite: Suite, file: Path, size: int) -> dict[str, Any]:
             ledgertree.CHANGED,
             size,
         )
-    if HashTiles(size, suite.stores.ledger.read).subtree(0, given.size) != given.root:
+    if HashTiles(size, ledgertree.reader(suite.stores.ledger)).subtree(0, given.size) != given.root:
         raise LedgerBroken(
             f"the first {given.size:,} entries are not those of the checkpoint in {file}: at least one was changed",
             "keep the disk as it is; older checkpoints that still fit show up to where nothing was changed",

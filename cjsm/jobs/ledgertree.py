@@ -39,6 +39,24 @@ def signed(files: ILedgerFiles, keys: LedgerKeys) -> Checkpoint | None:
         ) from error
 
 
+def reader(files: ILedgerFiles) -> Callable[[str], bytes | None]:
+    """Return what reads tiles and bundles also when the tree has grown since: instead of a partial one that is not kept
+    any more it gives a wider one, or the full one, that begins with the same.
+    """
+
+    def read(name: str) -> bytes | None:
+        octets = files.read(name)
+        if octets is not None or ".p/" not in name:
+            return octets
+        full, _, width = name.partition(".p/")
+        partial = (each for each in files.names(f"{full}.p") if int(each.rpartition("/")[2]) > int(width))
+        # What was listed may be gone by now; then the full one has taken its place, or a wider one.
+        found = (files.read(each) for each in (full, *partial, full))
+        return next((octets for octets in found if octets is not None), None)
+
+    return read
+
+
 def check_newest(checkpoint: Checkpoint, entries: ILedgerEntries, files: ILedgerFiles) -> None:
     """Check quickly that the entries go on where *checkpoint* was signed: as many are there, and the newest are those.
 
@@ -106,15 +124,15 @@ def slices(entries: ILedgerEntries, begin: int, end: int) -> Iterator[Sequence[b
 class Verification:
     """Holds the entries against a signed *checkpoint*, a slice at a time, and says which is the first that is wrong.
 
-    :param read: reads the ledger's files: the tiles say what entries were.
+    :param files: the ledger's: its tiles say what entries were.
     :ivar tree: what was made of the entries so far.
     """
 
-    def __init__(self, checkpoint: Checkpoint, entries: ILedgerEntries, read: Callable[[str], bytes | None]) -> None:
+    def __init__(self, checkpoint: Checkpoint, entries: ILedgerEntries, files: ILedgerFiles) -> None:
         self._checkpoint = checkpoint
         self._entries = entries
-        self._tiles = HashTiles(checkpoint.size, read)
-        self._read = read
+        self._read = reader(files)
+        self._tiles = HashTiles(checkpoint.size, self._read)
         self.tree = Tree()
         #: The first entry that differs from its tile, whose tile may be what is wrong.
         self._differs: int | None = None

@@ -39,6 +39,7 @@ class DailyCheckpoint:
 
     :ivar settings: may be replaced.
     :param clock: seconds since the epoch.
+    :param aside: does what reads files in a thread for that.
     :param turn: gives everybody else on the reactor thread a turn.
     """
 
@@ -57,6 +58,7 @@ class DailyCheckpoint:
         spool: ISpool,
         own_mail: OwnMail,
         clock: Callable[[], float],
+        aside: "Callable[[Callable[[], int]], Deferred[int]]",
         turn: "Callable[[], Deferred[None]]",
     ) -> None:
         self.settings = settings
@@ -66,6 +68,7 @@ class DailyCheckpoint:
         self._spool = spool
         self._own_mail = own_mail
         self._clock = clock
+        self._aside = aside
         self._turn = turn
 
     def run(self, job: Job) -> "Deferred[str]":
@@ -77,6 +80,8 @@ class DailyCheckpoint:
         checkpoint = ledgertree.signed(self._files, self._keys)
         if octets is None or checkpoint is None:
             return "nothing is signed yet"
+        # Another may have been signed between the two.
+        checkpoint = self._keys.checked(octets)
         problem = await self._verified(checkpoint)
         now = datetime.fromtimestamp(int(self._clock()), UTC)
         await self._files.write([(f"checkpoints/{now:%Y-%m-%d}", octets)])
@@ -92,8 +97,9 @@ class DailyCheckpoint:
     async def _verified(self, checkpoint: Checkpoint) -> str:
         """Return what is wrong with the ledger, or nothing."""
         try:
-            for _ in Verification(checkpoint, self._community, self._files.read).steps():
-                await self._turn()
+            steps = Verification(checkpoint, self._community, self._files).steps()
+            while await self._aside(lambda: next(steps, 0)):
+                pass
         except LedgerBroken as error:
             self._log.critical("the ledger: {problem}; {cure}", problem=str(error), cure=error.cure)
             return str(error)

@@ -87,7 +87,7 @@ class Bench:
         assert sum(self.verified()) == checkpoint.size
 
     def verified(self) -> Iterator[int]:
-        return Verification(self.signed(), self.store, self.files.read).steps()
+        return Verification(self.signed(), self.store, self.files).steps()
 
     def write(self, changes: dict[int, bytes | None]) -> None:
         """Write into the table of entries as somebody does who has the disk, by index."""
@@ -161,6 +161,21 @@ def test_earlier_tiles_stay_for_readers(bench: Bench) -> None:
     bench.append(250)
     result(bench.signer.run())
     assert HashTiles(before.size, bench.files.read).root() == before.root
+
+
+def test_verified_while_it_grows(bench: Bench) -> None:
+    """What takes long is no alarm when the tree went on meanwhile, further than tiles are kept."""
+    bench.append(700)
+    result(bench.signer.run())
+    steps = bench.verified()
+    begun = next(steps)
+    before = bench.signed()
+    for more in (1, 1, 1, 30, 256):
+        bench.append(more)
+        result(bench.signer.run())
+        tree = HashTiles(before.size, ledgertree.reader(bench.files))
+        assert tree.root() == before.root
+    assert begun + sum(steps) == before.size
 
 
 class Killed(BaseException):

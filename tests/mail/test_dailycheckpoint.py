@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import succeed
+from twisted.internet.defer import execute, succeed
 
 from cjsm.command.auditverify import found_in
 from cjsm.community.identifiers import JobId
@@ -54,6 +54,7 @@ class Day:
             spool=self.house.spool,
             own_mail=self.house.acceptance.own_mail,
             clock=self.house.clock.seconds,
+            aside=execute,
             turn=lambda: succeed(None),
         )
         return result(made.run(JOB))
