@@ -55,10 +55,10 @@ def list_(config: Path, as_json: bool, **values: Any) -> None:
     suite = open_suite(config)
     reader = Shown(suite, values["organisation"])
     needles, wanted = _wanted(suite, values)
-    community = suite.stores.community
-    before = min(filter(None, (values["before"], community.last_entry())), default=0)
-    before = 0 if values["before"] == 0 else before
-    found = (each for each in watched(reader.newest(before, needles), "entries") if wanted(each[1]))
+    last = suite.stores.community.last_entry()
+    before = last if values["before"] is None else min(values["before"], last)
+    without = "" if values["act"] or values["everything"] else heads.ANCHORED
+    found = (each for each in watched(reader.newest(before, needles, without), "entries") if wanted(each[1]))
     told = [reader.told(*each) for each in islice(found, values["limit"])]
     if as_json:
         document(told)
@@ -79,8 +79,6 @@ def _wanted(suite: Suite, values: dict[str, Any]) -> tuple[Sequence[bytes], Want
     if values["until"]:
         until = moment_of(values["until"])
         tests.append(lambda entry: entry.moment < until)
-    if not (values["act"] or values["everything"]):
-        tests.append(lambda entry: entry.act != heads.ANCHORED)
     if act := (values["act"] or "").lower():
         needles = [act.encode()]
         tests.append(lambda entry: entry.act == act or entry.act.startswith(f"{act}-"))

@@ -15,8 +15,10 @@ from cjsm.community.identifiers import AccountId, ConnectionId, MailboxId, Organ
 from cjsm.community.records import LedgerEntry
 from cjsm.community.subjects import organisation_of_subject
 from cjsm.community.view import View
+from cjsm.jobs import ledgertree
 from cjsm.ledger import words
-from cjsm.ledger.entries import commitment, decode_entry
+from cjsm.ledger.entries import MalformedEntry, commitment, decode_entry, tells_of
+from cjsm.ledger.errors import LedgerBroken
 from cjsm.suite import Suite
 
 #: Entries read in one slice.
@@ -62,19 +64,23 @@ class Shown:
         if not found or found[0][0] != index + 1:
             last = self._community.last_entry()
             raise Refused(f"there is no entry {index}", f"they are numbered from 0 to {last - 1}" if last else "")
-        entry = decode_entry(found[0][1])
+        entry = _decoded(index, found[0][1])
         if not self._community.read_now(lambda view: self.filtered(view)(entry)):
             raise Refused(f"entry {index} is not about an organisation of yours", "ask a community administrator")
         return entry, found[0][1]
 
-    def newest(self, before: int, needles: Sequence[bytes]) -> Iterator[tuple[int, LedgerEntry]]:
-        """Yield entries with an index below *before* that have one of *needles* in them, the newest first."""
+    def newest(self, before: int, needles: Sequence[bytes], without: str = "") -> Iterator[tuple[int, LedgerEntry]]:
+        """Yield entries with an index below *before*, the newest first.
+
+        :param needles: octets of which each has one; all entries where there are none.
+        :param without: an act that is left out.
+        """
         while before > 0:
             low = max(0, before - SLICE)
             found = [
-                (number - 1, decode_entry(encoded))
+                (number - 1, _decoded(number - 1, encoded))
                 for number, encoded in reversed(self._community.entries_now(low, before - low))
-                if not needles or any(needle in encoded for needle in needles)
+                if (not needles or any(needle in encoded for needle in needles)) and not tells_of(encoded, without)
             ]
             yield from self._community.read_now(partial(self._seen, found=found))
             before = low
@@ -122,6 +128,13 @@ class Shown:
 
     def _name_of(self, kind: str, subject: bytes) -> str:
         return self._community.read_now(lambda view: _name(view, kind, subject))
+
+
+def _decoded(index: int, encoded: bytes) -> LedgerEntry:
+    try:
+        return decode_entry(encoded)
+    except MalformedEntry as error:
+        raise LedgerBroken(f"entry {index} is none any more: {error}", ledgertree.CHANGED, index) from error
 
 
 def _place(view: View, entry: LedgerEntry) -> OrganisationId | None:

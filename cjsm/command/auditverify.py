@@ -72,28 +72,31 @@ def _verified(suite: Suite) -> dict[str, Any]:
         if checkpoint.size:
             for count in Verification(checkpoint, community, files).steps():
                 advance(count)
+        first = 0
         for entries in ledgertree.slices(community, 0, total):
+            _read(suite, first, entries)
+            first += len(entries)
             advance(len(entries))
-            _read(suite, entries)
     return {"entries": total, "signed": checkpoint.size, "root": checkpoint.root.hex()}
 
 
-def _read(suite: Suite, entries: Sequence[bytes]) -> None:
-    for encoded in entries:
+def _read(suite: Suite, first: int, entries: Sequence[bytes]) -> None:
+    for index, encoded in enumerate(entries, first):
         try:
             entry = decode_entry(encoded)
         except MalformedEntry as error:
-            raise LedgerBroken(f"an entry is none: {error}", ledgertree.CHANGED) from error
+            raise LedgerBroken(f"entry {index} is none any more: {error}", ledgertree.CHANGED, index) from error
         if entry.commitments:
-            _check_words(suite, entry)
+            _check_words(suite, index, entry)
 
 
-def _check_words(suite: Suite, entry: LedgerEntry) -> None:
+def _check_words(suite: Suite, index: int, entry: LedgerEntry) -> None:
     for kept in suite.stores.community.words(entry.act_id):
         if (kept.name, commitment(kept.name, kept.salt, kept.text)) not in entry.commitments:
             raise LedgerBroken(
-                f"the words beside the entry of act {entry.act_id.hex()} are not those that were written with it",
+                f"the words beside entry {index} are not those that were written with it",
                 ledgertree.CHANGED,
+                index,
             )
 
 

@@ -17,6 +17,8 @@ _COMMITMENT = b"cjsm ledger words"
 _FIRST, _SECOND = b"\x01", b"\x02"
 #: Octets of an entry at most (C2SP tlog-tiles).
 LONGEST = 65_535
+#: Where the act begins: behind tag, version and act id.
+_ACT_AT = 4 + len(_TAG) + 4 + 1 + 4 + 16
 #: Octets of a salt, and of a commitment.
 SALT = 32
 
@@ -62,6 +64,11 @@ def encode_entry(entry: LedgerEntry, salts: Sequence[bytes] = ()) -> bytes:
     if len(encoded) > LONGEST:
         raise EntryTooLong(f"the ledger's entry of this would have {len(encoded):,} octets, {LONGEST:,} at most")
     return encoded
+
+
+def tells_of(encoded: bytes, act: str) -> bool:
+    """Whether an encoded entry is of *act*, without reading the rest."""
+    return encoded.startswith(_joined([act.encode()]), _ACT_AT)
 
 
 def commitment(name: str, salt: bytes, text: str) -> bytes:

@@ -329,6 +329,14 @@ def test_a_changed_entry(copy: Path) -> None:
     assert "community.mdb" in answer["cure"]
 
 
+def test_no_entry_any_more(copy: Path) -> None:
+    """What cannot be read is named wherever it is come across."""
+    rewrite(copy, lambda entry: entry[:-3], 0)
+    for words_ in (("list", "--limit", "1000"), ("show", "0"), ("prove", "0"), ("verify",)):
+        answer = refused(ran("audit", *words_, "--json", config=copy))
+        assert answer["error"].startswith("entry 0 is")
+
+
 def test_changed_words(copy: Path) -> None:
     """Words that are kept beside an entry cannot be exchanged for others."""
     environment = lmdb.open(str(copy.parent / "data" / "community.mdb"), subdir=False, max_dbs=40, map_size=1 << 30)
@@ -336,7 +344,7 @@ def test_changed_words(copy: Path) -> None:
         key, value = next((key, value) for key, value in transaction.cursor(db=table) if b"Mr Law is ill" in value)
         transaction.put(key, value.replace(b"ill", b"odd"))
     environment.close()
-    assert "the words beside the entry" in refused(ran("audit", "verify", "--json", config=copy))["error"]
+    assert "the words beside entry" in refused(ran("audit", "verify", "--json", config=copy))["error"]
     found = told(ran("audit", "list", "--act", "connection-suspended", "--json", config=copy))
     assert found[0]["reason"].startswith("(ALTERED")
 

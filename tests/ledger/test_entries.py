@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cjsm.community.identifiers import ActId
 from cjsm.community.records import LedgerEntry
-from cjsm.ledger.entries import EntryTooLong, MalformedEntry, commitment, decode_entry, encode_entry
+from cjsm.ledger.entries import EntryTooLong, MalformedEntry, commitment, decode_entry, encode_entry, tells_of
 
 SAMPLE = LedgerEntry(
     act_id=ActId(b"act 000000000001"),
@@ -119,6 +119,15 @@ def test_commitments_bind(name: str, text: str, other_name: str, other: str) -> 
     made = commitment(name, SALT, text)
     assert (commitment(other_name, SALT, other) == made) == ((name, text) == (other_name, other))
     assert commitment(name, bytes(32), text) != made
+
+
+@given(ENTRIES, TEXT)
+def test_act_alone(entry: LedgerEntry, act: str) -> None:
+    """Which act an entry is of is seen without reading it."""
+    encoded = encode_entry(entry, salts(entry))
+    assert tells_of(encoded, entry.act)
+    assert tells_of(encoded, act) == (act == entry.act)
+    assert tells_of(FIRST, "user-add")
 
 
 def test_too_long() -> None:
