@@ -101,9 +101,12 @@ def _mentions(entry: LedgerEntry, digits: set[str]) -> bool:
 
 
 def _row(told: dict[str, Any]) -> list[str]:
+    kind, subject = told["subject_kind"], told["subject"]
+    if kind != "account" and not subject.startswith(kind):
+        subject = f"{kind} {subject}"
     details = [told["reason"], *(f"{name}: {value}" for name, value in told["details"].items())]
     return [
-        str(told["index"]), told["when"], told["actor"], told["what"], told["subject"],
+        str(told["index"]), told["when"], told["actor"], told["what"], subject,
         "; ".join(filter(None, details)),
     ]  # fmt: skip
 
