@@ -32,7 +32,9 @@ def test_what_there_is() -> None:
         *("init", "demo", "completion", "backup", "restore", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
-        *("user add", "user list", "user show", "user set-password"),
+        *(f"directory {verb}" for verb in ("search", "show", "export", "import")),
+        *("user add", "user import", "user list", "user show", "user set-password"),
+        *("user change", "user rename", "user move", "user alias add", "user alias remove"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
@@ -54,6 +56,7 @@ def test_what_there_is() -> None:
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
         *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),
+        *("quota show", "quota set"),
         *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
     }
