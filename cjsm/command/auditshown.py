@@ -146,6 +146,8 @@ def _place(view: View, entry: LedgerEntry) -> OrganisationId | None:
 
 def _name(view: View, kind: str, subject: bytes) -> str:
     """Return what people call a *subject*; what is no more has the beginning of its identifier."""
+    if not subject:
+        return "all mailboxes" if kind == "mailbox" else kind
     match kind:
         case "domain":
             return subject.decode(errors="replace")
@@ -155,14 +157,14 @@ def _name(view: View, kind: str, subject: bytes) -> str:
             account = view.account(AccountId(subject))
             found = account.user_id if account is not None else ""
         case "mailbox" | "shared-mailbox":
-            found = finding.mailbox_name(view, MailboxId(subject)) if subject else "all mailboxes"
+            found = finding.mailbox_name(view, MailboxId(subject))
         case "list":
             found = next((record.address for record in view.addresses_of(subject)), "")
         case "connection":
             connection = view.connection(ConnectionId(subject))
             found = finding.name_of(connection) if connection is not None else ""
         case _:
-            return f"{kind} {subject.hex()}".strip()
+            return f"{kind} {subject.hex()}"
     return found or f"{kind} {subject.hex()[:8]}… (no more)"
 
 

@@ -53,9 +53,8 @@ def verify(file: Path | None, config: Path, as_json: bool) -> None:
     if as_json:
         document(told)
         return
-    console.print(
-        f"{told['entries']:,} entries are as they were; {told['signed']:,} of them are signed, root {told['root']}"
-    )
+    signed = f"{told['signed']:,} are signed, root {told['root']}" if told["signed"] else "nothing is signed yet"
+    console.print(f"{told['entries']:,} entries are as they were; {signed}")
     if file is not None:
         console.print(f"they begin with the {told['compared']:,} entries of the checkpoint in {file}", markup=False)
 

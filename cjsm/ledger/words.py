@@ -5,6 +5,8 @@ from cjsm.community.records import LedgerEntry
 
 #: What was done, by the act's name; what it was done to follows.
 ACTS = {
+    "alias-add": "gave another address to",
+    "alias-remove": "took an address from",
     "certificate-issue": "issued a certificate for",
     "certificate-revoke": "revoked a certificate of",
     "connection-add": "added",
@@ -15,6 +17,7 @@ ACTS = {
     "connection-testing": "put back to testing",
     "device-add": "added a device password of",
     "device-revoke": "revoked a device password of",
+    "directory-export": "exported the people of",
     "domain-add": "approved",
     "domain-approved": "approved again",
     "domain-exceptions": "changed the exceptions of",
@@ -63,6 +66,7 @@ ACTS = {
     "queue-remove": "removed messages from",
     "queue-retry": "tried again what waits in",
     "queue-show": "looked at what waits of",
+    "quota-set": "set the quota of",
     "recovery-codes-new": "had new recovery codes printed for",
     "recovery-counter-sign": "counter-signed the recovery of",
     "recovery-end": "ended the recovery of",
@@ -85,8 +89,11 @@ ACTS = {
     "user-add": "added",
     "user-deleted": "deleted",
     "user-destroyed": "destroyed keys and mail of",
+    "user-edit": "edited",
     "user-guard": "guarded",
     "user-lock": "locked",
+    "user-move": "moved",
+    "user-rename": "renamed",
     "user-resumed": "resumed",
     "user-suspended": "suspended",
     "user-undeleted": "undeleted",

@@ -54,7 +54,12 @@ def made_in(organisation: OrganisationId, entry: LedgerEntry, *words: tuple[str,
 
     :param words: what a person could be known by, by name: kept beside the entry.
     """
-    return msgspec.structs.replace(entry, organisation=organisation, words=(*words, *entry.words))
+    return saying(msgspec.structs.replace(entry, organisation=organisation), *words)
+
+
+def saying(entry: LedgerEntry, *words: tuple[str, str]) -> LedgerEntry:
+    """Return the entry with *words* that a person could be known by, by name: kept beside it."""
+    return msgspec.structs.replace(entry, words=(*words, *entry.words))
 
 
 def check_text(text: str, what: str) -> str:
