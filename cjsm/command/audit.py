@@ -134,7 +134,7 @@ def show(index: int, config: Path, as_json: bool) -> None:
         "signed": checkpoint is not None and index < checkpoint.size,
     }
     if as_json:
-        kept = suite.stores.community.words(entry.act_id)
+        kept = suite.stores.community.words(encoded)
         salts = [{"name": each.name, "salt": each.salt.hex(), "text": each.text} for each in kept]
         commitments = {name: value.hex() for name, value in entry.commitments}
         more = {"entry": base64.b64encode(encoded).decode(), "commitments": commitments, "words": salts}

@@ -17,7 +17,7 @@ from cjsm.community.subjects import organisation_of_subject
 from cjsm.community.view import View
 from cjsm.jobs import ledgertree
 from cjsm.ledger import words
-from cjsm.ledger.entries import MalformedEntry, commitment, decode_entry, tells_of
+from cjsm.ledger.entries import MalformedEntry, commitment, decode_entry, encode_entry, tells_of
 from cjsm.ledger.errors import LedgerBroken
 from cjsm.suite import Suite
 
@@ -114,7 +114,7 @@ class Shown:
         if not entry.commitments:
             return {}
         told = dict.fromkeys((name for name, _ in entry.commitments), GONE)
-        for kept in self._community.words(entry.act_id):
+        for kept in self._community.words(encode_entry(entry)):
             holds = (kept.name, commitment(kept.name, kept.salt, kept.text)) in entry.commitments
             told[kept.name] = kept.text if holds else ALTERED
         return told

@@ -86,11 +86,11 @@ def _read(suite: Suite, first: int, entries: Sequence[bytes]) -> None:
         except MalformedEntry as error:
             raise LedgerBroken(f"entry {index} is none any more: {error}", ledgertree.CHANGED, index) from error
         if entry.commitments:
-            _check_words(suite, index, entry)
+            _check_words(suite, index, entry, encoded)
 
 
-def _check_words(suite: Suite, index: int, entry: LedgerEntry) -> None:
-    for kept in suite.stores.community.words(entry.act_id):
+def _check_words(suite: Suite, index: int, entry: LedgerEntry, encoded: bytes) -> None:
+    for kept in suite.stores.community.words(encoded):
         if (kept.name, commitment(kept.name, kept.salt, kept.text)) not in entry.commitments:
             raise LedgerBroken(
                 f"the words beside entry {index} are not those that were written with it",

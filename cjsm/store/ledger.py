@@ -34,8 +34,8 @@ class ILedgerEntries(Interface):
     def last_entry() -> int:
         """The number of the last entry, 0 when there is none; cheap enough to ask every second."""
 
-    def words(act_id: bytes) -> "Sequence[Words]":
-        """What is kept beside the entry of an act."""
+    def words(encoded: bytes) -> "Sequence[Words]":
+        """What is kept beside the entry with this canonical encoding."""
 
     def bring_back(after: int, entries: "Sequence[bytes]") -> "Deferred[int]":
         """Put *entries* behind the entry with the number *after*, and those that are there now behind them.

@@ -11,7 +11,6 @@ import pytest
 from cjsm import configuration
 from cjsm.command.context import wait
 from cjsm.community.identifiers import LENGTH, BodyId, ConnectionId
-from cjsm.ledger.entries import decode_entry
 from cjsm.mail.envelope import Notify, OutgoingEnvelope, OutgoingRecipient, Wish, encode_envelope
 from cjsm.store.interfaces import Attempted, Outgoing, Queued, SpoolBatch
 from cjsm.suite import Suite
@@ -236,8 +235,7 @@ def test_remove(cjsm: Run, beside: Beside, firm: ConnectionId) -> None:
     entry = next(each for each in entries(beside) if b"queue-remove" in each)
     # It may be about a person: it is kept beside the entry.
     assert b"sent to the wrong firm" not in entry
-    act_id = decode_entry(entry).act_id
-    assert beside(lambda suite: [each.text for each in suite.stores.community.words(act_id)]) == [state.removed]
+    assert beside(lambda suite: [each.text for each in suite.stores.community.words(entry)]) == [state.removed]
 
 
 def test_wrong_use(cjsm: Run, firm: ConnectionId, beside: Beside) -> None:

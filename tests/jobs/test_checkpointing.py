@@ -442,13 +442,28 @@ def test_words_go_with_the_person(bench: Bench) -> None:
         organisation=b"", words=(("user", "jane.smith@avon"), ("reason", "back from leave")), person=b"p" * 16,
     )  # fmt: skip
     result(bench.store.commit(ActId(b"a" * 16), lambda view: Change(entry=told)))
-    kept = bench.store.words(b"a" * 16)
-    assert [(each.name, each.text) for each in kept] == [("user", "jane.smith@avon"), ("reason", "back from leave")]
     encoded = bench.encoded(0)
+    kept = bench.store.words(encoded)
+    assert [(each.name, each.text) for each in kept] == [("user", "jane.smith@avon"), ("reason", "back from leave")]
     assert b"jane" not in encoded
     assert len({each.salt for each in kept}) == 2
     result(bench.store.commit(ActId(b"b" * 16), lambda view: Change(forgotten=(b"q" * 16,))))
-    assert len(bench.store.words(b"a" * 16)) == 2
+    assert len(bench.store.words(encoded)) == 2
     result(bench.store.commit(ActId(b"c" * 16), lambda view: Change(forgotten=(b"p" * 16,))))
-    assert bench.store.words(b"a" * 16) == []
+    assert bench.store.words(encoded) == []
     assert bench.encoded(0) == encoded
+
+
+def test_several_entries_of_one_act(bench: Bench) -> None:
+    """Each keeps its own words."""
+    told = [
+        LedgerEntry(
+            act_id=ActId(b"a" * 16), act="user-add", moment=1, actor=b"", subject_kind="account", subject=person,
+            organisation=b"", words=(("user", name),), person=person,
+        )
+        for name, person in (("jane.smith@avon", b"p" * 16), ("tom.harding@avon", b"q" * 16))
+    ]  # fmt: skip
+    result(bench.store.commit(ActId(b"a" * 16), lambda view: Change(entry=told[0], further=(told[1],))))
+    result(bench.store.commit(ActId(b"c" * 16), lambda view: Change(forgotten=(b"p" * 16,))))
+    kept = [[each.text for each in bench.store.words(bench.encoded(index))] for index in (0, 1)]
+    assert kept == [[], ["tom.harding@avon"]]

@@ -17,7 +17,7 @@ from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, IC
 from cjsm.store.lmdb.anchored import HEAD_TABLES, AnchoredHeads, HeadHashes
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
-from cjsm.store.lmdb.ledgerwords import WORD_TABLES, LedgerWords
+from cjsm.store.lmdb.ledgerwords import SALT, WORD_TABLES, LedgerWords
 from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, Remembered, index_keys, stored_key
 
 T = TypeVar("T")
@@ -139,9 +139,9 @@ class LmdbCommunityStore:
         """See :class:`ILedgerEntries`."""
         return self._environment.read(self._last_entry)
 
-    def words(self, act_id: bytes) -> Sequence[Words]:
+    def words(self, encoded: bytes) -> Sequence[Words]:
         """See :class:`ILedgerEntries`."""
-        return self._environment.read(lambda transaction: LedgerWords(self._environment, transaction).of(act_id))
+        return self._environment.read(lambda transaction: LedgerWords(self._environment, transaction).of(encoded))
 
     def bring_back(self, after: int, entries: Sequence[bytes]) -> "Deferred[int]":
         """See :class:`ILedgerEntries`."""
@@ -277,6 +277,7 @@ class LmdbCommunityStore:
 
     def _append_entry(self, transaction: lmdb.Transaction, entry: LedgerEntry) -> None:
         following = number(self._last_entry(transaction) + 1)
-        salts = LedgerWords(self._environment, transaction).keep(entry, self._entropy)
+        salts = [self._entropy(SALT) for _ in entry.words]
         encoded = self._encode_entry(entry, salts)
+        LedgerWords(self._environment, transaction).keep(entry, encoded, salts)
         transaction.put(following, encoded, db=self._environment.table(_ENTRIES), append=True)
