@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 import lmdb
 import pytest
@@ -186,7 +187,7 @@ class Killed(BaseException):
 @settings(max_examples=25)
 def test_killed_anywhere(steps: list[int], data: st.DataObject) -> None:
     """Before and after each write and each removal: the next process goes on; no entry is there twice or missing."""
-    directory = Path(f"/tmp/cjsm-killed-{id(data)}")
+    directory = Path(mkdtemp(prefix="cjsm-killed-"))
     bench = Bench(directory)
     try:
         for step in steps:
@@ -344,7 +345,7 @@ def test_put_back(bench: Bench) -> None:
 @settings(max_examples=20)
 def test_every_change_is_found(count: int, data: st.DataObject) -> None:
     """Flipped, exchanged, removed, cut off, put between: the first entry that is not what it was is named."""
-    directory = Path(f"/tmp/cjsm-changed-{id(data)}")
+    directory = Path(mkdtemp(prefix="cjsm-changed-"))
     bench = Bench(directory)
     try:
         bench.append(count)
