@@ -34,6 +34,7 @@ _COMMANDS = {
     "shared": "shared",
     "quota": "quota",
     "trace": "trace",
+    "audit": "audit",
     "queue": "queue",
     "mailbox": "mailbox",
     "connection": "connection",
