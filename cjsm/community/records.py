@@ -141,6 +141,8 @@ class Account(Struct, frozen=True, kw_only=True):
     ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
     (0: the first one, made with the account).
+    ``reset_by`` gave a one-time password, ``factor_removed_by`` took the second factor away, and the person has shown
+    nothing of their own since (empty: nobody, or the operator).
     """
 
     id: AccountId
@@ -169,6 +171,8 @@ class Account(Struct, frozen=True, kw_only=True):
     state_note: str = ""
     mailbox_generation: int = 0
     mailbox_rotated: int = 0
+    reset_by: bytes = b""
+    factor_removed_by: bytes = b""
 
 
 class OwnerKind(StrEnum):
