@@ -21,7 +21,9 @@ _PIECE, _LOOK = 32, 0.2
 #: Entries whose visibility is looked at in one go.
 _TOGETHER = 1_024
 #: Entries that are sorted in one go; more are put in order by the indexes.
-_FEW = 2_048
+_FEW = 512
+#: Sorted answers so long are remembered: who looks at one part of them looks at others.
+_LONG = 64
 
 
 class Outcome(Enum):
@@ -181,6 +183,7 @@ class Search:
                     self._work += _STEP // 2
                     yield ()
                 assert order is not None
+            if len(matched) > _LONG:
                 browsed.remember(asked, order)
         yield from self._shown(order, keys)
 
