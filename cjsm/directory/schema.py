@@ -4,7 +4,7 @@ Its text is ``data/schema/cjsm.schema``; what is served as subschema and what se
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from msgspec import Struct
@@ -57,6 +57,7 @@ class ObjectClass(Struct, frozen=True, kw_only=True):
 class Schema:
     """Attributes and object classes by any of their names or OID, compared without case.
 
+    :ivar attributes: every attribute type once, in the schema's order.
     :ivar texts: the descriptions as served, by kind: ``attributetype``, ``objectclass``, ``matchingrule``, ``syntax``.
     """
 
@@ -72,6 +73,7 @@ class Schema:
             self._add_attribute(_parsed(body))
         for body in self.texts["objectclass"]:
             self._add_class(_parsed(body))
+        self.attributes = tuple(dict.fromkeys(self._attributes.values()))
 
     def attribute(self, description: str) -> AttributeType | None:
         """Return the type of an attribute *description*; its ``binary`` option means nothing here.
@@ -90,11 +92,6 @@ class Schema:
     def object_class(self, name: str) -> ObjectClass | None:
         """Return the object class with this name or OID."""
         return self._classes.get(name.lower())
-
-    @property
-    def attributes(self) -> Iterable[AttributeType]:
-        """Every attribute type once, in the schema's order."""
-        return dict.fromkeys(self._attributes.values())
 
     def _add_attribute(self, fields: Mapping[str, list[str]]) -> None:
         superior = self._superior(fields)

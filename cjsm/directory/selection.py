@@ -73,6 +73,7 @@ def attributes(holder: Holder, position: int, selection: Selection) -> Iterator[
             yield name, values
 
 
+@lru_cache(4)
 def _every(schema: Schema, *, operational: bool) -> dict[str, tuple[str, AttributeType]]:
     return {
         attribute.key: (attribute.names[0], attribute)

@@ -3,8 +3,11 @@
 Communities, readers and questions are made up; each question is put to the community, and to the same one without
 whatever the reader may not see. The answers must be the same, octet for octet: entries, values, order, counts, codes,
 the names that errors name, pages and views. Only cookies, which are random, may differ.
+
+``CJSM_LDAP_COMMUNITIES=1000`` tries more of them than CI does.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +38,7 @@ from tests.ldap.house import Connection, House
 from tests.ldap.questions import Asker, Known
 
 _QUESTIONS = 12
+_COMMUNITIES = int(os.environ.get("CJSM_LDAP_COMMUNITIES", "40"))
 _SCHEMA = schema.load()
 
 
@@ -159,7 +163,7 @@ def told_to(connection: Connection, octets: bytes) -> list[Any]:
 
 
 # Without making a failure smaller, which takes minutes here.
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=_COMMUNITIES, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(peopled(), st.randoms(use_true_random=False), st.sampled_from((2, 5, 1_000)))
 def test_the_invisible_makes_no_difference(made: list[Record], chance: Any, entries: int) -> None:
     """Whoever asks whatever hears the same whether or not there is something that it may not see."""
