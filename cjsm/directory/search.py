@@ -66,7 +66,7 @@ class Search:
         self._work = 0
         self._queue: list[int] = []
         self._ended = False
-        self._pieces = self._sorted(query, keys) if keys else self._matching()
+        self._pieces: Iterator[Sequence[int]] = self._sorted(query, keys) if keys else self._matching()
 
     def step(self, most: int | None = None) -> list[int]:
         """Look at the next candidates and return the positions of those that match, at most *most* of them.
@@ -89,6 +89,9 @@ class Search:
             self.outcome = Outcome.SIZE_LIMIT if self.hits == self._limit else None
         elif self._ended:
             self.outcome = Outcome.COMPLETE
+        if self.outcome is not None:
+            # It holds this search, which holds it.
+            self._pieces, self._queue = iter(()), []
         return found
 
     def run(self) -> list[int]:
