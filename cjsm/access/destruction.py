@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from cjsm.community.acts import destruction as acts
 from cjsm.community.acts.acting import By
@@ -16,7 +17,7 @@ from cjsm.community.records import Account, Job
 from cjsm.community.view import View
 from cjsm.configuration import KeySettings
 from cjsm.ledger.entries import decode_entry
-from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, IMailStore
+from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, IMailStore, StoreError
 
 _HOUR = 3_600
 _DAY = 86_400
@@ -29,6 +30,8 @@ class Destruction:
 
     :ivar settings: may be replaced.
     """
+
+    _log = Logger()
 
     name = "destruction"
     every = _HOUR
@@ -60,18 +63,29 @@ class Destruction:
     async def _run(self) -> str:
         again = await self._replay()
         before = int(self._clock()) - self.settings.undelete * _DAY
-        done = 0
+        gone: list[AccountId] = []
+        failed = 0
         for account in await self._due(before):
-            if account.keys:
-                by = By(act_id=ActId(self._entropy(LENGTH)))
-                await self._community.commit(by.act_id, partial(acts.begin, by=by, account=account.id, before=before))
-            await self._destroy(account.id, account.mailbox)
-            done += 1
-        if done or again:
+            try:
+                await self._end(account, before)
+            except StoreError as error:
+                # One that cannot be destroyed now keeps nobody else's from being.
+                self._log.error("{who} could not be destroyed: {error}", who=account.id.hex(), error=error)
+                failed += 1
+            else:
+                gone.append(account.id)
+        if gone or again:
             await self._keys.compact()
-        for account in await self._due(before):
-            await self._finish(account.id)
-        return f"{done} users destroyed" + (f", {again} again after a restore" if again else "")
+        for identifier in gone:
+            await self._finish(identifier)
+        told = f"{len(gone)} users destroyed" + (f", {again} again after a restore" if again else "")
+        return told + (f", {failed} could not be" if failed else "")
+
+    async def _end(self, account: Account, before: int) -> None:
+        if account.keys:
+            by = By(act_id=ActId(self._entropy(LENGTH)))
+            await self._community.commit(by.act_id, partial(acts.begin, by=by, account=account.id, before=before))
+        await self._destroy(account.id, account.mailbox)
 
     async def _due(self, before: int) -> list[Account]:
         found: list[Account] = []

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from traceback import clear_frames
 from typing import TypeVar
@@ -24,6 +25,10 @@ _CORRUPTIONS = (
 )
 _SCHEMA = b"schema"
 _READERS = 512
+
+
+#: Records that are written anew in one commit.
+_REWRITTEN = 2_048
 
 
 class Corrupted(Damaged):
@@ -210,6 +215,39 @@ class Environment:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+        except _CORRUPTIONS as error:
+            raise Corrupted(f"{self.path}: {error}") from error
+        except (lmdb.Error, OSError) as error:
+            raise Unavailable(f"{path}: {error}") from error
+
+    def rewrite(self, path: Path, transaction: lmdb.Transaction) -> None:
+        """Write what *transaction* sees, record by record, to a new synced file: nothing else is in it.
+
+        A copy has pages as they are, and those keep octets of what was deleted in the room between records.
+
+        :raises Unavailable: when it cannot be written.
+        """
+        tables = {b"meta": self.meta, **{name.encode(): table for name, table in self._tables.items()}}
+        try:
+            fresh = lmdb.open(
+                str(path),
+                subdir=False,
+                map_size=self._env.info()["map_size"],
+                max_dbs=len(tables),
+                # Nobody else knows of it yet.
+                lock=False,
+                readahead=False,
+                meminit=True,
+                mode=0o600,
+            )
+            try:
+                for name, table in tables.items():
+                    target, records = fresh.open_db(name), iter(transaction.cursor(table))
+                    while some := list(islice(records, _REWRITTEN)):
+                        with fresh.begin(write=True) as writing, writing.cursor(target) as cursor:
+                            cursor.putmulti(some, append=True)
+            finally:
+                fresh.close()
         except _CORRUPTIONS as error:
             raise Corrupted(f"{self.path}: {error}") from error
         except (lmdb.Error, OSError) as error:

@@ -122,7 +122,7 @@ class _File:
             remove_environment(home.part(following))
 
             def act(transaction: lmdb.Transaction) -> None:
-                opened.environment.copy(home.part(following))
+                opened.environment.rewrite(home.part(following), transaction)
                 sync_directory(home.directory)
                 mark_superseded(opened.environment, transaction, following)
 

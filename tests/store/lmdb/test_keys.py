@@ -80,6 +80,20 @@ def test_what_was_removed_is_gone(tmp_path: Path) -> None:
     result(again.close())
 
 
+def test_what_was_removed_is_not_behind_other_records_either(tmp_path: Path) -> None:
+    """A page for a long record keeps what the memory had that it was made in, and copies of pages have that too."""
+    store = LmdbKeyStore(tmp_path, InlineDisk(), map_size=MAP)
+    result(store.put(OWNER, 1, b"kept"))
+    result(store.put(OTHER, 1, b"a secret that is to go" * 170))
+    result(store.destroy(OTHER))
+    for version in range(2, 10):
+        result(store.put(OWNER, version, b"%d" % version * 2_100))
+    result(store.compact())
+    assert b"a secret that is to go" not in everything(tmp_path)
+    assert [store.get_now(OWNER, version) for version in range(2, 10)] == [b"%d" % each * 2_100 for each in range(2, 10)]
+    result(store.close())
+
+
 def test_others_follow(tmp_path: Path) -> None:
     """Another process that has the store open reads and writes on in the new file, again and again."""
     store = LmdbKeyStore(tmp_path, InlineDisk(), map_size=MAP)
@@ -126,7 +140,7 @@ def test_crash_while_it_is_replaced(tmp_path: Path, step: str, monkeypatch: pyte
     with monkeypatch.context() as patched:
         match step:
             case "copy":
-                patched.setattr("cjsm.store.lmdb.environment.Environment.copy", crash)
+                patched.setattr("cjsm.store.lmdb.environment.Environment.rewrite", crash)
             case "mark_superseded":
                 patched.setattr("cjsm.store.lmdb.keys.mark_superseded", crash)
             case "rename":
