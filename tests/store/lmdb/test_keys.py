@@ -86,11 +86,12 @@ def test_what_was_removed_is_not_behind_other_records_either(tmp_path: Path) -> 
     result(store.put(OWNER, 1, b"kept"))
     result(store.put(OTHER, 1, b"a secret that is to go" * 170))
     result(store.destroy(OTHER))
-    for version in range(2, 10):
-        result(store.put(OWNER, version, b"%d" % version * 2_100))
+    long = {version: str(version).encode() * 2_100 for version in range(2, 10)}
+    for version, value in long.items():
+        result(store.put(OWNER, version, value))
     result(store.compact())
     assert b"a secret that is to go" not in everything(tmp_path)
-    assert [store.get_now(OWNER, version) for version in range(2, 10)] == [b"%d" % each * 2_100 for each in range(2, 10)]
+    assert {version: store.get_now(OWNER, version) for version in long} == long
     result(store.close())
 
 
