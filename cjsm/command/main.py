@@ -31,6 +31,7 @@ _COMMANDS = {
     "list": "maillist",
     "shared": "shared",
     "quota": "quota",
+    "report": "report",
     "trace": "trace",
     "queue": "queue",
     "mailbox": "mailbox",

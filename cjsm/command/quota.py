@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -27,7 +27,14 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SIZE = re.compile(r"(\d{1,15})\s*([KMG]?)I?B?\Z", re.IGNORECASE)
 
 
-class Size(click.ParamType[int]):
+if TYPE_CHECKING:
+    _Type = click.ParamType[int]
+else:
+    # Older versions have no parameter.
+    _Type = click.ParamType
+
+
+class Size(_Type):
     """Octets: ``750M``, ``1G``, a number, or ``default``."""
 
     name = "SIZE"
@@ -88,7 +95,7 @@ def set_(name: str, size: int, config: Path, as_json: bool) -> None:
     change = suite.stores.community.read_now(lambda view: quotas.set_quota(view, by, mailbox, size, limits(suite)))
     if change != Change():
         acting.act(suite, lambda view, by: quotas.set_quota(view, by, mailbox, size, limits(suite)))
-    told = {**_row(suite, mailbox), "changed": change != Change()}
+    told = {**row_of(suite, mailbox), "changed": change != Change()}
     if as_json:
         document(told)
         return
@@ -141,11 +148,13 @@ def show(names: tuple[str, ...], organisation: str | None, totals: bool, config:
 def _rows(suite: Suite, mailboxes: list[MailboxId]) -> Iterator[dict[str, Any]]:
     with progressing("mailboxes", len(mailboxes), octets=False) as advance:
         for each in mailboxes:
-            yield _row(suite, each)
+            yield row_of(suite, each)
             advance(1)
 
 
-def _row(suite: Suite, mailbox: MailboxId) -> dict[str, Any]:
+def row_of(suite: Suite, mailbox: MailboxId) -> dict[str, Any]:
+    """Return what is told of a mailbox's capacity."""
+
     def look(view: View) -> tuple[str, str, Account | SharedMailbox | None]:
         owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
         place = finding.path_of(view, owner.organisation) if owner is not None else ""

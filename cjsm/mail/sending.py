@@ -116,6 +116,16 @@ class Interrupted(Exception):
     """The connection ended, or the other side broke the protocol, before it said what became of the parcel."""
 
 
+#: What is wrong with the encryption of a connection, or with the certificate on the other side (RFC 3463 section 3.8).
+INSECURE = "4.7.5"
+
+
+def status_of(error: CannotReach | Interrupted) -> str:
+    """Return the enhanced status code of a message that is put off for *error*."""
+    insecure = isinstance(error, CannotReach) and error.stage in (Stage.TLS, Stage.CERTIFICATE)
+    return INSECURE if insecure else "4.4.1"
+
+
 class IRelaySession(Interface):
     """A connection to another server, inside TLS, trusted and greeted."""
 

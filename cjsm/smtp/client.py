@@ -178,13 +178,13 @@ class ClientConnection(Protocol):
     async def _open(self) -> None:
         self._expect(await self.answer(), "greets us with")
         before = await self._greet()
+        self._stage = Stage.TLS
         if "STARTTLS" not in before:
             raise self._ending("the server does not offer STARTTLS: nothing is sent in the clear")
         self.write(b"STARTTLS\r\n")
         self._expect(await self.answer(), "answers STARTTLS with")
         if self._answers.buffered:
             raise self._ending("the server said something between STARTTLS and TLS")
-        self._stage = Stage.TLS
         self._secured = Deferred()
         self._timer.start(self._settings.connect_timeout)
         self._transport.startTLS(self._tls.towards(self._asked))
