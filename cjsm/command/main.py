@@ -18,6 +18,8 @@ _COMMANDS = {
     "reload": "service",
     "login": "login",
     "logout": "login",
+    "backup": "wholebackup",
+    "restore": "wholebackup",
     "demo": "demo",
     "organisation": "organisation",
     "directory": "directory",
@@ -37,6 +39,7 @@ _COMMANDS = {
     "mailbox": "mailbox",
     "connection": "connection",
     "policy": "policy",
+    "completion": "completion",
 }
 
 

@@ -77,7 +77,7 @@ def quota() -> None:
 @quota.command("set")
 @click.argument("name")
 @click.argument("size", type=Size())
-@acting.verb
+@acting.act_verb
 def set_(name: str, size: int, config: Path, as_json: bool) -> None:
     """Let the mailbox NAME hold SIZE: 750M, 1G (of 1024 each), a number of octets, or default (mail.quota).
 

@@ -48,7 +48,7 @@ def _details(function: Callable[..., None]) -> Callable[..., None]:
 @_details
 @click.option("--ordinary-email", help="The non-secure address, which nobody finds in the directory.")
 @click.option("--ex-directory/--listed", default=None, help="Whether the directory shows the person to others.")
-@acting.verb
+@acting.act_verb
 def change(
     name: str,
     ordinary_email: str | None,
@@ -92,7 +92,7 @@ def _act_if_any(suite: Suite, decide: Callable[[View, By], Change]) -> None:
 @click.option("--last", help="The last name from now on; else it stays.")
 @click.option("--user-id", help="first.last@abbreviation; made of the names when it is not given.")
 @click.option("--address", help="For a member whose mail is kept at the organisation: the new address, with suffix.")
-@acting.verb
+@acting.act_verb
 def rename(
     name: str,
     first: str | None,
@@ -139,7 +139,7 @@ def _old_address(suite: Suite) -> OldAddress:
     is_flag=True,
     help="Where the address changes: mail to the old one still reaches the person for keys.address_delivers days.",
 )
-@acting.verb
+@acting.act_verb
 def move(name: str, organisation: str, old_address_delivers: bool, config: Path, as_json: bool) -> None:
     """Put the user NAME into another ORGANISATION, with mail, passwords and devices.
 
@@ -183,7 +183,7 @@ def alias() -> None:
 @alias.command("add")
 @click.argument("name")
 @click.argument("address")
-@acting.verb
+@acting.act_verb
 def alias_add(name: str, address: str, config: Path, as_json: bool) -> None:
     """Let mail to ADDRESS, in the organisation's domain here, reach the user NAME too; they may send from it.
 
@@ -200,7 +200,7 @@ def alias_add(name: str, address: str, config: Path, as_json: bool) -> None:
 @alias.command("remove")
 @click.argument("name")
 @click.argument("address")
-@acting.verb
+@acting.act_verb
 def alias_remove(name: str, address: str, config: Path, as_json: bool) -> None:
     """Take the alias ADDRESS from the user NAME. It is nobody's for 270 days (keys.address_reserved).
 
