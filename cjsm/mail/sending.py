@@ -105,11 +105,15 @@ class Stage(StrEnum):
 
 
 class CannotReach(Exception):
-    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers."""
+    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers.
 
-    def __init__(self, reason: str, stage: Stage = Stage.REACH) -> None:
+    :ivar insecure: the other side was there, but its encryption or certificate was not as it must be.
+    """
+
+    def __init__(self, reason: str, stage: Stage = Stage.REACH, *, insecure: bool = False) -> None:
         super().__init__(reason)
         self.stage = stage
+        self.insecure = insecure
 
 
 class Interrupted(Exception):
@@ -122,8 +126,7 @@ INSECURE = "4.7.5"
 
 def status_of(error: CannotReach | Interrupted) -> str:
     """Return the enhanced status code of a message that is put off for *error*."""
-    insecure = isinstance(error, CannotReach) and error.stage in (Stage.TLS, Stage.CERTIFICATE)
-    return INSECURE if insecure else "4.4.1"
+    return INSECURE if isinstance(error, CannotReach) and error.insecure else "4.4.1"
 
 
 class IRelaySession(Interface):
