@@ -148,6 +148,8 @@ class LedgerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     anchor_every: Seconds = 60
     anchor_batch: Count = 1_000
+    checkpoint_every: Seconds = 10
+    checkpoint_mail: bool = True
 
 
 class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from cjsm import policies, resources
 from cjsm.access.checker import Checker
@@ -39,7 +39,9 @@ from cjsm.directory import schema
 from cjsm.directory.following import Directory
 from cjsm.instance import Instance
 from cjsm.jobs import kinds
+from cjsm.jobs.checkpointing import Checkpointing
 from cjsm.jobs.inactivity import Inactivity
+from cjsm.jobs.ledgerkeys import LedgerKeys
 from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
@@ -48,6 +50,7 @@ from cjsm.mail.attempts import Attempts
 from cjsm.mail.authentication.authenticator import Authenticator
 from cjsm.mail.authentication.resolver import DnsResolver
 from cjsm.mail.authentication.signing import signer
+from cjsm.mail.dailycheckpoint import DailyCheckpoint
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
@@ -70,6 +73,7 @@ from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
+from cjsm.store.lmdb.ledgerfiles import LedgerFiles
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
@@ -113,6 +117,7 @@ class Stores:
             clock=time.time,
             entropy=os.urandom,
         )
+        self.ledger = LedgerFiles(directory / "ledger", disk)
         self.trace = LmdbTrace(directory, disk, map_size=store.map)
         space = Space(directory, store.disk_floor)
         self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
@@ -210,6 +215,7 @@ class Suite:
             clock=time.time,
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
+        self.ledger_keys = LedgerKeys(settings.community.suffix, self.secrets)
         self.instance = instance(settings)
 
     def portal_at_the_server(self) -> Portal:
@@ -389,6 +395,20 @@ class RunningSuite(Suite):
             own_mail=self.acceptance.own_mail,
             clock=time.time,
         )
+        self.checkpointing = Checkpointing(
+            self.ledger_keys, community=stores.community, files=stores.ledger, turn=self._turn
+        )
+        self._daily_checkpoint = DailyCheckpoint(
+            settings,
+            self.ledger_keys,
+            community=stores.community,
+            files=stores.ledger,
+            spool=stores.spool,
+            own_mail=self.acceptance.own_mail,
+            clock=time.time,
+            aside=self.disk.run,
+            turn=self._turn,
+        )
         acting: dict[str, Any] = {"community": stores.community, "clock": time.time, "entropy": os.urandom}
         self._key_jobs = (
             self.rotation,
@@ -404,6 +424,7 @@ class RunningSuite(Suite):
             self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
             self._warnings,
+            self._daily_checkpoint,
             kinds.Delivered(stores.mail, stores.spool),
             *self._key_jobs,
             Resealing(community=stores.community, keys=stores.keys, secrets=self.secrets, entropy=os.urandom),
@@ -421,6 +442,7 @@ class RunningSuite(Suite):
         self._checker.renew(settings.access, shared)
         self.enrolment.renew(settings.access)
         self._warnings.settings, self._warnings.policy = settings, policies.load(settings.access.policy)
+        self._daily_checkpoint.settings = settings
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)
         self.authenticator.settings = settings.authentication
@@ -433,6 +455,9 @@ class RunningSuite(Suite):
         self.stores.anchoring.settings = settings.ledger
         self._inactivity.settings = settings.access
         self._forgetting.forgotten = _failures_kept(settings.access)
+
+    def _turn(self) -> "Deferred[None]":
+        return deferLater(self._reactor, 0)
 
     def start(self) -> None:
         """Start the threads."""

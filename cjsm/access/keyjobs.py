@@ -116,8 +116,7 @@ class Rotation:
         recovery = parties(view, owner.organisation)
         if recovery is None:
             return max(aged, chosen + 1) if chosen else aged
-        changed = [chosen, *(found.moved for found in above)]
-        changed += [owner.moved] if isinstance(owner, Account) else []
+        changed = [chosen, *(found.moved for found in above), *([owner.moved] if isinstance(owner, Account) else [])]
         return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in changed if each))
 
 

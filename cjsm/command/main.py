@@ -35,6 +35,7 @@ _COMMANDS = {
     "quota": "quota",
     "report": "report",
     "trace": "trace",
+    "audit": "audit",
     "queue": "queue",
     "mailbox": "mailbox",
     "connection": "connection",

@@ -477,7 +477,14 @@ class Job(Struct, frozen=True, kw_only=True):
 class LedgerEntry(Struct, frozen=True, kw_only=True):
     """What was done, by whom, to what; written in the transaction of the act itself.
 
-    ``actor`` is the account's id, or empty for the local operator; ``details`` holds no personal data in clear.
+    ``actor`` is the account's id, or empty for the local operator and the service itself; ``reason`` is a code, and
+    ``details`` holds nothing that a person could be known by.
+
+    :ivar organisation: whose administrators may read it: where the subject belonged then; empty for the whole
+        community, None in entries that are older than this.
+    :ivar words: what is said of a person, by name: kept beside the entry, which has commitments only.
+    :ivar person: with whom the words are destroyed; never encoded.
+    :ivar commitments: what an entry that was read has for words.
     """
 
     act_id: ActId
@@ -488,6 +495,10 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     subject: bytes
     reason: str = ""
     details: tuple[tuple[str, str], ...] = ()
+    organisation: bytes | None = None
+    words: tuple[tuple[str, str], ...] = ()
+    person: bytes = b""
+    commitments: tuple[tuple[str, bytes], ...] = ()
 
 
 #: Every record that a community store holds under an identifier or name of its own.

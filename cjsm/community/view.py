@@ -124,6 +124,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     :ivar further: the entries of other acts, each of one thing, that are done in the same transaction: all or none.
     :ivar editions: mailboxes whose list the act lets begin anew, each with the least edition that this explains.
+    :ivar forgotten: people whose words beside the ledger's entries are destroyed.
     """
 
     put: tuple[Record, ...] = ()
@@ -131,6 +132,7 @@ class Change(Struct, frozen=True, kw_only=True):
     entry: LedgerEntry | None = None
     further: tuple[LedgerEntry, ...] = ()
     editions: tuple[tuple[MailboxId, int], ...] = ()
+    forgotten: tuple[bytes, ...] = ()
 
 
 def record_key(record: Record) -> bytes | str:

@@ -8,7 +8,7 @@ from click.testing import Result
 
 from cjsm.command.context import wait
 from cjsm.community import finding
-from cjsm.community.acts import groups
+from cjsm.community.acts import lists
 from cjsm.community.address import Address
 from cjsm.community.identifiers import ListId
 from cjsm.community.records import MailList
@@ -44,7 +44,7 @@ class Town:
         told(self.run("user", "suspend", "sam.smithers@avon", "--reason", "absent"))
         told(self.run("shared", "add", "avon/crime", "duty", "--name", "Duty Desk", "--member", JANE))
         with beside(config) as suite:
-            commit(suite, lambda view, by: groups.add_list(view, by, _list(view), Address.parse("all@avon.cjsm.test")))
+            commit(suite, lambda view, by: lists.add(view, by, _list(view), Address.parse("all@avon.cjsm.test")))
 
     def run(self, *words: str, typed: str = "") -> Result:
         return ran(*words, "--json", config=self.config, typed=typed)

@@ -86,6 +86,7 @@ def together(changes: Sequence[Change]) -> Change:
         entry=entries[0] if entries else None,
         further=tuple(entries[1:]),
         editions=tuple(edition for each in changes for edition in each.editions),
+        forgotten=tuple(person for each in changes for person in each.forgotten),
     )
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from cjsm.community import states
 from cjsm.community.acts import profiles
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
 from cjsm.community.address import Address, UserId, hosted_domain, name_from
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -56,6 +56,7 @@ def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) 
     lists = tuple(relisted(view, addresses, address))
     told = {"address": "changed" if addresses else "kept", "lists": str(len(lists))}
     entry = entry_of(view, by, "user-rename", "account", account, permission, **told)
+    entry = saying(entry, ("user", user_id), ("address", str(address)))
     return Change(put=(made, *addresses, *lists), entry=entry)
 
 
