@@ -90,6 +90,7 @@ ACTS = {
     "user-deleted": "deleted",
     "user-destroyed": "destroyed keys and mail of",
     "user-edit": "edited",
+    "user-inactive": "warned for not signing in",
     "user-guard": "guarded",
     "user-lock": "locked",
     "user-move": "moved",
