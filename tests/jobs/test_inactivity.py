@@ -11,6 +11,7 @@ from cjsm.community.identifiers import JobId, RoleAssignmentId
 from cjsm.community.records import Account, Job, Life, Role, RoleAssignment
 from cjsm.jobs import inactivity
 from cjsm.jobs.inactivity import Inactivity
+from cjsm.ledger.words import SERVICE, nobody_acting
 from tests.access.support import ORGANISATION, SETTINGS, House, now
 
 DAY = 86_400
@@ -58,6 +59,7 @@ def test_warned_then_suspended(house: House) -> None:
         *[("user-inactive", b"")] * 2,
         ("user-suspended", b""),
     ]
+    assert {nobody_acting(each) for each in (first, second, last)} == {SERVICE}
     assert ran(house, 119) == "0 people warned, 0 suspended"
     assert ran(house, 1) == "1 people warned, 0 suspended"
 

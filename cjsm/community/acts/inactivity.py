@@ -81,4 +81,4 @@ def suspend(view: View, by: By, account: AccountId, used: int, patience: Patienc
         return Change()
     made = changed(found, life=Life.SUSPENDED, state_reason=Reason.INACTIVE, state_note="", state_since=view.moment)
     by = msgspec.structs.replace(by, reason=Reason.INACTIVE.value)
-    return Change(put=(made,), entry=entry_of(view, by, "user-suspended", "account", account, ITSELF))
+    return Change(put=(made,), entry=entry_of(view, by, "user-suspended", "account", account, ITSELF, job="inactivity"))
