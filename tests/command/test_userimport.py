@@ -14,7 +14,9 @@ import pytest
 
 from cjsm.command import userimport
 from cjsm.command.context import wait
+from cjsm.community.errors import Exists
 from cjsm.community.records import AccountKind
+from cjsm.community.view import Change, View
 from tests.command.conftest import copied, ran, refused
 from tests.command.directories import JANE, OLIVE, PAUL, Firm
 from tests.command.mailboxes import beside
@@ -308,6 +310,25 @@ def test_what_is_left_of_something_else(imported: Import) -> None:
     part.symlink_to(imported.place / "in.csv")
     assert refused(imported.firm.run("user", "import", imported.write(ANN)))["cure"]
     assert "ann.lee@avon" not in imported.people()
+
+
+def test_somebody_else_comes_before(imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken between looking and doing is refused by itself; nobody is told a password that is none."""
+    make = userimport._make
+
+    def meanwhile(suite: Any, fresh: Any, kept: Any) -> None:
+        def taken(view: View, by: Any) -> Change:
+            raise Exists("the user ID ann.lee@avon is taken")
+
+        fresh[0].decide = taken
+        make(suite, fresh, kept)
+
+    monkeypatch.setattr(userimport, "_make", meanwhile)
+    answer = imported(ANN, "M,Bo,Lee,bo@example.org,avon,,", code=1)
+    assert [each["result"] for each in answer["rows"]] == ["refused", "made"]
+    first, second = imported.results()
+    assert (first["One-time Password"], first["Result"]) == ("", "refused")
+    assert imported.fit([second])
 
 
 def test_two_at_once(imported: Import) -> None:
