@@ -141,7 +141,8 @@ class Account(Struct, frozen=True, kw_only=True):
     ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
     (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation,
-    ``inactive_warned`` when they were last warned for not signing in.
+    ``profile_since`` when the profile was changed (0: never), and ``inactive_warned`` when they were last warned that
+    they did not sign in.
     """
 
     id: AccountId
@@ -171,6 +172,7 @@ class Account(Struct, frozen=True, kw_only=True):
     mailbox_generation: int = 0
     mailbox_rotated: int = 0
     moved: int = 0
+    profile_since: int = 0
     inactive_warned: int = 0
 
 
