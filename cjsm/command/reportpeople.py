@@ -43,13 +43,11 @@ def inactive(suite: Suite, places: Sequence[OrganisationId], days: int) -> Itera
 
 def never(suite: Suite, places: Sequence[OrganisationId]) -> Iterator[Row]:
     """Yield those who never signed in."""
-    life = suite.settings.access.one_time_password_life
     for person, account, used in _with_uses(suite, places, _signs_in):
         if not used and not account.password_since:
             yield person | {
                 "created": when(account.created),
-                # A reset later gives another: what is kept with the keys decides.
-                "one_time_password_ends": when(max(account.created, account.state_since) + life),
+                "one_time_password_ends": when(suite.enrolment.new_keys.one_time_ends(account)),
             }
 
 

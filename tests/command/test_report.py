@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cjsm.command.context import wait
+from cjsm.command.output import when
 from cjsm.community.acts import acting
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.community.records import Guard
@@ -83,6 +84,14 @@ def test_never(firm: Firm) -> None:
     (row,) = report(firm, "never")
     assert (row["user_id"], row["status"]) == ("al.ng@avon", "New User")
     assert row["created"] < row["one_time_password_ends"]
+    with beside(firm.config) as suite:
+        kept = suite.stores.community.read_now(lambda view: view.account_of_user_id("al.ng@avon"))
+        assert kept is not None
+        ends = when(suite.enrolment.new_keys.one_time_ends(kept))
+    assert row["one_time_password_ends"] == ends
+    told(firm.run("user", "reset-password", "al.ng@avon", "--reason", "other"))
+    (row,) = report(firm, "never")
+    assert row["one_time_password_ends"] >= ends
 
 
 def test_locked(firm: Firm) -> None:
