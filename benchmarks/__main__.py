@@ -9,6 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from benchmarks import access as signing_in
+from benchmarks import administration as administration_of_many
 from benchmarks import bodies as bodies_for_many
 from benchmarks import growth as growth_of_all
 from benchmarks import idle as idle_connections
@@ -53,6 +54,7 @@ def main() -> None:
     benchmarks/run memory
     benchmarks/run bodies
     benchmarks/run access
+    benchmarks/run administration       (ten minutes the first time)
     benchmarks/run ledger --entries 1000000
     """
 
@@ -222,6 +224,19 @@ def ledger(directory: Path, document: Path | None, entries: int) -> None:
     costs = ledger_of_many.measure(directory.resolve(), entries, _say)
     if document is not None:
         told = {"machine": report.machine(), "costs": [asdict(cost) for cost in costs]}
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--organisations", default=10_000, show_default=True, type=click.IntRange(10, 100_000))
+@click.option("--people", default=500_000, show_default=True, type=click.IntRange(100, 2_000_000))
+def administration(directory: Path, document: Path | None, organisations: int, people: int) -> None:
+    """What verbs of administration take in a large community, beside a small one; 200 ms are the bar."""
+    made, answers = administration_of_many.measure(directory.resolve(), organisations, people, _say)
+    if document is not None:
+        told = {"machine": report.machine(), "made": asdict(made), "answers": [asdict(each) for each in answers]}
         document.write_text(json.dumps(told, indent=2) + "\n")
 
 

@@ -104,6 +104,8 @@ class AccessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     second_factor_failures: Count = 10
     recovery_codes: Annotated[int, Meta(ge=1, le=20, description="count")] = 10
     revalidate: Seconds = 5
+    inactive_warned: Days = 150
+    inactive_suspended: Days = 180
 
 
 class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -40,6 +40,7 @@ from cjsm.directory.following import Directory
 from cjsm.instance import Instance
 from cjsm.jobs import kinds
 from cjsm.jobs.checkpointing import Checkpointing
+from cjsm.jobs.inactivity import Inactivity
 from cjsm.jobs.ledgerkeys import LedgerKeys
 from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
@@ -414,7 +415,9 @@ class RunningSuite(Suite):
             EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
             Destruction(settings.keys, keys=stores.keys, mail=stores.mail, activity=stores.activity, **acting),
         )
+        self._inactivity = Inactivity(access, activity=stores.activity, **acting)
         jobs: tuple[Kind, ...] = (
+            self._inactivity,
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
             self._pruning,
@@ -450,6 +453,7 @@ class RunningSuite(Suite):
             job.settings = settings.keys
         self.delivery.settings = settings.mail
         self.stores.anchoring.settings = settings.ledger
+        self._inactivity.settings = settings.access
         self._forgetting.forgotten = _failures_kept(settings.access)
 
     def _turn(self) -> "Deferred[None]":

@@ -11,7 +11,7 @@ from cjsm.access.secretkeys import new_system_secret
 from cjsm.community.identifiers import LENGTH, AccountId, Entropy, MailboxId, OrganisationId, SecretId
 from cjsm.community.records import Account
 from cjsm.configuration import AccessSettings
-from cjsm.store.interfaces import ICommunityStore, IKeyStore
+from cjsm.store.interfaces import ICommunityStore, IKeyStore, Missing
 from cjsm.vault import device
 from cjsm.vault.accountkeys import sign_account_key
 from cjsm.vault.device import SecretKind
@@ -86,12 +86,24 @@ class NewKeys:
 
     def is_one_time(self, account: Account, typed: str) -> bool:
         """Whether *typed* is the one-time password of the account, chosen another since or not known any more."""
-        secret = device.parse(typed.encode())
-        record = keyring.decode(self._keys.get_now(account.id, account.keys), AccountKeys) if account.keys else None
-        if secret is None or record is None or record.one_time is None:
+        secret, kept = device.parse(typed.encode()), self._kept(account)
+        if secret is None or kept is None:
             return False
         try:
-            device.verify(record.one_time.verifier, secret, self._secrets.peppers)
+            device.verify(kept.verifier, secret, self._secrets.peppers)
         except WrongSecret:
             return False
         return True
+
+    def one_time_ends(self, account: Account) -> int | None:
+        """Return when the one-time password of the account ends, or ended; None where there is none."""
+        kept = self._kept(account)
+        return kept.expires if kept is not None else None
+
+    def _kept(self, account: Account) -> SystemSecretKeys | None:
+        if not account.keys:
+            return None
+        try:
+            return keyring.decode(self._keys.get_now(account.id, account.keys), AccountKeys).one_time
+        except Missing:
+            return None

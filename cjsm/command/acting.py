@@ -5,7 +5,7 @@ it does as the same one: :func:`act`, :func:`by`, :func:`require` and :func:`sig
 may is for :func:`cjsm.community.authority.may` to say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -20,9 +20,10 @@ from cjsm.command.context import config_option, dry_run_option, wait
 from cjsm.command.output import Refused, json_option, reported
 from cjsm.community import authority, finding
 from cjsm.community.acts.acting import By
+from cjsm.community.acts.moving import subtree
 from cjsm.community.authority import Action, may
 from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Account
+from cjsm.community.records import Account, Organisation
 from cjsm.community.view import Change, View
 from cjsm.store.rehearsal import Rehearsed
 from cjsm.suite import Suite
@@ -184,6 +185,34 @@ def require_or_own(suite: Suite, action: Action, account: Account) -> None:
         require(suite, Action.OWN_SETTINGS, account.organisation, account.id)
     else:
         require(suite, action, account.organisation)
+
+
+def places(suite: Suite, action: Action, organisation: str | None = None) -> list[OrganisationId]:
+    """Return the organisations in which whoever acts may do *action*: of those at a path and below it, or of all.
+
+    Looks at what their roles cover, not at the whole community.
+
+    :raises NotAllowed: when there is none.
+    """
+    who = actor(suite)
+    if organisation is not None:
+        place = suite.stores.community.read_now(lambda view: finding.organisation_of(view, organisation).id)
+        require(suite, action, place)
+
+    def look(view: View) -> list[OrganisationId]:
+        sees = authority.within(view, who, action)
+        below: Iterable[Organisation] = view.organisations()
+        held: list[OrganisationId | None] = [None]
+        if who is not None:
+            held = [each.organisation for each in view.roles_of(who)]
+        if organisation is not None:
+            held = [finding.organisation_of(view, organisation).id]
+        if None not in held:
+            below = [found for top in held if top is not None for found in subtree(view, top)]
+        found = dict.fromkeys(each.id for each in below if sees(each.id))
+        return sorted(found, key=lambda place: finding.path_of(view, place))
+
+    return suite.stores.community.read_now(look)
 
 
 def sight(

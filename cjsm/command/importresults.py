@@ -5,6 +5,7 @@ import, no password of somebody who was made is lost. Whom it never came to make
 again, since the password fits nobody; so the results have the passwords of exactly those who were made.
 """
 
+import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,39 +50,57 @@ class ResultFile:
         self._descriptor: int | None = None
 
     def begin(self, is_theirs: Callable[[str, str], bool]) -> None:
-        """Begin to write ahead, after what an import that was broken off left.
+        """Begin to write ahead, after what an import that was broken off left. Nobody else may meanwhile.
 
         :param is_theirs: whether somebody was made: by user ID and one-time password.
-        :raises Refused: when the file is there, or cannot be made.
+        :raises Refused: when the results are there, are written by another import, or cannot be made.
         """
         with as_caller(), _told(self._part):
             if self.path.exists():
                 raise Refused(f"{self.path} exists already", "name another file for the results with --results")
-            for line in self._left():
+            self._descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._hold(self._descriptor)
+            for line in self._left(self._descriptor):
                 if is_theirs(line.get(USER_ID, ""), line.get(_PASSWORD, "")):
                     self.kept[line[USER_ID]] = line
-            self._write_new(self._part, self.kept.values())
-            self._descriptor = os.open(self._part, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+            sync_directory(self._part.parent)
 
-    def _left(self) -> Sequence[Line]:
-        """Return the whole lines of an import that was broken off."""
+    def _hold(self, descriptor: int) -> None:
+        """Let no other import write ahead there; look whether it is a file of one's own."""
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
+            raise Refused(f"{self._part} is not yours", "name another file for the results with --results")
         try:
-            descriptor = os.open(self._part, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return []
-        with open(descriptor, "rb") as file:
-            facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
-                raise Refused(f"{self._part} is not yours", "name another file for the results with --results")
-            octets = file.read(self._most_octets + 1)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it may have ended, and taken it away, since it was opened.
+            held = os.stat(self._part).st_ino == facts.st_ino
+        except (BlockingIOError, FileNotFoundError):
+            held = False
+        if not held:
+            cure = "wait until it ends, or name another file for the results with --results"
+            raise Refused(f"another import writes {self.path} now", cure)
+        os.fchmod(descriptor, 0o600)
+
+    def _left(self, descriptor: int) -> Sequence[Line]:
+        """Return the whole lines of an import that was broken off, and go on behind them, or begin."""
+        octets = b"".join(iter(lambda: os.read(descriptor, 1 << 20), b"")) if self._fits(descriptor) else b"too much"
         # The last line may have been cut off in the middle: whom it is about was not made.
-        whole = octets[: octets.rfind(b"\r\n") + 2]
-        if len(octets) > self._most_octets or not whole.startswith(_MARK):
+        whole = octets[: octets.rfind(b"\r\n") + 2] if b"\r\n" in octets else b""
+        if octets and not (whole or octets).startswith(_MARK[: len(octets)]):
             raise Refused(f"{self._part} is something else", "move it away, or name another file with --results")
+        os.ftruncate(descriptor, len(whole))
+        os.lseek(descriptor, len(whole), os.SEEK_SET)
+        if not whole:
+            _write_all(descriptor, self._writer.begin())
+            os.fsync(descriptor)
+            return []
         try:
             return [row.values for row in self._read(whole).rows]
         except FormError as error:
             raise Refused(f"{self._part}: {error}", "move it away, or name another file with --results") from None
+
+    def _fits(self, descriptor: int) -> bool:
+        return os.fstat(descriptor).st_size <= self._most_octets
 
     def ahead(self, planned: Iterable[Planned]) -> None:
         """Write those who are about to be made, on stable storage when this returns."""

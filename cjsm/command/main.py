@@ -33,6 +33,7 @@ _COMMANDS = {
     "list": "maillist",
     "shared": "shared",
     "quota": "quota",
+    "report": "report",
     "trace": "trace",
     "audit": "audit",
     "queue": "queue",

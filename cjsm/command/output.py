@@ -100,6 +100,9 @@ def progressing(
 
     :param octets: what is counted; otherwise things.
     """
+    if not errors.is_terminal:
+        yield lambda octets: None
+        return
     begun = time.monotonic()
     counted = (DownloadColumn(), TransferSpeedColumn()) if octets else (MofNCompleteColumn(),)
     columns = ("{task.description}", BarColumn(), *counted, TimeRemainingColumn())
@@ -108,7 +111,7 @@ def progressing(
 
     def advance(octets: int) -> None:
         progress.advance(task, octets)
-        if errors.is_terminal and not progress.live.is_started and time.monotonic() - begun > patience:
+        if not progress.live.is_started and time.monotonic() - begun > patience:
             progress.start()
 
     try:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -18,16 +19,24 @@ from cjsm.community.acts.mailboxes import those
 from cjsm.community.acts.quotas import DEFAULT, QuotaLimits
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, OrganisationId
-from cjsm.community.records import Account, SharedMailbox
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import Filling, StoreError
 from cjsm.suite import Suite
 
+#: Mailboxes whose owners are looked up at once.
+_AT_ONCE = 500
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SIZE = re.compile(r"(\d{1,15})\s*([KMG]?)I?B?\Z", re.IGNORECASE)
 
 
-class Size(click.ParamType[int]):
+if TYPE_CHECKING:
+    _Type = click.ParamType[int]
+else:
+    # Older versions have no parameter.
+    _Type = click.ParamType
+
+
+class Size(_Type):
     """Octets: ``750M``, ``1G``, a number, or ``default``."""
 
     name = "SIZE"
@@ -88,7 +97,7 @@ def set_(name: str, size: int, config: Path, as_json: bool) -> None:
     change = suite.stores.community.read_now(lambda view: quotas.set_quota(view, by, mailbox, size, limits(suite)))
     if change != Change():
         acting.act(suite, lambda view, by: quotas.set_quota(view, by, mailbox, size, limits(suite)))
-    told = {**_row(suite, mailbox), "changed": change != Change()}
+    told = {**row_of(suite, mailbox), "changed": change != Change()}
     if as_json:
         document(told)
         return
@@ -140,19 +149,32 @@ def show(names: tuple[str, ...], organisation: str | None, totals: bool, config:
 
 def _rows(suite: Suite, mailboxes: list[MailboxId]) -> Iterator[dict[str, Any]]:
     with progressing("mailboxes", len(mailboxes), octets=False) as advance:
-        for each in mailboxes:
-            yield _row(suite, each)
-            advance(1)
+        for at in range(0, len(mailboxes), _AT_ONCE):
+            some = mailboxes[at : at + _AT_ONCE]
+            owners = suite.stores.community.read_now(partial(_owners, mailboxes=some))
+            for mailbox, owner in zip(some, owners, strict=True):
+                yield _row(suite, mailbox, *owner)
+                advance(1)
 
 
-def _row(suite: Suite, mailbox: MailboxId) -> dict[str, Any]:
-    def look(view: View) -> tuple[str, str, Account | SharedMailbox | None]:
-        owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
-        place = finding.path_of(view, owner.organisation) if owner is not None else ""
-        return finding.mailbox_name(view, mailbox), place, owner
+def _owners(view: View, mailboxes: list[MailboxId]) -> list[tuple[str, str, int | None]]:
+    return [_owner(view, mailbox) for mailbox in mailboxes]
 
-    name, place, owner = suite.stores.community.read_now(look)
-    octets = (owner.quota or suite.settings.mail.quota) if owner is not None else 0
+
+def row_of(suite: Suite, mailbox: MailboxId) -> dict[str, Any]:
+    """Return what is told of a mailbox's capacity."""
+    return _row(suite, mailbox, *suite.stores.community.read_now(lambda view: _owner(view, mailbox)))
+
+
+def _owner(view: View, mailbox: MailboxId) -> tuple[str, str, int | None]:
+    """Return the name of a mailbox, its organisation's path, and what it may hold: 0 the usual, None nobody's."""
+    owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    place = finding.path_of(view, owner.organisation) if owner is not None else ""
+    return finding.mailbox_name(view, mailbox), place, owner.quota if owner is not None else None
+
+
+def _row(suite: Suite, mailbox: MailboxId, name: str, place: str, quota_: int | None) -> dict[str, Any]:
+    octets = (quota_ or suite.settings.mail.quota) if quota_ is not None else 0
     filling = filled(suite, mailbox)
     used = filling.octets if filling is not None else None
     waiting = suite.stores.spool.waiting(mailbox)

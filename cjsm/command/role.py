@@ -1,6 +1,7 @@
 """``cjsm role``: who may do what, and where."""
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cjsm.community import finding
 from cjsm.community.acts import roles
 from cjsm.community.acts.acting import By
 from cjsm.community.authority import Action
-from cjsm.community.identifiers import LENGTH, RoleAssignmentId
+from cjsm.community.identifiers import LENGTH, OrganisationId, RoleAssignmentId
 from cjsm.community.records import Account, Role, RoleAssignment
 from cjsm.community.view import Change, View
 
@@ -82,13 +83,15 @@ def revoke(user: str, role_name: str, organisation: str | None, config: Path, as
 
 @role.command("list")
 @click.option("--user", help="Only this user's roles.")
+@click.option("--organisation", help="Only roles over this organisation and those below it.")
 @acting.verb
-def list_(user: str | None, config: Path, as_json: bool) -> None:
+def list_(user: str | None, organisation: str | None, config: Path, as_json: bool) -> None:
     """List who has which role where.
 
     \b
     cjsm role list
     cjsm role list --user jane.smith@avon
+    cjsm role list --organisation avon-police --as olive.marsh@avon
     """
     suite = open_suite(config)
     community = suite.stores.community
@@ -97,24 +100,39 @@ def list_(user: str | None, config: Path, as_json: bool) -> None:
         acting.require_or_own(suite, Action.FIND_USERS, account)
         _report(community.read_now(lambda view: _roles(view, account)), as_json)
         return
+    if organisation:
+        places = acting.places(suite, Action.FIND_USERS, organisation)
+        _report(community.read_now(lambda view: _over(view, places, lambda place: True)), as_json)
+        return
     sight = acting.sight(suite, Action.FIND_USERS)
 
     def look(view: View) -> list[dict[str, Any]]:
-        sees = sight(view)
-        return [told for account in view.accounts() if sees(account.organisation) for told in _roles(view, account)]
+        # Those who have roles are few, those who have none many.
+        return _over(view, [None, *(each.id for each in view.organisations())], sight(view))
 
     _report(community.read_now(look), as_json)
 
 
+def _over(
+    view: View, places: Iterable[OrganisationId | None], sees: Callable[[OrganisationId | None], bool]
+) -> list[dict[str, Any]]:
+    """Return the roles over *places* of those in organisations that are seen."""
+    held = [each for place in places for each in view.roles_over(place)]
+    whose = ((view.account(each.account), each) for each in held)
+    told = [_told(view, account, each) for account, each in whose if account is not None and sees(account.organisation)]
+    return sorted(told, key=lambda each: str(each["user_id"]))
+
+
 def _roles(view: View, account: Account) -> list[dict[str, Any]]:
-    return [
-        {
-            "user_id": account.user_id,
-            "role": held.role,
-            "organisation": finding.path_of(view, held.organisation) or None,
-        }
-        for held in view.roles_of(account.id)
-    ]
+    return [_told(view, account, held) for held in view.roles_of(account.id)]
+
+
+def _told(view: View, account: Account, held: RoleAssignment) -> dict[str, Any]:
+    return {
+        "user_id": account.user_id,
+        "role": held.role,
+        "organisation": finding.path_of(view, held.organisation) or None,
+    }
 
 
 def _report(found: list[dict[str, Any]], as_json: bool) -> None:

@@ -207,14 +207,10 @@ def list_(organisation: str | None, config: Path, as_json: bool) -> None:
     cjsm user list --as olive.marsh@avon
     """
     suite = open_suite(config)
-    sight = acting.sight(suite, Action.FIND_USERS, organisation)
+    places = acting.places(suite, Action.FIND_USERS, organisation)
 
     def look(view: View) -> list[dict[str, Any]]:
-        sees = sight(view)
-        if organisation is None:
-            return [_told(view, account) for account in view.accounts() if sees(account.organisation)]
-        places = _below(view, finding.organisation_of(view, organisation).id)
-        return [_told(view, account) for place in places if sees(place) for account in view.accounts_in(place)]
+        return [_told(view, account) for place in places for account in view.accounts_in(place)]
 
     found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["user_id"]))
     if as_json:
@@ -222,10 +218,6 @@ def list_(organisation: str | None, config: Path, as_json: bool) -> None:
         return
     columns = ("user_id", "address", "organisation", "kind", "status")
     table([[str(told[column]) for column in columns] for told in found], *(c.replace("_", " ") for c in columns))
-
-
-def _below(view: View, organisation: OrganisationId) -> list[OrganisationId]:
-    return [organisation, *(found for child in view.children(organisation) for found in _below(view, child.id))]
 
 
 def _told(view: View, account: Account) -> dict[str, Any]:

@@ -141,9 +141,9 @@ class Account(Struct, frozen=True, kw_only=True):
     ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
     (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation,
-    and ``profile_since`` when the profile was changed (0: never).
-    ``reset_by`` gave a one-time password, ``factor_removed_by`` took the second factor away, and the person has shown
-    nothing of their own since (empty: nobody, or the operator).
+    ``profile_since`` when the profile was changed (0: never), and ``inactive_warned`` when they were last warned that
+    they did not sign in. ``reset_by`` gave a one-time password, ``factor_removed_by`` took the second factor away, and
+    the person has shown nothing of their own since (empty: nobody, or the operator).
     """
 
     id: AccountId
@@ -176,6 +176,7 @@ class Account(Struct, frozen=True, kw_only=True):
     profile_since: int = 0
     reset_by: bytes = b""
     factor_removed_by: bytes = b""
+    inactive_warned: int = 0
 
 
 class OwnerKind(StrEnum):

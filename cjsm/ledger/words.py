@@ -90,6 +90,7 @@ ACTS = {
     "user-deleted": "deleted",
     "user-destroyed": "destroyed keys and mail of",
     "user-edit": "edited",
+    "user-inactive": "warned for not signing in",
     "user-guard": "guarded",
     "user-lock": "locked",
     "user-move": "moved",
@@ -112,6 +113,7 @@ _ITSELF = frozenset(
         "recovery-lapse",
         "user-destroyed",
         "user-guard",
+        "user-inactive",
         "user-unguard",
     }
 )
@@ -131,4 +133,6 @@ def reason_in_words(reason: str) -> str:
 def nobody_acting(entry: LedgerEntry) -> str:
     """Return who acted where no account did: the service itself, or the operator of the server."""
     by_itself = entry.act in _ITSELF or (entry.act, entry.subject_kind) == ("keys-rotated", "mailboxes")
+    # Acts that people do too tell of the job that did them.
+    by_itself = by_itself or "job" in dict(entry.details)
     return SERVICE if by_itself else OPERATOR

@@ -104,8 +104,13 @@ class Attempts:
             return await self.judged(queued, envelope, refused)
         return Attempt(self, queued, envelope, connection, wanted, refused)
 
-    async def put_off(self, queued: Queued, why: str, envelope: OutgoingEnvelope | None = None) -> Done:
-        """Return what is written of a message that was not sent: later, or too late."""
+    async def put_off(
+        self, queued: Queued, why: str, envelope: OutgoingEnvelope | None = None, *, status: str = "4.4.1"
+    ) -> Done:
+        """Return what is written of a message that was not sent: later, or too late.
+
+        :param status: the enhanced status code that says why (RFC 3463).
+        """
         if envelope is None:
             try:
                 envelope = open_outgoing(self._queue_key, queued.outgoing)
@@ -113,7 +118,7 @@ class Attempts:
                 return self._unreadable(queued, str(error))
         if queued.state.removed:
             return await self._returned(queued, envelope)
-        later = dict.fromkeys(self._left(queued), Outcome(code=450, status="4.4.1", text=why, ours=True))
+        later = dict.fromkeys(self._left(queued), Outcome(code=450, status=status, text=why, ours=True))
         return await self.judged(queued, envelope, later)
 
     async def _returned(self, queued: Queued, envelope: OutgoingEnvelope) -> Done:

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from cjsm.community.identifiers import ConnectionId
 from cjsm.configuration import RelaySettings
+from cjsm.mail import sending
 from cjsm.mail.attempts import Attempt, Attempts, Done
 from cjsm.mail.idle import IdleLines, Line
 from cjsm.mail.sending import CannotReach, Interrupted, IRelayConnector, NextHopPolicy
@@ -280,7 +281,7 @@ class RelayWorker:
         except (CannotReach, Interrupted) as error:
             self._failed(connection, destination, str(error))
             line = None
-            done = await self._attempts.put_off(queued, str(error))
+            done = await self._attempts.put_off(queued, str(error), status=sending.status_of(error))
         except Exception as error:  # noqa: BLE001 - logged; it costs this message a wait, and nobody else anything
             self._log.failure("a message could not be sent")
             done = await self._attempts.put_off(queued, f"something went wrong here: {type(error).__name__}")

@@ -105,15 +105,28 @@ class Stage(StrEnum):
 
 
 class CannotReach(Exception):
-    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers."""
+    """No connection, or none that may be trusted: nothing was sent. The text says why, for engineers.
 
-    def __init__(self, reason: str, stage: Stage = Stage.REACH) -> None:
+    :ivar insecure: the other side was there, but its encryption or certificate was not as it must be.
+    """
+
+    def __init__(self, reason: str, stage: Stage = Stage.REACH, *, insecure: bool = False) -> None:
         super().__init__(reason)
         self.stage = stage
+        self.insecure = insecure
 
 
 class Interrupted(Exception):
     """The connection ended, or the other side broke the protocol, before it said what became of the parcel."""
+
+
+#: What is wrong with the encryption of a connection, or with the certificate on the other side (RFC 3463 section 3.8).
+INSECURE = "4.7.5"
+
+
+def status_of(error: CannotReach | Interrupted) -> str:
+    """Return the enhanced status code of a message that is put off for *error*."""
+    return INSECURE if isinstance(error, CannotReach) and error.insecure else "4.4.1"
 
 
 class IRelaySession(Interface):

@@ -1,6 +1,8 @@
 """The events of a message as the trace keeps them, and finding them again."""
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 
 import msgspec
@@ -121,6 +123,26 @@ class TraceReader:
         # A store that did not know whether it had written a record may have written it again.
         unlike = {record.sealed: record for record in records}.values()
         return tuple(sorted((open_event(self._sealer, record) for record in unlike), key=lambda each: each.moment))
+
+    def since(self, moment: int, after: int, limit: int) -> "Deferred[tuple[int, list[tuple[str, Event]]]]":
+        """Return (queue id, event) pairs from *moment* on, at most *limit*, and the number to go on after (0: the end).
+
+        Events that cannot be read are left out.
+
+        :param after: the number that was returned before; 0 to begin.
+        """
+        return self._trace.since(moment, after, limit).addCallback(self._opened)
+
+    def _opened(self, records: "Sequence[tuple[int, Traced]]") -> tuple[int, list[tuple[str, Event]]]:
+        found = []
+        for _, record in records:
+            with suppress(VaultError):
+                found.append((record.queue_id.hex(), open_event(self._sealer, record)))
+        return (records[-1][0] if records else 0), found
+
+    def names(self, address: str) -> tuple[str, ...]:
+        """Return what *address* may be called in events: itself, and its pseudonyms."""
+        return (address.lower(), *self._sealer.names(address))
 
     def is_of(self, event: Event, recipient: str) -> bool:
         """Whether *event* is one of the address *recipient*."""

@@ -89,6 +89,8 @@ class ClientConnection(Protocol):
         self._writing_text = False
         self._sent = 0
         self._stage = Stage.GREETING
+        #: From the offer of TLS to the end of the look at what the server shows.
+        self._securing = False
         self._capabilities = Capabilities(frozenset())
         self._timer = Timer(clock, lambda: self._end("no answer in time"))
         self._transport: Any = None
@@ -167,10 +169,10 @@ class ClientConnection(Protocol):
         try:
             await self._open()
         except (_Ended, ConnectionClosed) as error:
-            raise CannotReach(self._why or str(error), self._stage) from None
+            raise CannotReach(self._why or str(error), self._stage, insecure=self._securing) from None
         except NotTrusted as error:
             self._end(str(error))
-            raise CannotReach(str(error), self._stage) from None
+            raise CannotReach(str(error), self._stage, insecure=True) from None
         except BaseException:
             self._end("given up")
             raise
@@ -178,6 +180,7 @@ class ClientConnection(Protocol):
     async def _open(self) -> None:
         self._expect(await self.answer(), "greets us with")
         before = await self._greet()
+        self._securing = True
         if "STARTTLS" not in before:
             raise self._ending("the server does not offer STARTTLS: nothing is sent in the clear")
         self.write(b"STARTTLS\r\n")
@@ -194,7 +197,7 @@ class ClientConnection(Protocol):
         check_server(handle, self._asked)
         self.certificate = shown_by(handle)
         self._stage = Stage.SESSION
-        self._is_secure = True
+        self._is_secure, self._securing = True, False
         agreed = negotiated(self._transport)
         if agreed is not None:
             self.tls_version, self.tls_group = agreed.version, agreed.group or agreed.cipher

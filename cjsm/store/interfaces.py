@@ -197,6 +197,9 @@ class IActivity(IAnchors):
     def last_used(account: bytes) -> Sequence[tuple[str, int]]:
         """(protocol or hexadecimal secret id, moment) pairs of *account*."""
 
+    def last_uses(accounts: Sequence[bytes]) -> "Deferred[dict[bytes, int]]":
+        """When each of *accounts* was last used, by any protocol; who never was is not in it."""
+
     def failed_from(source: str, subject: bytes, moment: int, most: int) -> "Deferred[None]":
         """Remember that *subject* (16 octets) failed from *source*, once, as the latest of at most *most*.
 
@@ -252,6 +255,11 @@ class ITrace(Interface):
 
     def named(message: bytes, limit: int) -> "Deferred[Sequence[bytes]]":
         """The queue ids of messages with that tag of a Message-ID, in no order, at most *limit*."""
+
+    def since(moment: int, after: int, limit: int) -> "Deferred[Sequence[tuple[int, Traced]]]":
+        """At most *limit* records in the order they were added, each with its number: those with a number above
+        *after*, from about *moment* on. What is not yet written is left out.
+        """
 
     def assessed(connection: ConnectionId, moment: int, assessment: bytes) -> "Deferred[None]":
         """Keep the *assessment* of a connection. It is written when this fires."""

@@ -57,6 +57,8 @@ def test_what_there_is() -> None:
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
         *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),
         *("quota show", "quota set"),
+        *(f"report {what}" for what in ("inactive", "never", "locked", "without-factor", "near-quota")),
+        *("report traffic", "report tls-failures"),
         *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
     }

@@ -31,3 +31,22 @@ def test_refused(cjsm: Run) -> None:
     assert refused(cjsm("role", "revoke", "jane.smith@avon", "helpdesk", "--json"))["error"]
     told(cjsm("role", "grant", "jane.smith@avon", "helpdesk", "--json"))
     assert refused(cjsm("role", "grant", "jane.smith@avon", "helpdesk", "--json"))["error"]
+
+
+def test_over_an_organisation(cjsm: Run) -> None:
+    """Whoever has them, and what is below it too."""
+    add(cjsm)
+    add(cjsm, first="Ada")
+    told(cjsm("organisation", "add", "firm", "--name", "Firm", "--abbreviation", "firm", "--json"))
+    for who, place in (("jane.smith@avon", "avon/crime"), ("ada.smith@avon", "avon"), ("ada.smith@avon", "firm")):
+        told(cjsm("role", "grant", who, "organisation-administrator", "--organisation", place, "--json"))
+    over = {
+        place: [each["user_id"] for each in told(cjsm("role", "list", "--organisation", place, "--json"))]
+        for place in ("avon", "avon/crime", "firm")
+    }
+    assert over == {
+        "avon": ["ada.smith@avon", "jane.smith@avon"],
+        "avon/crime": ["jane.smith@avon"],
+        "firm": ["ada.smith@avon"],
+    }
+    assert refused(cjsm("role", "list", "--organisation", "nowhere", "--json"))["cure"]

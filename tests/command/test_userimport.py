@@ -1,6 +1,7 @@
 """``cjsm user import``: whole rows or none, told by line and column; no password of who was made is lost."""
 
 import csv
+import fcntl
 import signal
 import stat
 import subprocess
@@ -13,7 +14,9 @@ import pytest
 
 from cjsm.command import userimport
 from cjsm.command.context import wait
+from cjsm.community.errors import Exists
 from cjsm.community.records import AccountKind
+from cjsm.community.view import Change, View
 from tests.command.conftest import copied, ran, refused
 from tests.command.directories import JANE, OLIVE, PAUL, Firm
 from tests.command.mailboxes import beside
@@ -70,6 +73,11 @@ class Import:
             ).exit_code
             == 0
         )
+
+    def fit(self, rows: Sequence[dict[str, str]]) -> bool:
+        """Whether all one-time passwords are those of whom they stand beside."""
+        with beside(self.firm.config) as suite:
+            return all(userimport._is_theirs(suite, row["User ID"], row["One-time Password"]) for row in rows)
 
 
 @pytest.fixture
@@ -286,7 +294,8 @@ def test_killed(
     rows = imported.results()
     assert {row["User ID"] for row in rows} == imported.people() - before
     assert {row["Result"] for row in rows} == {"made"}
-    assert all(imported.signs_in(row) for row in rows)
+    assert imported.fit(rows)
+    assert not imported.fit([{**rows[0], "One-time Password": rows[1]["One-time Password"]}])
     assert sorted(path.name for path in imported.place.glob("in*")) == ["in.csv", "in.results.csv"]
 
 
@@ -301,6 +310,45 @@ def test_what_is_left_of_something_else(imported: Import) -> None:
     part.symlink_to(imported.place / "in.csv")
     assert refused(imported.firm.run("user", "import", imported.write(ANN)))["cure"]
     assert "ann.lee@avon" not in imported.people()
+
+
+def test_somebody_else_comes_before(imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken between looking and doing is refused by itself; nobody is told a password that is none."""
+    make = userimport._make
+
+    def meanwhile(suite: Any, fresh: Any, kept: Any) -> None:
+        def taken(view: View, by: Any) -> Change:
+            raise Exists("the user ID ann.lee@avon is taken")
+
+        fresh[0].decide = taken
+        make(suite, fresh, kept)
+
+    monkeypatch.setattr(userimport, "_make", meanwhile)
+    answer = imported(ANN, "M,Bo,Lee,bo@example.org,avon,,", code=1)
+    assert [each["result"] for each in answer["rows"]] == ["refused", "made"]
+    first, second = imported.results()
+    assert (first["One-time Password"], first["Result"]) == ("", "refused")
+    assert imported.fit([second])
+
+
+def test_two_at_once(imported: Import) -> None:
+    """The second that would write the same results is told; what the first wrote ahead stays."""
+    part = imported.place / "in.results.csv.part"
+    part.touch(0o644)
+    with part.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        answer = refused(imported.firm.run("user", "import", imported.write(ANN)))
+    assert "another import writes" in answer["error"]
+    assert "ann.lee@avon" not in imported.people()
+    assert imported(ANN)["made"] == 1
+
+
+@pytest.mark.parametrize("left", ["", "\N{ZERO WIDTH NO-BREAK SPACE}", '\N{ZERO WIDTH NO-BREAK SPACE}"Type","First'])
+def test_broken_off_at_once(imported: Import, left: str) -> None:
+    """Before anything was written whole."""
+    (imported.place / "in.results.csv.part").write_text(left)
+    assert imported(ANN)["made"] == 1
+    assert imported.fit(imported.results())
 
 
 def test_no_room_for_results(imported: Import, monkeypatch: pytest.MonkeyPatch) -> None:

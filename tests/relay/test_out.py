@@ -1,6 +1,7 @@
 """Mail to members behind their organisation's own server, on the wire."""
 
 import email
+import json
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -130,6 +131,33 @@ def test_a_server_that_misbehaves(firm: Firm, identity: Identity, name: str, off
         waits(firm, words)
         firm.retry()
         once(firm, peer, text)
+
+
+@pytest.mark.parametrize("wrong", [Script(starttls=False), None], ids=["no STARTTLS", "certificate"])
+def test_what_is_not_safe_is_reported(firm: Firm, identity: Identity, wrong: Script | None) -> None:
+    """`cjsm report tls-failures` has the connection, with what is wrong; a server that is away is not in it."""
+    shown = identity if wrong is not None else firm.certificates.self_signed(NAME)
+    text, words = f"not safe {wrong is None}".encode(), "STARTTLS" if wrong is not None else "nobody but its owner"
+    with ScriptedPeer(wrong or Script(), identity=shown) as peer:
+        at(firm, peer)
+        send(firm, text=text)
+        waits(firm, words)
+    problems = _unsafe(firm)
+    ends = time.monotonic() + 10
+    while not any(words in problem for problem in problems) and time.monotonic() < ends:
+        # The trace is written once a second.
+        time.sleep(0.3)
+        problems = _unsafe(firm)
+    assert any(words in problem for problem in problems)
+    with ScriptedPeer(Script(), identity=identity) as peer:
+        at(firm, peer)
+        firm.retry()
+        once(firm, peer, text)
+
+
+def _unsafe(firm: Firm) -> list[str]:
+    said = firm.community.command("report", "tls-failures", "--json")
+    return [row["problem"] for row in json.loads(said.stdout) if row["connection"] == firm.slug]
 
 
 #: More than the system holds of a connection whose other side does not read.

@@ -144,7 +144,8 @@ def add_alias(view: View, by: By, account: AccountId, address: Address, most: in
     if sum(record.alias and record.delivers_until is None for record in view.addresses_of(account)) >= most:
         raise Conflict(f"a user has at most {most} aliases", "take one away: cjsm user alias remove")
     made = AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=account, alias=True)
-    return Change(put=(changed(found), made), entry=entry_of(view, by, "alias-add", "account", account, permission))
+    entry = saying(entry_of(view, by, "alias-add", "account", account, permission), ("address", str(address)))
+    return Change(put=(changed(found), made), entry=entry)
 
 
 def remove_alias(view: View, by: By, account: AccountId, address: Address, reserved_for: int) -> Change:
@@ -158,7 +159,8 @@ def remove_alias(view: View, by: By, account: AccountId, address: Address, reser
         raise Conflict("this is the user's own address", "change it with `cjsm user rename`")
     until = max(view.moment + reserved_for, record.reserved_until or 0)
     gone = msgspec.structs.replace(record, delivers_until=view.moment, reserved_until=until)
-    return Change(put=(changed(found), gone), entry=entry_of(view, by, "alias-remove", "account", account, permission))
+    entry = saying(entry_of(view, by, "alias-remove", "account", account, permission), ("address", str(address)))
+    return Change(put=(changed(found), gone), entry=entry)
 
 
 def _permitted(view: View, by: By, account: Account) -> Permission:

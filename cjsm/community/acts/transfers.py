@@ -54,14 +54,16 @@ def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAdd
     moved = changed(found, organisation=to, moved=view.moment)
     addresses: tuple[AddressRecord, ...] = ()
     lists: tuple[MailList, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
     if found.kind is AccountKind.HOSTED and _abbreviation(found) != abbreviation_for(view, to):
         name = Name(first=found.profile.first_name, last=found.profile.last_name)
         moved = msgspec.structs.replace(moved, user_id=renamed_user_id(view, moved, name))
         address = UserId.parse(moved.user_id).address(view.suffix)
         addresses = tuple(readdressed(view, found, address, old))
         lists = tuple(relisted(view, addresses, address))
+        words = (("user", moved.user_id), ("address", str(address)))
     told = {"from": found.organisation.hex(), "to": to.hex(), "address": "changed" if addresses else "kept"}
-    entry = saying(entry_of(view, by, "user-move", "account", account, permission, **told), ("user", moved.user_id))
+    entry = saying(entry_of(view, by, "user-move", "account", account, permission, **told), *words)
     return Change(put=(moved, *addresses, *lists), entry=entry)
 
 

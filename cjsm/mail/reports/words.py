@@ -42,6 +42,11 @@ _MEANINGS = (
         "Try again later. If it is urgent, reach the person another way.",
     ),
     (".6.", "the message is in a form that the other mail server does not take.", "Send it in a plainer form."),
+    (
+        ".7.5",
+        "the other mail server could not be reached safely: its encryption or its certificate is not as it must be.",
+        "Try again later. If it is urgent, reach the person another way.",
+    ),
     (".7.", "the other side does not allow it.", "Ask the person's organisation or the helpdesk what is allowed."),
     ("", "the other mail server did not take it.", "Try again. If it happens once more, ask the helpdesk."),
 )

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
-from cjsm.community.identifiers import MailboxId, SecretId
+from cjsm.community.identifiers import LENGTH, MailboxId, SecretId
 from cjsm.store.interfaces import Failure, Head, IActivity
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
@@ -111,6 +111,27 @@ class LmdbActivity:
         found = {key: int.from_bytes(value, "big") for key, value in stored.items()}
         found |= {key: moment for key, moment in self._uses.items() if key.startswith(account)}
         return sorted((key[len(account) :].decode(), moment) for key, moment in found.items())
+
+    def last_uses(self, accounts: Sequence[bytes]) -> "Deferred[dict[bytes, int]]":
+        """See :class:`IActivity`."""
+        wanted = frozenset(accounts)
+
+        def look(transaction: lmdb.Transaction) -> dict[bytes, int]:
+            table, found = self._environment.table(_USES), {}
+            for account in accounts:
+                moments = [int.from_bytes(value, "big") for _, value in prefixed(transaction, table, account)]
+                if moments:
+                    found[account] = max(moments)
+            return found
+
+        def with_merged(found: dict[bytes, int]) -> dict[bytes, int]:
+            for key, moment in self._uses.items():
+                account = key[:LENGTH]
+                if account in wanted:
+                    found[account] = max(moment, found.get(account, 0))
+            return found
+
+        return self._serial.run(lambda: self._environment.read(look)).addCallback(with_merged)
 
     def failed_from(self, source: str, subject: bytes, moment: int, most: int) -> "Deferred[None]":
         """See :class:`IActivity`."""

@@ -1,6 +1,7 @@
 """``trace.mdb``: what became of messages; merged, one commit a second, pruned by age."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import lmdb
@@ -28,6 +29,9 @@ _ASSESSMENTS = "assessments"
 _MOST = 100_000
 #: Records removed in one commit: others have their turn in between.
 _SLICE = 2_000
+
+#: Stands for a record that cannot be read.
+_DAMAGED = Traced(moment=0, queue_id=b"", sealed=b"")
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[int, bytes, bytes, bytes])
@@ -94,6 +98,22 @@ class LmdbTrace:
             return list(dict.fromkeys(found + waiting))[:limit]
 
         return self._serial.run(lambda: self._environment.read(look)).addCallback(with_waiting)
+
+    def since(self, moment: int, after: int, limit: int) -> "Deferred[Sequence[tuple[int, Traced]]]":
+        """See :class:`ITrace`."""
+
+        def look(transaction: lmdb.Transaction) -> list[tuple[int, Traced]]:
+            cursor = transaction.cursor(db=self._environment.table(_RECORDS))
+            if not cursor.set_range(number(after + 1 if after else _first_from(cursor, moment))):
+                return []
+            found = []
+            for key, stored in islice(cursor, limit):
+                record = _readable(bytes(stored))
+                # Damaged ones are counted, so that whoever asks goes on behind them.
+                found.append((int.from_bytes(key, "big"), record or _DAMAGED))
+            return found
+
+        return self._serial.run(lambda: self._environment.read(look))
 
     def flush(self) -> "Deferred[None]":
         """Write what was added since the last time; what cannot be written waits for the next."""
@@ -207,6 +227,20 @@ class LmdbTrace:
     def close(self) -> "Deferred[None]":
         """Write what waits, as far as that can be, and close."""
         return self.flush().addBoth(lambda _: self._serial.drained()).addCallback(lambda _: self._environment.close())
+
+
+def _first_from(cursor: "lmdb.Cursor", moment: int) -> int:
+    """Return about the first number of the records from *moment* on: moments rise with numbers, but for seconds."""
+    low = int.from_bytes(cursor.key(), "big") if cursor.first() else 0
+    high = int.from_bytes(cursor.key(), "big") + 1 if cursor.last() else 0
+    while low < high:
+        middle = (low + high) // 2
+        record = _readable(bytes(cursor.value())) if cursor.set_range(number(middle)) else None
+        if record is not None and record.moment >= moment:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _encode(record: Traced) -> bytes:

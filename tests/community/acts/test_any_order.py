@@ -14,6 +14,7 @@ from cjsm.community.acts import (
     credentials,
     destruction,
     factors,
+    inactivity,
     keys,
     lives,
     locks,
@@ -26,6 +27,7 @@ from cjsm.community.acts import (
 )
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
+from cjsm.community.acts.inactivity import Patience
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.acts.renaming import Name, OldAddress
@@ -106,6 +108,12 @@ class AnyActs(RuleBasedStateMachine):
     @rule(who=actors, whom=people, hidden=st.booleans())
     def change(self, who: By, whom: AccountId, hidden: bool) -> None:
         self.try_(persons.change, who, whom, {"town": "Bath"}, ordinary_email="a@example.org", ex_directory=hidden)
+
+    @rule(whom=people, suspends=st.booleans(), months=st.integers(0, 9))
+    def inactive(self, whom: AccountId, suspends: bool, months: int) -> None:
+        self.view = self.view.apply(Change(), moment=self.view.moment + months * 2_592_000)
+        act = inactivity.suspend if suspends else inactivity.warn
+        self.try_(act, by(), whom, 0, Patience(5 * 2_592_000, 6 * 2_592_000))
 
     @rule(who=actors, whom=people, octets=st.integers(0, 30))
     def quota(self, who: By, whom: AccountId, octets: int) -> None:

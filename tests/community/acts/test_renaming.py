@@ -7,11 +7,13 @@ from cjsm.community import finding
 from cjsm.community.acts import renaming
 from cjsm.community.acts.renaming import Name, OldAddress
 from cjsm.community.address import Address
+from cjsm.community.admission import admit
 from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Life, MailList
+from cjsm.community.verdicts import Accept, AccountOrigin, HostedRoute, Refuse
 from tests.community.communities import CRIME_LIST, NOW, address, by, community, hosted, identifier
 
 from .support import JO, VIEW, account
@@ -46,6 +48,23 @@ def test_renamed() -> None:
         assert (then.reserved_address(old) is not None) is reserved
     assert after.account_of_user_id("jo.ward@avon") is None
     assert finding.account_of(after, old).id == JO
+
+
+def test_mail_to_the_old_address() -> None:
+    """Reaches the same mailbox for three months; then it is refused, and nobody else gets it."""
+    after, sam = renamed(), AccountId(identifier("sam.hill"))
+
+    def sent(days: int, to: str) -> Accept | Refuse:
+        sender = Address("sam.hill", "avon.cjsm.test")
+        return admit(at(after, NOW + days * DAY), AccountOrigin(account=sam), sender, Address(to, "avon.cjsm.test"))
+
+    mailbox = account(after, "jo.ward").mailbox
+    assert mailbox is not None
+    for days, to in ((0, "jo.hill"), (400, "jo.hill"), (0, "jo.ward"), (89, "jo.ward")):
+        verdict = sent(days, to)
+        assert isinstance(verdict, Accept)
+        assert verdict.route == HostedRoute(mailbox=mailbox)
+    assert isinstance(sent(91, "jo.ward"), Refuse)
 
 
 def test_lists() -> None:

@@ -51,6 +51,9 @@ def test_to_another_abbreviation() -> None:
     found = after.mail_list(CRIME_LIST.id)
     assert isinstance(found, MailList)
     assert "jo.ward@firm.cjsm.test" in found.members
+    entry = transfers.move(view, by("ada.central"), JO, FIRM, OLD).entry
+    assert entry is not None
+    assert entry.words[:2] == (("user", "jo.ward@firm"), ("address", "jo.ward@firm.cjsm.test"))
     forwarded = view.apply(transfers.move(view, by("ada.central"), JO, FIRM, OldAddress(5, 10)))
     assert forwarded.address("jo.ward@avon.cjsm.test") is not None
     assert problems(after) == []

@@ -212,3 +212,17 @@ def test_heads_that_the_ledger_has_not(tmp_path: Path) -> None:
     result(activity.settled([(OTHER, Head(appended=6))]))
     assert result(activity.unanchored(10)) == []
     result(activity.close())
+
+
+def test_last_uses(tmp_path: Path) -> None:
+    """The last of each, by any protocol, written or merged; who never was is not there."""
+    store = LmdbActivity(tmp_path, InlineDisk(), map_size=MAP)
+    first, second, third = (bytes((number,)) * 16 for number in range(1, 4))
+    store.used(first, "n", "pop3", None, 5)
+    store.used(first, "n", "smtp", None, 9)
+    store.used(second, "n", "ldap", None, 3)
+    result(store.flush())
+    store.used(second, "n", "pop3", None, 4)
+    assert result(store.last_uses([first, second, third])) == {first: 9, second: 4}
+    assert result(store.last_uses([third])) == {}
+    result(store.close())

@@ -199,3 +199,19 @@ def test_golden() -> None:
     """What this version stored still reads in every later one."""
     stored = bytes.fromhex("0194ce6553f100c4083132333435363738c40474616767c4067365616c6564")
     assert _decode(stored) == Traced(moment=1_700_000_000, queue_id=b"12345678", message=b"tagg", sealed=b"sealed")
+
+
+def test_since(tmp_path: Path) -> None:
+    """In order, from about a moment on, a few at a time; a damaged one is gone behind."""
+    store = LmdbTrace(tmp_path, InlineDisk(), map_size=MAP)
+    store.add([Traced(moment=moment, queue_id=bytes(8), sealed=b"x") for moment in range(100)])
+    result(store.flush())
+    seen, after = [], 0
+    while found := result(store.since(70, after, 7)):
+        after = found[-1][0]
+        seen += [record.moment for _, record in found]
+        assert len(found) <= 7
+    assert seen == list(range(70, 100))
+    assert result(store.since(1_000, 0, 7)) == []
+    assert [record.moment for _, record in result(store.since(0, 0, 3))] == [0, 1, 2]
+    result(store.close())
