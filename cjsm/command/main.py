@@ -33,6 +33,7 @@ _COMMANDS = {
     "queue": "queue",
     "mailbox": "mailbox",
     "connection": "connection",
+    "notice": "notice",
     "policy": "policy",
 }
 

@@ -1,6 +1,7 @@
 """``--as``: on every verb that changes something or shows what is not everybody's, and what people's roles allow."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,12 @@ WITHOUT = {
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
-    "what is published, and the rules themselves": ("connection dns", "policy explain", "policy matrix"),
+    "what is published, and the rules themselves": (
+        "connection dns",
+        "policy explain",
+        "policy matrix",
+        "notice preview",
+    ),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
         *("device add", "shared open", "mailbox export"),
@@ -34,9 +40,13 @@ WITHOUT = {
 }
 
 FILES = "FILES/"
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
 #: Every other verb, with what is asked of it here; {} is the request that waits.
 WITH = {
     "trace": ("0123456789abcdef",),
+    "notice list": (),
+    "notice show": ("1",),
+    "notice send": ("--kind", "outage-cancelled", "--from", TOMORROW),
     "organisation add": ("avon/new", "--name", "New"),
     "organisation show": ("avon",),
     "organisation list": (),
@@ -76,6 +86,7 @@ WITH = {
     "list show": (WATCH,),
     "list list": (),
     "shared add": ("avon", "front", "--name", "Front", "--member", TOM),
+    "shared change": (DESK, "--notice", "--name", "Duty desk"),
     "shared join": (DESK, TOM),
     "shared leave": (DESK, OLIVE),
     "shared show": (DESK,),
@@ -269,6 +280,8 @@ ACTS = (
     (OLIVE, "list add", "list-add"),
     (OLIVE, "list join", "list-join"),
     (OLIVE, "shared join", "shared-join"),
+    (OLIVE, "shared change", "shared-change"),
+    (UNA, "notice send", "notice-send"),
     (OLIVE, "keys rotate", "keys-rotated"),
 )
 
