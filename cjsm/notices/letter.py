@@ -36,6 +36,6 @@ def letter(notice: Notice, *, service_name: str, sender: str, to: str, now: floa
     made["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     made["Message-ID"] = f"<{identifier}@{sender.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"
-    made["Content-Language"] = notice.language.value
     made.set_content(said.text, cte="quoted-printable")
+    made["Content-Language"] = notice.language.value
     return made.as_bytes()

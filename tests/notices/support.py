@@ -87,6 +87,7 @@ class Office(House):
         told: dict[str, Any] = {"community": self.community, "clock": clock}
         self.desk = NoticeDesk(settings.notices, store=self.store, clock=clock)
         self.fullness = Fullness(settings.mail, mail=self.mail, desk=self.desk, **told)
+        self.acceptance._rooms.capacity._refused = lambda mailbox: self.fullness.touched((mailbox,))
         self.news = SharedNews(settings.notices, desk=self.desk, **told)
         self.inside = NoticeMail(
             settings.community,
@@ -170,11 +171,11 @@ class Office(House):
         return [each.kind.value for each in self.notices(account)]
 
     def letters(self, account: AccountId) -> list[EmailMessage]:
-        """What waits in the spool for somebody's mailbox, opened."""
+        """What the spool had for somebody's mailbox, opened."""
         mailbox = box(account)
         return [
             parsed(opened(each.wrap, mailbox, each.delivery_id, entry.body or b"", entry.summary)[0])
-            for entry in self.platter.entries.values()
+            for entry in self.platter.archive.values()
             for each in entry.deliveries
             if each.mailbox == mailbox
         ]
