@@ -400,6 +400,7 @@ class RunningSuite(Suite):
             own_mail=self.acceptance.own_mail,
             clock=time.time,
             entropy=os.urandom,
+            reactor=reactor,
         )
         self._ordinary = OrdinarySender(
             settings.notices,

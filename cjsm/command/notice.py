@@ -153,7 +153,7 @@ def send(
 
 
 @notice.command("preview")
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", metavar="KIND", type=click.Choice(_KINDS))
 @click.option("--language", type=click.Choice([each.value for each in Language]), help="Else the service's.")
 @config_option
 @json_option

@@ -20,8 +20,8 @@ from cjsm.store.interfaces import Filling, ICommunityStore, IMailStore, StoreErr
 LEVELS = (70, 90, 100)
 #: Percent that a mailbox has to fall below a level before it can pass it again: mail comes and goes.
 _BELOW = 5
-#: Mailboxes in one look: others have their turn.
-_LOOK = 64
+#: Mailboxes in one look: others have their turn; and those that wait for one.
+_LOOK, _MOST = 64, 50_000
 _DAY = 86_400
 
 
@@ -76,7 +76,9 @@ class Fullness:
 
     def touched(self, mailboxes: Iterable[MailboxId]) -> None:
         """Something came to *mailboxes*, or was refused for them: they are looked at soon."""
-        self._touched.update(dict.fromkeys(mailboxes))
+        # Where another process delivers nobody looks here, and the daily look finds them.
+        if len(self._touched) < _MOST:
+            self._touched.update(dict.fromkeys(mailboxes))
 
     def run(self) -> "Deferred[None]":
         """Look at some of what was touched."""

@@ -8,6 +8,7 @@ from functools import reduce
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from cjsm.community import finding
@@ -17,6 +18,7 @@ from cjsm.configuration import CommunitySettings
 from cjsm.mail import plaintext
 from cjsm.mail.entries import joined
 from cjsm.mail.ownmail import OwnMail
+from cjsm.mail.turns import Turns
 from cjsm.notices.notice import BadNotice, Notice, decode
 from cjsm.notices.texts import words
 from cjsm.store.interfaces import (
@@ -44,6 +46,7 @@ class NoticeMail:
 
     :ivar names: the community's own; may be replaced.
     :param clock: seconds since the epoch.
+    :param reactor: to give others a turn.
     """
 
     _log = Logger()
@@ -58,6 +61,7 @@ class NoticeMail:
         own_mail: OwnMail,
         clock: Callable[[], float],
         entropy: Entropy,
+        reactor: IReactorTime,
     ) -> None:
         self.names = names
         self._store = store
@@ -66,6 +70,7 @@ class NoticeMail:
         self._own_mail = own_mail
         self._clock = clock
         self._entropy = entropy
+        self._reactor = reactor
 
     def begin(self) -> "Deferred[None]":
         """Let new notices have numbers that the spool has not seen, whichever of the two stores was made anew."""
@@ -88,13 +93,14 @@ class NoticeMail:
         return went
 
     async def _send(self, waiting: Sequence[KeptNotice]) -> int:
-        before = self._spool.last_notice()
+        before, turns = self._spool.last_notice(), Turns(self._reactor)
         outcomes: list[tuple[int, Way, str]] = []
         batches: list[SpoolBatch] = []
         for kept in waiting:
             if kept.number <= before:
                 outcomes.append((kept.number, Way.SENT, ""))
                 continue
+            await turns.next_one()
             batch, outcome = await self._written(kept)
             batches += [batch] if batch is not None else []
             outcomes.append((kept.number, *outcome))

@@ -4,15 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cjsm.mail.fullness import Fullness
 from cjsm.mail.noticemail import NoticeMail
 from cjsm.notices.following import LedgerFollower
 from cjsm.notices.ordinary import OrdinarySender
+from cjsm.store.interfaces import StoreError
+
+#: Rounds that are left out after one that failed.
+_PAUSE = 10
 
 
 class Telling:
     """Call :meth:`run` twice a second, and :meth:`run_ordinary` each second; neither again before it has fired."""
+
+    _log = Logger()
 
     def __init__(
         self, follower: LedgerFollower, fullness: Fullness, inside: NoticeMail, ordinary: OrdinarySender
@@ -23,12 +31,16 @@ class Telling:
         self._ordinary = ordinary
         self._begun = False
         self._stopped = False
+        self._left_out = 0
         self._under_way: set[Deferred[Any]] = set()
         self._idle: list[Deferred[None]] = []
 
     def run(self) -> "Deferred[None]":
         """Keep notices of what is new, and send those that wait inside the community, some at a time."""
-        return self._watched(lambda: Deferred.fromCoroutine(self._run()))
+        if self._left_out:
+            self._left_out -= 1
+            return succeed(None)
+        return self._watched(lambda: Deferred.fromCoroutine(self._run()).addErrback(self._wait))
 
     async def _run(self) -> None:
         if not self._begun:
@@ -38,9 +50,17 @@ class Telling:
             if not self._stopped:
                 await step()
 
+    def _wait(self, failure: Failure) -> None:
+        """A store that takes nothing is asked again after some rounds, and said once for these."""
+        failure.trap(StoreError)
+        self._log.error("notices have to wait: {error}", error=failure.value)
+        self._left_out = _PAUSE
+
     def run_ordinary(self) -> "Deferred[None]":
         """Send some of what is due to ordinary addresses."""
-        return self._watched(self._ordinary.run)
+        if self._left_out:
+            return succeed(None)
+        return self._watched(lambda: self._ordinary.run().addErrback(self._wait))
 
     def stop(self) -> "Deferred[None]":
         """Fire when nothing is under way. A letter that is on its way is broken off, and sent again another time."""

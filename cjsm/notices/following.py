@@ -13,7 +13,7 @@ from cjsm.community.records import LedgerEntry, Life
 from cjsm.community.view import View
 from cjsm.notices.desk import NoticeDesk
 from cjsm.notices.rules import Due, ToMany, notices_of, to_many
-from cjsm.store.interfaces import ICommunityStore, INoticeStore
+from cjsm.store.interfaces import ICommunityStore, INoticeStore, StoreError
 
 #: Entries in one step.
 _ENTRIES = 64
@@ -105,10 +105,18 @@ class LedgerFollower:
                 if number == place.number:
                     return await self._step_to_many(place, following, many)
                 break
-            if entry is not None:
-                dues += self._community.read_now(lambda view, entry=entry: list(notices_of(view, entry)))  # type: ignore[misc]
+            dues += self._dues(following, entry) if entry is not None else ()
             number = following
         return await self._desk.tell(dues, followed=_encoded(_Place(number)))
+
+    def _dues(self, number: int, entry: LedgerEntry) -> list[Due]:
+        try:
+            return self._community.read_now(lambda view: list(notices_of(view, entry)))
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it was, one entry must not keep people from hearing of the others
+            self._log.failure("nobody is told of entry {number} of the ledger", number=number)
+            return []
 
     def _entry(self, number: int, encoded: bytes) -> LedgerEntry | None:
         try:

@@ -95,6 +95,7 @@ class Office(House):
             spool=self.spool,
             own_mail=self.acceptance.own_mail,
             entropy=self.acceptance._rooms.entropy,
+            reactor=self.clock,
             **told,
         )
         self.ordinary = OrdinarySender(

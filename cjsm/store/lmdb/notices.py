@@ -1,7 +1,7 @@
 """``notices.mdb``: what people are told, until it is old; see :class:`~cjsm.store.interfaces.INoticeStore`."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import lmdb
@@ -129,10 +129,9 @@ class LmdbNotices:
     def _forget_days(self, transaction: lmdb.Transaction, today: int) -> None:
         """Forget some counts of other days: nobody asks for them again."""
         table = self._table(_DAYS)
-        cursor = transaction.cursor(db=table)
-        keys = cursor.iternext(values=False)
-        old = [bytes(key) for key in islice(keys, _SLICE) if int.from_bytes(bytes(key[:4]), "big") < today]
-        for key in old:
+        keys = (bytes(key) for key in transaction.cursor(db=table).iternext(values=False))
+        old = takewhile(lambda key: int.from_bytes(key[:4], "big") < today, keys)
+        for key in list(islice(old, _SLICE)):
             transaction.delete(key, db=table)
 
     def _number_of(self, transaction: lmdb.Transaction, name: bytes) -> int:
