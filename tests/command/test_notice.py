@@ -105,7 +105,9 @@ def test_no_words_of_ones_own(avon: Run) -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_preview(cjsm: Run, kind: Kind) -> None:
     """In both languages."""
-    english, welsh = (told(cjsm("notice", "preview", kind.value, "--language", each, "--json")) for each in ("en", "cy"))
+    english, welsh = (
+        told(cjsm("notice", "preview", kind.value, "--language", each, "--json")) for each in ("en", "cy")
+    )
     assert english["subject"] != welsh["subject"]
     assert "helpdesk" in english["text"]
     assert "desg gymorth" in " ".join(welsh["text"].split())
