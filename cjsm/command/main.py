@@ -18,6 +18,8 @@ _COMMANDS = {
     "reload": "service",
     "login": "login",
     "logout": "login",
+    "backup": "wholebackup",
+    "restore": "wholebackup",
     "demo": "demo",
     "organisation": "organisation",
     "user": "user",
@@ -35,6 +37,7 @@ _COMMANDS = {
     "connection": "connection",
     "notice": "notice",
     "policy": "policy",
+    "completion": "completion",
 }
 
 

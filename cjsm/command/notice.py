@@ -28,6 +28,8 @@ _KINDS = [kind.value for kind in Kind]
 _SYSTEM = [kind.value for kind in SYSTEM]
 
 
+#: Of so many notices those are listed that are for people whom somebody sees.
+_LOOKED_AT = 5_000
 #: Times are UTC.
 _TIME = click.DateTime(formats=("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"))
 
@@ -61,8 +63,9 @@ def list_(user: str | None, limit: int, config: Path, as_json: bool) -> None:
         found = [_told(suite, each) for each in suite.stores.notices.newest(limit, account.id)]
     else:
         sight = acting.sight(suite, Action.FIND_USERS)
-        seen = community.read_now(lambda view: _seen(view, sight(view), suite.stores.notices.newest(limit)))
-        found = [_told(suite, each) for each in seen]
+        kept = suite.stores.notices.newest(max(limit, _LOOKED_AT))
+        seen = community.read_now(lambda view: _seen(view, sight(view), kept))
+        found = [_told(suite, each) for each in seen[:limit]]
     counts = suite.stores.notices.counts()
     if as_json:
         document({"notices": found, "waiting_inside": counts.inside, "waiting_ordinary": counts.ordinary})

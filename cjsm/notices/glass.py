@@ -4,8 +4,20 @@
 ACTS = frozenset(
     {
         *("application", "certificate", "community", "connection", "device", "domain", "factor", "factors", "keys"),
-        *("list", "mailbox", "message", "notice", "organisation", "password", "queue", "quota", "recovery", "role"),
-        *("secret", "secrets", "shared", "terms", "user"),
+        *(
+            "ledger",
+            "list",
+            "mailbox",
+            "message",
+            "notice",
+            "organisation",
+            "password",
+            "queue",
+            "quota",
+            "recovery",
+            "role",
+        ),
+        *("secret", "secrets", "service", "shared", "terms", "user"),
     }
 )
 OTHER = "other"

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     RECOVERY_TO_APPROVE = "recovery-to-approve"
     RECOVERY_OPENED = "recovery-opened"
     RECOVERY_REFUSED = "recovery-refused"
+    DETAILS_CHANGED = "details-changed"
+    RENAMED = "renamed"
     ROLE_GIVEN = "role-given"
     ROLE_TAKEN = "role-taken"
     TERMS_DUE = "terms-due"

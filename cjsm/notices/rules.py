@@ -54,6 +54,8 @@ _TOLD_OWNER = {
     "user-deleted": Kind.DELETED,
     "user-undeleted": Kind.UNDELETED,
     "user-inactive": Kind.INACTIVE,
+    "user-edit": Kind.DETAILS_CHANGED,
+    "user-rename": Kind.RENAMED,
     "device-add": Kind.DEVICE_MADE,
     "device-revoke": Kind.DEVICE_REVOKED,
     "factor-on": Kind.FACTOR_ON,

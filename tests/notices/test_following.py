@@ -38,6 +38,8 @@ TOLD = {
     "recovery-request": "recovery-requested",
     "recovery-open": "recovery-opened",
     "recovery-refuse": "recovery-refused",
+    "user-edit": "details-changed",
+    "user-rename": "renamed",
     "role-grant": "role-given",
     "role-revoke": "role-taken",
 }
