@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -99,12 +100,13 @@ class Notice(Struct, frozen=True, kw_only=True):
             raise BadNotice(f"a notice of the kind {self.kind} has no such code")
 
 
+@cache
 def codes(kind: Kind) -> Container[str]:
     """Return the codes that notices of *kind* may have."""
     if kind is Kind.BREAK_GLASS:
         return ACTS | {OTHER}
     numbers = _NUMBERED.get(kind)
-    return {str(number) for number in numbers} if numbers is not None else {""}
+    return frozenset(str(number) for number in numbers) if numbers is not None else frozenset(("",))
 
 
 _encoder = msgspec.msgpack.Encoder()
