@@ -12,6 +12,7 @@ from benchmarks import access as signing_in
 from benchmarks import bodies as bodies_for_many
 from benchmarks import growth as growth_of_all
 from benchmarks import idle as idle_connections
+from benchmarks import ledger as ledger_of_many
 from benchmarks import memory as memory_of_one
 from benchmarks import pop3 as pop3_beside_dovecot
 from benchmarks import relay as relay_beside_postfix
@@ -49,6 +50,7 @@ def main() -> None:
     benchmarks/run memory
     benchmarks/run bodies
     benchmarks/run access
+    benchmarks/run ledger --entries 1000000
     """
 
 
@@ -183,6 +185,18 @@ def access(directory: Path, document: Path | None, samples: int) -> None:
             "costs": [asdict(cost) for cost in costs],
             "refusals": [asdict(refusal) for refusal in refusals],
         }
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--entries", default=1_000_000, show_default=True, type=click.IntRange(1_000, 100_000_000))
+def ledger(directory: Path, document: Path | None, entries: int) -> None:
+    """What the ledger costs: appending, signing, proving, and verifying all of it."""
+    costs = ledger_of_many.measure(directory.resolve(), entries, _say)
+    if document is not None:
+        told = {"machine": report.machine(), "costs": [asdict(cost) for cost in costs]}
         document.write_text(json.dumps(told, indent=2) + "\n")
 
 

@@ -178,13 +178,16 @@ class CjsmService(Service):
     def _begin(self) -> None:
         if "delivery" in self._parts:
             self._suite.stores.spool.own()
+            self._suite.checkpointing.check()
             self._suite.delivery.start()
             self._suite.relay.start()
             self._tasks.every(_ARRIVALS_EVERY, self._suite.stores.spool.look)
             self._suite.schedule.start(alone=True)
             self._tasks.every(_NOTICES_EVERY, self._suite.telling.run)
             self._tasks.every(_ORDINARY_EVERY, self._suite.telling.run_ordinary)
-            self._tasks.every(self._settings.ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
+            ledger = self._settings.ledger
+            self._tasks.every(ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
+            self._tasks.every(ledger.checkpoint_every, lambda: self._suite.checkpointing.run(), now=True)
         if "ldap" in self._parts:
             self._suite.directory.start()
         self._listen()
@@ -299,8 +302,9 @@ class CjsmService(Service):
         try:
             await self._suite.stores.activity.flush()
             await self._suite.stores.anchoring.run()
+            await self._suite.checkpointing.run()
         except StoreError as error:
-            self._log.error("the heads of mailboxes are not in the ledger: {error}", error=error)
+            self._log.error("the heads of mailboxes are not in the ledger, or not signed: {error}", error=error)
 
     async def _stop(self) -> None:
         self._tasks.stop()

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from cjsm import configuration
 from cjsm.access.mailboxkeys import CurrentKeys
-from cjsm.command import checkconnections
+from cjsm.command import checkconnections, checkledger
 from cjsm.command.context import become_owner, config_option, wait
 from cjsm.command.findings import Finding
 from cjsm.command.output import console, document, json_option, reported, when
@@ -76,7 +76,7 @@ def _findings(config: Path) -> Iterator[Finding]:
     yield stores
     if not stores.problem:
         yield _mailboxes(settings)
-    if not stores.problem:
+        yield checkledger.finding(settings)
         yield from checkconnections.findings(settings)
 
 

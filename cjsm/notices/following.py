@@ -21,7 +21,6 @@ _ENTRIES = 64
 _PEOPLE, _ORGANISATIONS = 256, 64
 #: Steps in one run: others have their turn.
 _STEPS = 16
-_FARTHEST = 1 << 62
 
 
 class _Place(Struct, frozen=True, array_like=True):
@@ -69,31 +68,20 @@ class LedgerFollower:
     async def _run(self) -> int:
         kept = 0
         for _ in range(_STEPS):
-            place = self._place()
-            # The last one that is done is read too: where it is not there, the ledger is not the one that was followed.
-            found = await self._community.entries(place.number - 1 if place and place.number else 0, _ENTRIES + 1)
-            if place is None or (place.number and (not found or found[0][0] != place.number)):
-                await self._desk.tell((), followed=_encoded(_Place(await self._newest())))
+            place, last = self._place(), self._community.last_entry()
+            if place is None or place.number > last:
+                # A ledger that is shorter is not the one that was followed.
+                await self._desk.tell((), followed=_encoded(_Place(last)))
                 continue
-            fresh = [each for each in found if each[0] > place.number]
-            if not fresh:
+            if place.number == last:
                 break
+            fresh = await self._community.entries(place.number, _ENTRIES)
             kept += await self._step(place, fresh)
         return kept
 
     def _place(self) -> _Place | None:
         kept = self._store.followed()
         return _places.decode(kept) if kept is not None else None
-
-    async def _newest(self) -> int:
-        """Return the number of the newest entry: numbers have no gaps, so it is looked for by halving."""
-        low, high = 0, 1
-        while high < _FARTHEST and await self._community.entries(high - 1, 1):
-            low, high = high, high * 2
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if await self._community.entries(middle - 1, 1) else (low, middle)
-        return low
 
     async def _step(self, place: _Place, fresh: Sequence[tuple[int, bytes]]) -> int:
         dues: list[Due] = []

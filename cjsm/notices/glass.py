@@ -3,7 +3,19 @@
 #: The areas that acts in the ledger are named by; the rest is :data:`OTHER`.
 ACTS = frozenset(
     {
-        *("application", "certificate", "community", "connection", "device", "domain", "factor", "factors", "keys"),
+        *(
+            "alias",
+            "application",
+            "certificate",
+            "community",
+            "connection",
+            "device",
+            "directory",
+            "domain",
+            "factor",
+            "factors",
+            "keys",
+        ),
         *(
             "ledger",
             "list",

@@ -29,6 +29,7 @@ from cjsm.store.errors import (
     VersionTaken,
 )
 from cjsm.store.heads import Anchored, Anchoring, Head, IAnchors, ILedgerHeads, Known, Noticed
+from cjsm.store.ledger import ILedgerEntries, ILedgerFiles, Words
 from cjsm.store.mailstore import (
     UNIQUE_ID,
     Deleted,
@@ -63,6 +64,8 @@ __all__ = [
     "IAnchors",
     "ICopied",
     "ILease",
+    "ILedgerEntries",
+    "ILedgerFiles",
     "ILedgerHeads",
     "IMailStore",
     "INoticeStore",
@@ -88,6 +91,7 @@ __all__ = [
     "Verified",
     "VersionTaken",
     "Way",
+    "Words",
 ]
 
 T = TypeVar("T")
@@ -103,7 +107,7 @@ class ICopied(Interface):
         """
 
 
-class ICommunityStore(ILedgerHeads):
+class ICommunityStore(ILedgerHeads, ILedgerEntries):
     """Organisations, accounts and all that administration writes; the one commit point of every act."""
 
     def read(function: Callable[[View], T]) -> "Deferred[T]":
@@ -128,9 +132,6 @@ class ICommunityStore(ILedgerHeads):
         None when that is too long ago: look at everything again.
         """
 
-    def entries(after: int, limit: int) -> "Deferred[Sequence[tuple[int, bytes]]]":
-        """Ledger entries with a number above *after*: (number, canonical encoding), at most *limit*."""
-
 
 class IKeyStore(Interface):
     """Verifiers, slots, grants and signed public keys. A record is written before the act that names its version.
@@ -143,6 +144,9 @@ class IKeyStore(Interface):
 
         :raises VersionTaken: when something else is kept as that version.
         """
+
+    def put_all(records: "Sequence[tuple[bytes, int, bytes]]") -> "Deferred[None]":
+        """Do the same with several (owner, version, value) in one synced write: all of them, or none."""
 
     def get(owner: bytes, version: int) -> "Deferred[bytes]":
         """:raises Missing: when there is no such version."""

@@ -23,12 +23,12 @@ DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
         *("init", "demo", "restore", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
-        *("keys escrow", "keys restore", "keys rotate-secret"),
+        *("keys escrow", "keys restore", "keys rotate-secret", "audit recover"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
     "what is published, and the rules themselves": (
-        *("completion", "connection dns", "policy explain", "policy matrix", "notice preview"),
+        *("completion", "connection dns", "policy explain", "policy matrix", "notice preview", "audit keys"),
     ),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
@@ -45,6 +45,11 @@ WITH = {
     "notice list": (),
     "notice show": ("1",),
     "notice send": ("--kind", "outage-cancelled", "--from", TOMORROW),
+    "audit list": (),
+    "audit show": ("0",),
+    "audit prove": ("0",),
+    "audit verify": (),
+    "audit export": ("FILES/ledger",),
     "organisation add": ("avon/new", "--name", "New"),
     "organisation show": ("avon",),
     "organisation list": (),
@@ -54,7 +59,17 @@ WITH = {
     "organisation resume": ("avon/crime",),
     "organisation delete": ("avon/crime", "--reason", "other"),
     "organisation undelete": ("avon/crime",),
+    "directory search": ("marsh",),
+    "directory show": (OLIVE,),
+    "directory export": ("FILES/people.csv",),
+    "directory import": ("FILES/people.csv",),
     "user add": ("avon", "--first", "A", "--last", "B"),
+    "user import": ("FILES/people.csv",),
+    "user change": (TOM, "--town", "Bath"),
+    "user rename": (TOM, "--last", "Hardy"),
+    "user move": (TOM, "avon"),
+    "user alias add": (TOM, "sergeant@avon.cjsm.test"),
+    "user alias remove": (TOM, "sergeant@avon.cjsm.test"),
     "user show": (OLIVE,),
     "user list": (),
     "user lock": (TOM,),
@@ -79,6 +94,8 @@ WITH = {
     "recovery approve": ("{}",),
     "recovery refuse": ("{}",),
     "recovery list": (),
+    "quota show": (TOM,),
+    "quota set": (TOM, "750M"),
     "list add": ("avon", "news", "--name", "News"),
     "list change": (WATCH, "--name", "Watchers"),
     "list join": (WATCH, f"{OLIVE}.cjsm.test"),
@@ -129,6 +146,9 @@ WITH = {
     "mailbox restore": (TOM, "FILES/tom.mailbox", "--reason", "because"),
     "mailbox import": (TOM, "FILES/tom.mbox"),
 }
+
+#: Verbs that need no role: every member may, and sees what LDAP shows.
+MEMBERS = ("directory search", "directory show")
 
 
 class Avon:
@@ -200,7 +220,7 @@ def test_every_verb_knows_as_whom() -> None:
 REASONS = ("no role that lets this account", "only ", "this is for a recovery officer")
 
 
-@pytest.mark.parametrize("verb", WITH)
+@pytest.mark.parametrize("verb", [verb for verb in WITH if verb not in MEMBERS])
 def test_without_the_role(avon: Avon, verb: str) -> None:
     """Refused with the reason and the cure; the ledger has no entry, and no file is there."""
     before, files = avon.state(), set(avon.config.parent.iterdir())
@@ -212,7 +232,20 @@ def test_without_the_role(avon: Avon, verb: str) -> None:
     assert set(avon.config.parent.iterdir()) == files
 
 
-@pytest.mark.parametrize("verb", ["trace", "user suspend", "connection certificate issue", "mailbox backup"])
+@pytest.mark.parametrize("verb", MEMBERS)
+def test_what_every_member_may(avon: Avon, verb: str) -> None:
+    """Without a role and without an entry; states are not for them."""
+    before = avon.state()
+    shown = told(avon.act(JANE, verb))
+    (entry,) = shown["entries"] if verb == "directory search" else [shown]
+    assert (entry["user_id"], entry["status"]) == (OLIVE, None)
+    assert avon.state() == before
+
+
+WITH_A_PASSWORD = ("trace", "user suspend", "connection certificate issue", "mailbox backup", "directory search")
+
+
+@pytest.mark.parametrize("verb", WITH_A_PASSWORD)
 def test_with_a_wrong_password(avon: Avon, verb: str) -> None:
     """The same answer everywhere, and nothing is done. Each time the same password: it counts once."""
     before = avon.state()
@@ -278,9 +311,14 @@ ACTS = (
     (HENRY, "user unlock", "user-unlock"),
     (OLIVE, "organisation change", "organisation-change"),
     (OLIVE, "user add", "user-add"),
+    (OLIVE, "directory export", "directory-export"),
+    (OLIVE, "user change", "user-edit"),
+    (OLIVE, "user alias add", "alias-add"),
+    (OLIVE, "user alias remove", "alias-remove"),
     (OLIVE, "user lock", "user-lock"),
     (OLIVE, "user suspend", "user-suspended"),
     (OLIVE, "user resume", "user-resumed"),
+    (OLIVE, "quota set", "quota-set"),
     (OLIVE, "list add", "list-add"),
     (OLIVE, "list join", "list-join"),
     (OLIVE, "shared join", "shared-join"),
@@ -370,7 +408,7 @@ def test_what_is_one_act_can_be_rehearsed() -> None:
         " ".join(path) for path, command in EVERY.items() if any("--dry-run" in each.opts for each in command.params)
     }
     assert set(REHEARSED) <= rehearsed
-    changing = {verb for _, verb, _ in ACTS if not verb.startswith(("mailbox ", "queue "))}
+    changing = {verb for _, verb, _ in ACTS if not verb.startswith(("mailbox ", "queue ", "directory "))}
     assert changing <= rehearsed
 
 

@@ -42,6 +42,7 @@ def test_beside_the_service(community: Community) -> None:
         "failing-connections",
         "capacity",
         "notices",
+        "ledger-checkpoint",
     }
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
 

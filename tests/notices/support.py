@@ -75,6 +75,7 @@ class Office(House):
         self.ledger: list[bytes] = []
         self.post = Post()
         self.community.entries = self._entries  # type: ignore[attr-defined]
+        self.community.last_entry = lambda: len(self.ledger)  # type: ignore[attr-defined]
         self.store = LmdbNotices(directory, InlineDisk(), map_size=1 << 26)
         self.process()
 

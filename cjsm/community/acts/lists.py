@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of, existing
+from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
 from cjsm.community.acts.naming import given_up, new_address
 from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit, expand
@@ -41,7 +41,8 @@ def add(view: View, by: By, mail_list: MailList, address: Address) -> Change:
         _check_manager(view, manager)
     made = msgspec.structs.replace(mail_list, name=check_text(mail_list.name, "a name"), created=view.moment)
     told = {"managers": _hex(made.managers)} if made.managers else {}
-    return Change(put=(made, record), entry=entry_of(view, by, "list-add", "list", made.id, permission, **told))
+    entry = entry_of(view, by, "list-add", "list", made.id, permission, **told)
+    return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
 def change(
@@ -129,7 +130,7 @@ def delete(view: View, by: By, identifier: ListId, reserved_for: int) -> Change:
     found = existing_list(view, identifier)
     permission = require(may(view, by.actor, Action.MANAGE_LISTS, found.organisation))
     gone = {record.address for record in view.addresses_of(identifier)}
-    outer = tuple(_without(each, gone) for each in _lists(view) if not gone.isdisjoint(each.members))
+    outer = tuple(_without(each, gone) for each in view.lists() if not gone.isdisjoint(each.members))
     entry = entry_of(view, by, "list-delete", "list", identifier, permission)
     return Change(put=(*outer, *given_up(view, identifier, reserved_for)), removed=(found,), entry=entry)
 
@@ -226,17 +227,12 @@ def _height(view: View, found: MailList) -> int:
 def _above(view: View, found: MailList) -> int:
     """Return how many lists one is inside of, one inside the other. Reads every list."""
     level, above = {found.id}, -1
-    every = list(_lists(view))
+    every = list(view.lists())
     while level and above < LIST_DEPTH:
         above += 1
         names = {record.address for identifier in level for record in view.addresses_of(identifier)}
         level = {each.id for each in every if not names.isdisjoint(each.members)}
     return above
-
-
-def _lists(view: View) -> Iterator[MailList]:
-    for organisation in view.organisations():
-        yield from view.lists_in(organisation.id)
 
 
 def _check_manager(view: View, account: AccountId) -> Account:
