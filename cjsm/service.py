@@ -233,8 +233,11 @@ class CjsmService(Service):
             self._door("pop3", settings.pop3.pop3, clear, implicit=False)
         if "ldap" in self._parts:
             base = names.of_suffix(settings.community.suffix)
-            directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
+            reached: dict[str, Any] = {"base": base, "directory": suite.directory, **common}
+            directory = LdapFactory(settings.ldap, **reached)
             self._door("ldaps", settings.ldap.ldaps, directory, implicit=True)
+            begun = LdapFactory(settings.ldap, **reached, starttls=self._tls["ldap"], beside=directory)
+            self._door("ldap", settings.ldap.ldap, begun, implicit=False)
 
     def _door(self, name: str, where: str, factory: DoorFactory, *, implicit: bool) -> None:
         if not where:

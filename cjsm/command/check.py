@@ -207,6 +207,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         "pop3s": settings.pop3.pop3s,
         "pop3": settings.pop3.pop3,
         "ldaps": settings.ldap.ldaps,
+        "ldap": settings.ldap.ldap,
     }
     for name, where in doors.items():
         if where.startswith("tcp:"):

@@ -140,7 +140,8 @@ class Account(Struct, frozen=True, kw_only=True):
     ``recovery_codes`` how many of these are left.
     ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
-    (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation.
+    (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation,
+    and ``profile_since`` when the profile was changed (0: never).
     """
 
     id: AccountId
@@ -170,6 +171,7 @@ class Account(Struct, frozen=True, kw_only=True):
     mailbox_generation: int = 0
     mailbox_rotated: int = 0
     moved: int = 0
+    profile_since: int = 0
 
 
 class OwnerKind(StrEnum):

@@ -9,7 +9,16 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
+from cjsm.community.identifiers import (
+    AccountId,
+    ConnectionId,
+    JobId,
+    ListId,
+    MailboxId,
+    OrganisationId,
+    RequestId,
+    RoleAssignmentId,
+)
 from cjsm.community.records import (
     Account,
     AddressRecord,
@@ -111,9 +120,13 @@ class View(Protocol):
 
     def jobs(self) -> Iterable[Job]: ...
 
-    def accounts(self) -> Iterable[Account]: ...
+    def role(self, identifier: RoleAssignmentId) -> RoleAssignment | None: ...
 
-    def organisations(self) -> Iterable[Organisation]: ...
+    def accounts(self, after: AccountId | None = None) -> Iterable[Account]:
+        """All accounts, or those whose identifier comes after *after*: whoever reads many goes on with another view."""
+
+    def organisations(self, after: OrganisationId | None = None) -> Iterable[Organisation]:
+        """The same of organisations."""
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -69,7 +69,7 @@ def change(view: View, by: By, account: AccountId, values: Mapping[str, str]) ->
     if not fields:
         return Change()
     entry = entry_of(view, by, "user-edit", "account", account, permission, fields=" ".join(fields))
-    return Change(put=(changed(found, profile=profile),), entry=entry)
+    return Change(put=(changed(found, profile=profile, profile_since=view.moment),), entry=entry)
 
 
 def different(account: Account, profile: Profile) -> list[str]:

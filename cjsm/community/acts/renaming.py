@@ -51,7 +51,7 @@ def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) 
     if found.kind is AccountKind.HOSTED and name.address is not None:
         raise BadValue("the address of a mailbox here follows from the user ID", "leave --address away")
     address = _address(view, found, user_id, name)
-    made = changed(found, profile=profile, user_id=user_id)
+    made = changed(found, profile=profile, user_id=user_id, profile_since=view.moment)
     addresses = tuple(readdressed(view, found, address, old))
     lists = tuple(relisted(view, addresses, address))
     told = {"address": "changed" if addresses else "kept", "lists": str(len(lists))}

@@ -67,7 +67,12 @@ class LmdbCommunityStore:
 
     def read(self, function: Callable[[View], T]) -> "Deferred[T]":
         """See :class:`ICommunityStore`."""
-        return execute(self.read_now, function)
+
+        # Whoever reads so looks at many records, each once: they are not worth remembering.
+        def look(transaction: lmdb.Transaction) -> T:
+            return function(self._view(transaction))
+
+        return execute(self._environment.read, look)
 
     def read_now(self, function: Callable[[View], T]) -> T:
         """See :class:`ICommunityStore`."""
