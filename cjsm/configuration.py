@@ -4,6 +4,7 @@
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -190,6 +191,25 @@ class TraceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kept: Annotated[int, Meta(ge=1, description="days")] = 366
 
 
+class NoticeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people are told of what was done to their accounts, and how it reaches their ordinary addresses."""
+
+    language: Literal["en", "cy"] = "en"
+    per_day: Annotated[int, Meta(ge=0, description="count, 0 for none at all")] = 20
+    shared_every: Seconds = 3_600
+    kept: Annotated[int, Meta(ge=1, description="days")] = 90
+    host: str = ""
+    port: Annotated[int, Meta(ge=1, le=65_535, description="port")] = 25
+    tls_name: str = ""
+    tls_pins: tuple[str, ...] = ()
+    tls_trust: Literal["public", "community"] = "public"
+    sender: str = ""
+    ordinary_per_day: Annotated[int, Meta(ge=0, description="count, 0 for none at all")] = 5
+    retry_first: Seconds = 60
+    retry_most: Seconds = 3_600
+    give_up: Seconds = 172_800
+
+
 class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The submission doors."""
 
@@ -308,6 +328,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     imports: ImportSettings = field(default_factory=ImportSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
     authentication: AuthenticationSettings = field(default_factory=AuthenticationSettings)
@@ -346,6 +367,7 @@ def parse(text: str, name: str = "cjsm.toml") -> Settings:
         raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml, or a file that `cjsm init` makes") from None
     _check_networks(settings.connections, name)
     _check_policy(settings.access, name)
+    _check_notices(settings.notices, settings.community.suffix, name)
     return settings
 
 
@@ -363,6 +385,26 @@ def _check_policy(access: AccessSettings, name: str) -> None:
         policies.load(access.policy)
     except policies.BadPolicy as error:
         raise ConfigurationError(f"{name}: access.policy: {error}", error.cure) from None
+
+
+#: The address that letters to ordinary addresses come from, and the pin of a key.
+_SENDER = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_PIN = re.compile(r"[0-9a-f]{64}")
+
+
+def _check_notices(notices: NoticeSettings, suffix: str, name: str) -> None:
+    if not notices.host:
+        return
+    domain = notices.sender.rpartition("@")[2].lower()
+    if not _SENDER.fullmatch(notices.sender) or domain == suffix or domain.endswith(f".{suffix}"):
+        cure = (
+            "give an address that ordinary mail systems know, such as noreply@example.org; or leave notices.host away"
+        )
+        raise ConfigurationError(f"{name}: notices.sender: {notices.sender!r} is no ordinary address", cure)
+    for pin in notices.tls_pins:
+        if not _PIN.fullmatch(pin):
+            cure = "a pin is the SHA-256 of the key (SubjectPublicKeyInfo): 64 lower-case hexadecimal digits"
+            raise ConfigurationError(f"{name}: notices.tls_pins: {pin!r} is no pin", cure)
 
 
 def _refuse_unknown(table: Mapping[str, Any], kind: type[Struct], prefix: str, name: str) -> None:

@@ -28,6 +28,7 @@ from cjsm.instance import AlreadyRunning, DoorStatus, Instance, InstanceStatus
 from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
 from cjsm.regular import RegularTasks
+from cjsm.smtp.carrier import NoticeCarrier
 from cjsm.smtp.client import RelayConnector
 from cjsm.smtp.relay import RelayFactory
 from cjsm.smtp.server import SmtpFactory
@@ -51,6 +52,9 @@ _STATUS_EVERY = 5.0
 _FLUSH_EVERY = 1.0
 #: Seconds between looks for mail that doors in other processes took.
 _ARRIVALS_EVERY = 0.05
+#: Seconds between looks for what people are to be told, and for letters to ordinary addresses that are due.
+_NOTICES_EVERY = 0.5
+_ORDINARY_EVERY = 1.0
 _READERS_EVERY = 60.0
 #: Descriptors that a service needs beside connections and mailboxes.
 _OWN_DESCRIPTORS = 64
@@ -153,7 +157,9 @@ class CjsmService(Service):
         self._warn_of_dates()
         self._client_tls = client_tls(settings)
         self._connector = RelayConnector(settings.relay, self._client_tls, settings.tls.authority, self._reactor)
-        self._suite = RunningSuite(settings, self._reactor, self._connector)
+        # Who takes notices for ordinary addresses is shown no certificate of ours.
+        self._carrying = RelayConnector(settings.relay, ClientTls(), settings.tls.authority, self._reactor)
+        self._suite = RunningSuite(settings, self._reactor, self._connector, NoticeCarrier(self._carrying))
         self._suite.start()
         try:
             self._begin()
@@ -177,6 +183,8 @@ class CjsmService(Service):
             self._suite.relay.start()
             self._tasks.every(_ARRIVALS_EVERY, self._suite.stores.spool.look)
             self._suite.schedule.start(alone=True)
+            self._tasks.every(_NOTICES_EVERY, self._suite.telling.run)
+            self._tasks.every(_ORDINARY_EVERY, self._suite.telling.run_ordinary)
             ledger = self._settings.ledger
             self._tasks.every(ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
             self._tasks.every(ledger.checkpoint_every, lambda: self._suite.checkpointing.run(), now=True)
@@ -266,7 +274,7 @@ class CjsmService(Service):
             _renew(factory, settings)
         for limit in ("per_source", "per_account", "in_all", "shared", "per_shared"):
             setattr(self._limits, limit, getattr(fresh, limit))
-        self._connector.settings = settings.relay
+        self._connector.settings = self._carrying.settings = settings.relay
         self._balancers.networks = SharedNetworks(settings.connections.proxy_networks)
         self._balancers.seconds = settings.connections.proxy_header
         self._suite.renew(settings)
@@ -307,6 +315,7 @@ class CjsmService(Service):
         if "ldap" in self._parts:
             self._suite.directory.stop()
         if "delivery" in self._parts:
+            await self._suite.telling.stop()
             await self._suite.schedule.stop()
             await self._suite.delivery.stop()
             await self._suite.relay.stop()

@@ -6,7 +6,7 @@ A suite without doors is what the ``cjsm`` command works with; :mod:`cjsm.servic
 import os
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from cjsm.jobs.checkpointing import Checkpointing
 from cjsm.jobs.inactivity import Inactivity
 from cjsm.jobs.ledgerkeys import LedgerKeys
 from cjsm.jobs.schedule import Kind, Schedule
-from cjsm.ledger.entries import encode_entry
+from cjsm.ledger.entries import MalformedEntry, decode_entry, encode_entry
 from cjsm.mail.acceptance import Acceptance
 from cjsm.mail.anchoring import HeadAnchoring
 from cjsm.mail.attempts import Attempts
@@ -54,15 +54,25 @@ from cjsm.mail.dailycheckpoint import DailyCheckpoint
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
-from cjsm.mail.expiring import PasswordWarnings
+from cjsm.mail.failing import FailingConnections
+from cjsm.mail.fullness import Fullness, FullnessJob
 from cjsm.mail.importing import Importer
+from cjsm.mail.noticemail import NoticeMail
 from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
 from cjsm.mail.relay import RelayWorker
 from cjsm.mail.reporting import Reports
 from cjsm.mail.sending import IRelayConnector
+from cjsm.mail.sharednews import SharedNews
+from cjsm.mail.telling import Telling
 from cjsm.mail.traced import TraceReader
 from cjsm.mail.tracing import Tracer
+from cjsm.notices.addresses import OrdinaryAddresses
+from cjsm.notices.desk import NoticeDesk
+from cjsm.notices.expiring import CertificateWarnings, PasswordWarnings
+from cjsm.notices.following import LedgerFollower
+from cjsm.notices.interfaces import ICarrier
+from cjsm.notices.ordinary import OrdinarySender
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import CannotOpen
 from cjsm.store.lmdb import allocation
@@ -75,6 +85,7 @@ from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
 from cjsm.store.lmdb.ledgerfiles import LedgerFiles
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
+from cjsm.store.lmdb.notices import LmdbNotices
 from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
@@ -119,6 +130,7 @@ class Stores:
         )
         self.ledger = LedgerFiles(directory / "ledger", disk)
         self.trace = LmdbTrace(directory, disk, map_size=store.map)
+        self.notices = LmdbNotices(directory, disk, map_size=store.map)
         space = Space(directory, store.disk_floor)
         self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
         self.spool = LmdbSpool(
@@ -148,7 +160,7 @@ class Stores:
 
     def check_readers(self) -> None:
         """Clear what readers that died left in the stores."""
-        for store in (self.community, self.keys, self.activity, self.trace, self.spool, self.mail):
+        for store in (self.community, self.keys, self.activity, self.trace, self.notices, self.spool, self.mail):
             store.check_readers()
 
     async def close(self) -> None:
@@ -156,6 +168,7 @@ class Stores:
         await self.spool.close()
         await self.activity.close()
         await self.trace.close()
+        await self.notices.close()
         await self.keys.close()
         await self.community.close()
         # What people still read or delete ends first: nothing may use a mailbox while it is closed.
@@ -310,7 +323,9 @@ def instance(settings: Settings) -> Instance:
 class RunningSuite(Suite):
     """The rooms as the service runs them: with threads, a portal, acceptance, delivery and the directory."""
 
-    def __init__(self, settings: Settings, reactor: IReactorTime, connector: IRelayConnector) -> None:
+    def __init__(
+        self, settings: Settings, reactor: IReactorTime, connector: IRelayConnector, carrier: ICarrier
+    ) -> None:
         threads = IReactorFromThreads(reactor)
         self._reactor = reactor
         self.disk = Disk(threads, settings.store.disk_threads)
@@ -331,6 +346,11 @@ class RunningSuite(Suite):
             settings.authentication, resolver=DnsResolver(settings.authentication.nameservers), reactor=reactor
         )
         known = known_providers()
+        self.desk = NoticeDesk(settings.notices, store=stores.notices, clock=time.time)
+        self._fullness = Fullness(
+            settings.mail, community=stores.community, mail=stores.mail, desk=self.desk, clock=time.time
+        )
+        self._news = SharedNews(settings.notices, community=stores.community, desk=self.desk, clock=time.time)
         self.acceptance = Acceptance(
             settings,
             community=stores.community,
@@ -345,6 +365,7 @@ class RunningSuite(Suite):
             providers=known,
             clock=time.time,
             reactor=reactor,
+            full=lambda mailbox: self._fullness.touched((mailbox,)),
         )
         self.proof = Proof(stores.community, known)
         self.reports = Reports(
@@ -382,19 +403,43 @@ class RunningSuite(Suite):
             tracer=self.tracer,
             reactor=reactor,
             clock=time.time,
+            delivered=self._delivered,
         )
-        self.directory = Directory(stores.community, schema.load(), reactor)
-        self._forgetting = kinds.Activity(stores.activity, time.time, _failures_kept(access))
-        self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
-        self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
-        self._warnings = PasswordWarnings(
-            settings,
-            policies.load(access.policy),
+        self._notice_mail = NoticeMail(
+            settings.community,
+            store=stores.notices,
             community=stores.community,
             spool=stores.spool,
             own_mail=self.acceptance.own_mail,
             clock=time.time,
+            entropy=os.urandom,
+            reactor=reactor,
         )
+        self._ordinary = OrdinarySender(
+            settings.notices,
+            settings.community,
+            store=stores.notices,
+            addresses=OrdinaryAddresses(stores.community),
+            carrier=carrier,
+            clock=time.time,
+            entropy=os.urandom,
+        )
+        follower = LedgerFollower(
+            self.desk,
+            community=stores.community,
+            store=stores.notices,
+            decode=decode_entry,
+            unreadable=MalformedEntry,
+        )
+        self.telling = Telling(follower, self._fullness, self._notice_mail, self._ordinary)
+        self.directory = Directory(stores.community, schema.load(), reactor)
+        self._forgetting = kinds.Activity(stores.activity, time.time, _failures_kept(access))
+        self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
+        self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
+        telling: dict[str, Any] = {"community": stores.community, "desk": self.desk, "clock": time.time}
+        self._warnings = PasswordWarnings(policies.load(access.policy), **telling)
+        self._failing = FailingConnections(settings.relay, queue=stores.spool.outgoing, **telling)
+        self._forgetting_notices = kinds.Notices(stores.notices, time.time, settings.notices.kept)
         self.checkpointing = Checkpointing(
             self.ledger_keys, community=stores.community, files=stores.ledger, turn=self._turn
         )
@@ -424,6 +469,10 @@ class RunningSuite(Suite):
             self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
             self._warnings,
+            CertificateWarnings(**telling),
+            self._failing,
+            FullnessJob(self._fullness, stores.mail),
+            self._forgetting_notices,
             self._daily_checkpoint,
             kinds.Delivered(stores.mail, stores.spool),
             *self._key_jobs,
@@ -432,8 +481,17 @@ class RunningSuite(Suite):
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
 
+    def _delivered(self, mailboxes: Collection[MailboxId]) -> "Deferred[int]":
+        self._fullness.touched(mailboxes)
+        return self._news.delivered(mailboxes)
+
     def renew(self, settings: Settings) -> None:
         """Take new settings, as far as they need no restart."""
+        self.desk.settings = self._news.settings = self._ordinary.settings = settings.notices
+        self._notice_mail.names = self._ordinary.community = settings.community
+        self._forgetting_notices.kept = settings.notices.kept
+        self._fullness.settings = settings.mail
+        self._failing.settings = settings.relay
         self.acceptance.renew(settings)
         self.relay.renew(settings.relay)
         self.reports.settings = settings
@@ -441,7 +499,7 @@ class RunningSuite(Suite):
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
         self.enrolment.renew(settings.access)
-        self._warnings.settings, self._warnings.policy = settings, policies.load(settings.access.policy)
+        self._warnings.policy = policies.load(settings.access.policy)
         self._daily_checkpoint.settings = settings
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)

@@ -17,6 +17,7 @@ from cjsm.command.initialise import initialise
 from cjsm.configuration import RatesSettings, Settings, TraceSettings
 from cjsm.mail.sending import CannotReach, IRelayConnector, NextHopPolicy
 from cjsm.mail.traced import Answer
+from cjsm.notices.interfaces import CannotCarry, Host, ICarrier
 from cjsm.store.interfaces import CannotOpen
 from cjsm.suite import RunningSuite, Suite, instance
 from cjsm.vault.errors import MissingSecret
@@ -58,6 +59,17 @@ class NoConnector:
         return fail(CannotReach("there is no network"))
 
 
+@implementer(ICarrier)
+class NoCarrier:
+    """Carries nothing."""
+
+    def carry(self, host: Host, sender: str, recipient: str, letter: bytes) -> Deferred[None]:
+        return fail(CannotCarry("there is no network"))
+
+    def rest(self) -> None:
+        pass
+
+
 def test_without_doors(settings: Settings) -> None:
     """What commands work with: opened, closed, opened again in the same process."""
     for _ in range(2):
@@ -71,7 +83,7 @@ def test_without_doors(settings: Settings) -> None:
 def test_with_threads(settings: Settings) -> None:
     """What the service runs: a portal, acceptance, delivery, a directory, jobs; it stops cleanly."""
     reactor = Reactor()
-    suite = RunningSuite(settings, reactor, NoConnector())
+    suite = RunningSuite(settings, reactor, NoConnector(), NoCarrier())
     suite.start()
     assert ILoginAttempt in suite.portal.listCredentialsInterfaces()
     stopped = suite.stop()
@@ -83,7 +95,7 @@ def test_with_threads(settings: Settings) -> None:
 def test_traces_outlive_the_service(settings: Settings) -> None:
     """What was traced in its last second is there after it stopped; new settings hold without a restart."""
     reactor = Reactor()
-    suite = RunningSuite(settings, reactor, NoConnector())
+    suite = RunningSuite(settings, reactor, NoConnector(), NoCarrier())
     suite.start()
     rates, trace = RatesSettings(account_messages_per_minute=1), TraceSettings(identities="clear", kept=7)
     suite.renew(msgspec.structs.replace(settings, rates=rates, trace=trace))
@@ -101,7 +113,7 @@ def test_traces_outlive_the_service(settings: Settings) -> None:
 
 def test_abandoned(settings: Settings) -> None:
     """A service that could not start leaves no thread behind."""
-    suite = RunningSuite(settings, Reactor(), NoConnector())
+    suite = RunningSuite(settings, Reactor(), NoConnector(), NoCarrier())
     suite.start()
     suite.stop_threads()
     wait(suite.stores.close())

@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting, proving, secrets
+from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.community import finding
@@ -89,10 +89,13 @@ def revoke(user: str, name: str, config: Path, as_json: bool) -> None:
     if known is None:
         raise Refused(f"{account.user_id} has no device password {name!r}", f"see `cjsm device list {user}`")
     wait(suite.enrolment.revoke_device(acting.by(suite), account.id, known.id))
+    others = acting.actor(suite) != account.id
     if as_json:
-        document({"user_id": account.user_id, "revoked": name})
-    else:
-        console.print(f"{name} of {account.user_id} is revoked")
+        document({"user_id": account.user_id, "revoked": name} | (telling.told(suite, account) if others else {}))
+        return
+    console.print(f"{name} of {account.user_id} is revoked")
+    if others:
+        telling.say(suite, account)
 
 
 @device.command("list")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.command import acting, proving, secrets
+from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document
 from cjsm.community import finding
@@ -88,9 +88,12 @@ def remove(name: str, lost: bool, reason: str, config: Path, as_json: bool) -> N
         account = proving.own(suite, name, current)
         wait(suite.factors.remove(suite.enrolment.by(account.id), account.id, current, code))
     if as_json:
-        document({"user_id": account.user_id, "second_factor": None})
-    else:
-        console.print(f"{account.user_id} has no second factor any more")
+        told = telling.told(suite, account) if lost else {}
+        document({"user_id": account.user_id, "second_factor": None} | told)
+        return
+    console.print(f"{account.user_id} has no second factor any more")
+    if lost:
+        telling.say(suite, account)
 
 
 @click.command("recovery-codes")

@@ -39,6 +39,7 @@ _COMMANDS = {
     "queue": "queue",
     "mailbox": "mailbox",
     "connection": "connection",
+    "notice": "notice",
     "policy": "policy",
     "completion": "completion",
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting, proving, secrets
+from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.community import finding
@@ -16,8 +16,6 @@ from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import COMMUNITY, RecoveryRequest, RequestState
 from cjsm.community.view import View
 from cjsm.suite import Suite
-
-_NOT_TOLD = "nobody was told of this by the service: tell the user yourself"
 
 _where = click.option("--organisation", help="Slug path; the community's own authority when it is not given.")
 
@@ -283,8 +281,10 @@ def _shared(view: View, found: RecoveryRequest) -> str | None:
 
 
 def _report(suite: Suite, found: RecoveryRequest, as_json: bool) -> None:
-    told = suite.stores.community.read_now(lambda view: _told(view, found)) | {"not_told": _NOT_TOLD}
+    told, account = suite.stores.community.read_now(lambda view: (_told(view, found), view.account(found.account)))
     if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+        document(told | (telling.told(suite, account) if account is not None else {}))
+        return
+    table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    if account is not None:
+        telling.say(suite, account)

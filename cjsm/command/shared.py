@@ -11,6 +11,7 @@ from cjsm.command import quota as quotas
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table
 from cjsm.community import finding
+from cjsm.community.acts import shared as acts
 from cjsm.community.acts.shared import member_of
 from cjsm.community.authority import Action, may_see_members, require, within
 from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
@@ -125,6 +126,27 @@ def leave(address: str, user: str, config: Path, as_json: bool) -> None:
         console.print(f"{account.user_id} is no member of {address} any more")
 
 
+@shared.command("change")
+@click.argument("address")
+@click.option("--name", help="The full name, as the directory shows it.")
+@click.option("--notice/--no-notice", default=None, help="Whether members are told of new mail in it.")
+@acting.act_verb
+def change(address: str, name: str | None, notice: bool | None, config: Path, as_json: bool) -> None:
+    """Change the shared mailbox ADDRESS: its name, and whether its members are told of new mail.
+
+    Such a notice comes by mail to each member who reads, once an hour at most (notices.shared_every). It says that
+    there is new mail, and neither whose nor what about.
+
+    \b
+    cjsm shared change duty@avon.cjsm.test --notice
+    cjsm shared change duty@avon.cjsm.test --name "Duty desk, nights" --no-notice
+    """
+    suite = open_suite(config)
+    found = suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, address))
+    acting.act(suite, lambda view, by: acts.change(view, by, found.id, name=name, notice=notice))
+    _report(suite, suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, address)), as_json)
+
+
 @shared.command("open")
 @click.argument("address")
 @click.argument("member")
@@ -231,6 +253,7 @@ def _told(view: View, found: SharedMailbox) -> dict[str, Any]:
         "name": found.name,
         "organisation": finding.path_of(view, found.organisation),
         "quota": found.quota,
+        "notice": found.notice,
         "members": {_name(view, each.account): " ".join(each.rights) for each in found.members},
         "managers": [_name(view, each) for each in found.managers],
     }

@@ -106,7 +106,7 @@ def rename(
 
     The old address delivers for 90 days (keys.address_delivers), and is nobody else's for 270 (keys.address_reserved).
     Lists that have it get the new one. Mail, keys, passwords and devices stay; mail programs need the new user ID at
-    their next sign-in. Tell the person: the service does not write to them about it.
+    their next sign-in. Tell the person: the service lets them know that it changed, and not to what.
 
     \b
     cjsm user rename jane.smith@avon --last Harding

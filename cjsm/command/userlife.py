@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 
 from cjsm.access.keylife import Reset
-from cjsm.command import acting
+from cjsm.command import acting, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document
 from cjsm.community import finding, states
@@ -60,6 +60,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
                 "recoverable": made.recoverable,
                 "officer_to_appoint_anew": officer,
                 "recovery_codes_void": made.codes,
+                **telling.told(suite, made.account),
             }
         )
         return
@@ -72,6 +73,7 @@ def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
         console.print(f"recovery codes     {left} cjsm user recovery-codes {made.account.user_id}")
     if officer:
         console.print(f"recovery officer   {ANEW}")
+    telling.say(suite, made.account)
 
 
 #: What is said where a recovery officer has a new password that the one of before was not there for.
@@ -163,10 +165,11 @@ def _step(config: Path, name: str, step: LifeStep, reason: str, note: str, as_js
 def _report(account: Account, suite: Suite, as_json: bool) -> None:
     status = states.display_name(account)
     if as_json:
-        document({"user_id": account.user_id, "status": status})
+        document({"user_id": account.user_id, "status": status, **telling.told(suite, account)})
         return
     console.print(f"{account.user_id} is now: {status}")
     say: Callable[..., Any] = console.print
     if status == "Deleted":
         kept = "keys and mail" if account.kind is AccountKind.HOSTED else "the account"
         say(f"{suite.settings.keys.undelete} days from now {kept} will be destroyed; until then: cjsm user undelete")
+    telling.say(suite, account)

@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from cjsm.access.candidates import UNLOCKS
-from cjsm.command import acting, proving, secrets
+from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document
 from cjsm.community import finding, states
@@ -29,7 +29,7 @@ def lock(name: str, reason: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
     acting.act(suite, lambda view, by: accounts.set_locked(view, by, account.id, locked=True), reason)
-    _say(suite, account.id, as_json)
+    _say(suite, account.id, as_json, others=True)
 
 
 @click.command("unlock")
@@ -56,15 +56,18 @@ def unlock(name: str, by_self: bool, config: Path, as_json: bool) -> None:
     else:
         account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
         wait(suite.factors.unlock(acting.by(suite), account.id))
-    _say(suite, account.id, as_json)
+    _say(suite, account.id, as_json, others=not by_self)
 
 
-def _say(suite: Suite, account: AccountId, as_json: bool) -> None:
+def _say(suite: Suite, account: AccountId, as_json: bool, *, others: bool) -> None:
+    """Tell how the account is now, and whether its person is told where *others* did it."""
     found = suite.stores.community.read_now(lambda view: view.account(account))
     if found is None:
         return
     status = states.display_name(found)
     if as_json:
-        document({"user_id": found.user_id, "status": status})
-    else:
-        console.print(f"{found.user_id} is {status}")
+        document({"user_id": found.user_id, "status": status} | (telling.told(suite, found) if others else {}))
+        return
+    console.print(f"{found.user_id} is {status}")
+    if others:
+        telling.say(suite, found)

@@ -51,6 +51,7 @@ class Action(StrEnum):
     OWN_SECRETS = "change one's own device passwords"
     UNLOCK_SELF = "unlock one's own account"
     REMOVE_FACTOR = "take second factors away"
+    SEND_NOTICES = "send system notices"
 
 
 _ORGANISATION_ADMINISTRATOR = frozenset(
@@ -91,6 +92,7 @@ POWERS: dict[Role, frozenset[Action]] = {
         Action.TRACE,
         Action.VERIFY_MAILBOXES,
         Action.BACK_UP_MAILBOXES,
+        Action.SEND_NOTICES,
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset(

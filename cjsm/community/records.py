@@ -387,7 +387,10 @@ class SharedMember(Struct, frozen=True, kw_only=True):
 
 
 class SharedMailbox(Struct, frozen=True, kw_only=True):
-    """A mailbox that several accounts open; ``generation`` and ``rotated`` as in :class:`Account`."""
+    """A mailbox that several accounts open; ``generation`` and ``rotated`` as in :class:`Account`.
+
+    ``notice``: members are told that there is new mail, and nothing of it.
+    """
 
     id: MailboxId
     organisation: OrganisationId
@@ -402,6 +405,7 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     version: int = 1
     generation: int = 0
     rotated: int = 0
+    notice: bool = False
 
 
 class RecoveryAuthority(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,16 @@ from twisted.internet.defer import Deferred
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import COMMUNITY, Job
 from cjsm.community.view import View
-from cjsm.store.interfaces import IActivity, IBodyStore, ICommunityStore, IKeyStore, IMailStore, ISpool, ITrace
+from cjsm.store.interfaces import (
+    IActivity,
+    IBodyStore,
+    ICommunityStore,
+    IKeyStore,
+    IMailStore,
+    INoticeStore,
+    ISpool,
+    ITrace,
+)
 
 #: Seconds that a spooled body may be without its entry: it is being written.
 _BEING_WRITTEN = 3_600
@@ -150,3 +159,23 @@ class Trace:
         """See :class:`~cjsm.jobs.schedule.Kind`."""
         before = int(self._clock()) - self.kept * _DAY
         return self._trace.prune(before).addCallback(lambda gone: f"{gone} records of the message trace removed")
+
+
+class Notices:
+    """Forgets notices that the list shows no longer.
+
+    :ivar kept: days; may be replaced.
+    """
+
+    name = "notices"
+    every = _DAY
+
+    def __init__(self, notices: INoticeStore, clock: Callable[[], float], kept: int) -> None:
+        self._notices = notices
+        self._clock = clock
+        self.kept = kept
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        before = int(self._clock()) - self.kept * _DAY
+        return self._notices.prune(before).addCallback(lambda gone: f"{gone} notices forgotten")

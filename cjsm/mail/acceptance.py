@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from cjsm.community.address import Address
 from cjsm.community.admission import ConnectionOrigin, Origin, Refuse, admit_sender, canonical, read_address
-from cjsm.community.identifiers import Entropy
+from cjsm.community.identifiers import Entropy, MailboxId
 from cjsm.community.providers import Provider
 from cjsm.community.view import View
 from cjsm.configuration import Settings
@@ -42,6 +42,7 @@ class Acceptance:
     :param providers: of cloud connections, by name.
     :param clock: seconds since the epoch.
     :param reactor: for pauses, and to give others a turn.
+    :param full: hears of each mailbox that has no room for a message.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Acceptance:
         clock: Callable[[], float],
         reactor: IReactorTime,
         entropy: Entropy = os.urandom,
+        full: Callable[[MailboxId], object] = lambda mailbox: None,
     ) -> None:
         self.settings = settings
         entries = EntryMaker(keys, secrets, entropy=entropy, reactor=reactor)
@@ -73,7 +75,7 @@ class Acceptance:
             bodies=bodies,
             keys=keys,
             entries=entries,
-            capacity=Capacity(mail, spool),
+            capacity=Capacity(mail, spool, full),
             echo=Echo(settings, self.own_mail, clock),
             not_in_use=NotInUse(settings, self.own_mail, clock),
             crossings=Crossings(settings, authenticator, providers),

@@ -5,7 +5,7 @@ transaction at a time each and take turns, and what became of entries is told to
 """
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -69,6 +69,8 @@ class DeliveryWorker:
     """Delivers while it is started. One for each spool: its process owns the spool's delivery.
 
     :param reports: makes what the sender of an entry hears of deliveries, where he asked for it.
+    :param delivered: hears to which mailboxes something was delivered, before the spool forgets it; what a crash keeps
+        from being noted is told again.
     :param reactor: for pauses.
     :param clock: seconds since the epoch.
     """
@@ -85,10 +87,12 @@ class DeliveryWorker:
         tracer: Tracer,
         reactor: IReactorTime,
         clock: Callable[[], float],
+        delivered: Callable[[Collection[MailboxId]], "Deferred[Any]"] = lambda mailboxes: succeed(None),
     ) -> None:
         self.settings = settings
         self._tracer = tracer
         self._reports = reports
+        self._delivered = delivered
         self._spool = spool
         self._mail = mail
         self._reactor = reactor
@@ -262,6 +266,7 @@ class DeliveryWorker:
         made = [(entry.claimed.sequence, entry.made) for entry in settled if entry.made or not entry.claimed.remaining]
         try:
             if made:
+                await self._delivered(_mailboxes_of(settled))
                 await self._spool.done(made, await self._heard_of(settled))
             self._trace(settled)
             for entry in settled:
@@ -299,6 +304,13 @@ class DeliveryWorker:
             await self._pause
         except CancelledError:
             return
+
+
+def _mailboxes_of(settled: Sequence[_Entry]) -> Collection[MailboxId]:
+    """Return the mailboxes that something of *settled* was delivered to."""
+    made = {each for entry in settled for each in entry.made}
+    deliveries = (each for entry in settled for each in entry.claimed.entry.deliveries)
+    return {each.mailbox for each in deliveries if each.delivery_id in made}
 
 
 def deliveries_of(claimed: Claimed) -> list[tuple[MailboxId, Delivery]]:

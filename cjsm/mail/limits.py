@@ -1,5 +1,7 @@
 """What may be accepted now: capacity of mailboxes. Comes after admission and only ever answers "later", then "full"."""
 
+from collections.abc import Callable
+
 from cjsm.community.identifiers import MailboxId
 from cjsm.configuration import MailSettings
 from cjsm.mail.interfaces import Refused
@@ -11,11 +13,16 @@ class Capacity:
 
     What was accepted is delivered even if it overdraws, so what waits in the spool counts too. Since when a mailbox has
     been full is kept with it, so that neither a restart nor another process begins the grace anew.
+
+    :param refused: hears of each mailbox that something is refused for.
     """
 
-    def __init__(self, mail: IMailStore, spool: ISpool) -> None:
+    def __init__(
+        self, mail: IMailStore, spool: ISpool, refused: Callable[[MailboxId], object] = lambda mailbox: None
+    ) -> None:
         self._mail = mail
         self._spool = spool
+        self._refused = refused
 
     async def check(self, settings: MailSettings, mailbox: MailboxId, quota: int, size: int, now: float) -> None:
         """Return when *mailbox* has room for *size* octets more.
@@ -30,6 +37,7 @@ class Capacity:
             since = await self._mail.full(mailbox, 0 if fits else int(now))
         if fits:
             return
+        self._refused(mailbox)
         if now - since < settings.over_quota_grace:
             raise Refused(452, "4.2.2", "the mailbox is full at the moment: try again later")
         raise Refused(552, "5.2.2", "the mailbox is full: ask its owner by another route")

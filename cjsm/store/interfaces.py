@@ -45,6 +45,7 @@ from cjsm.store.mailstore import (
     Usage,
     Verified,
 )
+from cjsm.store.noticestore import INoticeStore, KeptNotice, NewNotice, NoticeCounts, NoticeLimits, Way
 
 #: What the contract is made of besides, for rooms to import from here.
 __all__ = [
@@ -67,6 +68,8 @@ __all__ = [
     "ILedgerFiles",
     "ILedgerHeads",
     "IMailStore",
+    "INoticeStore",
+    "KeptNotice",
     "Known",
     "LeaseLost",
     "LeaseTaken",
@@ -74,7 +77,10 @@ __all__ = [
     "MailboxList",
     "MailboxStatus",
     "Missing",
+    "NewNotice",
     "NewerStore",
+    "NoticeCounts",
+    "NoticeLimits",
     "Noticed",
     "Quarantined",
     "Row",
@@ -84,6 +90,7 @@ __all__ = [
     "Usage",
     "Verified",
     "VersionTaken",
+    "Way",
     "Words",
 ]
 
@@ -318,11 +325,16 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
 
 class SpoolBatch(Struct, frozen=True, kw_only=True):
-    """What becomes of one accepted message, all in one commit: for mailboxes, for connections, and answers to it."""
+    """What becomes of one accepted message, all in one commit: for mailboxes, for connections, and answers to it.
+
+    :ivar notice: where it is notices, the highest number among them; a batch whose number is not above what was put
+        before is there already, see :meth:`ISpool.last_notice`.
+    """
 
     id: bytes
     hosted: tuple[SpoolEntry, ...] = ()
     outgoing: tuple[Outgoing, ...] = ()
+    notice: int = 0
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -362,6 +374,9 @@ class ISpool(Interface):
 
         :raises DiskFull: below the floor of free space.
         """
+
+    def last_notice() -> int:
+        """The highest number of a notice that was ever put, delivered since or not; 0 when none was."""
 
     def claim(worker: str, limit: int, until: int) -> "Deferred[Sequence[Claimed]]":
         """Hand out at most *limit* due entries, oldest first; they are the worker's until the time *until*.

@@ -1,6 +1,7 @@
 """``--as``: on every verb that changes something or shows what is not everybody's, and what people's roles allow."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ WITHOUT = {
         "keys rotate-due",
     ),
     "what is published, and the rules themselves": (
-        *("completion", "connection dns", "policy explain", "policy matrix", "audit keys"),
+        *("completion", "connection dns", "policy explain", "policy matrix", "notice preview", "audit keys"),
     ),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
@@ -36,10 +37,14 @@ WITHOUT = {
 }
 
 FILES = "FILES/"
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
 #: Every other verb, with what is asked of it here; {} is the request that waits.
 WITH = {
     "backup": ("FILES/backup",),
     "trace": ("0123456789abcdef",),
+    "notice list": (),
+    "notice show": ("1",),
+    "notice send": ("--kind", "outage-cancelled", "--from", TOMORROW),
     "audit list": (),
     "audit show": ("0",),
     "audit prove": ("0",),
@@ -104,6 +109,7 @@ WITH = {
     "list show": (WATCH,),
     "list list": (),
     "shared add": ("avon", "front", "--name", "Front", "--member", TOM),
+    "shared change": (DESK, "--notice", "--name", "Duty desk"),
     "shared join": (DESK, TOM),
     "shared leave": (DESK, OLIVE),
     "shared show": (DESK,),
@@ -319,6 +325,8 @@ ACTS = (
     (OLIVE, "list add", "list-add"),
     (OLIVE, "list join", "list-join"),
     (OLIVE, "shared join", "shared-join"),
+    (OLIVE, "shared change", "shared-change"),
+    (UNA, "notice send", "notice-send"),
     (OLIVE, "keys rotate", "keys-rotated"),
 )
 
@@ -377,6 +385,7 @@ REHEARSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "list delete": (OLIVE, ()),
     "list leave": (OLIVE, ()),
     "shared add": (OLIVE, ()),
+    "shared change": (OLIVE, ()),
     "connection add": (UNA, ()),
     "connection edit": (UNA, ()),
     "connection domain add": (UNA, ("firm", "third.co.uk")),

@@ -42,7 +42,7 @@ def test_what_there_is() -> None:
             f"list {verb}"
             for verb in ("add", "change", "join", "leave", "appoint", "dismiss", "delete", "show", "list")
         ),
-        *(f"shared {verb}" for verb in ("add", "join", "leave", "open", "show", "list")),
+        *(f"shared {verb}" for verb in ("add", "change", "join", "leave", "open", "show", "list")),
         *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
         "keys peppers",
         *(f"recovery {verb}" for verb in ("request", "approve", "refuse", "list", "officers")),
@@ -61,6 +61,7 @@ def test_what_there_is() -> None:
         *("report traffic", "report tls-failures"),
         *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
+        *(f"notice {verb}" for verb in ("list", "show", "send", "preview")),
     }
 
 

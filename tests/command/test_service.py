@@ -38,6 +38,10 @@ def test_beside_the_service(community: Community) -> None:
         "delivered",
         "trace",
         "password-warnings",
+        "certificate-warnings",
+        "failing-connections",
+        "capacity",
+        "notices",
         "ledger-checkpoint",
     }
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}

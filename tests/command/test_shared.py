@@ -78,3 +78,14 @@ def test_refused(duty: Run) -> None:
     assert refused(duty("shared", "add", "avon", "duty", "--name", "D", "--member", JANE, "--json"))["error"]
     assert refused(duty("shared", "leave", DUTY, JANE, "--json"))["cure"]
     assert refused(duty("shared", "open", DUTY, TOM, "--password-stdin", "--json", typed="x\n"))["cure"]
+
+
+def test_change(duty: Run) -> None:
+    """Its name, and whether members hear of new mail; nothing to change is refused."""
+    assert told(duty("shared", "show", DUTY, "--json"))["notice"] is False
+    assert told(duty("shared", "change", DUTY, "--notice", "--json"))["notice"] is True
+    changed = told(duty("shared", "change", DUTY, "--name", "Nights", "--json"))
+    assert (changed["name"], changed["notice"]) == ("Nights", True)
+    assert told(duty("shared", "change", DUTY, "--no-notice", "--json"))["notice"] is False
+    assert "--help" in refused(duty("shared", "change", DUTY, "--json"))["cure"]
+    assert refused(duty("shared", "change", DUTY, "--name", " ", "--json"))["error"]

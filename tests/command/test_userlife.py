@@ -42,7 +42,7 @@ def test_life(cjsm: Run) -> None:
     """Suspended, resumed, deleted, had back; the reason and the note are shown, and gone with the state."""
     add(cjsm)
     suspended = told(cjsm("user", "suspend", JANE, "--reason", "absent", "--note", "until May", "--json"))
-    assert suspended == {"user_id": JANE, "status": "Suspended"}
+    assert suspended == {"user_id": JANE, "status": "Suspended", "told": False}
     shown = told(cjsm("user", "show", JANE, "--json"))
     assert (shown["reason"], shown["note"]) == ("absent", "until May")
     assert told(cjsm("user", "resume", JANE, "--json"))["status"] == "New User"

@@ -73,6 +73,7 @@ TABLE = {
     Action.OWN_SECRETS: ("", "", "", ""),
     Action.UNLOCK_SELF: ("", "", "", ""),
     Action.REMOVE_FACTOR: ("ao", "ao", "a", "a"),
+    Action.SEND_NOTICES: ("a", "a", "a", "a"),
 }
 
 

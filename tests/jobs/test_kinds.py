@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from cjsm.community.identifiers import ActId, JobId, MailboxId
+from cjsm.community.identifiers import AccountId, ActId, JobId, MailboxId
 from cjsm.community.records import Job, SharedMailbox
 from cjsm.community.view import Change
 from cjsm.jobs import kinds
-from cjsm.store.interfaces import Failure, Missing, Traced
+from cjsm.store.interfaces import Failure, Missing, NewNotice, NoticeLimits, Traced
 from cjsm.store.lmdb.activity import LmdbActivity
 from cjsm.store.lmdb.bodies import FileBodyStore
 from cjsm.store.lmdb.disk import InlineDisk
+from cjsm.store.lmdb.notices import LmdbNotices
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.trace import LmdbTrace
 from tests.access.support import House, now
@@ -124,3 +125,14 @@ def test_deleted_mail(tmp_path: Path) -> None:
     assert result(purging.run(JOB)) == "1 deleted messages destroyed"
     assert result(mail.undelete(MAILBOX, [delivery(1).delivery_id])) == 0
     mail.close()
+
+
+def test_notices(tmp_path: Path) -> None:
+    """Those that were sent long ago are forgotten, as the setting says."""
+    notices = LmdbNotices(tmp_path, InlineDisk(), map_size=MAP)
+    new = NewNotice(account=AccountId(b"a" * 16), notice=b"a notice")
+    result(notices.keep([new], 1_000, NoticeLimits(inside=0, ordinary=0)))
+    job = kinds.Notices(notices, lambda: 1_000 + 90 * 86_400.0, 90)
+    assert result(job.run(JOB)) == "0 notices forgotten"
+    job.kept = 89
+    assert result(job.run(JOB)) == "1 notices forgotten"

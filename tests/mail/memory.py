@@ -46,6 +46,7 @@ class Platter(Struct):
     """What is on the disk; *archive* has every entry that ever was."""
 
     sequence: int = 0
+    notice: int = 0
     known: dict[bytes, int] = field(default_factory=dict)
     archive: dict[bytes, SpoolEntry] = field(default_factory=dict)
     entries: dict[int, SpoolEntry] = field(default_factory=dict)
@@ -82,6 +83,10 @@ class MemorySpool:
     def _insert(self, batch: SpoolBatch) -> None:
         platter = self.platter
         platter.known[batch.id] = platter.sequence + 1
+        if batch.notice:
+            if batch.notice <= platter.notice:
+                return
+            platter.notice = batch.notice
         for entry in batch.hosted:
             platter.sequence += 1
             platter.entries[platter.sequence] = platter.archive[entry.id] = entry
@@ -89,6 +94,9 @@ class MemorySpool:
         for outgoing in batch.outgoing:
             platter.sequence += 1
             platter.outgoing[platter.sequence] = outgoing
+
+    def last_notice(self) -> int:
+        return self.platter.notice
 
     def _arrived(self, sequence: int) -> int:
         for notify in self._listeners:

@@ -1,8 +1,9 @@
 """From the spool into mailboxes: once each, fairly, and again until it is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from cjsm.community.identifiers import DeliveryId, MailboxId
@@ -325,6 +326,29 @@ def test_an_entry_that_was_delivered_and_not_told_leaves_the_spool() -> None:
     post.platter.progress[1].done.add(entry.deliveries[0].delivery_id)
     post.worker.start()
     assert post.got(ANN) == []
+    assert not post.platter.entries
+
+
+# Telling of deliveries
+
+
+def test_whoever_watches_hears_before_the_spool_forgets() -> None:
+    """To which mailboxes; and again where that could not be kept. Delivery is not held up by it."""
+    post = Post()
+    heard: list[tuple[set[MailboxId], int]] = []
+    failures = [AWAY]
+
+    def delivered(mailboxes: Collection[MailboxId]) -> "Deferred[None]":
+        heard.append((set(mailboxes), len(post.platter.entries)))
+        return fail(failures.pop()) if failures else succeed(None)
+
+    post.worker._delivered = delivered
+    post.worker.start()
+    with logged():
+        post.put(ANN, BEN)
+        assert post.got(ANN) == post.got(BEN) == [1]
+        post.after(11)
+    assert heard == [({ANN, BEN}, 1)] * 2
     assert not post.platter.entries
 
 

@@ -59,6 +59,17 @@ def test_the_grace_goes_on_after_a_restart() -> None:
     assert refusal(Capacity(house.mail, house.spool).check(SETTINGS, SAM, 0, 1_001, 160)) == FULL
 
 
+def test_whoever_watches_hears_what_is_refused() -> None:
+    """And nothing of what fits."""
+    house = House()
+    refused: list[object] = []
+    capacity = Capacity(house.mail, house.spool, refused.append)
+    result(capacity.check(SETTINGS, SAM, 0, 1_000, 0))
+    assert refused == []
+    assert refusal(capacity.check(SETTINGS, SAM, 0, 1_001, 0)) == FULL_NOW
+    assert refused == [SAM]
+
+
 def test_a_store_that_cannot_tell_is_no_refusal() -> None:
     """The door answers that it is not known."""
     house = House()

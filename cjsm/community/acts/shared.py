@@ -35,6 +35,24 @@ def add(view: View, by: By, shared: SharedMailbox, address: Address) -> Change:
     return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
+def change(view: View, by: By, mailbox: MailboxId, *, name: str | None = None, notice: bool | None = None) -> Change:
+    """Change what is given: the full name, and whether members are told of new mail. Its managers may do the latter."""
+    found = existing_mailbox(view, mailbox)
+    permission = may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, found.organisation)
+    if not permission.allowed and name is None:
+        permission = may_manage_members(view, by.actor, found)
+    require(permission)
+    changes: dict[str, object] = {}
+    if name is not None:
+        changes["name"] = check_text(name, "a name")
+    if notice is not None:
+        changes["notice"] = notice
+    if not changes:
+        raise BadValue("nothing is to be changed", "see `cjsm shared change --help`")
+    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    return _done(view, by, made, permission, "shared-change", None, changed=" ".join(sorted(changes)))
+
+
 def member_of(shared: SharedMailbox, account: AccountId) -> SharedMember | None:
     """Return the account's membership, if it has one."""
     return next((member for member in shared.members if member.account == account), None)

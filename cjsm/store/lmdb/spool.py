@@ -44,6 +44,7 @@ _ENTRIES = "entries"
 _PROGRESS = "progress"
 _WAITING = "waiting"
 _SEQUENCE = b"sequence"
+_NOTICE = b"notice"
 
 _MOST_ATTEMPTED = 10_000
 """Entries in doubt that are remembered; nobody asks for one again after a few seconds."""
@@ -164,6 +165,10 @@ class LmdbSpool:
         if earlier is not None and self._is_at(transaction, earlier, batch):
             return earlier
         first = following = int.from_bytes(transaction.get(_SEQUENCE, db=self._environment.meta) or b"", "big") + 1
+        if batch.notice:
+            if batch.notice <= self._last_notice(transaction):
+                return first - 1
+            transaction.put(_NOTICE, number(batch.notice), db=self._environment.meta)
         self._attempted[batch.id] = first
         for entry in batch.hosted:
             self._insert_hosted(transaction, following, entry)
@@ -173,6 +178,13 @@ class LmdbSpool:
             following += 1
         transaction.put(_SEQUENCE, number(following - 1), db=self._environment.meta)
         return first
+
+    def _last_notice(self, transaction: lmdb.Transaction) -> int:
+        return int.from_bytes(transaction.get(_NOTICE, db=self._environment.meta) or b"", "big")
+
+    def last_notice(self) -> int:
+        """See :class:`ISpool`."""
+        return self._environment.read(self._last_notice)
 
     def _insert_hosted(self, transaction: lmdb.Transaction, sequence: int, entry: SpoolEntry) -> None:
         stored = msgspec.msgpack.encode(msgspec.structs.replace(entry, body=None))

@@ -192,3 +192,27 @@ def only_orphans_are_swept(place: Place) -> None:
     assert body(place, known) == b"sealed"
     with pytest.raises(Missing):
         body(place, orphan)
+
+
+@promise
+def notices_are_there_once(place: Place) -> None:
+    """Whoever does not know how far it was puts them again: what has a number that was put is not put anew, not even
+    when it was delivered since.
+    """
+
+    def batch(number: int) -> SpoolBatch:
+        return msgspec.structs.replace(alone(entry(number)), notice=number)
+
+    assert place.spool.last_notice() == 0
+    sure(lambda: place.spool.put(batch(3)))
+    place.again()
+    (claimed,) = claim(place)
+    done(place, claimed)
+    place.again()
+    assert place.spool.last_notice() == 3
+    sure(lambda: place.spool.put(batch(3)))
+    sure(lambda: place.spool.put(batch(2)))
+    put(place, entry(9))
+    sure(lambda: place.spool.put(batch(5)))
+    assert ids(claim(place)) == [entry(9).id, entry(5).id]
+    assert place.spool.last_notice() == 5

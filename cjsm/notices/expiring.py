@@ -1,0 +1,99 @@
+"""Tells people in good time what ends by itself: their passwords, where the policy lets these end (community §7), and
+the certificates of their organisations' connections (community §12).
+"""
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import Deferred
+
+from cjsm.community.identifiers import OrganisationId
+from cjsm.community.records import Account, ConnectionState, Credential, Job, Life
+from cjsm.community.view import View
+from cjsm.notices.desk import NoticeDesk
+from cjsm.notices.notice import Kind
+from cjsm.notices.rules import Due, administrators
+from cjsm.policies import DAY, Policy
+from cjsm.store.interfaces import ICommunityStore
+
+#: Days before the end of a connection's certificate on which its organisation's administrators are told.
+_CERTIFICATE_DAYS = (60, 30, 7)
+
+
+class PasswordWarnings:
+    """A job that gives each warning once, on the day it is due or when the service runs again.
+
+    :ivar policy: may be replaced.
+    :param clock: seconds since the epoch.
+    """
+
+    name = "password-warnings"
+    every = DAY // 4
+
+    def __init__(
+        self, policy: Policy, *, community: ICommunityStore, desk: NoticeDesk, clock: Callable[[], float]
+    ) -> None:
+        self.policy = policy
+        self._community = community
+        self._desk = desk
+        self._clock = clock
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> str:
+        if not self.policy.expires:
+            return "no password ends"
+        now, warned = int(self._clock()), 0
+        organisations = await self._community.read(lambda view: [found.id for found in view.organisations()])
+        for organisation in organisations:
+            dues = await self._community.read(lambda view, place=organisation: list(self._due_in(view, place, now)))  # type: ignore[misc]
+            warned += await self._desk.tell(dues)
+        return f"{warned} people warned"
+
+    def _due_in(self, view: View, organisation: OrganisationId, now: int) -> Iterator[Due]:
+        for account in view.accounts_in(organisation):
+            since = account.password_since or account.created
+            end, due = self._end(account, since), self.policy.warned_since(since, now)
+            if end is not None and due is not None and now < end:
+                once = (b"ends" + account.id, since << 16 | due)
+                yield Due(
+                    kind=Kind.PASSWORD_ENDING, account=account.id, date=end, code=str(-((now - end) // DAY)), once=once
+                )
+
+    def _end(self, account: Account, since: int) -> int | None:
+        chosen = account.life is Life.ACTIVE and account.credential is Credential.CHOSEN
+        return self.policy.ends(since) if chosen else None
+
+
+class CertificateWarnings:
+    """A job that tells administrators 60, 30 and 7 days before a connection is left without a certificate in force.
+
+    :param clock: seconds since the epoch.
+    """
+
+    name = "certificate-warnings"
+    every = DAY // 4
+
+    def __init__(self, *, community: ICommunityStore, desk: NoticeDesk, clock: Callable[[], float]) -> None:
+        self._community = community
+        self._desk = desk
+        self._clock = clock
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        now = int(self._clock())
+        telling = self._community.read(lambda view: list(_ending(view, now))).addCallback(self._desk.tell)
+        return telling.addCallback(lambda told: f"{told} administrators told")
+
+
+def _ending(view: View, now: int) -> Iterator[Due]:
+    for connection in view.connections():
+        ends = max((each.not_after for each in connection.issued if each.revoked is None), default=0)
+        left = -((now - ends) // DAY)
+        due = min((days for days in _CERTIFICATE_DAYS if left <= days), default=None)
+        if due is None or ends <= now or connection.state is ConnectionState.SUSPENDED:
+            continue
+        for account in administrators(view, connection.organisation):
+            once = (b"cert" + connection.id + account, ends << 16 | due)
+            yield Due(kind=Kind.CERTIFICATE_ENDING, account=account, date=ends, code=str(left), once=once)
