@@ -54,7 +54,7 @@ class Rotation:
     """Begins new generations where the newest is older than the settings say, or than the keys of those who recover it.
 
     So mail is sealed for recovery soon after officers were appointed, no longer to one who was dismissed, and after an
-    organisation was moved for those who are above it now.
+    organisation was moved for those who are above it now; and as the organisation chose soon after it chose.
 
     :ivar settings: may be replaced.
     """
@@ -110,11 +110,13 @@ class Rotation:
     def due_before(self, view: View, owner: Owner) -> int:
         """Return the moment from which the newest generation of a mailbox must be, so that it need not be rotated."""
         aged = int(self._clock()) - self.settings.rotate_after * _DAY if self.settings.rotate_after else 0
+        above = tuple(chain(view, owner.organisation))
+        chosen = above[0].recovery_since if above else 0
         recovery = parties(view, owner.organisation)
         if recovery is None:
-            return aged
-        moved = (found.moved for found in chain(view, owner.organisation))
-        return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in moved if each))
+            return max(aged, chosen + 1) if chosen else aged
+        changed = (chosen, *(found.moved for found in above))
+        return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in changed if each))
 
 
 class EmptyGenerations:

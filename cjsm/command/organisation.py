@@ -15,17 +15,20 @@ from cjsm.command.output import Refused, console, document, shown, table
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
+from cjsm.community.acts.reasons import Reason
 from cjsm.community.acts.recovery import parties
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action
+from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import LENGTH, OrganisationId
-from cjsm.community.records import COMMUNITY, Organisation, Recovery
+from cjsm.community.records import COMMUNITY, Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
+from cjsm.suite import Suite
 
 
 @click.group()
 def organisation() -> None:
-    """Add, move and look at organisations."""
+    """Add, change, move, suspend and delete organisations, and look at them."""
 
 
 @organisation.command("add")
@@ -80,7 +83,7 @@ def show(path: str, config: Path, as_json: bool) -> None:
     cjsm organisation show avon-police/crime
     """
     suite = open_suite(config)
-    found = suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
+    found = _look_up(suite, path)
     acting.require(suite, Action.SEE_ORGANISATIONS, found)
     _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
 
@@ -107,7 +110,7 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
         parent = finding.organisation_of(view, to).id if to.strip("/") else None
         return moving.move(view, by, finding.organisation_of(view, path).id, parent)
 
-    identifier = suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
+    identifier = _look_up(suite, path)
     before = suite.stores.community.read_now(lambda view: _recovered_by(view, identifier))
     acting.act(suite, decide)
     told = suite.stores.community.read_now(lambda view: _told(view, identifier))
@@ -115,6 +118,120 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
         # Nobody's authority key is at hand to seal what there is to others.
         told["until_now_recovered_by"] = before
     _report(told, as_json)
+
+
+@organisation.command("change")
+@click.argument("path")
+@click.option("--name", help="Another full name; the short one stays.")
+@click.option("--abbreviation", help="Where it has none of its own yet: for the addresses of people who come.")
+@click.option("--recovery", type=click.Choice([choice.value for choice in Recovery]))
+@click.option("--business-type", help="Such as Police, Solicitors, Court.")
+@click.option("--area", help="The criminal justice area.")
+@click.option("--protected/--not-protected", default=None, help="A refuge or witness service.")
+@click.option("--ex-directory/--listed", default=None, help="Whether others' directory shows it and its people.")
+@acting.verb
+def change(path: str, config: Path, as_json: bool, **values: Any) -> None:
+    """Change the organisation at PATH; what is not given stays.
+
+    With another choice of recovery, mailboxes begin new generations of keys within hours, or at once with `cjsm keys
+    rotate-due`; what came before stays as it was sealed.
+
+    \b
+    cjsm organisation change avon-police --name "Avon and Somerset Police"
+    cjsm organisation change avon-police/refuge --protected --ex-directory --recovery none
+    """
+    suite = open_suite(config)
+    found = _look_up(suite, path)
+    if values["recovery"]:
+        values["recovery"] = Recovery(values["recovery"])
+    if values["abbreviation"]:
+        values["abbreviation"] = values["abbreviation"].lower()
+    acting.act(suite, lambda view, by: organisations.change(view, by, found, **values))
+    _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
+
+
+_reason = click.option(
+    "--reason",
+    type=click.Choice([reason.value for reason in Reason]),
+    required=True,
+    help="Why: the ledger keeps this code for ever.",
+)
+
+
+@organisation.command("suspend")
+@click.argument("path")
+@_reason
+@acting.verb
+def suspend(path: str, reason: str, config: Path, as_json: bool) -> None:
+    """Suspend the organisation at PATH with all below it: only its administrators sign in, mail to it is refused.
+
+    \b
+    cjsm organisation suspend smith-and-jones --reason terms
+    """
+    _set_state(config, path, OrganisationState.SUSPENDED, reason, as_json)
+
+
+@organisation.command("resume")
+@click.argument("path")
+@acting.verb
+def resume(path: str, config: Path, as_json: bool) -> None:
+    """Let the organisation at PATH work again, after `suspend`.
+
+    \b
+    cjsm organisation resume smith-and-jones
+    """
+    _set_state(config, path, OrganisationState.ACTIVE, "", as_json, OrganisationState.SUSPENDED)
+
+
+@organisation.command("delete")
+@click.argument("path")
+@_reason
+@acting.verb
+def delete(path: str, reason: str, config: Path, as_json: bool) -> None:
+    """Delete the organisation at PATH, which must be empty; its short name and abbreviation stay taken.
+
+    \b
+    cjsm organisation delete avon-police/airport --reason requested
+    """
+    _set_state(config, path, OrganisationState.DELETED, reason, as_json)
+
+
+@organisation.command("undelete")
+@click.argument("path")
+@acting.verb
+def undelete(path: str, config: Path, as_json: bool) -> None:
+    """Have the organisation at PATH back, empty as it was.
+
+    \b
+    cjsm organisation undelete avon-police/airport
+    """
+    _set_state(config, path, OrganisationState.ACTIVE, "", as_json, OrganisationState.DELETED)
+
+
+def _set_state(
+    config: Path,
+    path: str,
+    state: OrganisationState,
+    reason: str,
+    as_json: bool,
+    since: OrganisationState | None = None,
+) -> None:
+    suite = open_suite(config)
+    found = _look_up(suite, path)
+
+    def decide(view: View, by: By) -> Change:
+        made = organisations.set_state(view, by, found, state)
+        before = organisations.existing_organisation(view, found).state
+        if since is not None and before is not since:
+            raise Conflict(f"the organisation is {before}, not {since}", "see `cjsm organisation show`")
+        return made
+
+    acting.act(suite, decide, reason)
+    _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
+
+
+def _look_up(suite: Suite, path: str) -> OrganisationId:
+    return suite.stores.community.read_now(lambda view: finding.organisation_of(view, path).id)
 
 
 @organisation.command("list")
@@ -163,6 +280,8 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "name": found.name,
         "abbreviation": found.abbreviation,
         "state": found.state,
+        "state_in_force": states.organisation_state(view, identifier),
+        "reason": found.state_reason,
         "recovery": found.recovery,
         "recovered_by": _recovered_by(view, identifier),
         "business_type": found.business_type,

@@ -41,7 +41,8 @@ class Organisation(Struct, frozen=True, kw_only=True):
     """An organisation or sub-organisation of the community.
 
     ``slug`` is unique among siblings; ``abbreviation`` is the one-label hosted domain before the suffix, unique in
-    the community, or None where the parent's is shared. ``moved`` is when it was last put below another parent.
+    the community, or None where the parent's is shared. ``moved`` is when it was last put below another parent,
+    ``recovery_since`` when it last changed its choice of recovery. ``state_reason`` is a code.
     """
 
     id: OrganisationId
@@ -58,6 +59,9 @@ class Organisation(Struct, frozen=True, kw_only=True):
     created: int = 0
     version: int = 1
     moved: int = 0
+    recovery_since: int = 0
+    state_reason: str = ""
+    state_since: int = 0
 
 
 class AccountKind(StrEnum):

@@ -31,6 +31,7 @@ def test_what_there_is() -> None:
     assert {" ".join(path) for path in EVERY} == {
         *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
+        *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
         *("user add", "user list", "user show", "user set-password"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),

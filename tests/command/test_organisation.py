@@ -47,3 +47,28 @@ def test_names_are_shown_as_they_are(cjsm: Run) -> None:
     told(cjsm("organisation", "add", "avon/fraud", "--name", name, "--json"))
     assert name in cjsm("organisation", "list").stdout
     assert name in cjsm("organisation", "show", "avon/fraud").stdout
+
+
+def test_change(cjsm: Run) -> None:
+    """What is given; a choice of recovery too."""
+    made = told(cjsm("organisation", "change", "avon/crime", "--name", "Serious Crime", "--recovery", "none", "--json"))
+    assert (made["name"], made["recovery"], made["path"]) == ("Serious Crime", "none", "avon/crime")
+    made = told(cjsm("organisation", "change", "avon/crime", "--abbreviation", "Crime", "--protected", "--json"))
+    assert (made["abbreviation"], made["protected"]) == ("crime", True)
+    assert refused(cjsm("organisation", "change", "avon/crime", "--abbreviation", "other", "--json"))["error"]
+    assert "--help" in refused(cjsm("organisation", "change", "avon/crime", "--json"))["cure"]
+    assert "Serious" in cjsm("organisation", "change", "avon/crime", "--listed", "--not-protected").stdout
+
+
+def test_states(cjsm: Run) -> None:
+    """Suspended with all below it, resumed, deleted while empty, and had back."""
+    made = told(cjsm("organisation", "suspend", "avon", "--reason", "terms", "--json"))
+    assert (made["state"], made["reason"]) == ("suspended", "terms")
+    below = told(cjsm("organisation", "show", "avon/crime", "--json"))
+    assert (below["state"], below["state_in_force"]) == ("active", "suspended")
+    assert refused(cjsm("organisation", "undelete", "avon", "--json"))["cure"]
+    assert told(cjsm("organisation", "resume", "avon", "--json"))["state"] == "active"
+    assert "crime" in refused(cjsm("organisation", "delete", "avon", "--reason", "other", "--json"))["error"]
+    assert told(cjsm("organisation", "delete", "avon/crime", "--reason", "other", "--json"))["state"] == "deleted"
+    assert refused(cjsm("organisation", "resume", "avon/crime", "--json"))["cure"]
+    assert told(cjsm("organisation", "undelete", "avon/crime", "--json"))["state"] == "active"

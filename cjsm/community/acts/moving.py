@@ -10,8 +10,9 @@ import msgspec
 
 from cjsm.community import states
 from cjsm.community.acts.acting import By, entry_of
+from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.errors import BadValue, Conflict, Exists
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Organisation, OrganisationState
 from cjsm.community.view import Change, View
@@ -22,9 +23,7 @@ def move(view: View, by: By, organisation: OrganisationId, parent: OrganisationI
 
     :raises Conflict: when something would no longer be as it must be: mail to and from its people first of all.
     """
-    found = view.organisation(organisation)
-    if found is None:
-        raise NotFound("there is no such organisation", "see `cjsm organisation list`")
+    found = existing_organisation(view, organisation)
     if found.parent == parent:
         raise Conflict("it is there already")
     permission = _permitted(view, by, found.parent, parent)

@@ -1,21 +1,34 @@
-"""Organisations: made, suspended, resumed, deleted."""
+"""Organisations: made, changed, suspended, resumed, deleted."""
+
+from collections.abc import Iterator
 
 import msgspec
 
 from cjsm.community import states
 from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.reasons import check_reason
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.identifiers import OrganisationId
-from cjsm.community.records import Life, Organisation, OrganisationState
+from cjsm.community.records import Life, Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
+
+
+def existing_organisation(view: View, organisation: OrganisationId) -> Organisation:
+    """Return the organisation.
+
+    :raises NotFound: when there is none.
+    """
+    found = view.organisation(organisation)
+    if found is None:
+        raise NotFound("there is no such organisation", "see `cjsm organisation list`")
+    return found
 
 
 def add(view: View, by: By, organisation: Organisation) -> Change:
     """Add *organisation* below its parent, or at the top."""
-    action = Action.MAKE_TOP_ORGANISATION if organisation.parent is None else Action.MAKE_SUB_ORGANISATION
-    permission = require(may(view, by.actor, action, organisation.parent))
+    permission = require(may(view, by.actor, _making(organisation.parent), organisation.parent))
     check_slug(organisation.slug)
     made = msgspec.structs.replace(
         organisation, name=check_text(organisation.name, "a name"), created=view.moment, version=1
@@ -36,18 +49,114 @@ def add(view: View, by: By, organisation: Organisation) -> Change:
     return Change(put=(made,), entry=entry)
 
 
-def set_state(view: View, by: By, organisation: OrganisationId, state: OrganisationState) -> Change:
-    """Suspend, resume or delete an organisation; deleting needs it empty."""
-    found = view.organisation(organisation)
-    if found is None:
-        raise NotFound("there is no such organisation")
+def _making(parent: OrganisationId | None) -> Action:
+    return Action.MAKE_TOP_ORGANISATION if parent is None else Action.MAKE_SUB_ORGANISATION
+
+
+def change(
+    view: View,
+    by: By,
+    organisation: OrganisationId,
+    *,
+    name: str | None = None,
+    abbreviation: str | None = None,
+    recovery: Recovery | None = None,
+    business_type: str | None = None,
+    area: str | None = None,
+    ex_directory: bool | None = None,
+    protected: bool | None = None,
+) -> Change:
+    """Change what is given.
+
+    An abbreviation is given once and stays: addresses end in it. Another choice of recovery holds for mail from the
+    next generation of keys on, which mailboxes begin soon.
+    """
+    found = existing_organisation(view, organisation)
     permission = require(may(view, by.actor, Action.CHANGE_ORGANISATION, organisation))
-    if state is not OrganisationState.ACTIVE and not by.reason:
-        raise BadValue("suspending and deleting need a reason", "give one with --reason")
-    occupied = any(account.life is not Life.DELETED for account in view.accounts_in(organisation))
-    below = any(child.state is not OrganisationState.DELETED for child in view.children(organisation))
-    if state is OrganisationState.DELETED and (occupied or below):
-        raise Conflict("the organisation is not empty", "move or delete its users and sub-organisations first")
-    made = msgspec.structs.replace(found, state=state, version=found.version + 1)
-    entry = entry_of(view, by, f"organisation-{state.value}", "organisation", organisation, permission)
+    asked = {
+        "name": check_text(name, "a name") if name is not None else None,
+        "recovery": recovery,
+        "business_type": _line(business_type, "a business type"),
+        "area": _line(area, "an area"),
+        "ex_directory": ex_directory,
+        "protected": protected,
+    }
+    changes: dict[str, object] = {key: value for key, value in asked.items() if value is not None and value != getattr(found, key)}
+    if abbreviation is not None:
+        permission = require(may(view, by.actor, Action.GIVE_ABBREVIATION, organisation))
+        _check_abbreviation(view, found, abbreviation)
+        changes["abbreviation"] = abbreviation
+    if not changes:
+        raise BadValue("nothing is to be changed", "see `cjsm organisation change --help`")
+    told = {"changed": " ".join(sorted(changes))}
+    if recovery is not None and "recovery" in changes:
+        changes["recovery_since"] = view.moment
+        told["recovery"] = recovery.value
+    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    entry = entry_of(view, by, "organisation-change", "organisation", organisation, permission, **told)
     return Change(put=(made,), entry=entry)
+
+
+def _line(value: str | None, what: str) -> str | None:
+    """Return a line that may be empty."""
+    return check_text(value, what) if value else value
+
+
+def _check_abbreviation(view: View, found: Organisation, abbreviation: str) -> None:
+    check_slug(abbreviation)
+    if found.abbreviation is not None:
+        raise Conflict("it has an abbreviation, which addresses end in: it stays")
+    if view.organisation_of_abbreviation(abbreviation) is not None:
+        raise Exists(f"the abbreviation {abbreviation!r} is taken", "choose another")
+
+
+#: What may be done to an organisation in each state, and what the ledger calls it.
+_STEPS: dict[tuple[OrganisationState, OrganisationState], str] = {
+    (OrganisationState.ACTIVE, OrganisationState.SUSPENDED): "organisation-suspended",
+    (OrganisationState.SUSPENDED, OrganisationState.ACTIVE): "organisation-resumed",
+    (OrganisationState.ACTIVE, OrganisationState.DELETED): "organisation-deleted",
+    (OrganisationState.SUSPENDED, OrganisationState.DELETED): "organisation-deleted",
+    (OrganisationState.DELETED, OrganisationState.ACTIVE): "organisation-undeleted",
+}
+
+
+def set_state(view: View, by: By, organisation: OrganisationId, state: OrganisationState) -> Change:
+    """Suspend, resume, delete an organisation or have it back; deleting needs it empty.
+
+    That is for who could have made it: administrators above it, not its own.
+
+    :raises Conflict: when it is not in a state for that, or not empty.
+    """
+    found = existing_organisation(view, organisation)
+    permission = require(may(view, by.actor, _making(found.parent), found.parent))
+    act = _STEPS.get((found.state, state))
+    if act is None:
+        raise Conflict(f"the organisation is {found.state}", "see `cjsm organisation show`")
+    if state is not OrganisationState.ACTIVE:
+        check_reason(by)
+    if state is OrganisationState.DELETED:
+        inside = next(_inside(view, organisation), None)
+        if inside is not None:
+            raise Conflict(f"the organisation is not empty: there is {inside}", "move or delete what is in it first")
+    if found.state is OrganisationState.DELETED and found.parent is not None:
+        above = view.organisation(found.parent)
+        if above is None or above.state is OrganisationState.DELETED:
+            raise Conflict("the organisation above is deleted", "have that one back first")
+    made = msgspec.structs.replace(
+        found, state=state, state_reason=by.reason, state_since=view.moment, version=found.version + 1
+    )
+    return Change(put=(made,), entry=entry_of(view, by, act, "organisation", organisation, permission))
+
+
+def _inside(view: View, organisation: OrganisationId) -> Iterator[str]:
+    """Yield what has to go before an organisation is deleted."""
+    for account in view.accounts_in(organisation):
+        if account.life is not Life.DELETED:
+            yield f"the user {account.user_id}"
+    for child in view.children(organisation):
+        if child.state is not OrganisationState.DELETED:
+            yield f"the organisation {child.slug}"
+    yield from (f"the list {found.slug}" for found in view.lists_in(organisation))
+    yield from (f"the shared mailbox {found.slug}" for found in view.shared_mailboxes_in(organisation))
+    yield from (f"the connection {found.slug}" for found in view.connections() if found.organisation == organisation)
+    yield from (f"the domain {found.name}" for found in view.domains() if found.organisation == organisation)
