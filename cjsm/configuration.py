@@ -42,6 +42,7 @@ class CommunitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     suffix: str = "cjsm.test"
     service_name: str = "Secure mail"
     helpdesk_contact: str = "your helpdesk"
+    file_octets: Octets = 64 * MIB
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

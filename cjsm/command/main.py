@@ -19,6 +19,7 @@ _COMMANDS = {
     "login": "login",
     "logout": "login",
     "demo": "demo",
+    "community": "community",
     "organisation": "organisation",
     "user": "user",
     "device": "device",

@@ -37,6 +37,9 @@ FILES = "FILES/"
 #: Every other verb, with what is asked of it here; {} is the request that waits.
 WITH = {
     "trace": ("0123456789abcdef",),
+    "community export": (),
+    "community diff": ("FILES/community.toml",),
+    "community apply": ("FILES/community.toml", "--yes"),
     "organisation add": ("avon/new", "--name", "New"),
     "organisation show": ("avon",),
     "organisation list": (),

@@ -30,6 +30,7 @@ def test_what_there_is() -> None:
     """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
         *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
+        *(f"community {verb}" for verb in ("export", "diff", "apply")),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
         *("user add", "user list", "user show", "user set-password"),

@@ -35,6 +35,51 @@ def add(view: View, by: By, shared: SharedMailbox, address: Address) -> Change:
     return Change(put=(made, record), entry=entry)
 
 
+def change(
+    view: View,
+    by: By,
+    mailbox: MailboxId,
+    *,
+    name: str | None = None,
+    ex_directory: bool | None = None,
+    quota: int | None = None,
+    managers: tuple[AccountId, ...] | None = None,
+) -> Change:
+    """Change what is given; *managers* replaces them all. Who reads changes with keys only: see :func:`join`."""
+    found = existing_mailbox(view, mailbox)
+    permission = require(may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, found.organisation))
+    changes: dict[str, object] = {}
+    if name is not None:
+        changes["name"] = check_text(name, "a name")
+    if ex_directory is not None:
+        changes["ex_directory"] = ex_directory
+    if quota is not None:
+        require(may(view, by.actor, Action.SET_QUOTA, found.organisation))
+        changes["quota"] = _checked_quota(quota)
+    if managers is not None:
+        for account in set(managers) - set(found.managers):
+            _check_manager(view, found, account)
+        changes["managers"] = managers
+    if not changes:
+        raise BadValue("nothing is to be changed")
+    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    told = {"changed": " ".join(sorted(changes))}
+    return _done(view, by, made, permission, "shared-change", None, **told)
+
+
+def _checked_quota(quota: int) -> int:
+    if not 0 <= quota < 1 << 50:
+        raise BadValue("a quota is a number of octets, such as 524288000")
+    return quota
+
+
+def _check_manager(view: View, found: SharedMailbox, account: AccountId) -> None:
+    """Managers are members, as those whom :func:`join` makes such: who leaves manages no longer."""
+    manager = existing(view, account)
+    if member_of(found, account) is None:
+        raise Conflict(f"{manager.user_id} is no member, and only members manage a shared mailbox")
+
+
 def member_of(shared: SharedMailbox, account: AccountId) -> SharedMember | None:
     """Return the account's membership, if it has one."""
     return next((member for member in shared.members if member.account == account), None)
