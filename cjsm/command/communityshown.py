@@ -36,11 +36,13 @@ def told(differences: Sequence[Difference]) -> list[dict[str, Any]]:
 
 def show(differences: Sequence[Difference]) -> None:
     """Print them for people."""
+    lines = []
     for each in differences:
-        click.secho(f"{_SIGNS[each.what]} {_KINDS.get(each.table, each.table)} {each.key}", fg=_COLOURS[each.what])
-        for line in _lines(each):
-            click.echo(f"    {line}")
-    click.echo(summary(differences))
+        head = f"{_SIGNS[each.what]} {_KINDS.get(each.table, each.table)} {each.key}"
+        lines.append(click.style(head, fg=_COLOURS[each.what]))
+        lines += [f"    {line}" for line in _lines(each)]
+    # At once: there may be a hundred thousand.
+    click.echo("\n".join([*lines, summary(differences)]))
 
 
 def summary(differences: Sequence[Difference]) -> str:

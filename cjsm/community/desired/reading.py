@@ -3,9 +3,11 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from cjsm.community.acts.domains import canonical_domain
 from cjsm.community.address import Address, UserId, check_slug
@@ -15,7 +17,7 @@ from cjsm.community.errors import BadValue, CommunityError
 from cjsm.community.states import DEEPEST
 from cjsm.community.view import View
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 #: Faults that are told at once.
 _TOLD = 20
@@ -91,7 +93,7 @@ class _Reading:
         return self._converted(where, values, KINDS[kind])
 
     def _converted(self, where: str, values: Mapping[str, Any], kind: type[T]) -> T | None:
-        known = {each.encode_name for each in msgspec.structs.fields(kind)}  # type: ignore[arg-type]  # they are Structs
+        known = _keys(kind)
         unknown = [name for name in values if name not in known]
         for name in unknown:
             self._fault(f"{where} {name[:100]!r}: there is no such key{_nearest(name, known)}")
@@ -129,6 +131,11 @@ class _Reading:
         if self._faults:
             more = f" … and {len(self._faults) - _TOLD} more" if len(self._faults) > _TOLD else ""
             raise BadValue("; ".join(self._faults[:_TOLD]) + more, "correct the file: nothing was done")
+
+
+@cache
+def _keys(kind: Any) -> frozenset[str]:
+    return frozenset(each.encode_name for each in msgspec.structs.fields(kind))
 
 
 def organisation_path(written: str) -> str:
