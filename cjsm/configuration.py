@@ -156,6 +156,19 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     batch_octets: Octets = 8 * MIB
 
 
+class ApplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Organisations that ask to join."""
+
+    assessment: Annotated[int, Meta(ge=1, description="days")] = 28
+    review_by_another: bool = True
+    sponsor_code: Annotated[int, Meta(ge=1, description="days")] = 14
+    sponsor_tries: Count = 5
+    terms_version: str = "1"
+    terms: Annotated[int, Meta(ge=1, description="days")] = 365
+    terms_warning: Days = 30
+    erase_rejected: Annotated[int, Meta(ge=1, description="days")] = 90
+
+
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much may come in how fast."""
 
@@ -289,6 +302,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: KeySettings = field(default_factory=KeySettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
+    applications: ApplicationSettings = field(default_factory=ApplicationSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)

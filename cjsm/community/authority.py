@@ -49,6 +49,8 @@ class Action(StrEnum):
     OWN_SECRETS = "change one's own device passwords"
     UNLOCK_SELF = "unlock one's own account"
     REMOVE_FACTOR = "take second factors away"
+    ASSESS_APPLICATIONS = "see and assess applications"
+    DECIDE_APPLICATIONS = "decide on applications"
 
 
 _ORGANISATION_ADMINISTRATOR = frozenset(
@@ -87,6 +89,8 @@ POWERS: dict[Role, frozenset[Action]] = {
         Action.TRACE,
         Action.VERIFY_MAILBOXES,
         Action.BACK_UP_MAILBOXES,
+        Action.ASSESS_APPLICATIONS,
+        Action.DECIDE_APPLICATIONS,
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset(
@@ -99,6 +103,7 @@ POWERS: dict[Role, frozenset[Action]] = {
             Action.ASK_RECOVERY,
             Action.TRACE,
             Action.SEE_MAILBOXES,
+            Action.ASSESS_APPLICATIONS,
         }
     ),
     Role.ENGINEER: frozenset(
@@ -110,6 +115,7 @@ POWERS: dict[Role, frozenset[Action]] = {
             Action.CHANGE_QUEUES,
             Action.SEE_MAILBOXES,
             Action.VERIFY_MAILBOXES,
+            Action.ASSESS_APPLICATIONS,
         }
     ),
     Role.MAILBOX_USER: frozenset(),

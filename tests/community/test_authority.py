@@ -71,6 +71,8 @@ TABLE = {
     Action.OWN_SECRETS: ("", "", "", ""),
     Action.UNLOCK_SELF: ("", "", "", ""),
     Action.REMOVE_FACTOR: ("ao", "ao", "a", "a"),
+    Action.ASSESS_APPLICATIONS: ("ahe", "ahe", "ahe", "ahe"),
+    Action.DECIDE_APPLICATIONS: ("a", "a", "a", "a"),
 }
 
 

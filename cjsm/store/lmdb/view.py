@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from cjsm.community.identifiers import AccountId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
+from cjsm.community.applicationrecords import Application
+from cjsm.community.identifiers import AccountId, ApplicationId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import (
     Account,
     AddressRecord,
@@ -38,6 +39,7 @@ TABLES: dict[type, str] = {
     SharedMailbox: "shared",
     RecoveryAuthority: "recovery-authorities",
     RecoveryRequest: "recovery-requests",
+    Application: "applications",
     Job: "jobs",
 }
 INDEX = "index"
@@ -280,6 +282,14 @@ class LmdbView:
     def recovery_requests(self) -> Iterable[RecoveryRequest]:
         """See :class:`~cjsm.community.view.View`."""
         return self._all(RecoveryRequest)
+
+    def application(self, identifier: ApplicationId) -> Application | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Application, identifier)
+
+    def applications(self) -> Iterable[Application]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Application)
 
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`~cjsm.community.view.View`."""
