@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-
 #: Addresses that are remembered as read: every sign-in asks several times what one is.
 _REMEMBERED = 16_384
 

@@ -74,16 +74,18 @@ from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
 from cjsm.store.lmdb.spool import LmdbSpool
 from cjsm.store.lmdb.trace import LmdbTrace
+from cjsm.store.rehearsal import RehearsedCommunity, RehearsedKeys
 from cjsm.vault import chain, heads, secrets, tags
 
 
 class Stores:
     """Every store of one data directory, opened.
 
+    :param rehearsal: what is written to the community and of keys is not.
     :raises StoreError: when one cannot be opened; those opened before are closed again by the end of the process.
     """
 
-    def __init__(self, settings: Settings, disk: Disk) -> None:
+    def __init__(self, settings: Settings, disk: Disk, *, rehearsal: bool = False) -> None:
         allocation.take_large_blocks_from_the_system()
         store = settings.store
         directory = Path(store.data_directory)
@@ -99,6 +101,9 @@ class Stores:
             clock=time.time,
         )
         self.keys = LmdbKeyStore(directory, disk, map_size=store.map)
+        if rehearsal:
+            rehearsed: Any = (RehearsedCommunity(self.community), RehearsedKeys(self.keys))
+            self.community, self.keys = rehearsed
         self.activity = LmdbActivity(directory, disk, map_size=store.map)
         self.anchoring = HeadAnchoring(
             settings.ledger,
@@ -155,14 +160,15 @@ class Stores:
 class Suite:
     """The rooms without doors: what administration needs. Works beside a running service.
 
+    :param rehearsal: acts are decided and not done, see :mod:`cjsm.store.rehearsal`.
     :raises MissingSecret: when the service secrets cannot be read.
     :raises StoreError: when a store cannot be opened.
     """
 
-    def __init__(self, settings: Settings, disk: Disk | None = None) -> None:
+    def __init__(self, settings: Settings, disk: Disk | None = None, *, rehearsal: bool = False) -> None:
         self.settings = settings
         self.secrets = secrets.load(Path(settings.store.secrets_directory))
-        self.stores = Stores(settings, disk or InlineDisk())
+        self.stores = Stores(settings, disk or InlineDisk(), rehearsal=rehearsal)
         changing: dict[str, Any] = {
             "community": self.stores.community,
             "keys": self.stores.keys,

@@ -7,15 +7,16 @@ may is for :func:`cjsm.community.authority.may` to say.
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 import rich_click as click
 
 from cjsm.access.errors import AccessRefused
 from cjsm.access.recovering import Officer
-from cjsm.command import agent, proving, secrets
+from cjsm.command import agent, proving, rehearsing, secrets
 from cjsm.command.agent import Kept
-from cjsm.command.context import config_option, wait
+from cjsm.command.context import config_option, dry_run_option, wait
 from cjsm.command.output import Refused, json_option, reported
 from cjsm.community import authority, finding
 from cjsm.community.acts.acting import By
@@ -23,6 +24,7 @@ from cjsm.community.authority import Action, may
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account
 from cjsm.community.view import Change, View
+from cjsm.store.rehearsal import Rehearsed
 from cjsm.suite import Suite
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,6 +61,22 @@ def verb(function: F) -> F:
     *function* gets the latter two, as ``config`` and ``as_json``; its errors are told with their cure.
     """
     return _verb(function, required=False)
+
+
+def act_verb(function: F) -> F:
+    """A verb that is one act: with ``--dry-run`` too."""
+    return verb(dry_run_option(_rehearsing(function)))
+
+
+def _rehearsing(function: F) -> F:
+    @wraps(function)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except Rehearsed as rehearsed:
+            rehearsing.report(rehearsed, as_json=bool(options.get("as_json")))
+
+    return cast("F", run)
 
 
 def verb_of_people(function: F) -> F:

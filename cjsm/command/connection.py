@@ -49,7 +49,7 @@ def connection() -> None:
 @click.option("--kind", type=_KIND, required=True, help="An own server, a cloud tenant, or a government domain.")
 @click.option("--name", "title", required=True, help="The full name, as reports show it.")
 @connection_values
-@acting.verb
+@acting.act_verb
 def add(name: str, organisation: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add a connection with the short NAME for ORGANISATION. It is in testing until `connection live`.
 
@@ -82,7 +82,7 @@ def add(name: str, organisation: str, config: Path, as_json: bool, **values: Any
     type=click.Choice(["networks", "certificate-names", "tls-name", "tls-pins", "limits", "contact"]),
     help="Values to take away.",
 )
-@acting.verb
+@acting.act_verb
 def edit(name: str, config: Path, as_json: bool, **values: Any) -> None:
     """Change the connection NAME. What is not given stays; options that can be repeated replace all of their kind.
 
@@ -176,7 +176,7 @@ def _set_state(config: Path, name: str, state: ConnectionState, reason: str, as_
 
 @connection.command("live")
 @click.argument("name")
-@acting.verb
+@acting.act_verb
 def live(name: str, config: Path, as_json: bool) -> None:
     """Set the connection NAME live, so that members and it reach each other.
 
@@ -191,7 +191,7 @@ def live(name: str, config: Path, as_json: bool) -> None:
 @connection.command("suspend")
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@acting.verb
+@acting.act_verb
 def suspend(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend the connection NAME at once: it neither sends nor gets mail.
 
@@ -204,7 +204,7 @@ def suspend(name: str, reason: str, config: Path, as_json: bool) -> None:
 @connection.command("resume")
 @click.argument("name")
 @click.option("--testing", is_flag=True, help="Back to testing, not live.")
-@acting.verb
+@acting.act_verb
 def resume(name: str, testing: bool, config: Path, as_json: bool) -> None:
     """Let the suspended connection NAME be live again, or be tested again.
 

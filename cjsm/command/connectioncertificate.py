@@ -118,7 +118,7 @@ def _say_issued(handed: Handed, follows: bool, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("serial")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@acting.verb
+@acting.act_verb
 def revoke(name: str, serial: str, reason: str, config: Path, as_json: bool) -> None:
     """Revoke the certificate SERIAL of the connection NAME: the door refuses it from now on.
 

@@ -27,7 +27,7 @@ def domain() -> None:
 @click.argument("domain_name", metavar="DOMAIN")
 @click.option("--organisation", help="Whose domain it is, where that is one below the connection's.")
 @click.option("--listed-members-only", is_flag=True, help="Only addresses that are listed are members.")
-@acting.verb
+@acting.act_verb
 def add(name: str, domain_name: str, config: Path, as_json: bool, **values: Any) -> None:
     """Approve DOMAIN, with or without the suffix, for the connection NAME.
 
@@ -53,7 +53,7 @@ def add(name: str, domain_name: str, config: Path, as_json: bool, **values: Any)
 
 @domain.command("remove")
 @click.argument("domain_name", metavar="DOMAIN")
-@acting.verb
+@acting.act_verb
 def remove(domain_name: str, config: Path, as_json: bool) -> None:
     """Take DOMAIN away from its connection. No member may be left in it.
 
@@ -71,7 +71,7 @@ def remove(domain_name: str, config: Path, as_json: bool) -> None:
 @domain.command("suspend")
 @click.argument("domain_name", metavar="DOMAIN")
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
-@acting.verb
+@acting.act_verb
 def suspend(domain_name: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend DOMAIN at once: no mail comes from it, none goes to it.
 
@@ -85,7 +85,7 @@ def suspend(domain_name: str, reason: str, config: Path, as_json: bool) -> None:
 
 @domain.command("resume")
 @click.argument("domain_name", metavar="DOMAIN")
-@acting.verb
+@acting.act_verb
 def resume(domain_name: str, config: Path, as_json: bool) -> None:
     """Let mail use DOMAIN again.
 
@@ -101,7 +101,7 @@ def resume(domain_name: str, config: Path, as_json: bool) -> None:
 @click.argument("address")
 @click.argument("outside", required=False)
 @click.option("--remove", "removed", is_flag=True, help="Take the exception of ADDRESS away.")
-@acting.verb
+@acting.act_verb
 def exception(address: str, outside: str | None, removed: bool, config: Path, as_json: bool) -> None:
     """Let the member ADDRESS be OUTSIDE at its organisation, where dropping the suffix does not give that.
 

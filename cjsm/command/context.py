@@ -18,6 +18,7 @@ from cjsm.suite import Suite
 T = TypeVar("T")
 
 DEFAULT = "/etc/cjsm/cjsm.toml"
+_REHEARSES = "cjsm.dry-run"
 
 config_option = click.option(
     "--config",
@@ -56,6 +57,26 @@ def become_owner(directory: Path) -> None:
     os.setuid(owner.st_uid)
 
 
+def rehearses() -> bool:
+    """Whether ``--dry-run`` was given."""
+    context = click.get_current_context(silent=True)
+    return bool(context is not None and context.meta.get(_REHEARSES))
+
+
+def _rehearse(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_REHEARSES] = value
+
+
+#: For a verb that is one act.
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    expose_value=False,
+    callback=_rehearse,
+    help="Say what would be done, as far as it may be done, and do nothing.",
+)
+
+
 def open_suite(config: Path) -> Suite:
     """Return the suite without doors, open until the command ends; it works beside a running service.
 
@@ -65,7 +86,7 @@ def open_suite(config: Path) -> Suite:
     directory = Path(settings.store.data_directory)
     if not (directory / "community.mdb").exists():
         raise Refused(f"there is no community in {directory}", f"run `cjsm init --config {config}` first")
-    suite = Suite(settings)
+    suite = Suite(settings, rehearsal=rehearses())
     click.get_current_context().call_on_close(lambda: wait(suite.stores.close()))
     return suite
 

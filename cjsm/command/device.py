@@ -74,7 +74,7 @@ def add(
 @device.command("revoke")
 @click.argument("user")
 @click.argument("name")
-@acting.verb
+@acting.act_verb
 def revoke(user: str, name: str, config: Path, as_json: bool) -> None:
     """Take the device password NAME of USER away; sessions that use it end within seconds.
 

@@ -70,7 +70,7 @@ def confirm(name: str, config: Path, as_json: bool) -> None:
     "--lost", is_flag=True, help="Somebody else's act, for a lost second factor: needs --reason, asks nothing."
 )
 @click.option("--reason", default="", help="Why, with --lost.")
-@acting.verb
+@acting.act_verb
 def remove(name: str, lost: bool, reason: str, config: Path, as_json: bool) -> None:
     """Take the second factor of the user NAME away: with the password and a code or recovery code, or as --lost.
 

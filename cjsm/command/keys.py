@@ -64,7 +64,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
 
 @keys.command("rotate")
 @click.argument("name")
-@acting.verb
+@acting.act_verb
 def rotate(name: str, config: Path, as_json: bool) -> None:
     """Begin a new generation of keys for the mailbox of NAME; what is sealed from now on needs the new one.
 

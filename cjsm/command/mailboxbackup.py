@@ -66,9 +66,15 @@ def _all(suite: Suite, directory: Path, *, as_json: bool) -> None:
     made = Backup(directory, as_caller)
     made.create(suite.settings.community.suffix, when(int(time.time())) or "")
     acting.act(suite, partial(mailboxes.keep, act=MailboxAct.BACK_UP, mailbox=None))
-    which = wait(suite.stores.mail.mailboxes())
     before = len(made.done)
-    left = [each for each in which if each not in made.done]
+    problems = every_mailbox(suite, made)
+    made.finish(when(int(time.time())) or "")
+    report(made, directory, before, problems, as_json=as_json)
+
+
+def every_mailbox(suite: Suite, made: Backup) -> list[dict[str, Any]]:
+    """Write every mailbox that *made* does not hold yet; return which could not be, and why."""
+    left = [each for each in wait(suite.stores.mail.mailboxes()) if each not in made.done]
     problems = []
     with progressing("mailboxes backed up", len(left), octets=False) as advance:
         for each in left:
@@ -81,8 +87,7 @@ def _all(suite: Suite, directory: Path, *, as_json: bool) -> None:
                 # One that cannot be read keeps nobody else's from being backed up.
                 problems.append(_problem(suite, made, each, str(error)))
             advance(1)
-    made.finish(when(int(time.time())) or "")
-    _report(made, directory, before, problems, as_json=as_json)
+    return problems
 
 
 def _problem(suite: Suite, made: Backup, which: MailboxId, problem: str) -> dict[str, Any]:
@@ -91,8 +96,9 @@ def _problem(suite: Suite, made: Backup, which: MailboxId, problem: str) -> dict
     return {"name": name, "mailbox": text(which), "problem": problem}
 
 
-def _report(made: Backup, directory: Path, before: int, problems: list[dict[str, Any]], *, as_json: bool) -> None:
-    octets = sum(line.octets or 0 for line in made.done.values())
+def report(made: Backup, directory: Path, before: int, problems: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Tell what the backup holds; end with 1 where a mailbox is not in it."""
+    octets = sum(line.octets or 0 for line in (*made.done.values(), *made.stores.values()))
     told = {"directory": str(directory), "mailboxes": len(made.done), "octets": octets, "problems": problems}
     if as_json:
         document({**told, "from_before": before})

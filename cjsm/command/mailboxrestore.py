@@ -48,10 +48,10 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
         raise click.UsageError("Give a mailbox and a file or directory, or --all and a directory.")
     said = check_text(reason, "the reason")
     suite = open_suite_for_files(config)
-    restoring = _Restoring(suite, said, replace=replace)
+    restoring = Restoring(suite, said, replace=replace)
     if everything:
         check(suite, MailboxAct.RESTORE, None)
-        _report(restoring.all(Path(words[0])), as_json=as_json)
+        report(restoring.all(Path(words[0])), as_json=as_json)
         return
     which = named(suite, words[0])
     check(suite, MailboxAct.RESTORE, which)
@@ -67,7 +67,7 @@ def restore(words: Sequence[str], everything: bool, replace: bool, reason: str, 
         raise Refused(str(error), "give --replace: what came since the backup is lost then") from None
     with progressing("verified", wait(suite.stores.mail.usage(which)).octets) as advance:
         problems = verified(suite, which, advance).problems
-    _report([_told(suite, which, _RESTORED, problems)], as_json=as_json)
+    report([_told(suite, which, _RESTORED, problems)], as_json=as_json)
 
 
 def _file(suite: Suite, path: Path, which: MailboxId) -> Path:
@@ -81,7 +81,7 @@ def _file(suite: Suite, path: Path, which: MailboxId) -> Path:
     return made.path(which)
 
 
-class _Restoring:
+class Restoring:
     """Restores mailboxes for one reason.
 
     :param replace: also where there is a mailbox.
@@ -176,7 +176,8 @@ def _told(suite: Suite, which: MailboxId, what: str, problems: tuple[str, ...]) 
     return {"name": name, "mailbox": text(which), "result": what, "problems": list(problems)}
 
 
-def _report(done: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def report(done: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Tell what became of each mailbox; end with 1 where one is not as it should be."""
     if as_json:
         document(done)
     else:

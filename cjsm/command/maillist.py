@@ -54,7 +54,7 @@ def list_() -> None:
 @click.option("--manager", "managers", multiple=True, help="Who changes the members and hears of bounces. Repeatable.")
 @_POSTING
 @_LISTED
-@acting.verb
+@acting.act_verb
 def add(organisation: str, slug: str, name: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add a list to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
 
@@ -88,7 +88,7 @@ def add(organisation: str, slug: str, name: str, config: Path, as_json: bool, **
 @click.option("--name", help="Another full name.")
 @_POSTING
 @_LISTED
-@acting.verb
+@acting.act_verb
 def change(
     address: str,
     name: str | None,
@@ -117,12 +117,13 @@ def change(
 @click.argument("address")
 @click.argument("members", nargs=-1, metavar="MEMBER...")
 @_FILE
-@acting.verb
+@acting.act_verb
 def join(address: str, members: tuple[str, ...], file: Path | None, config: Path, as_json: bool) -> None:
     """Let each MEMBER join the list ADDRESS: addresses of people, shared mailboxes, lists, or of a connected domain.
 
     Who is a member already stays one. Where one of them cannot be a member nobody joins, and each is told with its
-    line. More than a hundred are written a hundred at a time: broken off, the same command goes on.
+    line. More than a hundred are written a hundred at a time: broken off, the same command goes on. --dry-run looks at
+    all and shows the first hundred.
 
     \b
     cjsm list join all-crime@avon.cjsm.test jane.smith@avon.cjsm.test jo@firm.co.uk.cjsm.test
@@ -169,7 +170,7 @@ def _joining(view: View, found: MailList, named: Sequence[tuple[str, str]]) -> l
 @click.argument("address")
 @click.argument("members", nargs=-1, metavar="MEMBER...")
 @_FILE
-@acting.verb
+@acting.act_verb
 def leave(address: str, members: tuple[str, ...], file: Path | None, config: Path, as_json: bool) -> None:
     """Take each MEMBER off the list ADDRESS. People may take off their own address with --as.
 
@@ -190,7 +191,7 @@ def leave(address: str, members: tuple[str, ...], file: Path | None, config: Pat
 @list_.command("appoint")
 @click.argument("address")
 @click.argument("user")
-@acting.verb
+@acting.act_verb
 def appoint(address: str, user: str, config: Path, as_json: bool) -> None:
     """Let USER manage the members of the list ADDRESS, and hear of its bounces.
 
@@ -206,7 +207,7 @@ def appoint(address: str, user: str, config: Path, as_json: bool) -> None:
 @list_.command("dismiss")
 @click.argument("address")
 @click.argument("user")
-@acting.verb
+@acting.act_verb
 def dismiss(address: str, user: str, config: Path, as_json: bool) -> None:
     """Let USER manage the list ADDRESS no longer.
 
@@ -222,7 +223,7 @@ def dismiss(address: str, user: str, config: Path, as_json: bool) -> None:
 @list_.command("delete")
 @click.argument("address")
 @click.option("--reason", default="", help="Kept in the ledger.")
-@acting.verb
+@acting.act_verb
 def delete(address: str, reason: str, config: Path, as_json: bool) -> None:
     """Delete the list ADDRESS. Mail to it is refused, and nobody else gets the address for keys.address_reserved days.
 

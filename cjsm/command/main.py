@@ -18,6 +18,8 @@ _COMMANDS = {
     "reload": "service",
     "login": "login",
     "logout": "login",
+    "backup": "wholebackup",
+    "restore": "wholebackup",
     "demo": "demo",
     "community": "community",
     "organisation": "organisation",
@@ -35,6 +37,7 @@ _COMMANDS = {
     "mailbox": "mailbox",
     "connection": "connection",
     "policy": "policy",
+    "completion": "completion",
 }
 
 

@@ -39,7 +39,7 @@ def organisation() -> None:
 @click.option("--business-type", default="", help="Such as Police, Solicitors, Court.")
 @click.option("--area", default="", help="The criminal justice area.")
 @click.option("--protected", is_flag=True, help="A refuge or witness service: not in the directory.")
-@acting.verb
+@acting.act_verb
 def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add the organisation at PATH, below those that PATH names before it.
 
@@ -91,7 +91,7 @@ def show(path: str, config: Path, as_json: bool) -> None:
 @organisation.command("move")
 @click.argument("path")
 @click.argument("to", metavar="PARENT")
-@acting.verb
+@acting.act_verb
 def move(path: str, to: str, config: Path, as_json: bool) -> None:
     """Put the organisation at PATH below PARENT ("/" is the top), with everybody and everything below it.
 
@@ -129,7 +129,7 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
 @click.option("--area", help="The criminal justice area.")
 @click.option("--protected/--not-protected", default=None, help="A refuge or witness service.")
 @click.option("--ex-directory/--listed", default=None, help="Whether others' directory shows it and its people.")
-@acting.verb
+@acting.act_verb
 def change(path: str, config: Path, as_json: bool, **values: Any) -> None:
     """Change the organisation at PATH; what is not given stays.
 
@@ -161,7 +161,7 @@ _reason = click.option(
 @organisation.command("suspend")
 @click.argument("path")
 @_reason
-@acting.verb
+@acting.act_verb
 def suspend(path: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend the organisation at PATH with all below it: only its administrators sign in, mail to it is refused.
 
@@ -173,7 +173,7 @@ def suspend(path: str, reason: str, config: Path, as_json: bool) -> None:
 
 @organisation.command("resume")
 @click.argument("path")
-@acting.verb
+@acting.act_verb
 def resume(path: str, config: Path, as_json: bool) -> None:
     """Let the organisation at PATH work again, after `suspend`.
 
@@ -186,7 +186,7 @@ def resume(path: str, config: Path, as_json: bool) -> None:
 @organisation.command("delete")
 @click.argument("path")
 @_reason
-@acting.verb
+@acting.act_verb
 def delete(path: str, reason: str, config: Path, as_json: bool) -> None:
     """Delete the organisation at PATH, which must be empty; its short name and abbreviation stay taken.
 
@@ -198,7 +198,7 @@ def delete(path: str, reason: str, config: Path, as_json: bool) -> None:
 
 @organisation.command("undelete")
 @click.argument("path")
-@acting.verb
+@acting.act_verb
 def undelete(path: str, config: Path, as_json: bool) -> None:
     """Have the organisation at PATH back, empty as it was.
 

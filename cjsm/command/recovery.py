@@ -41,7 +41,7 @@ def officer() -> None:
 @officer.command("add")
 @click.argument("user")
 @_where
-@acting.verb
+@acting.act_verb
 def add(user: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Make USER, an administrator of just that organisation, its recovery officer. Asks for the password of USER.
 
@@ -67,7 +67,7 @@ def add(user: str, organisation: str | None, config: Path, as_json: bool) -> Non
 @officer.command("remove")
 @click.argument("user")
 @_where
-@acting.verb
+@acting.act_verb
 def remove(user: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Take that right from USER; the others get a new recovery key.
 
@@ -113,7 +113,7 @@ def officers(config: Path, as_json: bool) -> None:
 @click.option("--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help="Why.")
 @click.option("--for", "beneficiary", help="Somebody else, who may read for a time; else the user themself.")
 @click.option("--days", type=click.IntRange(min=1), help="For how long somebody else may read.")
-@acting.verb
+@acting.act_verb
 def request(user: str, reason: str, beneficiary: str | None, days: int | None, config: Path, as_json: bool) -> None:
     """Ask that closed mail of USER is opened to them again, or for --days to somebody else (a leaver, a court order).
 
@@ -150,7 +150,7 @@ def approve(request_id: str, config: Path, as_json: bool) -> None:
 
 @recovery.command("refuse")
 @click.argument("request_id", metavar="REQUEST")
-@acting.verb
+@acting.act_verb
 def refuse(request_id: str, config: Path, as_json: bool) -> None:
     """Say no to REQUEST.
 

@@ -30,7 +30,7 @@ def role() -> None:
 @click.argument("user")
 @click.argument("role_name", metavar="ROLE", type=_ROLE)
 @_WHERE
-@acting.verb
+@acting.act_verb
 def grant(user: str, role_name: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Give USER the ROLE.
 
@@ -55,7 +55,7 @@ def grant(user: str, role_name: str, organisation: str | None, config: Path, as_
 @click.argument("user")
 @click.argument("role_name", metavar="ROLE", type=_ROLE)
 @_WHERE
-@acting.verb
+@acting.act_verb
 def revoke(user: str, role_name: str, organisation: str | None, config: Path, as_json: bool) -> None:
     """Take the ROLE from USER.
 

@@ -35,7 +35,7 @@ def shared() -> None:
 @click.option("--name", required=True, help="The full name, as the directory shows it.")
 @click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
 @click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
-@acting.verb
+@acting.act_verb
 def add(organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool) -> None:
     """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
 
@@ -68,7 +68,7 @@ def add(organisation: str, slug: str, name: str, member: str, quota: int | None,
 @click.option(
     "--opened-by", metavar="MEMBER", help="A member who opens older mail to the new one now; asks for theirs."
 )
-@acting.verb
+@acting.act_verb
 def join(address: str, user: str, config: Path, as_json: bool, **values: Any) -> None:
     """Let USER join the shared mailbox ADDRESS, or give a member other rights.
 
@@ -107,7 +107,7 @@ def join(address: str, user: str, config: Path, as_json: bool, **values: Any) ->
 @shared.command("leave")
 @click.argument("address")
 @click.argument("user")
-@acting.verb
+@acting.act_verb
 def leave(address: str, user: str, config: Path, as_json: bool) -> None:
     """Take USER out of the shared mailbox ADDRESS. Sessions end within seconds; new mail is sealed without them.
 

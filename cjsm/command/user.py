@@ -41,7 +41,7 @@ def user() -> None:
 @click.option("--mobile", default="")
 @click.option("--description", default="")
 @click.option("--type", "user_type", default="", help="Such as Solicitor, Officer, Clerk.")
-@acting.verb
+@acting.act_verb
 def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
     """Add somebody to ORGANISATION and print the one-time password, once.
 

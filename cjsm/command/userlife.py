@@ -32,7 +32,7 @@ _note = click.option("--note", default="", help="In your own words; kept with th
 @click.command("reset-password")
 @click.argument("name")
 @_reason
-@acting.verb
+@acting.act_verb
 def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Give the user NAME a new one-time password, after you made sure who they are. It is printed once.
 
@@ -96,7 +96,7 @@ def _fate(made: Reset, closed: bool) -> str:
 @click.argument("name")
 @_reason
 @_note
-@acting.verb
+@acting.act_verb
 def suspend(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
     """Keep the user NAME out. Mail is still delivered, and its senders are told that the mailbox is not in use.
 
@@ -108,7 +108,7 @@ def suspend(name: str, reason: str, note: str, config: Path, as_json: bool) -> N
 
 @click.command()
 @click.argument("name")
-@acting.verb
+@acting.act_verb
 def resume(name: str, config: Path, as_json: bool) -> None:
     """Let the user NAME in again, after `suspend`.
 
@@ -122,7 +122,7 @@ def resume(name: str, config: Path, as_json: bool) -> None:
 @click.argument("name")
 @_reason
 @_note
-@acting.verb
+@acting.act_verb
 def delete(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
     """Delete the user NAME. Mail to them is refused; for 30 days (keys.undelete) `undelete` has them back.
 
@@ -137,7 +137,7 @@ def delete(name: str, reason: str, note: str, config: Path, as_json: bool) -> No
 
 @click.command()
 @click.argument("name")
-@acting.verb
+@acting.act_verb
 def undelete(name: str, config: Path, as_json: bool) -> None:
     """Have the user NAME back as they were, with password, devices, roles and mail.
 

@@ -17,7 +17,7 @@ from cjsm.suite import Suite
 @click.command("lock")
 @click.argument("name")
 @click.option("--reason", default="", help="Why; kept in the ledger.")
-@acting.verb
+@acting.act_verb
 def lock(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Lock the user NAME: nobody signs in, sessions end within seconds, mail still comes.
 
@@ -35,7 +35,7 @@ def lock(name: str, reason: str, config: Path, as_json: bool) -> None:
 @click.command("unlock")
 @click.argument("name")
 @click.option("--self", "by_self", is_flag=True, help="The user's own act, with password and a code.")
-@acting.verb
+@acting.act_verb
 def unlock(name: str, by_self: bool, config: Path, as_json: bool) -> None:
     """Unlock the user NAME, whom guesses or somebody locked; the account returns to what it was.
 

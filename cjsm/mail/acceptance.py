@@ -26,6 +26,7 @@ from cjsm.mail.envelope import NO_DEMANDS, Demands
 from cjsm.mail.incoming import IncomingMessage, Rooms, unavailable
 from cjsm.mail.interfaces import Hop, IAcceptance, IMailboxKeys
 from cjsm.mail.limits import Capacity, too_large
+from cjsm.mail.notinuse import NotInUse
 from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.rates import Rates
 from cjsm.mail.tracing import Tracer
@@ -74,6 +75,7 @@ class Acceptance:
             entries=entries,
             capacity=Capacity(mail, spool),
             echo=Echo(settings, self.own_mail, clock),
+            not_in_use=NotInUse(settings, self.own_mail, clock),
             crossings=Crossings(settings, authenticator, providers),
             rates=rates,
             tracer=tracer,
@@ -84,7 +86,9 @@ class Acceptance:
 
     def renew(self, settings: Settings) -> None:
         """Take new settings, for messages that begin from now on."""
-        self.settings = self.own_mail.settings = self._rooms.echo.settings = self._rooms.crossings.settings = settings
+        rooms = self._rooms
+        self.settings = self.own_mail.settings = settings
+        rooms.echo.settings = rooms.not_in_use.settings = rooms.crossings.settings = settings
 
     def begin(
         self, origin: Origin, reverse_path: str, hop: Hop, size: int | None, demands: Demands = NO_DEMANDS

@@ -1,6 +1,7 @@
 """Where a forward-path leads: one mailbox, an organisation's own server, those of a list's members, or the echo."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -37,12 +38,16 @@ class Through(Struct, frozen=True, kw_only=True):
 
 
 class Destination(Struct, frozen=True, kw_only=True):
-    """One mailbox that gets a copy, the address that led there, and the mailbox's quota in octets (0: the default)."""
+    """One mailbox that gets a copy, the address that led there, and the mailbox's quota in octets (0: the default).
+
+    ``in_use`` is False where mail is kept for somebody who does not get at it.
+    """
 
     mailbox: MailboxId
     address: str
     quota: int
     through: Through | None = None
+    in_use: bool = True
 
 
 class Relayed(Struct, frozen=True, kw_only=True):
@@ -52,6 +57,7 @@ class Relayed(Struct, frozen=True, kw_only=True):
     address: str
     limit: int
     through: Through | None = None
+    in_use: bool = True
 
 
 class Destinations(Struct, frozen=True, kw_only=True):
@@ -107,11 +113,12 @@ def _gathered(view: View, accepted: Iterable[tuple[Address, Accept]], through: T
     relayed: list[Relayed] = []
     echo = False
     for address, verdict in accepted:
+        told: Any = {"address": str(address), "through": through, "in_use": not verdict.notes}
         match verdict.route:
             case HostedRoute(mailbox):
-                hosted.append(_hosted(view, address, mailbox, through))
+                hosted.append(Destination(mailbox=mailbox, quota=_quota(view, mailbox), **told))
             case RelayRoute(connection):
-                relayed.append(_relayed(view, address, connection, through))
+                relayed.append(Relayed(connection=connection, limit=_limit(view, connection), **told))
             case EchoRoute():
                 echo = True
             case ListRoute():
@@ -119,16 +126,14 @@ def _gathered(view: View, accepted: Iterable[tuple[Address, Accept]], through: T
     return Destinations(every=tuple(hosted), relayed=tuple(relayed), echo=echo, of_list=through is not None)
 
 
-def _hosted(view: View, address: Address, mailbox: MailboxId, through: Through | None) -> Destination:
+def _quota(view: View, mailbox: MailboxId) -> int:
     owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
-    quota = owner.quota if owner is not None else 0
-    return Destination(mailbox=mailbox, address=str(address), quota=quota, through=through)
+    return owner.quota if owner is not None else 0
 
 
-def _relayed(view: View, address: Address, connection: ConnectionId, through: Through | None) -> Relayed:
+def _limit(view: View, connection: ConnectionId) -> int:
     found = view.connection(connection)
-    limit = (found.limits.message_octets or 0) if found is not None else 0
-    return Relayed(connection=connection, address=str(address), limit=limit, through=through)
+    return (found.limits.message_octets or 0) if found is not None else 0
 
 
 def _through(view: View, mail_list: MailList) -> Through:

@@ -93,7 +93,7 @@ class Echo:
         suffix = self.settings.community.suffix
         date = self._date()
         earlier = header.first(b"message-id")
-        thread = f"In-Reply-To: {_plain(earlier)}\r\nReferences: {_plain(earlier)}\r\n" if earlier else ""
+        thread = f"In-Reply-To: {one_line(earlier)}\r\nReferences: {one_line(earlier)}\r\n" if earlier else ""
         head = (
             f"From: Echo <echo@{suffix}>\r\nTo: <{sender}>\r\nSubject: Echo of your message {queue_id}\r\n"
             f"Date: {date}\r\nMessage-ID: <echo.{queue_id}@{suffix}>\r\n{thread}"
@@ -112,6 +112,6 @@ class Echo:
         )
 
 
-def _plain(text: str) -> str:
-    """Return *text* as one header line may hold it."""
+def one_line(text: str) -> str:
+    """Return *text*, a Message-ID of somebody's, as one header line may hold it."""
     return "".join(each for each in text[:250] if each.isascii() and each.isprintable())

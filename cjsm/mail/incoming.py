@@ -26,6 +26,7 @@ from cjsm.mail.header import Header, HeaderReader
 from cjsm.mail.identity import check_identity, on_behalf
 from cjsm.mail.interfaces import Hop, IIncomingMessage, IMailboxKeys, Refused
 from cjsm.mail.limits import Capacity, too_large, too_large_there, too_many
+from cjsm.mail.notinuse import NotInUse
 from cjsm.mail.rates import Rates
 from cjsm.mail.recipients import Recipients, smallest_limit
 from cjsm.mail.submission import Submitted, relayed, submitted
@@ -51,6 +52,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     entries: EntryMaker
     capacity: Capacity
     echo: Echo
+    not_in_use: NotInUse
     crossings: Crossings
     rates: Rates
     tracer: Tracer
@@ -384,10 +386,18 @@ class IncomingMessage:
             demands=self._demands,
             fields=fields,
         )
-        if not self._recipients.echo:
-            return batch
-        answer = await self._rooms.echo.answer(self._sender, header, self._hop, self.queue_id)
-        return joined(batch, answer) if answer is not None else batch
+        return await self._with_answers(batch, header)
+
+    async def _with_answers(self, batch: SpoolBatch, header: Header) -> SpoolBatch:
+        """Return what is kept of the message and of what the service answers to it."""
+        rooms, unused = self._rooms, self._recipients.not_in_use
+        if self._recipients.echo:
+            answer = await rooms.echo.answer(self._sender, header, self._hop, self.queue_id)
+            batch = joined(batch, answer) if answer is not None else batch
+        if unused:
+            answer = await rooms.not_in_use.answer(self._sender, header, unused, self.queue_id)
+            batch = joined(batch, answer) if answer is not None else batch
+        return batch
 
     def abort(self) -> "Deferred[None]":
         """See :class:`IIncomingMessage`."""

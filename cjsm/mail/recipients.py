@@ -1,6 +1,7 @@
 """Whom one message goes to: mailboxes, recipients behind connections, and the echo, each once."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from cjsm.community.identifiers import ConnectionId, MailboxId
 from cjsm.mail.destinations import Destination, Destinations, Relayed, Through
@@ -49,6 +50,13 @@ class Recipients:
         for (connection, through), behind in groups.items():
             for start in range(0, len(behind), _AT_ONCE):
                 yield connection, through, tuple(behind[start : start + _AT_ONCE])
+
+    @property
+    def not_in_use(self) -> tuple[str, ...]:
+        """Addresses that the sender named, whose mail is kept for somebody who does not get at it."""
+        hosted = (each for each, _ in self._hosted.values())
+        found: Iterator[Destination | Relayed] = chain(hosted, (each for each, _ in self._relayed.values()))
+        return tuple(each.address for each in found if not each.in_use and each.through is None)
 
     @property
     def copies(self) -> int:

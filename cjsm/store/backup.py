@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,18 +25,22 @@ _ENDING = ".mailbox"
 #: How the first line begins.
 _FIRST = b'{"backup":'
 _LONGEST_LINE = 4_096
+_PIECE = 1 << 20
 
 #: Acts as whoever called, for as long as the context lasts.
 Caller = Callable[[], AbstractContextManager[None]]
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a manifest: the first has *backup*, the last of a finished one *finished*, others *mailbox*."""
+    """One line of a manifest: the first has *backup*, the last of a finished one *finished*, others *mailbox* or, for a
+    store of the service, *store*.
+    """
 
     backup: int | UnsetType = UNSET
     suffix: str | UnsetType = UNSET
     begun: str | UnsetType = UNSET
     mailbox: str | UnsetType = UNSET
+    store: str | UnsetType = UNSET
     file: str | UnsetType = UNSET
     octets: int | UnsetType = UNSET
     sha256: str | UnsetType = UNSET
@@ -125,6 +129,12 @@ class Backup:
         self.suffix = ""
         self.finished = False
         self._done: dict[MailboxId, Line] = {}
+        self._stores: dict[str, Line] = {}
+
+    @property
+    def stores(self) -> dict[str, Line]:
+        """The service's stores that the backup holds, by name."""
+        return self._stores
 
     @property
     def done(self) -> dict[MailboxId, Line]:
@@ -194,8 +204,8 @@ class Backup:
                 self.suffix, self.begun = line.suffix or "", line.begun or ""
             elif isinstance(line.finished, str):
                 self.finished = True
-            elif isinstance(line.mailbox, str) and isinstance(line.file, str):
-                self._done[_identifier(line.mailbox)] = line
+            else:
+                self._note(line)
         if not self.begun:
             raise Damaged(f"{MANIFEST} is empty")
 
@@ -228,8 +238,13 @@ class Backup:
             file.flush()
             os.fsync(file.fileno())
             sync_directory(self._directory)
+        self._note(line)
+
+    def _note(self, line: Line) -> None:
         if isinstance(line.mailbox, str) and isinstance(line.file, str):
             self._done[_identifier(line.mailbox)] = line
+        elif isinstance(line.store, str) and isinstance(line.file, str):
+            self._stores[line.store] = line
 
     @contextmanager
     def writing(self, mailbox: MailboxId) -> Iterator[Counted]:
@@ -244,6 +259,43 @@ class Backup:
         with writing(path, self._within) as file:
             yield file
         self.add(Line(mailbox=text(mailbox), file=name, octets=file.octets, sha256=file.digest.hexdigest()))
+
+    def copy(self, name: str, write: Callable[[int], object]) -> None:
+        """Let *write* write a store's copy to an open file; it is in the manifest when it is whole.
+
+        :raises CannotOpen: when it cannot be made.
+        """
+        path = self._directory / name
+        with writing(path, self._within) as file:
+            write(file.fileno())
+        octets, digest = self._read_again(path)
+        self.add(Line(store=name, file=name, octets=octets, sha256=digest))
+
+    def _read_again(self, path: Path) -> tuple[int, str]:
+        digest, octets = hashlib.sha256(), 0
+        with self._within(), path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                octets += len(piece)
+        return octets, digest.hexdigest()
+
+    def put_back(self, name: str, directory: Path) -> None:
+        """Put a store's copy into *directory*, synced, where it is the store from then on.
+
+        :raises CannotOpen: when the backup has none, or there is such a store.
+        :raises Damaged: when the copy is not what was written.
+        """
+        line = self._stores.get(name)
+        path = directory / name
+        if line is None:
+            raise CannotOpen(f"the backup does not hold {name}", "name a backup that `cjsm backup` made")
+        if path.exists():
+            raise CannotOpen(f"{path} is there already", "move what is there away")
+        with open_export(self._directory / name, self._within) as source, writing(path, nullcontext) as file:
+            while piece := source.read(_PIECE):
+                file.write(piece)
+            if (file.octets, file.digest.hexdigest()) != (line.octets, line.sha256):
+                raise Damaged(f"{name} of the backup is not what was written: restore an earlier backup")
 
     def failed(self, mailbox: MailboxId, problem: str) -> None:
         """Note why a mailbox is not in the backup."""

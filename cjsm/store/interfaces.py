@@ -60,6 +60,7 @@ __all__ = [
     "Filling",
     "Head",
     "IAnchors",
+    "ICopied",
     "ILease",
     "ILedgerHeads",
     "IMailStore",
@@ -83,6 +84,16 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+class ICopied(Interface):
+    """A store that can be copied whole, as it is at one moment, while others use it."""
+
+    def copy(descriptor: int) -> "Deferred[None]":
+        """Write a compacted copy to an open file.
+
+        :raises Unavailable: when it cannot be written.
+        """
 
 
 class ICommunityStore(ILedgerHeads):

@@ -5,7 +5,6 @@ they have at least 100 bits and need no stretching. ``d-abcd-efgh-…``: capital
 """
 
 import base64
-import binascii
 import hmac
 import os
 from enum import StrEnum
@@ -21,6 +20,9 @@ from cjsm.vault.secrets import Versions
 _GROUP = 4
 _CHECKSUM = 2
 _LONGEST = 128
+#: Base32 (RFC 4648 section 6) in small letters, and the digits that Python counts with to the same base.
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+_DIGITS = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
 
 
 class SecretKind(StrEnum):
@@ -71,14 +73,15 @@ def parse(typed: bytes) -> SystemSecret | None:
     try:
         squeezed = typed.decode("ascii").replace("-", "").replace(" ", "").lower()
         kind = SecretKind(squeezed[:1])
-        coded = squeezed[1:].upper()
-        octets = base64.b32decode(coded + "=" * (-len(coded) % 8))
-    except (ValueError, binascii.Error):
+    except ValueError:
         return None
+    coded, length = squeezed[1:], _RANDOM[kind] + _CHECKSUM
+    if len(coded) * 5 != length * 8 or not _LETTERS.issuperset(coded):
+        return None
+    # Much faster than the library's own decoding, and each sign-in of a mail program comes here.
+    octets = int(coded.translate(_DIGITS), 32).to_bytes(length, "big")
     secret, checksum = octets[:-_CHECKSUM], octets[-_CHECKSUM:]
-    if len(secret) != _RANDOM[kind] or checksum != _checksum(kind, secret):
-        return None
-    return SystemSecret(kind, secret)
+    return SystemSecret(kind, secret) if checksum == _checksum(kind, secret) else None
 
 
 def _checksum(kind: SecretKind, octets: bytes) -> bytes:

@@ -21,12 +21,12 @@ DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
-        *("init", "demo", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
+        *("init", "demo", "restore", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
         *("keys escrow", "keys restore", "keys rotate-secret"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
-    "what is published, and the rules themselves": ("connection dns", "policy explain", "policy matrix"),
+    "what is published, and the rules themselves": ("completion", "connection dns", "policy explain", "policy matrix"),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
         *("device add", "shared open", "mailbox export"),
@@ -36,6 +36,7 @@ WITHOUT = {
 FILES = "FILES/"
 #: Every other verb, with what is asked of it here; {} is the request that waits.
 WITH = {
+    "backup": ("FILES/backup",),
     "trace": ("0123456789abcdef",),
     "community export": (),
     "community diff": ("FILES/community.toml",),
@@ -310,3 +311,73 @@ def test_what_is_not_for_others(avon: Avon) -> None:
     assert "al.ng@avon" not in seen(avon, UNA, "user list", "user_id")
     answer = refused(avon.act(UNA, "mailbox undelete", TOM, "--all"))
     assert "--reason" in answer["cure"]
+
+
+#: Verbs that are one act: who may do it as the community is, and what is asked where it is not as above.
+REHEARSED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "organisation add": (OLIVE, ("avon/other", "--name", "Other")),
+    "organisation change": (OLIVE, ("avon/crime", "--area", "South")),
+    "organisation suspend": (OLIVE, ()),
+    "user add": (OLIVE, ()),
+    "user lock": (OLIVE, ()),
+    "user unlock": (HENRY, ()),
+    "user reset-password": (HENRY, ()),
+    "user suspend": (OLIVE, ()),
+    "user delete": (OLIVE, ()),
+    "role grant": (UNA, (TOM, "helpdesk")),
+    "keys rotate": (OLIVE, ()),
+    "recovery refuse": (UNA, ()),
+    "list change": (OLIVE, ()),
+    "list appoint": (OLIVE, ()),
+    "list delete": (OLIVE, ()),
+    "list leave": (OLIVE, ()),
+    "shared add": (OLIVE, ()),
+    "connection add": (UNA, ()),
+    "connection edit": (UNA, ()),
+    "connection domain add": (UNA, ("firm", "third.co.uk")),
+    "connection domain remove": (UNA, ()),
+    "connection domain exception": (UNA, ()),
+}
+
+
+@pytest.mark.parametrize("verb", REHEARSED)
+def test_rehearsed(avon: Avon, verb: str) -> None:
+    """--dry-run tells the act and every field that it would change, and writes nothing."""
+    keys = avon.config.parent / "data" / "keys.mdb"
+    before = avon.state(), hashlib.sha256(keys.read_bytes()).hexdigest()
+    who, words = REHEARSED[verb]
+    said = told(avon.act(who, verb, *(words or WITH[verb]), "--dry-run"))
+    assert (avon.state(), hashlib.sha256(keys.read_bytes()).hexdigest()) == before
+    assert said["dry_run"]
+    assert said["act"]
+    assert said["records"]
+    for each in said["records"]:
+        assert each["kind"]
+        assert each["change"] in ("added", "changed", "removed")
+
+
+def test_what_is_one_act_can_be_rehearsed() -> None:
+    """The others are several steps, each with its own ways, or files of the caller's."""
+    rehearsed = {
+        " ".join(path) for path, command in EVERY.items() if any("--dry-run" in each.opts for each in command.params)
+    }
+    assert set(REHEARSED) <= rehearsed
+    changing = {verb for _, verb, _ in ACTS if not verb.startswith(("mailbox ", "queue "))}
+    assert changing <= rehearsed
+
+
+def test_who_may_not_act_rehearses_nothing(avon: Avon) -> None:
+    """The refusal is the act's own."""
+    assert "no role" in refused(avon.act(JANE, "user lock", TOM, "--dry-run"))["error"]
+
+
+def test_a_rehearsal_in_words(avon: Avon) -> None:
+    """Field by field, now and then; nothing of a password that is not made."""
+    words = ("organisation", "change", "avon/crime", "--area", "East", "--dry-run")
+    said = ran(*words, config=avon.config).output
+    assert "nothing was changed" in said
+    assert "organisation-change" in said
+    assert "East" in said
+    made = ran("user", "add", "avon", "--first", "Al", "--last", "Ng", "--dry-run", config=avon.config).output
+    assert "al.ng@avon" in made
+    assert "one-time password" not in made

@@ -29,7 +29,7 @@ EVERY = dict(commands())
 def test_what_there_is() -> None:
     """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
-        *("init", "demo", "status", "check", "reload", "trace", "login", "logout"),
+        *("init", "demo", "completion", "backup", "restore", "status", "check", "reload", "trace", "login", "logout"),
         *(f"community {verb}" for verb in ("export", "diff", "apply")),
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
@@ -66,7 +66,11 @@ def test_help_has_examples(path: tuple[str, ...]) -> None:
     assert f"cjsm {' '.join(path)}" in (EVERY[path].help or "")
 
 
-@pytest.mark.parametrize("path", [path for path in EVERY if path != ("demo",)], ids=" ".join)
+#: The one makes its own settings, the other needs none and prints a script.
+_WITHOUT_SETTINGS = {("demo",), ("completion",)}
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY if path not in _WITHOUT_SETTINGS], ids=" ".join)
 def test_conventions(path: tuple[str, ...]) -> None:
     """--config and --json are everywhere; no password is an argument."""
     names = {name for parameter in EVERY[path].params for name in parameter.opts}

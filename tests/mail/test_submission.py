@@ -51,9 +51,9 @@ def test_date_and_message_id_are_added_where_absent() -> None:
 
 def test_who_wrote_for_a_shared_mailbox() -> None:
     """Takes the place of what the client said about that; everything else is as it was."""
-    for given in (b"", b"Sender: Desk <desk@avon.cjsm.test>\r\n", b"SENDER:\r\n jo.ward@avon.cjsm.test\r\n"):
+    for said in (b"", b"Sender: Desk <desk@avon.cjsm.test>\r\n", b"SENDER:\r\n jo.ward@avon.cjsm.test\r\n"):
         made = submitted(
-            header(FROM + given + GIVEN),
+            header(FROM + said + GIVEN),
             hop=HOP,
             queue_id="0123abcd",
             host="mail.cjsm.test",

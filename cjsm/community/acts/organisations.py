@@ -81,7 +81,9 @@ def change(
         "ex_directory": ex_directory,
         "protected": protected,
     }
-    changes: dict[str, object] = {key: value for key, value in asked.items() if value is not None and value != getattr(found, key)}
+    changes: dict[str, object] = {
+        key: value for key, value in asked.items() if value is not None and value != getattr(found, key)
+    }
     if abbreviation is not None:
         permission = require(may(view, by.actor, Action.GIVE_ABBREVIATION, organisation))
         _check_abbreviation(view, found, abbreviation)

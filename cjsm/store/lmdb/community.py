@@ -12,7 +12,7 @@ from cjsm.community.identifiers import ActId, MailboxId
 from cjsm.community.records import LedgerEntry, Record
 from cjsm.community.view import Change, View
 from cjsm.store.encoding import encode
-from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, Noticed
+from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, ICopied, Noticed
 from cjsm.store.lmdb.anchored import HEAD_TABLES, AnchoredHeads, HeadHashes
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
@@ -36,7 +36,7 @@ class _Tried(Exception):
         self.many = many
 
 
-@implementer(ICommunityStore)
+@implementer(ICommunityStore, ICopied)
 class LmdbCommunityStore:
     """:param encode_entry: canonical encoding of a ledger entry.
 
@@ -163,6 +163,10 @@ class LmdbCommunityStore:
             return found
 
         return execute(collect)
+
+    def copy(self, descriptor: int) -> "Deferred[None]":
+        """See :class:`ICopied`."""
+        return self._serial.run(lambda: self._environment.copy_to(descriptor))
 
     # The heads of mailboxes' lists
 

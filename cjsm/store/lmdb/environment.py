@@ -125,25 +125,30 @@ class Environment:
         """Return a named table."""
         return self._tables[name]
 
+    def _begin(self) -> lmdb.Transaction:
+        try:
+            return self._env.begin(buffers=False)
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            return self._env.begin(buffers=False)
+        except lmdb.Error as error:
+            raise Unavailable(f"{self.path}: {error}") from error
+
     @contextmanager
     def reading(self) -> Iterator[lmdb.Transaction]:
         """A read transaction; keep it no longer than a slice, and no exception from inside: see :meth:`read`."""
-        try:
-            transaction = self._env.begin(buffers=False)
-        except lmdb.MapResizedError:
-            self._env.set_mapsize(0)
-            transaction = self._env.begin(buffers=False)
-        except lmdb.Error as error:
-            raise Unavailable(f"{self.path}: {error}") from error
+        transaction = self._begin()
         try:
             self._begun(self, transaction)
             yield transaction
-        except _CORRUPTIONS as error:
-            raise Corrupted(f"{self.path}: {error}") from error
         except lmdb.Error as error:
-            raise Damaged(f"{self.path}: {error}") from error
+            raise self._unreadable(error) from error
         finally:
             transaction.abort()
+
+    def _unreadable(self, error: lmdb.Error) -> Damaged:
+        kind = Corrupted if isinstance(error, _CORRUPTIONS) else Damaged
+        return kind(f"{self.path}: {error}")
 
     def read(self, look: Callable[[lmdb.Transaction], T]) -> T:
         """Return what *look* finds in a read transaction.
@@ -151,15 +156,19 @@ class Environment:
         A transaction object holds a reader's slot as long as it exists, even when it is over, and an exception keeps
         the objects of all frames that it passed. Who keeps one keeps no slot: other people's exceptions could take all.
         """
-        transaction = None
+        transaction = self._begin()
         try:
-            with self.reading() as transaction:
-                return look(transaction)
+            self._begun(self, transaction)
+            return look(transaction)
+        except lmdb.Error as error:
+            _let_go(error)
+            raise self._unreadable(error) from error
         except Exception as error:
             _let_go(error)
             raise
         finally:
-            transaction = None
+            transaction.abort()
+            del transaction
 
     def write(self, act: Callable[[lmdb.Transaction], T]) -> T:
         """Run *act* in a write transaction and commit it, synced; whatever it raises rolls back.
@@ -205,6 +214,18 @@ class Environment:
             raise Corrupted(f"{self.path}: {error}") from error
         except (lmdb.Error, OSError) as error:
             raise Unavailable(f"{path}: {error}") from error
+
+    def copy_to(self, descriptor: int) -> None:
+        """Write the same to an open file, which the caller syncs.
+
+        :raises Unavailable: when it cannot be written.
+        """
+        try:
+            self._env.copyfd(descriptor, compact=True)
+        except _CORRUPTIONS as error:
+            raise Corrupted(f"{self.path}: {error}") from error
+        except (lmdb.Error, OSError) as error:
+            raise Unavailable(f"the copy of {self.path}: {error}") from error
 
     def pages(self) -> tuple[int, int, int]:
         """Return how many pages there are in the file, how many hold something, and the octets of one."""

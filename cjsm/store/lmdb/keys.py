@@ -14,7 +14,7 @@ import lmdb
 from twisted.internet.defer import Deferred, execute
 from zope.interface import implementer
 
-from cjsm.store.interfaces import IKeyStore, Missing, Unavailable, VersionTaken
+from cjsm.store.interfaces import ICopied, IKeyStore, Missing, Unavailable, VersionTaken
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, make_directory, prefixed, sync_directory
 from cjsm.store.lmdb.home import Home, Superseded, check_current, mark_superseded, remove_environment
@@ -134,7 +134,7 @@ class _File:
         self._opened.environment.close()
 
 
-@implementer(IKeyStore)
+@implementer(IKeyStore, ICopied)
 class LmdbKeyStore:
     """See :class:`IKeyStore`; a key is the owner's 16 octets and the version in 4."""
 
@@ -178,6 +178,10 @@ class LmdbKeyStore:
         """See :class:`IKeyStore`."""
         found = self._read(lambda transaction, table: [key for key, _ in prefixed(transaction, table, owner)])
         return int.from_bytes(found[-1][len(owner) :], "big") if found else 0
+
+    def copy(self, descriptor: int) -> "Deferred[None]":
+        """See :class:`ICopied`."""
+        return self._serial.run(lambda: self._file.current(lambda opened: opened.environment.copy_to(descriptor)))
 
     def sweep(self, owner: bytes, below: int) -> "Deferred[int]":
         """See :class:`IKeyStore`."""

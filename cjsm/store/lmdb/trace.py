@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cjsm.community.identifiers import LENGTH, ConnectionId
-from cjsm.store.interfaces import Damaged, ITrace, NewerStore, Traced
+from cjsm.store.interfaces import Damaged, ICopied, ITrace, NewerStore, Traced
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
 
@@ -33,7 +33,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[int, bytes, bytes, bytes])
 
 
-@implementer(ITrace)
+@implementer(ITrace, ICopied)
 class LmdbTrace:
     """See :class:`ITrace`. Call :meth:`flush` once a second.
 
@@ -51,6 +51,10 @@ class LmdbTrace:
         self._writing: list[list[Traced]] = []
         self.dropped = 0
         self._told = 0
+
+    def copy(self, descriptor: int) -> "Deferred[None]":
+        """See :class:`ICopied`."""
+        return self._serial.run(lambda: self._environment.copy_to(descriptor))
 
     def add(self, records: Sequence[Traced]) -> None:
         """See :class:`ITrace`."""

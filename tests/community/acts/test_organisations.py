@@ -77,8 +77,8 @@ def test_only_an_empty_one_is_deleted() -> None:
     view: MemoryView = VIEW.apply(organisations.add(VIEW, by(), organisation("empty", "crime")))
     empty = OrganisationId(identifier("empty"))
     moved = msgspec.structs.replace(CRIME_LIST, organisation=empty)
+    held = MemoryView([*view._records.values(), moved], suffix=view.suffix, moment=view.moment, number=view.number)
     with pytest.raises(Conflict, match="the list all"):
-        held = MemoryView([*view._records.values(), moved], suffix=view.suffix, moment=view.moment, number=view.number)
         organisations.set_state(held, by(reason="other"), empty, OrganisationState.DELETED)
     view = view.apply(organisations.set_state(view, by("olive.marsh", "other"), empty, OrganisationState.DELETED))
     with pytest.raises(Exists):
