@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
 
 from cjsm import policies, resources
+from cjsm.access.applying import Applying
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.destruction import Destruction
@@ -39,6 +40,7 @@ from cjsm.directory import schema
 from cjsm.directory.following import Directory
 from cjsm.instance import Instance
 from cjsm.jobs import kinds
+from cjsm.jobs.applications import ApplicationTimes
 from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
@@ -204,6 +206,16 @@ class Suite:
             settings.keys,
             community=self.stores.community,
             keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
+            clock=time.time,
+        )
+        self.applying = Applying(
+            settings,
+            self.enrolment,
+            community=self.stores.community,
+            spool=self.stores.spool,
+            own_mail=self.own_mail,
             secrets=self.secrets,
             entropy=os.urandom,
             clock=time.time,
@@ -394,6 +406,7 @@ class RunningSuite(Suite):
             EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
             Destruction(settings.keys, keys=stores.keys, mail=stores.mail, activity=stores.activity, **acting),
         )
+        self._applications = ApplicationTimes(settings.applications, **acting)
         jobs: tuple[Kind, ...] = (
             kinds.Orphans(stores.spool, stores.bodies, time.time),
             self._forgetting,
@@ -405,6 +418,7 @@ class RunningSuite(Suite):
             *self._key_jobs,
             Resealing(community=stores.community, keys=stores.keys, secrets=self.secrets, entropy=os.urandom),
             RecoveryEnds(self.key_life.generations, keys=stores.keys, **acting),
+            self._applications,
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
 
@@ -417,6 +431,7 @@ class RunningSuite(Suite):
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
         self.enrolment.renew(settings.access)
+        self._applications.settings = settings.applications
         self._warnings.settings, self._warnings.policy = settings, policies.load(settings.access.policy)
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)

@@ -136,18 +136,34 @@ class Enrolment:
         account = accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
         # Asked before keys are made, and again inside the commit.
         self._community.read_now(lambda view: accounts.add_hosted(view, by, account))
+        typed = await self.make_keys(account)
+        await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
+        return self._enrolled(identifier, typed)
+
+    async def make_keys(self, account: Account) -> str:
+        """Write the keys that the record of a new account names, and return its one-time password.
+
+        Whoever makes the account commits its act afterwards.
+        """
+        if account.mailbox is None:
+            one_time, typed = self.new_one_time(account.id, {})
+            await self._keys.put(account.id, 1, keyring.encode(AccountKeys(account=account.id, one_time=one_time)))
+            return typed
+        return await self._make_hosted_keys(account, account.mailbox)
+
+    async def _make_hosted_keys(self, account: Account, mailbox: MailboxId) -> str:
+        identifier = account.id
         seed, unsigned = new_account_key(identifier, 1)
         public = sign_account_key(unsigned, self._secrets.community)
         one_time, typed = self.new_one_time(identifier, {1: seed})
         mail_seed, generation = new_generation(mailbox, 1, self._secrets.community)
         granted = grant(mail_seed, generation, identifier, 1, PublicKey(public.public))
         account_keys = AccountKeys(account=identifier, epochs=(public,), one_time=one_time)
-        recovery = self._seals.wraps_for(organisation, mail_seed, generation)
+        recovery = self._seals.wraps_for(account.organisation, mail_seed, generation)
         mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,), recovery=recovery)
         await self._keys.put(identifier, 1, keyring.encode(account_keys))
         await self._keys.put(mailbox, 1, keyring.encode(mailbox_keys))
-        await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
-        return self._enrolled(identifier, typed)
+        return typed
 
     async def add_relayed(
         self, by: By, organisation: OrganisationId, user_id: str, profile: Profile, address: Address
@@ -163,8 +179,7 @@ class Enrolment:
             keys=1,
         )
         self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
-        one_time, typed = self.new_one_time(identifier, {})
-        await self._keys.put(identifier, 1, keyring.encode(AccountKeys(account=identifier, one_time=one_time)))
+        typed = await self.make_keys(account)
         await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
         return self._enrolled(identifier, typed)
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "restore": "wholebackup",
     "demo": "demo",
     "community": "community",
+    "application": "application",
     "organisation": "organisation",
     "user": "user",
     "device": "device",

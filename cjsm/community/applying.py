@@ -1,4 +1,4 @@
-"""What an application still needs, what it may be a duplicate of, and when its terms are due: decisions without acts."""
+"""What an application still needs, what it may be a duplicate of, and when its terms are due."""
 
 from collections.abc import Iterator
 from enum import StrEnum

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from cjsm.community.applicationrecords import Application
-from cjsm.community.identifiers import AccountId, ApplicationId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
+from cjsm.community.identifiers import (
+    AccountId,
+    ApplicationId,
+    ConnectionId,
+    JobId,
+    ListId,
+    MailboxId,
+    OrganisationId,
+    RequestId,
+)
 from cjsm.community.records import (
     Account,
     AddressRecord,

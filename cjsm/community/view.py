@@ -10,7 +10,16 @@ from typing import Protocol
 from msgspec import Struct
 
 from cjsm.community.applicationrecords import Application
-from cjsm.community.identifiers import AccountId, ApplicationId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
+from cjsm.community.identifiers import (
+    AccountId,
+    ApplicationId,
+    ConnectionId,
+    JobId,
+    ListId,
+    MailboxId,
+    OrganisationId,
+    RequestId,
+)
 from cjsm.community.records import (
     Account,
     AddressRecord,

@@ -67,7 +67,6 @@ class RehearsedCommunity:
 
         return execute(self._store.read_now, look)
 
-
     def commit_each(
         self, act_id: ActId, decide: Callable[[View], Iterable[Callable[[View], Change]]], *, keep: bool = True
     ) -> "Deferred[int]":

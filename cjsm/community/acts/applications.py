@@ -1,6 +1,7 @@
 """Applications: entered, edited, sponsored, assessed, decided (community §10).
 
-Entries of the ledger name the application by its identifier; what is known of people stays in its record, and goes with it.
+Entries of the ledger name the application by its identifier; what is known of people stays in its record, and goes with
+it.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cjsm.community.acts.acting import By, check_text, entry_of
-from cjsm.community.acts.connectionvalues import check_short_name
+from cjsm.community.acts.connectionvalues import check_short_name, checked_hop, hop_in_words, next_hop_of
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.address import Address, check_domain, check_slug
 from cjsm.community.admission import Refuse, admit
@@ -217,15 +218,11 @@ def approve(
     """
     found = decidable(view, by, identifier, terms_version=terms_version, by_another=by_another)
     permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
-    made = msgspec.structs.replace(
-        _decided(view, by, found, ApplicationState.APPROVED), organisation=organisation
-    )
+    made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.APPROVED), organisation=organisation)
     return _done(view, by, made, permission, "application-approve", organisation=organisation.hex())
 
 
-def decidable(
-    view: View, by: By, identifier: ApplicationId, *, terms_version: str, by_another: bool
-) -> Application:
+def decidable(view: View, by: By, identifier: ApplicationId, *, terms_version: str, by_another: bool) -> Application:
     """Return the application when it can be approved by whoever acts.
 
     :raises CommunityError: saying why it cannot.
@@ -233,7 +230,8 @@ def decidable(
     found, _ = _open(view, by, identifier)
     require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
     if by_another and (by.actor or b"") in found.entered_by:
-        raise NotAllowed("only somebody else than those who entered or edited it approves it", "ask another administrator")
+        told = "only somebody else than those who entered or edited it approves it"
+        raise NotAllowed(told, "ask another administrator")
     lacking = [*missing(found, terms_version), *(f"the check {item}" for item in unchecked(found))]
     if lacking:
         raise Conflict(f"it still needs {'; '.join(lacking)}", "see `cjsm application show`")
@@ -246,9 +244,7 @@ def reject(view: View, by: By, identifier: ApplicationId, code: Rejection, note:
     permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
     if note:
         check_text(note, "a note")
-    made = msgspec.structs.replace(
-        _decided(view, by, found, ApplicationState.REJECTED), code=code.value, note=note
-    )
+    made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.REJECTED), code=code.value, note=note)
     return _done(view, by, made, permission, "application-reject", code=code.value)
 
 
@@ -330,7 +326,7 @@ def _checked(application: Application) -> Application:
         name=check_text(application.name, "a name"),
         domain=domain,
         abbreviation=abbreviation,
-        next_hops=tuple(_line(each, "a next hop") for each in application.next_hops),
+        next_hops=tuple(hop_in_words(checked_hop(next_hop_of(each))) for each in application.next_hops),
         **lines,
         **people,
     )
@@ -359,7 +355,8 @@ def _check_free(view: View, application: Application) -> None:
             ("abbreviation", abbreviation, other.abbreviation),
         ):
             if value and value == theirs:
-                raise Exists(f"the application {other.slug} asks for the {what} {value!r} already", "see whether it is the same")
+                told = f"the application {other.slug} asks for the {what} {value!r} already"
+                raise Exists(told, "see whether it is the same")
 
 
 def _others(view: View, application: Application) -> Iterable[Application]:

@@ -11,7 +11,7 @@ from cjsm.community import finding
 from cjsm.community.acts import connections
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.connections import ConnectionChanges
-from cjsm.community.acts.connectionvalues import LIMITS, checked
+from cjsm.community.acts.connectionvalues import LIMITS, checked, hop_in_words, next_hop_of
 from cjsm.community.authority import Action
 from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, mentioned, place_of
 from cjsm.community.desired.reading import organisation_path
@@ -23,7 +23,6 @@ from cjsm.community.records import (
     Connection,
     ConnectionKind,
     ConnectionState,
-    NextHop,
     RelayLimits,
     TlsTrust,
     TlsVersion,
@@ -31,8 +30,6 @@ from cjsm.community.records import (
 from cjsm.community.view import Change, View
 
 _KIND = "connection"
-#: Where mail systems listen.
-_PORT = 25
 #: What an edit does not change.
 _FIXED = ("organisation", "kind", "state", "was")
 
@@ -53,11 +50,6 @@ def told(seen: Seen, found: Connection) -> ConnectionTable:
 
 _PLAIN = ("name", "networks", "certificate_names", "tls_name", "tls_trust", "tls_minimum", "tls_pins", "provider",
           "tenant", "contact")  # fmt: skip
-
-
-def hop_in_words(each: NextHop) -> str:
-    """Return a next hop as it is given: ``host:port``."""
-    return f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}"
 
 
 def tables(seen: Seen) -> dict[str, ConnectionTable]:
@@ -180,7 +172,7 @@ def _values(table: ConnectionTable) -> dict[str, Any]:
     values = {name: getattr(table, name) for name in names}
     if "next_hops" in values:
         with at("next_hops"):
-            values["next_hops"] = tuple(map(_next_hop, values["next_hops"]))
+            values["next_hops"] = tuple(map(next_hop_of, values["next_hops"]))
     if "limits" in values:
         unknown = values["limits"].keys() - LIMITS.keys()
         if unknown:
@@ -190,16 +182,6 @@ def _values(table: ConnectionTable) -> dict[str, Any]:
         if name in values:
             values[name] = kind(values[name])
     return values
-
-
-def _next_hop(written: str) -> NextHop:
-    host, colon, port = written.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or (":" in host and not bracketed):
-        return NextHop(host=written.strip("[]"), port=_PORT)
-    if not (port.isascii() and port.isdigit() and len(port) < 6):
-        raise BadValue(f"{written[:100]!r} has no port", "write it like mail.firm.co.uk:25")
-    return NextHop(host=host.strip("[]"), port=int(port))
 
 
 def _edit(identifier: ConnectionId, changes: ConnectionChanges, view: View, by: By) -> Change:

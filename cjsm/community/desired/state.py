@@ -1,20 +1,18 @@
 """The whole of a file: exported, compared, and carried out."""
 
-from collections.abc import Callable, Iterator
-
-import msgspec
+from collections.abc import Iterator
+from functools import partial
 
 from cjsm.community.acts.acting import By, entry_of
+from cjsm.community.acts.together import Act, part_of
 from cjsm.community.authority import Action, may, within
 from cjsm.community.desired import connections, domains, lists, organisations, roles, sharing
 from cjsm.community.desired.differences import Difference, Step, at, ordered
 from cjsm.community.desired.seeing import Seen
 from cjsm.community.desired.tables import Desired
 from cjsm.community.errors import Overtaken
-from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy
+from cjsm.community.identifiers import AccountId, Entropy
 from cjsm.community.view import Change, View
-
-Act = Callable[[View], Change]
 
 
 def export(view: View, actor: AccountId | None) -> Desired:
@@ -62,8 +60,7 @@ def acts(seen: Seen, by: By, shown: list[Difference] | None, *, digest: str, ent
     if steps:
         yield lambda view: _begun(view, by, digest, len(steps))
     for step in steps:
-        following = msgspec.structs.replace(by, act_id=ActId(entropy(LENGTH)))
-        yield _act(step, following, by.act_id)
+        yield part_of(by, entropy, partial(_placed, step))
 
 
 def _begun(view: View, by: By, digest: str, many: int) -> Change:
@@ -72,13 +69,6 @@ def _begun(view: View, by: By, digest: str, many: int) -> Change:
     return Change(entry=entry_of(view, by, "community-apply", "community", b"", permission, **told))
 
 
-def _act(step: Step, by: By, within_act: ActId) -> Act:
-    def act(view: View) -> Change:
-        with at(step.where):
-            change = step.act(view, by)
-        if change.entry is None:
-            return change
-        details = tuple(sorted((*change.entry.details, ("within", within_act.hex()))))
-        return msgspec.structs.replace(change, entry=msgspec.structs.replace(change.entry, details=details))
-
-    return act
+def _placed(step: Step, view: View, by: By) -> Change:
+    with at(step.where):
+        return step.act(view, by)

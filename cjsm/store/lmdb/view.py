@@ -6,7 +6,16 @@ from typing import Any, TypeVar
 import lmdb
 
 from cjsm.community.applicationrecords import Application
-from cjsm.community.identifiers import AccountId, ApplicationId, ConnectionId, JobId, ListId, MailboxId, OrganisationId, RequestId
+from cjsm.community.identifiers import (
+    AccountId,
+    ApplicationId,
+    ConnectionId,
+    JobId,
+    ListId,
+    MailboxId,
+    OrganisationId,
+    RequestId,
+)
 from cjsm.community.records import (
     Account,
     AddressRecord,
