@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -143,28 +143,41 @@ def state(config: Path) -> Any:
         return suite.stores.community.read_now(lambda view: (view.number, len(list(view.organisations()))))
 
 
+#: For each line, where to die and after how many acts, a process that applies the file and dies there.
 _DYING = """
 import os, signal, sys
+import cjsm.command.community
 from cjsm.store.lmdb import community, environment
 from cjsm.command.main import main
-where, after = sys.argv[1], int(sys.argv[2])
-if where == "write":
-    written, many = community.LmdbCommunityStore._apply, 0
+
+def die(where, after):
+    applied, commit, many = community.LmdbCommunityStore._apply, environment.commit, [0]
+
     def dies(*given):
-        global many
-        many += 1
-        if many > after:
+        many[0] += 1
+        if many[0] > after:
             os.kill(os.getpid(), signal.SIGKILL)
-        written(*given)
-    community.LmdbCommunityStore._apply = dies
-else:
-    commit = environment.commit
-    def kills(transaction):
+        applied(*given)
+
+    def committed(transaction):
         if where == "after":
             commit(transaction)
         os.kill(os.getpid(), signal.SIGKILL)
-    environment.commit = kills
-main(sys.argv[3:])
+
+    if where == "write":
+        community.LmdbCommunityStore._apply = dies
+    else:
+        environment.commit = committed
+    main(sys.argv[1:])
+
+for line in sys.stdin:
+    where, after = line.split()
+    if (child := os.fork()) == 0:
+        try:
+            die(where, int(after))
+        finally:
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -175,11 +188,24 @@ def test_killed(cjsm: Run, file: Path, config: Path) -> None:
         for number in range(5):
             more.write(f'\n[organisation."avon/new-{number}"]\nname = "New"')
     asked = ("community", "apply", str(file), "--yes", "--config", str(config))
-    for where, after in (("write", 0), ("write", 1), ("write", 3), ("write", 5), ("before", 0), ("after", 0)):
-        run = subprocess.run(
-            [sys.executable, "-c", _DYING, where, str(after), *asked], capture_output=True, check=False
-        )
-        assert run.returncode == -signal.SIGKILL, run.stderr
-        done = state(config)
-        assert done == ((before[0] + 6, before[1] + 5) if where == "after" else before)
+    command, pipe = [sys.executable, "-c", _DYING, *asked], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for where, after in (("write", 0), ("write", 1), ("write", 3), ("write", 5), ("before", 0), ("after", 0)):
+            print(where, after, file=process.stdin, flush=True)
+            said = (
+                [line for line in iter(process.stdout.readline, "") if line.strip().lstrip("-").isdigit()][:1]
+                if False
+                else [_status(process.stdout)]
+            )
+            assert said == [-signal.SIGKILL]
+            done = state(config)
+            assert done == ((before[0] + 6, before[1] + 5) if where == "after" else before)
+        process.stdin.close()
     assert "nothing to do" in cjsm("community", "apply", str(file), "--yes").stdout
+
+
+def _status(lines: IO[str]) -> int:
+    """How the process ended: the line behind what it said."""
+    return next(int(line) for line in lines if line.strip().lstrip("-").isdigit())
