@@ -10,7 +10,7 @@ from cjsm.command import acting, secrets
 from cjsm.command.applicationvalues import PEOPLE, application_values, given
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table, when
-from cjsm.community import applying, finding
+from cjsm.community import applying, finding, states
 from cjsm.community.acts import applications
 from cjsm.community.acts.applications import Rejection
 from cjsm.community.address import Address
@@ -18,6 +18,7 @@ from cjsm.community.applicationrecords import Application, ApplicationState, Che
 from cjsm.community.applying import QUESTIONS, Check
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import LENGTH, AccountId, ApplicationId, text
+from cjsm.community.records import OrganisationState
 from cjsm.community.view import View
 from cjsm.configuration import ApplicationSettings
 from cjsm.suite import Suite
@@ -239,7 +240,7 @@ def list_(state: str | None, terms_due: bool, config: Path, as_json: bool) -> No
     def look(view: View) -> list[dict[str, Any]]:
         found = [each for each in view.applications() if state is None or each.state == state]
         if terms_due:
-            found = [each for each in found if _is_due(each, settings, view.moment)]
+            found = [each for each in found if _is_due(view, each, settings)]
         return [_line(each, settings) for each in sorted(found, key=lambda each: (each.due, each.id))]
 
     told = suite.stores.community.read_now(look)
@@ -253,10 +254,11 @@ def list_(state: str | None, terms_due: bool, config: Path, as_json: bool) -> No
 _COLUMNS = ("application", "name", "state", "due", "missing", "unchecked", "terms")
 
 
-def _is_due(found: Application, settings: ApplicationSettings, moment: int) -> bool:
+def _is_due(view: View, found: Application, settings: ApplicationSettings) -> bool:
     end = applying.terms_end(found, settings.terms, settings.terms_version)
-    approved = found.state is ApplicationState.APPROVED
-    return approved and (end is None or end - settings.terms_warning * _DAY <= moment)
+    made = found.organisation
+    here = made is not None and states.organisation_state(view, made) is not OrganisationState.DELETED
+    return here and (end is None or end - settings.terms_warning * _DAY <= view.moment)
 
 
 def _line(found: Application, settings: ApplicationSettings) -> dict[str, Any]:

@@ -80,8 +80,7 @@ def _applications(view: View) -> Iterator[str]:
         name = applying.name_of(application)
         if application.state in applying.OPEN:
             asked.update({f"short name {application.slug}", *(_asked(application))})
-        made = view.organisation(application.organisation) if application.organisation is not None else None
-        if (application.state is ApplicationState.APPROVED) != (made is not None):
+        if (application.state is ApplicationState.APPROVED) != (application.organisation is not None):
             yield f"the application {name} and what was made of it contradict each other"
         if application.erased and (application.name or application.slug or application.sponsor or application.terms):
             yield f"something is left of the application {name}"

@@ -28,7 +28,9 @@ from cjsm.community.applicationrecords import (
 from cjsm.community.applying import ABOUT, OPEN, Check, missing, unchecked
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound
-from cjsm.community.identifiers import ApplicationId, OrganisationId
+from cjsm.community.identifiers import AccountId, ApplicationId, OrganisationId
+from cjsm.community.records import OwnerKind
+from cjsm.community.states import may_sign_in
 from cjsm.community.verdicts import Service, ServiceOrigin
 from cjsm.community.view import Change, View
 
@@ -147,6 +149,10 @@ def check_sponsor(view: View, application: Application, address: Address) -> Non
     verdict = admit(view, ServiceOrigin(service=Service.NOTICE), None, address)
     if isinstance(verdict, Refuse):
         raise Conflict(f"{address} cannot be a sponsor: {verdict.text}", "name a member of an approved organisation")
+    record = view.address(str(address))
+    account = view.account(AccountId(record.owner)) if record and record.owner_kind is OwnerKind.ACCOUNT else None
+    if record is not None and (account is None or not may_sign_in(view, account)):
+        raise Conflict(f"{address} is nobody who can answer: a sponsor is a person, who may sign in", "name another")
     if application.domain and address.domain == f"{application.domain}.{view.suffix}":
         raise Conflict(f"{address} is of the organisation that applies", "name a member of another one")
 

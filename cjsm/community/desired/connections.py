@@ -95,9 +95,7 @@ def existing(seen: Seen, slug: str) -> Connection | None:
 def _named(seen: Seen, name: str) -> Connection | None:
     found = seen.view.connection_of_slug(name)
     if found is None:
-        # Those older than short names are exported under their identifier.
-        older = (each for each in seen.view.connections() if not each.slug)
-        found = next((each for each in older if finding.name_of(each) == name), None)
+        found = seen.older_connections.get(name)
     return found
 
 

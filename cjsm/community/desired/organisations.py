@@ -50,7 +50,20 @@ def compare(seen: Seen) -> Iterator[Difference]:
             difference = _compare(seen, path, table, order)
         if difference is not None:
             yield difference
+        if _is_left_behind(seen, path, table):
+            cure = f"{table.was} is there too, and stays: give it a table of its own, or name it in [removed]"
+            yield Difference(what=What.ELSEWHERE, table=_KIND, key=path, cure=cure)
     yield from _removed(seen)
+
+
+def _is_left_behind(seen: Seen, path: str, table: OrganisationTable) -> bool:
+    """Whether the organisation has its path already, and there is one at the path it was to come from."""
+    if table.was is UNSET:
+        return False
+    was, found = organisation_path(table.was), seen.organisation(path)
+    named = was in seen.desired.organisation or was in seen.desired.removed.organisations
+    before = None if named or found is None else seen.organisation(was)
+    return before is not None and before != found and before.state is not OrganisationState.DELETED
 
 
 def _compare(seen: Seen, path: str, table: OrganisationTable, order: int) -> Difference | None:

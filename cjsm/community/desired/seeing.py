@@ -1,5 +1,7 @@
 """What whoever exports or applies a file looks at: a view, and what of it is theirs to see."""
 
+from functools import cached_property
+
 from msgspec import UNSET, UnsetType
 
 from cjsm.community import finding
@@ -7,7 +9,7 @@ from cjsm.community.authority import Action, may, require
 from cjsm.community.desired.tables import Desired
 from cjsm.community.errors import BadValue, NotFound
 from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
-from cjsm.community.records import Organisation
+from cjsm.community.records import Connection, Organisation
 from cjsm.community.view import View
 
 #: Stands for the whole community where a path is asked for.
@@ -58,6 +60,11 @@ class Seen:
     def actor(self) -> AccountId | None:
         """Who looks; None for the local operator."""
         return self._actor
+
+    @cached_property
+    def older_connections(self) -> dict[str, Connection]:
+        """Connections that are older than short names, by their identifier, under which they are exported."""
+        return {finding.name_of(each): each for each in self.view.connections() if not each.slug}
 
     def path(self, organisation: OrganisationId) -> str:
         """Return where an organisation is now."""

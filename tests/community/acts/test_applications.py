@@ -25,8 +25,9 @@ from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, No
 from cjsm.community.identifiers import ApplicationId, OrganisationId
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
+from cjsm.community.records import Life
 from cjsm.community.view import Change
-from tests.community.communities import NOW, SUFFIX, by, community, identifier, organisation
+from tests.community.communities import NOW, SUFFIX, by, community, hosted, identifier, organisation
 
 IDENTIFIER = ApplicationId(identifier("asking"))
 JO = Address.parse(f"jo.ward@avon.{SUFFIX}")
@@ -153,13 +154,25 @@ def test_an_edit_opens_what_it_is_about() -> None:
 
 def test_the_sponsors_code() -> None:
     """Is good once and for a time, and for a few tries; only a member of another organisation has one."""
-    view = asking(domain="new.co.uk")
+    view = asking(community(*hosted("gone.away", "avon", "avon", life=Life.SUSPENDED)), domain="new.co.uk")
     desk = by("henry.desk")
     with pytest.raises(NotAllowed, match="no code"):
         applications.confirm_sponsor(view, desk, IDENTIFIER, b"", 5)
-    for nobody in ("no.one@avon.cjsm.test", "a@elsewhere.example", "jo@new.co.uk.cjsm.test"):
-        with pytest.raises(Conflict, match="cannot be a sponsor"):
+    for nobody, why in (
+        ("no.one@avon.cjsm.test", "cannot be a sponsor"),
+        ("a@elsewhere.example", "cannot be a sponsor"),
+        ("all@avon.cjsm.test", "is a person"),
+        ("desk@avon.cjsm.test", "is a person"),
+        ("gone.away@avon.cjsm.test", "is a person"),
+    ):
+        with pytest.raises(Conflict, match=why):
             applications.ask_sponsor(view, desk, IDENTIFIER, Address.parse(nobody), b"t" * 32, 14)
+    for one in ("re.layed@firm.co.uk.cjsm.test", "anybody@firm.co.uk.cjsm.test"):
+        applications.check_sponsor(view, found(view), Address.parse(one))
+    with pytest.raises(Conflict, match="of the organisation that applies"):
+        applications.check_sponsor(
+            view, msgspec.structs.replace(NEW, domain="firm.co.uk"), Address.parse("re.layed@firm.co.uk.cjsm.test")
+        )
     view = view.apply(applications.ask_sponsor(view, desk, IDENTIFIER, JO, b"t" * 32, 14))
     assert "the sponsor's word" in missing(found(view), "1")
     right = applications.confirm_sponsor(view, desk, IDENTIFIER, b"t" * 32, 5)

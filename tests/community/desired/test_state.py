@@ -170,6 +170,20 @@ def test_what_is_not_mentioned_stays() -> None:
     assert state.export(after, None).list[ALL].members == state.export(view, None).list[ALL].members
 
 
+def test_where_it_was() -> None:
+    """A move is done once; when something is at the old path again that nobody named, it is told, and stays."""
+    view = community()
+    view = MemoryView([*view._records.values(), organisation("crime-2", "firm")], suffix=SUFFIX, moment=NOW)
+    asked = file(organisation={"avon/crime-2": {"was": "firm/crime-2", "name": "Moved"}})
+    after, entries = applied(view, asked)
+    assert [each.act for each in entries[1:]] == ["organisation-change", "organisation-move"]
+    assert applied(after, asked) == (after, [])
+    assert differences(after, asked) == []
+    both, _ = applied(after, file(organisation={"firm/crime-2": {"name": "Another"}}))
+    assert words(differences(both, asked)) == {("elsewhere", "avon/crime-2")}
+    assert differences(both, file(organisation=asked["organisation"] | {"firm/crime-2": {}})) == []
+
+
 def test_removed() -> None:
     """What is named goes, with a reason; what is gone already is no difference."""
     view = MemoryView([*community()._records.values(), organisation("empty", "avon")], suffix=SUFFIX, moment=NOW)
