@@ -14,7 +14,7 @@ from cjsm.community.desired.differences import Changed, Difference, Step, Turn, 
 from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import OrganisationTable
-from cjsm.community.errors import BadValue, NotFound
+from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import LENGTH, OrganisationId
 from cjsm.community.records import Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
@@ -44,6 +44,7 @@ def tables(seen: Seen) -> dict[str, OrganisationTable]:
 
 def compare(seen: Seen) -> Iterator[Difference]:
     """Yield how the file's organisations differ, those above before those below."""
+    seen.check_tables()
     asked = sorted(seen.desired.organisation.items(), key=lambda item: (item[0].count("/"), item[0]))
     for order, (path, table) in enumerate(asked):
         with at(place_of(_KIND, path)):
@@ -122,7 +123,7 @@ def _added(seen: Seen, path: str, wanted: OrganisationTable, order: int) -> Diff
 
     steps = [Step(turn=Turn.ORGANISATIONS, order=order, where=place_of(_KIND, path), act=add)]
     if wanted.state is OrganisationState.SUSPENDED:
-        steps.append(_state(path, OrganisationState.SUSPENDED, Turn.SUSPENSIONS, order))
+        steps.append(_suspend(path, order))
     return Difference(what=What.ADD, table=_KIND, key=path, changed=mentioned(wanted), steps=tuple(steps))
 
 
@@ -145,7 +146,7 @@ def _changed(seen: Seen, path: str, found: Organisation, wanted: OrganisationTab
             raise BadValue("an abbreviation stays: addresses end in it")
         step(lambda view, by: organisations.change(view, by, found.id, **values))
     above = path.rpartition("/")[0]
-    before = seen.path(found.id)
+    before = finding.path_of(seen.view, found.id)
     parent = seen.organisation(above) if above else None
     if (parent.id if parent is not None else None) != found.parent or (above and parent is None):
 
@@ -155,40 +156,48 @@ def _changed(seen: Seen, path: str, found: Organisation, wanted: OrganisationTab
         changed = (Changed(name="path", before=before, after=path), *changed)
         step(move)
     if state is OrganisationState.SUSPENDED:
-        steps.append(_state(path, state, Turn.SUSPENSIONS, order))
+        steps.append(_suspend(path, order))
     if not changed:
         return None
     return Difference(what=What.CHANGE, table=_KIND, key=path, changed=changed, steps=tuple(steps))
 
 
-def _state(path: str, state: OrganisationState, turn: Turn, order: int) -> Step:
+def _suspend(path: str, order: int) -> Step:
     def act(view: View, by: By) -> Change:
-        return organisations.set_state(view, by, finding.organisation_of(view, path).id, state)
+        found = finding.organisation_of(view, path)
+        return organisations.set_state(view, by, found.id, OrganisationState.SUSPENDED)
 
-    return Step(turn=turn, order=order, where=place_of(_KIND, path), act=act)
+    return Step(turn=Turn.SUSPENSIONS, order=order, where=place_of(_KIND, path, "state"), act=act)
 
 
 def _removed(seen: Seen) -> Iterator[Difference]:
     """Yield what is named among the removed, and what the file does not have where it is pruned, the deepest first."""
-    for path in _going(seen):
-        if path in seen.desired.organisation:
+    kept = {found.id for found in map(seen.organisation, seen.desired.organisation) if found is not None}
+    going = {found.id: found for found in _named(seen)}
+    if seen.prunes(_KIND):
+        every = (each for each in seen.view.organisations() if each.id not in kept)
+        going |= {each.id: each for each in every if seen.sees(Action.CHANGE_ORGANISATION, each.id)}
+    paths = {finding.path_of(seen.view, each.id): each for each in going.values()}
+    for path, found in sorted(paths.items(), key=lambda item: (-item[0].count("/"), item[0])):
+        if found.id in kept:
             raise BadValue(f"[removed] organisations: {path} has a table too", "leave one of them out")
-        try:
-            found = finding.organisation_of(seen.view, path)
-        except NotFound:
-            continue
         seen.require(Action.SEE_ORGANISATIONS, found.id)
         if found.state is not OrganisationState.DELETED:
-            step = _state(path, OrganisationState.DELETED, Turn.DELETIONS, -path.count("/"))
+            step = _delete(found.id, f"[removed] organisations: {path}", -path.count("/"))
             yield Difference(what=What.REMOVE, table=_KIND, key=path, steps=(step,))
 
 
-def _going(seen: Seen) -> list[str]:
-    going = set(seen.desired.removed.organisations)
-    if seen.prunes(_KIND):
-        kept = {found.id for found in map(seen.organisation, seen.desired.organisation) if found is not None}
-        for each in seen.view.organisations():
-            gone = each.id in kept or each.state is OrganisationState.DELETED
-            if not gone and seen.sees(Action.CHANGE_ORGANISATION, each.id):
-                going.add(seen.path(each.id))
-    return sorted(going, key=lambda path: (-path.count("/"), path))
+def _named(seen: Seen) -> Iterator[Organisation]:
+    for path in seen.desired.removed.organisations:
+        found = seen.organisation(path)
+        if path in seen.desired.organisation:
+            raise BadValue(f"[removed] organisations: {path} has a table too", "leave one of them out")
+        if found is not None:
+            yield found
+
+
+def _delete(organisation: OrganisationId, where: str, order: int) -> Step:
+    def act(view: View, by: By) -> Change:
+        return organisations.set_state(view, by, organisation, OrganisationState.DELETED)
+
+    return Step(turn=Turn.DELETIONS, order=order, where=where, act=act)

@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from cjsm.community import finding
 from cjsm.community.authority import Action, may, require
+from cjsm.community.desired.differences import place_of
 from cjsm.community.desired.tables import Desired
 from cjsm.community.errors import BadValue, NotFound
 from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
@@ -66,8 +67,25 @@ class Seen:
         """Connections that are older than short names, by their identifier, under which they are exported."""
         return {finding.name_of(each): each for each in self.view.connections() if not each.slug}
 
+    @cached_property
+    def _tables(self) -> dict[OrganisationId, str]:
+        """The path of each organisation that has a table in the file."""
+        found: dict[OrganisationId, str] = {}
+        for path in self.desired.organisation:
+            organisation = self.organisation(path)
+            if organisation is not None:
+                other = found.setdefault(organisation.id, path)
+                if other != path:
+                    raise BadValue(f"{place_of('organisation', path)}: this is the one at {other} too", "correct was")
+        return found
+
     def path(self, organisation: OrganisationId) -> str:
-        """Return where an organisation is now."""
+        """Return where an organisation is, or will be when the file moves it or one above it.
+
+        :raises BadValue: when two tables are about one.
+        """
+        if organisation not in self._paths and organisation in self._tables:
+            self._paths[organisation] = self._tables[organisation]
         if organisation not in self._paths:
             found = self.view.organisation(organisation)
             assert found is not None, "what is in an organisation names one"
@@ -97,13 +115,22 @@ class Seen:
         except NotFound:
             return None
 
+    def check_tables(self) -> None:
+        """:raises BadValue: when two tables of organisations are about one."""
+        len(self._tables)
+
     def check_organisation(self, path: str) -> None:
         """Check that there is, or will be, an organisation at *path*.
 
         :raises NotFound: when there is none.
         """
-        if path not in self.desired.organisation and self.organisation(path) is None:
+        if path in self.desired.organisation:
+            return
+        found = self.organisation(path)
+        if found is None:
             raise NotFound(f"there is no organisation {path!r}", "name one that there is, or add its table")
+        if self.path(found.id) != path:
+            raise NotFound(f"the organisation {path!r} moves to {self.path(found.id)}", "name it there")
 
     def prunes(self, kind: str) -> bool:
         """Whether what the file does not have of a *kind* is to go."""

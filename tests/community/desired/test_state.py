@@ -17,6 +17,7 @@ from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import LedgerEntry, Life, Role
 from tests.community.communities import (
+    CRIME_LIST,
     NOW,
     SUFFIX,
     address,
@@ -184,6 +185,35 @@ def test_where_it_was() -> None:
     assert differences(both, file(organisation=asked["organisation"] | {"firm/crime-2": {}})) == []
 
 
+def test_moved_with_what_it_has() -> None:
+    """Lists, roles and what is removed are named where they will be; by the old path it is not there any more."""
+    view = MemoryView(
+        [*community()._records.values(), organisation("home", "avon"), organisation("old", "home"),
+         role("jo.ward", Role.ORGANISATION_ADMINISTRATOR, "home"),
+         msgspec.structs.replace(CRIME_LIST, organisation=organisation("home").id)],
+        suffix=SUFFIX, moment=NOW,
+    )  # fmt: skip
+    asked = document(state.export(view, None))
+    assert asked["list"][ALL]["organisation"] == "avon/home"
+    table = asked["organisation"].pop("avon/home") | {"was": "avon/home"}
+    del asked["organisation"]["avon/home/old"]
+    asked["organisation"]["avon/refuge/home"] = table
+    with pytest.raises(NotFound, match=r"\[list.*'avon/home' moves to avon/refuge/home"):
+        differences(view, asked)
+    asked["list"][ALL]["organisation"] = "avon/refuge/home"
+    with pytest.raises(NotFound, match=r"organisation-administrator: .* moves to"):
+        differences(view, asked)
+    asked["role"]["jo.ward@avon"] = {"organisation-administrator": ["avon/refuge/home"]}
+    asked["removed"] = {"organisations": ["avon/refuge/home/old"]}
+    assert words(differences(view, asked)) == {("change", "avon/refuge/home"), ("remove", "avon/home/old")}
+    after, _ = applied(view, asked)
+    assert differences(after, asked) == []
+    assert state.export(after, None).list[ALL].organisation == "avon/refuge/home"
+    twice = {"firm/crime": {"was": "avon/crime"}, "office/crime": {"was": "avon/crime"}}
+    with pytest.raises(BadValue, match=r"\[organisation.\"office/crime\"\]: this is the one at firm/crime too"):
+        differences(view, file(organisation=twice))
+
+
 def test_removed() -> None:
     """What is named goes, with a reason; what is gone already is no difference."""
     view = MemoryView([*community()._records.values(), organisation("empty", "avon")], suffix=SUFFIX, moment=NOW)
@@ -197,7 +227,7 @@ def test_removed() -> None:
     assert "avon/empty" in state.export(back, None).organisation
     with pytest.raises(BadValue, match="reason"):
         applied(view, asked, reason="")
-    with pytest.raises(Conflict, match=r"\[organisation.\"avon/crime\"\]: .*not empty"):
+    with pytest.raises(Conflict, match=r"\[removed\] organisations: avon/crime: .*not empty"):
         applied(view, file(removed={"organisations": ["avon/crime"]}))
     with pytest.raises(BadValue, match="has a table too"):
         differences(view, file(organisation={"avon": {}}, removed={"organisations": ["avon"]}))
@@ -246,7 +276,7 @@ FAULTS: list[tuple[dict[str, Any], type[CommunityError], str]] = [
     ({"organisation": {"avon/office/avon": {"was": "avon"}, "avon/office": {"was": "office"}}},
      CommunityError, r"\[organisation.\"avon/office"),
     ({"organisation": {"avon/crime/avon": {"was": "avon"}}}, CommunityError,
-     r"\[organisation.\"avon/crime/avon\"\]: .*below"),
+     r"\[organisation.\"avon/crime/avon\"\]: .*moves to"),
     ({"organisation": {"firm/other": {"was": "avon/crime"}}}, BadValue, "keeps its short name"),
     ({"organisation": {"avon": {"state": "suspended"}}, "removed": {"nme": []}}, BadValue, r"\[removed\]"),
     ({"domain": {"firm.co.uk": {}, FIRM: {}}}, BadValue, r"\[domain.\"firm.co.uk.cjsm.test\"\]: it is there twice"),
