@@ -116,6 +116,8 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     header_fields: Count = 1_000
     received_fields: Count = 50
     quota: Octets = 500 * MIB
+    quota_organisation: Octets = 1024 * MIB
+    quota_largest: Octets = 10 * 1024 * MIB
     over_quota_grace: Seconds = 86_400
     deleted_kept: Annotated[int, Meta(ge=0, description="days")] = 14
     delivery_workers: Count = 2
@@ -129,6 +131,8 @@ class KeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     undelete: Days = 30
     address_reserved: Days = 270
+    address_delivers: Days = 90
+    aliases: Count = 10
     rotate_after: Days = 365
     rotations: Count = 2_000
     generation_kept: Annotated[int, Meta(ge=1, description="days")] = 2
@@ -154,6 +158,10 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     list_octets: Octets = 128 * MIB
     batch_messages: Count = 64
     batch_octets: Octets = 8 * MIB
+    directory_octets: Octets = 64 * MIB
+    directory_rows: Count = 100_000
+    directory_cell: Count = 4_000
+    users: Count = 500
 
 
 class ApplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,17 +18,14 @@ from cjsm.community.applicationrecords import Application, MailSystem
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import (
     LENGTH,
-    AccountId,
     ApplicationId,
     ConnectionId,
     Entropy,
-    MailboxId,
     OrganisationId,
     RoleAssignmentId,
 )
 from cjsm.community.records import (
     Account,
-    AccountKind,
     Connection,
     ConnectionKind,
     Organisation,
@@ -237,7 +234,6 @@ class Applying:
         person = application.administrator
         name = name_from(person.first_name, person.last_name)
         user_id = finding.free_user_id(view, name, application.abbreviation)
-        identifier = AccountId(self._entropy(LENGTH))
         profile = Profile(
             first_name=person.first_name,
             last_name=person.last_name,
@@ -250,17 +246,8 @@ class Applying:
             ordinary_email=person.email,
         )
         if application.system is MailSystem.HOSTED:
-            mailbox = MailboxId(self._entropy(LENGTH))
-            quota = self._settings.mail.quota
-            return accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota), None
-        account = Account(
-            id=identifier,
-            organisation=organisation,
-            kind=AccountKind.RELAYED,
-            user_id=user_id,
-            profile=profile,
-            keys=1,
-        )
+            return self._enrolment.new_hosted(organisation, user_id, profile, self._settings.mail.quota), None
+        account = self._enrolment.new_relayed(organisation, user_id, profile)
         return account, Address.parse(f"{person.email}.{view.suffix}")
 
     def _connection(self, application: Application, organisation: OrganisationId) -> Connection:

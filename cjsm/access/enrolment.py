@@ -12,13 +12,12 @@ from msgspec import Struct
 from twisted.logger import Logger
 
 from cjsm import policies
-from cjsm.access import keyring
 from cjsm.access.checker import OPENS_MAIL
 from cjsm.access.codes import Codes, Shown
 from cjsm.access.errors import AccessRefused
 from cjsm.access.keychanges import KeyChanges, Opened, anew, inline
-from cjsm.access.keyring import AccountKeys, MailboxKeys, SystemSecretKeys
-from cjsm.access.recoveryseals import RecoverySeals
+from cjsm.access.keyring import AccountKeys
+from cjsm.access.newkeys import NewKeys
 from cjsm.access.secretkeys import new_system_secret, with_password
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials
@@ -41,15 +40,11 @@ from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import passwords
-from cjsm.vault.accountkeys import sign_account_key
 from cjsm.vault.device import SecretKind
 from cjsm.vault.errors import BadPassword, WrongSecret
-from cjsm.vault.hybrid import PublicKey
-from cjsm.vault.mailboxes import grant, new_generation
 from cjsm.vault.passwords import PasswordVerifier
 from cjsm.vault.policy import check_password
 from cjsm.vault.secrets import ServiceSecrets
-from cjsm.vault.slots import new_account_key
 
 _ADMINISTRATORS = frozenset({Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR})
 
@@ -110,7 +105,7 @@ class Enrolment:
         self._secrets = secrets
         self._entropy = entropy
         self._clock = clock
-        self._seals = RecoverySeals(community, keys, secrets)
+        self.new_keys = NewKeys(settings, community, keys, secrets, entropy=entropy, clock=clock)
         self._codes = Codes(settings, activity, secrets, clock)
         changes = KeyChanges(community, keys, secrets, clock)
         self._read, self._write, self._open = changes.read, changes.write, changes.open
@@ -131,57 +126,53 @@ class Enrolment:
 
         :raises CommunityError: when the act is not allowed or a value not taken.
         """
-        identifier = AccountId(self._entropy(LENGTH))
-        mailbox = MailboxId(self._entropy(LENGTH))
-        account = accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
+        account = self.new_hosted(organisation, user_id, profile, quota)
         # Asked before keys are made, and again inside the commit.
         self._community.read_now(lambda view: accounts.add_hosted(view, by, account))
         typed = await self.make_keys(account)
         await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
-        return self._enrolled(identifier, typed)
+        return self._enrolled(account.id, typed)
 
-    async def make_keys(self, account: Account) -> str:
-        """Write the keys that the record of a new account names, and return its one-time password.
-
-        Whoever makes the account commits its act afterwards.
-        """
-        if account.mailbox is None:
-            one_time, typed = self.new_one_time(account.id, {})
-            await self._keys.put(account.id, 1, keyring.encode(AccountKeys(account=account.id, one_time=one_time)))
-            return typed
-        return await self._make_hosted_keys(account, account.mailbox)
-
-    async def _make_hosted_keys(self, account: Account, mailbox: MailboxId) -> str:
-        identifier = account.id
-        seed, unsigned = new_account_key(identifier, 1)
-        public = sign_account_key(unsigned, self._secrets.community)
-        one_time, typed = self.new_one_time(identifier, {1: seed})
-        mail_seed, generation = new_generation(mailbox, 1, self._secrets.community)
-        granted = grant(mail_seed, generation, identifier, 1, PublicKey(public.public))
-        account_keys = AccountKeys(account=identifier, epochs=(public,), one_time=one_time)
-        recovery = self._seals.wraps_for(account.organisation, mail_seed, generation)
-        mailbox_keys = MailboxKeys(mailbox=mailbox, generations=(generation,), grants=(granted,), recovery=recovery)
-        await self._keys.put(identifier, 1, keyring.encode(account_keys))
-        await self._keys.put(mailbox, 1, keyring.encode(mailbox_keys))
-        return typed
+    def new_hosted(self, organisation: OrganisationId, user_id: str, profile: Profile, quota: int) -> Account:
+        """Return the record of somebody new whose mail is kept here; nothing is written."""
+        identifier, mailbox = AccountId(self._entropy(LENGTH)), MailboxId(self._entropy(LENGTH))
+        return accounts.new_hosted(identifier, mailbox, organisation, user_id, profile, quota)
 
     async def add_relayed(
         self, by: By, organisation: OrganisationId, user_id: str, profile: Profile, address: Address
     ) -> Enrolled:
         """Add a member whose mail is kept at the organisation; the account signs in to the directory."""
-        identifier = AccountId(self._entropy(LENGTH))
-        account = Account(
-            id=identifier,
+        account = self.new_relayed(organisation, user_id, profile)
+        self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
+        typed = await self.keys_of_relayed(account.id)
+        await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
+        return self._enrolled(account.id, typed)
+
+    def new_relayed(self, organisation: OrganisationId, user_id: str, profile: Profile) -> Account:
+        """Return the record of a new member whose mail is kept at the organisation; nothing is written."""
+        return Account(
+            id=AccountId(self._entropy(LENGTH)),
             organisation=organisation,
             kind=AccountKind.RELAYED,
             user_id=user_id,
             profile=profile,
             keys=1,
         )
-        self._community.read_now(lambda view: accounts.add_relayed(view, by, account, address))
-        typed = await self.make_keys(account)
-        await self._community.commit(by.act_id, lambda view: accounts.add_relayed(view, by, account, address))
-        return self._enrolled(identifier, typed)
+
+    async def make_keys(self, account: Account) -> str:
+        """Write the keys that the record of a new account names, and return its one-time password.
+
+        Whoever makes the account commits its act afterwards.
+        """
+        keys = self.new_keys.of(account)
+        await self._keys.put_all(keys.records)
+        return keys.one_time_password
+
+    async def keys_of_relayed(self, account: AccountId) -> str:
+        """Write the keys that the record of :meth:`new_relayed` names, and return the one-time password."""
+        keys = self.new_keys.of_relayed(account)
+        await self._keys.put_all(keys.records)
+        return keys.one_time_password
 
     def _enrolled(self, identifier: AccountId, typed: str) -> Enrolled:
         def look(view: View) -> Enrolled:
@@ -192,12 +183,6 @@ class Enrolment:
             return Enrolled(account=account, address=address, one_time_password=typed)
 
         return self._community.read_now(look)
-
-    def new_one_time(self, account: AccountId, mail_keys: dict[int, bytes]) -> tuple[SystemSecretKeys, str]:
-        """Return what a fresh one-time password is kept as, and the password; it opens *mail_keys*, seeds by epoch."""
-        expires = int(self._clock()) + self._settings.one_time_password_life
-        identifier = SecretId(self._entropy(LENGTH))
-        return new_system_secret(account, SecretKind.ONE_TIME, identifier, mail_keys, expires, self._secrets)
 
     async def set_password(
         self,

@@ -54,7 +54,8 @@ class Rotation:
     """Begins new generations where the newest is older than the settings say, or than the keys of those who recover it.
 
     So mail is sealed for recovery soon after officers were appointed, no longer to one who was dismissed, and after an
-    organisation was moved for those who are above it now; and as the organisation chose soon after it chose.
+    organisation, or a person, was moved for those who are above it now; and as the organisation chose soon after it
+    chose.
 
     :ivar settings: may be replaced.
     """
@@ -115,7 +116,7 @@ class Rotation:
         recovery = parties(view, owner.organisation)
         if recovery is None:
             return max(aged, chosen + 1) if chosen else aged
-        changed = (chosen, *(found.moved for found in above))
+        changed = [chosen, *(found.moved for found in above), *([owner.moved] if isinstance(owner, Account) else [])]
         return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in changed if each))
 
 

@@ -73,7 +73,7 @@ class KeyLife:
         self._community.read_now(lambda view: acts.reset_password(view, by, account, same, ()))
         record = keyring.decode(self._keys.get_now(account, found.keys), AccountKeys)
         seeds, fresh = self._next_epoch(record)
-        one_time, typed = self._enrolment.new_one_time(account, seeds)
+        one_time, typed = self._enrolment.new_keys.one_time(account, seeds)
         following = msgspec.structs.replace(
             record,
             epochs=(*record.epochs, *fresh.values()),

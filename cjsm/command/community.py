@@ -12,6 +12,7 @@ import rich_click as click
 from cjsm.command import acting, communityfile, communityshown
 from cjsm.command.context import open_suite_for_files, wait
 from cjsm.command.output import Refused, console, document, progressing, watched
+from cjsm.command.quota import limits
 from cjsm.community.authority import Action, within
 from cjsm.community.desired import reading, state
 from cjsm.community.desired.differences import Difference, ordered
@@ -151,12 +152,19 @@ class _Applied:
         self._actor = acting.actor(suite)
         # Who may do nothing of it hears so before the file is read.
         suite.stores.community.read_now(lambda view: within(view, self._actor, Action.SEE_ORGANISATIONS))
-        self._reserved_for = suite.settings.keys.address_reserved * _DAY
         self._read = communityfile.read(file, suite.settings.community.file_octets)
         self._desired = suite.stores.community.read_now(partial(reading.read, document=self._read.document))
 
     def _seen(self, view: View) -> Seen:
-        return Seen(view, self._actor, self._desired, os.urandom, prune=self._prune, reserved_for=self._reserved_for)
+        return Seen(
+            view,
+            self._actor,
+            self._desired,
+            os.urandom,
+            prune=self._prune,
+            reserved_for=self._suite.settings.keys.address_reserved * _DAY,
+            quotas=limits(self._suite),
+        )
 
     def differences(self, view: View) -> list[Difference]:
         return state.compare(self._seen(view))

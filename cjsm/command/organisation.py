@@ -111,7 +111,7 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
         return moving.move(view, by, finding.organisation_of(view, path).id, parent)
 
     identifier = _look_up(suite, path)
-    before = suite.stores.community.read_now(lambda view: _recovered_by(view, identifier))
+    before = suite.stores.community.read_now(lambda view: recovered_by(view, identifier))
     acting.act(suite, decide)
     told = suite.stores.community.read_now(lambda view: _told(view, identifier))
     if told["recovered_by"] != before:
@@ -283,7 +283,7 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "state_in_force": states.organisation_state(view, identifier),
         "reason": found.state_reason,
         "recovery": found.recovery,
-        "recovered_by": _recovered_by(view, identifier),
+        "recovered_by": recovered_by(view, identifier),
         "business_type": found.business_type,
         "area": found.area,
         "protected": found.protected,
@@ -293,7 +293,7 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
     }
 
 
-def _recovered_by(view: View, identifier: OrganisationId) -> list[str] | None:
+def recovered_by(view: View, identifier: OrganisationId) -> list[str] | None:
     """Return the two authorities whose officers open closed mail together; None where it stays closed."""
     pair = parties(view, identifier)
     if pair is None:

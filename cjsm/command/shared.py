@@ -7,6 +7,7 @@ import rich_click as click
 
 from cjsm.access.sharing import Opener
 from cjsm.command import acting, proving, secrets
+from cjsm.command import quota as quotas
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table
 from cjsm.community import finding
@@ -34,7 +35,7 @@ def shared() -> None:
 @click.argument("slug", metavar="SHORT-NAME")
 @click.option("--name", required=True, help="The full name, as the directory shows it.")
 @click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
-@click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
+@click.option("--quota", type=quotas.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
 @acting.act_verb
 def add(organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool) -> None:
     """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
@@ -46,7 +47,7 @@ def add(organisation: str, slug: str, name: str, member: str, quota: int | None,
     where, first = suite.stores.community.read_now(
         lambda view: (finding.organisation_of(view, organisation), finding.account_of(view, member))
     )
-    capacity = suite.settings.mail.quota if quota is None else quota
+    capacity = quotas.check(suite, where.id, quota)
     joining = SharedMember(account=first.id, rights=_EVERY)
     made = wait(suite.sharing.add(acting.by(suite), where.id, slug.lower(), name, joining, capacity))
     _report(suite, made, as_json)

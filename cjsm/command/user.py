@@ -9,14 +9,15 @@ import rich_click as click
 from cjsm import policies
 from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
-from cjsm.command import acting, factor, proving, secrets, userlife, userlock
+from cjsm.command import acting, factor, proving, quota, secrets, userchange, userimport, userlife, userlock
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table, when
 from cjsm.community import finding, states
+from cjsm.community.acts import profiles
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.acts.recovery import is_officer
 from cjsm.community.address import Address, name_from
-from cjsm.community.authority import Action
+from cjsm.community.authority import Action, may
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Credential, Profile
 from cjsm.community.view import View
@@ -36,7 +37,7 @@ def user() -> None:
 @click.option("--user-id", help="first.last@abbreviation; made from the names when it is not given.")
 @click.option("--address", help="For a member whose mail is kept at the organisation: its address, with suffix.")
 @click.option("--device", help="Also make a device password of this name.")
-@click.option("--quota", type=click.IntRange(min=0), help="Capacity in octets; else the setting mail.quota.")
+@click.option("--quota", type=quota.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
 @click.option("--telephone", default="")
 @click.option("--mobile", default="")
 @click.option("--description", default="")
@@ -75,8 +76,8 @@ def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
         address = Address.parse(values["address"])
         enrolled = wait(suite.enrolment.add_relayed(by, identifier, user_id, profile, address))
     else:
-        quota = values["quota"] if values["quota"] is not None else suite.settings.mail.quota
-        enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, quota))
+        octets = quota.check(suite, identifier, values["quota"])
+        enrolled = wait(suite.enrolment.add_hosted(by, identifier, user_id, profile, octets))
     made = _device(suite, enrolled.account.id, enrolled.one_time_password, values["device"])
     _say_added(enrolled.account, enrolled.address, enrolled.one_time_password, made, as_json)
 
@@ -149,6 +150,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     acting.require_or_own(suite, Action.FIND_USERS, account)
     told = suite.stores.community.read_now(lambda view: _told(view, account))
     used = dict(suite.stores.activity.last_used(account.id))
+    told |= suite.stores.community.read_now(lambda view: _details(view, account, acting.actor(suite)))
     told |= _password(suite, account)
     told["name_in_logs"] = tags.pseudonym(suite.secrets.cache.current, account.id)
     told["last_used"] = {protocol: when(used.get(protocol)) for protocol in PROTOCOLS}
@@ -160,6 +162,20 @@ def show(name: str, config: Path, as_json: bool) -> None:
         document(told)
     else:
         table([(key.replace("_", " "), shown(value)) for key, value in told.items()], "field", "value")
+
+
+def _details(view: View, account: Account, actor: AccountId | None) -> dict[str, Any]:
+    """What the directory says beside the name; the ordinary address is for who looks after the person, and for them."""
+    profile = {field: getattr(account.profile, field) for field in profiles.LONGEST if field not in profiles.NEEDED}
+    told = {
+        "aliases": userchange.aliases(view, account.id),
+        "ex_directory": account.ex_directory,
+        "details": {field: value for field, value in profile.items() if value},
+    }
+    own = actor is not None and actor == account.id
+    if own or may(view, actor, Action.MANAGE_USERS, account.organisation).allowed:
+        told["ordinary_email"] = account.profile.ordinary_email or None
+    return told
 
 
 def _password(suite: Suite, account: Account) -> dict[str, Any]:
@@ -235,6 +251,11 @@ def _told(view: View, account: Account) -> dict[str, Any]:
 
 
 for command in (
+    userimport.import_,
+    userchange.change,
+    userchange.rename,
+    userchange.move,
+    userchange.alias,
     userlife.reset_password,
     userlife.suspend,
     userlife.resume,

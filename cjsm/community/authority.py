@@ -31,6 +31,7 @@ class Action(StrEnum):
     MANAGE_LISTS = "manage lists"
     MANAGE_SHARED_MAILBOXES = "manage shared mailboxes"
     SET_QUOTA = "set quotas"
+    SET_LARGE_QUOTA = "set quotas beyond those of organisations"
     MANAGE_CONNECTIONS = "manage connections and domains"
     SEE_CONNECTIONS = "see connections and domains"
     TEST_CONNECTIONS = "test connections"
@@ -82,6 +83,7 @@ POWERS: dict[Role, frozenset[Action]] = {
     | {
         Action.MAKE_TOP_ORGANISATION,
         Action.GIVE_ABBREVIATION,
+        Action.SET_LARGE_QUOTA,
         Action.MANAGE_CONNECTIONS,
         Action.TEST_CONNECTIONS,
         Action.SEE_QUEUES,

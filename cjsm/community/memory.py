@@ -155,6 +155,10 @@ class MemoryView:
         """See :class:`View`."""
         return self._one(MailList, identifier)
 
+    def lists(self) -> Iterable[MailList]:
+        """See :class:`View`."""
+        return self._all(MailList)
+
     def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]:
         """See :class:`View`."""
         return self._all(MailList, lambda found: found.organisation == organisation)

@@ -141,7 +141,7 @@ class Account(Struct, frozen=True, kw_only=True):
     ``recovery_codes`` how many of these are left.
     ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
-    (0: the first one, made with the account).
+    (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation.
     """
 
     id: AccountId
@@ -170,6 +170,7 @@ class Account(Struct, frozen=True, kw_only=True):
     state_note: str = ""
     mailbox_generation: int = 0
     mailbox_rotated: int = 0
+    moved: int = 0
 
 
 class OwnerKind(StrEnum):

@@ -97,6 +97,8 @@ class View(Protocol):
 
     def mail_list(self, identifier: ListId) -> MailList | None: ...
 
+    def lists(self) -> Iterable[MailList]: ...
+
     def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]: ...
 
     def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None: ...
@@ -134,12 +136,14 @@ class Change(Struct, frozen=True, kw_only=True):
     ``put`` replaces records by their identifier or name, indexes follow; ``removed`` takes records away.
     ``entry`` is None only for jobs' own book-keeping.
 
+    :ivar further: the entries of other acts, each of one thing, that are done in the same transaction: all or none.
     :ivar editions: mailboxes whose list the act lets begin anew, each with the least edition that this explains.
     """
 
     put: tuple[Record, ...] = ()
     removed: tuple[Record, ...] = ()
     entry: LedgerEntry | None = None
+    further: tuple[LedgerEntry, ...] = ()
     editions: tuple[tuple[MailboxId, int], ...] = ()
 
 

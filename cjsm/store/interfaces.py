@@ -149,6 +149,9 @@ class IKeyStore(Interface):
         :raises VersionTaken: when something else is kept as that version.
         """
 
+    def put_all(records: "Sequence[tuple[bytes, int, bytes]]") -> "Deferred[None]":
+        """Do the same with several (owner, version, value) in one synced write: all of them, or none."""
+
     def get(owner: bytes, version: int) -> "Deferred[bytes]":
         """:raises Missing: when there is no such version."""
 

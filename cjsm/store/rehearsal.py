@@ -108,7 +108,11 @@ class RehearsedKeys:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def put(self, owner: bytes, version: int, record: bytes) -> "Deferred[None]":
+    def put(self, owner: bytes, version: int, value: bytes) -> "Deferred[None]":
+        """See :class:`IKeyStore`."""
+        return succeed(None)
+
+    def put_all(self, records: Sequence[tuple[bytes, int, bytes]]) -> "Deferred[None]":
         """See :class:`IKeyStore`."""
         return succeed(None)
 

@@ -16,9 +16,10 @@ from cjsm.access.keyring import ReleasedKeys
 from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.access.recovering import Recovering
 from cjsm.access.recoveryends import RecoveryEnds
-from cjsm.community.acts import lives, moving, organisations, roles
+from cjsm.community.acts import lives, moving, organisations, roles, transfers
 from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.lives import LifeStep
+from cjsm.community.acts.renaming import OldAddress
 from cjsm.community.errors import BadValue, CommunityError, Conflict, NotAllowed
 from cjsm.community.identifiers import JobId, MailboxId, OrganisationId, RoleAssignmentId
 from cjsm.community.records import (
@@ -457,6 +458,28 @@ def test_moved_organisation(place: Place) -> None:
     place.approve(request, chief, PASSWORD)
     place.approve(request, place.olive, OLIVE)
     assert place.letters() == [b"after\r\n"]
+
+
+def test_moved_person(place: Place) -> None:
+    """The same of one person: the mailbox alone begins anew, sealed to the officers of the other organisation."""
+    region = OrganisationId(b"the region above")
+    above = Organisation(id=region, parent=None, slug="region", name="Region", abbreviation="region")
+    place.house.commit(lambda view, by: organisations.add(view, by, above))
+    chief = place.house.join("chief.two", PASSWORD)
+    place.grant(chief, Role.ORGANISATION_ADMINISTRATOR, region)
+    place.appoint(chief, region, PASSWORD)
+    place.deliver(b"before\r\n")
+    place.house.moment += 10
+    assert place.rotate() == "4 mailboxes rotated"
+    place.house.moment += 10
+    place.house.commit(lambda view, by: transfers.move(view, by, place.jo.id, region, OldAddress(0, 1)))
+    place.house.moment += 10
+    assert place.rotate() == "1 mailboxes rotated"
+    assert place.rotate() == "0 mailboxes rotated"
+    record = read_mailbox_keys(place.house.keys, place.mailbox, place.house.account(place.jo.id).mailbox_keys)
+    assert [wrap.organisation for wrap in record.recovery] == [ORGANISATION, ORGANISATION, region]
+    place.deliver(b"after\r\n")
+    assert place.house.account(place.jo.id).user_id == "jo.ward@region"
 
 
 def test_whom_the_checker_let_in(place: Place) -> None:

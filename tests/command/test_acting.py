@@ -59,7 +59,17 @@ WITH = {
     "organisation resume": ("avon/crime",),
     "organisation delete": ("avon/crime", "--reason", "other"),
     "organisation undelete": ("avon/crime",),
+    "directory search": ("marsh",),
+    "directory show": (OLIVE,),
+    "directory export": ("FILES/people.csv",),
+    "directory import": ("FILES/people.csv",),
     "user add": ("avon", "--first", "A", "--last", "B"),
+    "user import": ("FILES/people.csv",),
+    "user change": (TOM, "--town", "Bath"),
+    "user rename": (TOM, "--last", "Hardy"),
+    "user move": (TOM, "avon"),
+    "user alias add": (TOM, "sergeant@avon.cjsm.test"),
+    "user alias remove": (TOM, "sergeant@avon.cjsm.test"),
     "user show": (OLIVE,),
     "user list": (),
     "user lock": (TOM,),
@@ -84,6 +94,8 @@ WITH = {
     "recovery approve": ("{}",),
     "recovery refuse": ("{}",),
     "recovery list": (),
+    "quota show": (TOM,),
+    "quota set": (TOM, "750M"),
     "list add": ("avon", "news", "--name", "News"),
     "list change": (WATCH, "--name", "Watchers"),
     "list join": (WATCH, f"{OLIVE}.cjsm.test"),
@@ -133,6 +145,9 @@ WITH = {
     "mailbox restore": (TOM, "FILES/tom.mailbox", "--reason", "because"),
     "mailbox import": (TOM, "FILES/tom.mbox"),
 }
+
+#: Verbs that need no role: every member may, and sees what LDAP shows.
+MEMBERS = ("directory search", "directory show")
 
 
 class Avon:
@@ -205,7 +220,7 @@ def test_every_verb_knows_as_whom() -> None:
 REASONS = ("no role that lets this account", "only ", "this is for a recovery officer")
 
 
-@pytest.mark.parametrize("verb", WITH)
+@pytest.mark.parametrize("verb", [verb for verb in WITH if verb not in MEMBERS])
 def test_without_the_role(avon: Avon, verb: str) -> None:
     """Refused with the reason and the cure; the ledger has no entry, and no file is there."""
     before, files = avon.state(), set(avon.config.parent.iterdir())
@@ -217,7 +232,20 @@ def test_without_the_role(avon: Avon, verb: str) -> None:
     assert set(avon.config.parent.iterdir()) == files
 
 
-@pytest.mark.parametrize("verb", ["trace", "user suspend", "connection certificate issue", "mailbox backup"])
+@pytest.mark.parametrize("verb", MEMBERS)
+def test_what_every_member_may(avon: Avon, verb: str) -> None:
+    """Without a role and without an entry; states are not for them."""
+    before = avon.state()
+    shown = told(avon.act(JANE, verb))
+    (entry,) = shown["entries"] if verb == "directory search" else [shown]
+    assert (entry["user_id"], entry["status"]) == (OLIVE, None)
+    assert avon.state() == before
+
+
+WITH_A_PASSWORD = ("trace", "user suspend", "connection certificate issue", "mailbox backup", "directory search")
+
+
+@pytest.mark.parametrize("verb", WITH_A_PASSWORD)
 def test_with_a_wrong_password(avon: Avon, verb: str) -> None:
     """The same answer everywhere, and nothing is done. Each time the same password: it counts once."""
     before = avon.state()
@@ -288,9 +316,14 @@ ACTS = (
     (UNA, "application terms", "application-terms"),
     (OLIVE, "organisation change", "organisation-change"),
     (OLIVE, "user add", "user-add"),
+    (OLIVE, "directory export", "directory-export"),
+    (OLIVE, "user change", "user-edit"),
+    (OLIVE, "user alias add", "alias-add"),
+    (OLIVE, "user alias remove", "alias-remove"),
     (OLIVE, "user lock", "user-lock"),
     (OLIVE, "user suspend", "user-suspended"),
     (OLIVE, "user resume", "user-resumed"),
+    (OLIVE, "quota set", "quota-set"),
     (OLIVE, "list add", "list-add"),
     (OLIVE, "list join", "list-join"),
     (OLIVE, "shared join", "shared-join"),
@@ -380,7 +413,7 @@ def test_what_is_one_act_can_be_rehearsed() -> None:
         " ".join(path) for path, command in EVERY.items() if any("--dry-run" in each.opts for each in command.params)
     }
     assert set(REHEARSED) <= rehearsed
-    changing = {verb for _, verb, _ in ACTS if not verb.startswith(("mailbox ", "queue "))}
+    changing = {verb for _, verb, _ in ACTS if not verb.startswith(("mailbox ", "queue ", "directory "))}
     assert changing <= rehearsed
 
 

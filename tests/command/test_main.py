@@ -35,7 +35,9 @@ def test_what_there_is() -> None:
         "application list",
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
-        *("user add", "user list", "user show", "user set-password"),
+        *(f"directory {verb}" for verb in ("search", "show", "export", "import")),
+        *("user add", "user import", "user list", "user show", "user set-password"),
+        *("user change", "user rename", "user move", "user alias add", "user alias remove"),
         *("user lock", "user unlock", "user recovery-codes"),
         *("factor add", "factor confirm", "factor remove"),
         *(f"user {verb}" for verb in ("reset-password", "suspend", "resume", "delete", "undelete")),
@@ -56,6 +58,7 @@ def test_what_there_is() -> None:
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
         *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),
+        *("quota show", "quota set"),
         *("jobs list", "jobs watch"),
         *("policy explain", "policy matrix"),
     }

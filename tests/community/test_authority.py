@@ -54,6 +54,7 @@ TABLE = {
     Action.MANAGE_LISTS: ("ao", "ao", "a", "a"),
     Action.MANAGE_SHARED_MAILBOXES: ("ao", "ao", "a", "a"),
     Action.SET_QUOTA: ("ao", "ao", "a", "a"),
+    Action.SET_LARGE_QUOTA: ("a", "a", "a", "a"),
     Action.MANAGE_CONNECTIONS: ("a", "a", "a", "a"),
     Action.SEE_CONNECTIONS: ("aohe", "aohe", "ahe", "ahe"),
     Action.TEST_CONNECTIONS: ("ae", "ae", "ae", "ae"),

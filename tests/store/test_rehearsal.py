@@ -71,6 +71,7 @@ def test_keys_stay_as_they_are(tmp_path: Path) -> None:
     keys = RehearsedKeys(house.keys)
     latest = house.keys.latest(account.id)
     now(keys.put(account.id, latest + 1, b"x"))
+    now(keys.put_all([(account.id, latest + 1, b"x")]))
     now(keys.destroy(account.id))
     assert keys.latest(account.id) == house.keys.latest(account.id) == latest
     house.close()

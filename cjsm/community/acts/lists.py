@@ -129,7 +129,7 @@ def delete(view: View, by: By, identifier: ListId, reserved_for: int) -> Change:
     found = existing_list(view, identifier)
     permission = require(may(view, by.actor, Action.MANAGE_LISTS, found.organisation))
     gone = {record.address for record in view.addresses_of(identifier)}
-    outer = tuple(_without(each, gone) for each in _lists(view) if not gone.isdisjoint(each.members))
+    outer = tuple(_without(each, gone) for each in view.lists() if not gone.isdisjoint(each.members))
     entry = entry_of(view, by, "list-delete", "list", identifier, permission)
     return Change(put=(*outer, *given_up(view, identifier, reserved_for)), removed=(found,), entry=entry)
 
@@ -232,17 +232,12 @@ def _height(view: View, found: MailList) -> int:
 def _above(view: View, found: MailList) -> int:
     """Return how many lists one is inside of, one inside the other. Reads every list."""
     level, above = {found.id}, -1
-    every = list(_lists(view))
+    every = list(view.lists())
     while level and above < LIST_DEPTH:
         above += 1
         names = {record.address for identifier in level for record in view.addresses_of(identifier)}
         level = {each.id for each in every if not names.isdisjoint(each.members)}
     return above
-
-
-def _lists(view: View) -> Iterator[MailList]:
-    for organisation in view.organisations():
-        yield from view.lists_in(organisation.id)
 
 
 def _check_manager(view: View, account: AccountId) -> Account:

@@ -42,7 +42,6 @@ def change(
     *,
     name: str | None = None,
     ex_directory: bool | None = None,
-    quota: int | None = None,
     managers: tuple[AccountId, ...] | None = None,
 ) -> Change:
     """Change what is given; *managers* replaces them all. Who reads changes with keys only: see :func:`join`."""
@@ -53,9 +52,6 @@ def change(
         changes["name"] = check_text(name, "a name")
     if ex_directory is not None:
         changes["ex_directory"] = ex_directory
-    if quota is not None:
-        require(may(view, by.actor, Action.SET_QUOTA, found.organisation))
-        changes["quota"] = _checked_quota(quota)
     if managers is not None:
         for account in set(managers) - set(found.managers):
             _check_manager(view, found, account)
@@ -65,12 +61,6 @@ def change(
     made = msgspec.structs.replace(found, version=found.version + 1, **changes)
     told = {"changed": " ".join(sorted(changes))}
     return _done(view, by, made, permission, "shared-change", None, **told)
-
-
-def _checked_quota(quota: int) -> int:
-    if not 0 <= quota < 1 << 50:
-        raise BadValue("a quota is a number of octets, such as 524288000")
-    return quota
 
 
 def _check_manager(view: View, found: SharedMailbox, account: AccountId) -> None:

@@ -5,6 +5,7 @@ from functools import cached_property
 from msgspec import UNSET, UnsetType
 
 from cjsm.community import finding
+from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.authority import Action, may, require
 from cjsm.community.desired.differences import place_of
 from cjsm.community.desired.tables import Desired
@@ -13,6 +14,7 @@ from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
 from cjsm.community.records import Connection, Organisation
 from cjsm.community.view import View
 
+_NO_LIMITS = QuotaLimits(0, 0)
 #: Stands for the whole community where a path is asked for.
 EVERYTHING = "/"
 
@@ -23,6 +25,7 @@ class Seen:
     :param entropy: for the identifiers of what is new.
     :param prune: whether things that the file does not have are to be removed, of kinds that it has.
     :param reserved_for: seconds for which the address of a deleted list is nobody's.
+    :param quotas: how much the capacity of a mailbox may be.
     """
 
     def __init__(
@@ -34,12 +37,14 @@ class Seen:
         *,
         prune: bool = False,
         reserved_for: int = 0,
+        quotas: QuotaLimits = _NO_LIMITS,
     ) -> None:
         self.view = view
         self.desired = desired
         self.entropy = entropy
         self.prune = prune
         self.reserved_for = reserved_for
+        self.quotas = quotas
         self._actor = actor
         self._known: dict[str, Organisation | None] = {}
         self._paths: dict[OrganisationId | None, str] = {}

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from cjsm.community import finding
 from cjsm.community.acts import shared
 from cjsm.community.acts.acting import By, check_text
+from cjsm.community.acts.quotas import QuotaLimits, set_quota
 from cjsm.community.authority import may_see_members, require
 from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, place_of
 from cjsm.community.desired.reading import organisation_path
@@ -146,7 +147,10 @@ def _steps(
     changed: dict[str, Changed],
     rights: list[tuple[str, Rights, Rights]],
 ) -> Iterator[Step]:
-    values = {name: each.after for name, each in changed.items() if name not in ("members", "managers")}
+    values = {name: each.after for name, each in changed.items() if name not in ("members", "managers", "quota")}
+    if "quota" in changed:
+        act = partial(_capacity, found.id, changed["quota"].after, seen.quotas)
+        yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, "quota"), act=act)
     if "managers" in changed:
         managers = (finding.account_of(seen.view, name) for name in changed["managers"].after)
         values["managers"] = tuple(each.id for each in managers)
@@ -163,6 +167,10 @@ def _steps(
 
 def _change(mailbox: MailboxId, values: dict[str, Any], view: View, by: By) -> Change:
     return shared.change(view, by, mailbox, **values)
+
+
+def _capacity(mailbox: MailboxId, octets: int, limits: QuotaLimits, view: View, by: By) -> Change:
+    return set_quota(view, by, mailbox, octets, limits)
 
 
 def _rights(mailbox: MailboxId, member: SharedMember, view: View, by: By) -> Change:

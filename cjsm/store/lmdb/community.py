@@ -256,8 +256,8 @@ class LmdbCommunityStore:
             self._replace(transaction, record, following)
             told = TABLES[type(record)].encode() + b"\0" + stored_key(record)
             transaction.put(number(sequence) + place.to_bytes(4, "big"), told, db=changes)
-        if change.entry is not None:
-            self._append_entry(transaction, change.entry)
+        for entry in (*((change.entry,) if change.entry is not None else ()), *change.further):
+            self._append_entry(transaction, entry)
         for mailbox, least in change.editions:
             self._heads(transaction).begin_edition(mailbox, least)
 

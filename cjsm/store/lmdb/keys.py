@@ -5,7 +5,7 @@ What is removed from an LMDB file stays readable in its free pages. So the file 
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -154,12 +154,17 @@ class LmdbKeyStore:
 
     def put(self, owner: bytes, version: int, value: bytes) -> "Deferred[None]":
         """See :class:`IKeyStore`."""
+        return self.put_all([(owner, version, value)])
+
+    def put_all(self, records: Sequence[tuple[bytes, int, bytes]]) -> "Deferred[None]":
+        """See :class:`IKeyStore`."""
 
         def act(transaction: lmdb.Transaction, table: "lmdb._Database") -> None:
-            key = _key(owner, version)
-            fresh = transaction.put(key, value, db=table, overwrite=False)
-            if not fresh and transaction.get(key, db=table) != value:
-                raise VersionTaken(f"version {version} is written already")
+            for owner, version, value in records:
+                key = _key(owner, version)
+                fresh = transaction.put(key, value, db=table, overwrite=False)
+                if not fresh and transaction.get(key, db=table) != value:
+                    raise VersionTaken(f"version {version} is written already")
 
         return self._serial.run(lambda: self._write(act))
 

@@ -264,6 +264,10 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self.one(MailList, identifier)
 
+    def lists(self) -> Iterable[MailList]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(MailList)
+
     def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(MailList, b"list-org\0" + organisation)

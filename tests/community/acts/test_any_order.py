@@ -9,10 +9,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cjsm.community import finding
-from cjsm.community.acts import accounts, credentials, destruction, factors, keys, lives, locks, organisations, roles
+from cjsm.community.acts import (
+    accounts,
+    credentials,
+    destruction,
+    factors,
+    keys,
+    lives,
+    locks,
+    organisations,
+    persons,
+    quotas,
+    renaming,
+    roles,
+    transfers,
+)
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.lives import LifeStep
+from cjsm.community.acts.quotas import QuotaLimits
+from cjsm.community.acts.renaming import Name, OldAddress
+from cjsm.community.address import Address
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import (
     AccountId,
@@ -50,7 +67,7 @@ class AnyActs(RuleBasedStateMachine):
             self.done(act(self.view, *arguments, **options))
 
     def done(self, change: Change) -> None:
-        assert change.entry is not None
+        assert change.entry is not None or change == Change()
         self.view = self.view.apply(change, moment=self.view.moment + 1)
 
     def fresh(self) -> str:
@@ -73,6 +90,28 @@ class AnyActs(RuleBasedStateMachine):
     def person(self, who: By, where: str) -> None:
         abbreviation = "firm" if where == "firm" else "avon"
         self.try_(accounts.add_hosted, who, new_account(f"{self.fresh()}.x", where, abbreviation))
+
+    @rule(who=actors, whom=people, first=st.sampled_from(["Ann", "Jo", "Zoë"]), reserved=st.integers(0, 3))
+    def rename(self, who: By, whom: AccountId, first: str, reserved: int) -> None:
+        self.try_(renaming.rename, who, whom, Name(first=first, last="Ward"), OldAddress(2, reserved))
+
+    @rule(who=actors, whom=people, to=places, reserved=st.integers(0, 3))
+    def move(self, who: By, whom: AccountId, to: str, reserved: int) -> None:
+        self.try_(transfers.move, who, whom, OrganisationId(identifier(to)), OldAddress(0, reserved))
+
+    @rule(who=actors, whom=people, local=st.sampled_from(["jo.ward", "one", "two"]), adds=st.booleans())
+    def alias(self, who: By, whom: AccountId, local: str, adds: bool) -> None:
+        self.try_(renaming.add_alias if adds else renaming.remove_alias, who, whom, Address(local, "avon.cjsm.test"), 2)
+
+    @rule(who=actors, whom=people, hidden=st.booleans())
+    def change(self, who: By, whom: AccountId, hidden: bool) -> None:
+        self.try_(persons.change, who, whom, {"town": "Bath"}, ordinary_email="a@example.org", ex_directory=hidden)
+
+    @rule(who=actors, whom=people, octets=st.integers(0, 30))
+    def quota(self, who: By, whom: AccountId, octets: int) -> None:
+        found = self.view.account(whom)
+        if found is not None and found.mailbox is not None:
+            self.try_(quotas.set_quota, who, found.mailbox, octets, QuotaLimits(10, 20))
 
     @rule(who=actors, whom=people, locked=st.booleans())
     def lock(self, who: By, whom: AccountId, locked: bool) -> None:
@@ -137,6 +176,14 @@ class AnyActs(RuleBasedStateMachine):
     @invariant()
     def whole(self) -> None:
         assert problems(self.view) == []
+
+    @invariant()
+    def everybody_gets_mail_at_one_address(self) -> None:
+        for account in self.view.accounts():
+            primary = finding.primary_address(self.view, account.id)
+            record = self.view.address(primary)
+            assert record is not None
+            assert record.owner == account.id
 
     @invariant()
     def somebody_administers(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.desired import reading, state
 from cjsm.community.desired.differences import Difference, What
 from cjsm.community.desired.seeing import Seen
@@ -31,6 +32,7 @@ from tests.community.communities import (
 )
 
 ALL = f"all@avon.{SUFFIX}"
+LIMITS = QuotaLimits(1 << 30, 1 << 33)
 DESK = f"desk@avon.{SUFFIX}"
 FIRM = f"firm.co.uk.{SUFFIX}"
 
@@ -55,7 +57,7 @@ def file(**tables: Any) -> dict[str, Any]:
 def seen(view: MemoryView, asked: dict[str, Any], actor: str | None = None, **more: Any) -> Seen:
     """The file beside the view."""
     who = AccountId(identifier(actor)) if actor else None
-    return Seen(view, who, reading.read(view, asked), entropy(), reserved_for=10, **more)
+    return Seen(view, who, reading.read(view, asked), entropy(), reserved_for=10, quotas=LIMITS, **more)
 
 
 def differences(view: MemoryView, asked: dict[str, Any], actor: str | None = None, **more: Any) -> list[Difference]:
@@ -304,7 +306,7 @@ FAULTS: list[tuple[dict[str, Any], type[CommunityError], str]] = [
     ({"list": {ALL: {"members": [ALL]}}}, Conflict, "member of itself"),
     ({"list": {ALL: {"organisation": "avon"}}}, BadValue, "stays with its organisation"),
     ({"shared": {ALL: {}}}, BadValue, "no shared mailbox"),
-    ({"shared": {DESK: {"quota": -1}}}, BadValue, r"\[shared.*\] quota: a quota is"),
+    ({"shared": {DESK: {"quota": -1}}}, BadValue, r"\[shared.*\] quota: a mailbox has at most"),
     ({"shared": {DESK: {"managers": ["olive.marsh@avon"]}}}, Conflict, "is no member"),
     ({"shared": {DESK: {"members": {"jo.ward@avon": ["all"]}}}}, BadValue, r"\[shared.*\] members"),
     ({"role": {"no.one@avon": {}}}, NotFound, r"\[role.\"no.one@avon\"\]: there is no user"),
@@ -348,6 +350,7 @@ def test_an_organisation_administrator() -> None:
     assert {each.actor for each in entries} == {identifier("olive.marsh")}
     for tables in (
         {"organisation": {"firm": {}}},
+        {"shared": {DESK: {"quota": 1 << 31}}},
         {"organisation": {"new": {"name": "New", "abbreviation": "new"}}},
         {"organisation": {"avon/crime": {"abbreviation": "crime"}}},
         {"connection": {"firm": {}}},

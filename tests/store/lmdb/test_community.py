@@ -7,7 +7,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import ActId, OrganisationId
-from cjsm.community.records import Organisation
+from cjsm.community.records import LedgerEntry, Organisation
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import ICommunityStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
@@ -39,6 +39,17 @@ def test_act_happens_once(store: LmdbCommunityStore) -> None:
     assert store.changes(0) == [(1, "organisations", COURT.id)]
     assert store.changes(1) == []
     assert store.read_now(lambda view: view.organisation_below(None, "court")) == COURT
+
+
+def test_acts_together(store: LmdbCommunityStore) -> None:
+    """Several acts in one transaction: one change of the sequence, an entry for each."""
+    entries = [
+        LedgerEntry(act_id=act(number), act=f"act-{number}", moment=1, actor=b"", subject_kind="x", subject=b"y")
+        for number in range(3)
+    ]
+    result(store.commit(act(1), lambda view: Change(put=(COURT,), entry=entries[0], further=tuple(entries[1:]))))
+    assert store.number() == 1
+    assert [number for number, _ in result(store.entries(0, 10))] == [1, 2, 3]
 
 
 def test_refused_act(store: LmdbCommunityStore) -> None:

@@ -44,6 +44,16 @@ def test_a_version_is_written_once(tmp_path: Path) -> None:
     result(store.close())
 
 
+def test_several_at_once(tmp_path: Path) -> None:
+    """All are written, or where one may not be, none."""
+    store = LmdbKeyStore(tmp_path, InlineDisk(), map_size=MAP)
+    result(store.put_all([(OWNER, 1, b"one"), (OTHER, 1, b"two")]))
+    with pytest.raises(VersionTaken):
+        result(store.put_all([(OWNER, 2, b"more"), (OTHER, 1, b"another")]))
+    assert (store.latest(OWNER), store.get_now(OWNER, 1), store.get_now(OTHER, 1)) == (1, b"one", b"two")
+    result(store.close())
+
+
 def everything(directory: Path) -> bytes:
     """All octets of all files of the key store."""
     return b"".join(path.read_bytes() for path in sorted(directory.glob("keys*")))

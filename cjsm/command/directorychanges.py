@@ -1,0 +1,118 @@
+"""Which entries of the directory changed since a moment: what the ledger knows of everything that was done."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+
+from cjsm.command.context import wait
+from cjsm.community import finding
+from cjsm.community.acts import destruction
+from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.records import LedgerEntry
+from cjsm.community.view import View
+from cjsm.directory import entries
+from cjsm.directory.excerpt import Found
+from cjsm.ledger.entries import decode_entry
+from cjsm.store.interfaces import ICommunityStore
+
+#: Clocks are set back at times: the ledger is read from so many seconds before, and its moments decide.
+_SLACK = 3_600
+_AT_ONCE = 1_000
+#: How acts begin that change nothing the directory lists.
+_UNLISTED = ("device-", "factor-", "recovery-", "keys-", "role-", "directory-")
+
+
+class Removed(Struct, frozen=True):
+    """Somebody who is no more: the former address, and what the entry was identified by."""
+
+    address: str
+    identity: str
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """What changed.
+
+    :ivar identities: of accounts, lists and shared mailboxes, as entryUUID has them.
+    :ivar organisations: organisations that changed, so that everything below them is listed in another way.
+    :ivar moved: whether one of them was moved: entries have other names since.
+    """
+
+    identities: frozenset[str]
+    organisations: frozenset[bytes]
+    gone: tuple[Removed, ...]
+    moved: bool
+
+    def has(self, found: Found) -> bool:
+        """Whether an entry is to be told of."""
+        if any(organisation.id in self.organisations for organisation in found.chain):
+            return True
+        identity = found.reading.schema.attribute("entryUUID")
+        told = found.reading.values(found.position, identity) if identity is not None else ()
+        return bool(told) and told[0] in self.identities
+
+
+def since(
+    store: ICommunityStore, moment: int, sees: Callable[[View], Callable[[OrganisationId | None], bool]]
+) -> Changes:
+    """Return what changed at *moment* or later.
+
+    :param sees: whose removed people are told of.
+    """
+    records: set[bytes] = set()
+    organisations: set[bytes] = set()
+    ended: set[bytes] = set()
+    moved = False
+    for entry in _entries(store, moment):
+        if entry.moment < moment or entry.act.startswith(_UNLISTED):
+            continue
+        if entry.act == destruction.ACT:
+            ended.add(entry.subject)
+        elif entry.subject_kind == "organisation":
+            organisations.add(entry.subject)
+            moved |= entry.act == "organisation-move"
+        elif entry.subject_kind in ("account", "list", "shared-mailbox"):
+            records.add(entry.subject)
+    gone = store.read_now(lambda view: tuple(_gone(view, ended, sees(view))))
+    identities = frozenset(str(entries.identity(record)) for record in records | ended)
+    return Changes(identities=identities, organisations=frozenset(organisations), gone=gone, moved=moved)
+
+
+def _gone(view: View, ended: set[bytes], sees: Callable[[OrganisationId | None], bool]) -> Iterator[Removed]:
+    for identifier in sorted(ended):
+        address = finding.primary_address(view, AccountId(identifier))
+        if view.account(AccountId(identifier)) is None and address and sees(_place(view, address)):
+            yield Removed(address, str(entries.identity(identifier)))
+
+
+def _place(view: View, address: str) -> OrganisationId | None:
+    """Return the organisation whose addresses end like this one, None where it is no more."""
+    name = address.rpartition("@")[2]
+    domain = view.domain(name)
+    if domain is not None:
+        return domain.organisation
+    found = view.organisation_of_abbreviation(name.removesuffix(f".{view.suffix}"))
+    return found.id if found is not None else None
+
+
+def _entries(store: ICommunityStore, moment: int) -> Iterator[LedgerEntry]:
+    at = _before(store, moment - _SLACK)
+    while found := _some(store, at, _AT_ONCE):
+        yield from (entry for _, entry in found)
+        at = found[-1][0]
+
+
+def _before(store: ICommunityStore, moment: int) -> int:
+    """Return a number up to which every entry is older than *moment*, but for clocks that were set back."""
+    low, step = 0, 1
+    while (found := _some(store, low + step, 1)) and found[0][1].moment < moment:
+        low, step = low + step, step * 2
+    while step > 1:
+        step //= 2
+        found = _some(store, low + step, 1)
+        if found and found[0][1].moment < moment:
+            low += step
+    return low
+
+
+def _some(store: ICommunityStore, after: int, most: int) -> Sequence[tuple[int, LedgerEntry]]:
+    return [(number, decode_entry(encoded)) for number, encoded in wait(store.entries(after, most))]

@@ -1,0 +1,261 @@
+"""``cjsm directory import``: profiles of people from a file, and members whose mail is kept at their organisation."""
+
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from cjsm.command import acting
+from cjsm.command.context import as_caller, open_suite_for_files, wait
+from cjsm.command.directoryrows import Planned, Planner, problem_of, told
+from cjsm.command.output import Refused, console, document, errors, progressing
+from cjsm.community.acts import profiles
+from cjsm.community.authority import Action
+from cjsm.community.errors import CommunityError
+from cjsm.community.view import Change, View
+from cjsm.configuration import ImportSettings
+from cjsm.directory import schema
+from cjsm.directory.forms import csvfile, encodings, ldifreading
+from cjsm.directory.forms.csvfile import RESULTS, USER_ID, CsvWriter
+from cjsm.directory.forms.rows import FormError, Problem, Row, Source
+from cjsm.store.backup import Counted, writing
+from cjsm.suite import Suite
+
+#: Rows in one commit.
+BATCH = 100
+#: Rows with problems that are shown to people; all are in the results.
+_SHOWN = 50
+_RESULTS = ("made", "changed", "unchanged", "left out", "refused")
+
+
+@click.command("import")
+@click.argument("source", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option(
+    "--format", "form", type=click.Choice(("csv", "ldif")), help="Else what the FILE's ending says, else csv."
+)
+@click.option(
+    "--encoding", type=click.Choice(list(encodings.NAMES)), help="Else by the file's mark, UTF-8, Windows-1252."
+)
+@click.option("--organisation", help="Of new members whose row names none: its path.")
+@click.option("--clear", is_flag=True, help="An empty cell takes the value away; else it leaves what there is.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write each row there with what became of it, and the one-time passwords of new members.",
+)
+@acting.verb
+def import_(
+    source: Path,
+    form: str | None,
+    encoding: str | None,
+    organisation: str | None,
+    clear: bool,
+    dry_run: bool,
+    results: Path | None,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Update people's details from FILE, and add members whose mail is kept at their organisation.
+
+    FILE is CSV with any of the 15 columns, Secure Email among them (comma, semicolon or tab), or LDIF, both as
+    `cjsm directory export` writes them. People are known by Secure Email: who is there gets the row's details, who is
+    not becomes a relayed member of the row's Organisation (its path), in a domain of that organisation's own mail
+    system. Mailboxes here are made with `cjsm user add`; Account Status and Organisation of who is there are not
+    changed. Each row is done in whole or not at all, with an entry in the ledger, a hundred in a commit. What is wrong
+    is told by line and column, and everything else is done. Run again, it does what is left; ends with 1 where a row
+    was refused.
+
+    \b
+    cjsm directory import people.csv --dry-run
+    cjsm directory import people.csv --results done.csv --as olive.marsh@avon
+    cjsm directory import firm.ldif --organisation smith-and-jones --results done.csv --json
+    """
+    suite = open_suite_for_files(config)
+    suite.stores.community.read_now(acting.sight(suite, Action.MANAGE_USERS))
+    read = _read(suite, source, form, encoding)
+    planner = Planner(suite.enrolment, lambda: acting.by(suite), clear=clear, organisation=organisation)
+    if results is not None:
+        check_free(results)
+    done: list[Planned] = []
+    with (
+        progressing("rows looked at" if dry_run else "rows imported", len(read.rows), octets=False) as advance,
+        _written(None if dry_run else results) as keep,
+    ):
+        for rows in batches(read.rows):
+            planned = suite.stores.community.read_now(partial(planner.plan_all, rows=rows))
+            if dry_run:
+                suite.stores.community.read_now(partial(decided, planned=planned, suite=suite))
+            else:
+                _do(suite, planned, keep, has_results=results is not None)
+            done += planned
+            advance(len(rows))
+    _report(source, read, done, None if dry_run else results, dry_run=dry_run, as_json=as_json)
+    if any(each.result == "refused" for each in done):
+        sys.exit(1)
+
+
+def check_free(results: Path) -> None:
+    """Refuse a name for results that is taken."""
+    with as_caller():
+        if results.exists():
+            raise Refused(f"{results} exists already", "name another file for the results")
+
+
+def _read(suite: Suite, source: Path, form: str | None, encoding: str | None) -> Source:
+    settings = suite.settings.imports
+    octets = octets_of(source, settings)
+    kind = form or ("ldif" if source.suffix.lower() in (".ldif", ".ldf") else "csv")
+    limits = {"most_rows": settings.directory_rows, "cell_characters": settings.directory_cell}
+    try:
+        if kind == "csv":
+            return csvfile.read(octets, encoding=encoding, **limits)
+        suffix = suite.settings.community.suffix
+        return ldifreading.read(octets, schema.load(), suffix, encoding=encoding, **limits)
+    except FormError as error:
+        raise Refused(f"{source}: {error}", error.cure) from None
+
+
+def octets_of(source: Path, settings: ImportSettings) -> bytes:
+    """Read the file as whoever called."""
+    with as_caller():
+        try:
+            descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise Refused(f"{source} cannot be read: {error.strerror}", "name a file of yours") from None
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Refused(f"{source} is no file", "name a CSV or LDIF file")
+            octets = file.read(settings.directory_octets + 1)
+    if len(octets) > settings.directory_octets:
+        problem = f"{source} has more than {settings.directory_octets:,} octets"
+        raise Refused(problem, "divide it, or raise imports.directory_octets")
+    return octets
+
+
+def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows of one commit after the other."""
+    left = iter(rows)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+Keep = Callable[[Sequence[Planned]], None]
+
+
+@contextmanager
+def _written(results: Path | None) -> Iterator[Keep]:
+    """Yield what writes rows to the results; whatever ends the import, what was done until then is in them."""
+    if results is None:
+        yield lambda planned: None
+        return
+    place = writing(results, as_caller)
+    file, writer = place.__enter__(), CsvWriter(more=RESULTS)
+    file.write(writer.begin())
+    try:
+        yield lambda planned: _keep(file, writer, planned)
+    finally:
+        place.__exit__(None, None, None)
+
+
+def _keep(file: Counted, writer: CsvWriter, planned: Sequence[Planned]) -> None:
+    """Write rows, on stable storage: a one-time password is known nowhere else."""
+    for each in planned:
+        problems = "; ".join(f"{found.column}: {found.problem}".removeprefix(": ") for found in each.problems)
+        more = (each.user_id or each.row.values.get(USER_ID, ""), each.one_time_password, each.result, problems)
+        file.write(writer.row({**each.row.values, **dict(zip(RESULTS, more, strict=True))}))
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def decided(view: View, planned: Sequence[Planned], suite: Suite) -> None:
+    """Ask each act what it would do, and refuse the rows whose acts are."""
+    for each in planned:
+        if each.decide is None:
+            continue
+        try:
+            each.decide(view, acting.by(suite))
+        except CommunityError as error:
+            each.refuse(problem_of(error))
+
+
+def _do(suite: Suite, planned: Sequence[Planned], keep: Keep, *, has_results: bool) -> None:
+    """Do what is planned of some rows, in one commit; what is refused is refused by itself."""
+    for each in planned:
+        if each.account is not None and not has_results:
+            cure = "name a file for it with --results, which nobody else may read"
+            each.refuse(Problem("", "a new member gets a one-time password, and there is no place for it", cure))
+    suite.stores.community.read_now(lambda view: decided(view, planned, suite))
+    for each in planned:
+        if each.account is not None and each.decide is not None:
+            each.one_time_password = wait(suite.enrolment.keys_of_relayed(each.account.id))
+    keep(planned)
+    late = commit_each(suite, planned)
+    if late:
+        keep(late)
+
+
+def commit_each(suite: Suite, planned: Sequence[Planned]) -> list[Planned]:
+    """Do what is planned of some rows in one commit; return those that were refused only then, each by itself."""
+    acts = [(each, each.decide, acting.by(suite)) for each in planned if each.decide is not None]
+    if not acts:
+        return []
+    refused: dict[int, CommunityError] = {}
+
+    def decide(view: View) -> Change:
+        refused.clear()
+        changes = []
+        for place, (_, act, by) in enumerate(acts):
+            try:
+                changes.append(act(view, by))
+            except CommunityError as error:
+                refused[place] = error
+        return profiles.together(changes)
+
+    wait(suite.stores.community.commit(acting.by(suite).act_id, decide))
+    late = [acts[place][0] for place in refused]
+    for each, error in zip(late, refused.values(), strict=True):
+        # Somebody else came before, in the moment since it was looked at.
+        each.refuse(problem_of(error))
+    return late
+
+
+def _report(
+    source: Path, read: Source, done: Sequence[Planned], results: Path | None, *, dry_run: bool, as_json: bool
+) -> None:
+    counted = Counter(each.result for each in done)
+    counted["left out"] += read.left_out
+    counts = {name.replace(" ", "_"): counted[name] for name in _RESULTS}
+    if as_json:
+        told_of = [told(each) for each in done if each.result != "unchanged" or each.notes]
+        facts: dict[str, Any] = {"file": str(source), "form": read.form, "encoding": read.encoding, "dry_run": dry_run}
+        facts |= {**counts, "results": str(results) if results is not None else None, "notes": list(read.notes)}
+        document({**facts, "lines": told_of})
+        return
+    console.print(f"{source}: {read.form}, read as {read.encoding}", markup=False)
+    would = "would be " if dry_run else ""
+    console.print(", ".join(f"{counted[name]:,} {would if name != 'left out' else ''}{name}" for name in _RESULTS))
+    for note in read.notes:
+        errors.print(f"note: {note}", markup=False, soft_wrap=True)
+    tell_problems(done)
+    if results is not None:
+        console.print(f"each row, and the one-time passwords of new members: {results}", markup=False)
+
+
+def tell_problems(done: Sequence[Planned]) -> None:
+    """Say to people what is wrong, by line and column: some of it, when it is much."""
+    wrong = [(each, problem) for each in done for problem in each.problems]
+    for each, problem in wrong[:_SHOWN]:
+        where = f"line {each.row.number}" + (f", {problem.column}" if problem.column else "")
+        cure = f" ({problem.cure})" if problem.cure else ""
+        errors.print(f"{where}: {problem.problem}{cure}", markup=False, soft_wrap=True)
+    if len(wrong) > _SHOWN:
+        errors.print(f"and {len(wrong) - _SHOWN:,} more: see --json or --results")

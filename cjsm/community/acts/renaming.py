@@ -1,0 +1,166 @@
+"""Another name of a person, with user ID and address; that of before delivers for a time (community §3). Aliases."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from cjsm.community import states
+from cjsm.community.acts import profiles
+from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.address import Address, UserId, hosted_domain, name_from
+from cjsm.community.authority import Action, Permission, may, require
+from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.finding import abbreviation_for, free_user_id
+from cjsm.community.identifiers import AccountId
+from cjsm.community.records import Account, AccountKind, AddressRecord, Life, MailList, OwnerKind
+from cjsm.community.view import Change, View
+
+
+class OldAddress(Struct, frozen=True):
+    """For how many seconds the address of before delivers, and is nobody else's."""
+
+    delivers: int
+    reserved: int
+
+
+class Name(Struct, frozen=True, kw_only=True):
+    """What somebody is called from now on.
+
+    :ivar user_id: None for one made of the names.
+    :ivar address: of a member whose mail is kept elsewhere; None where it stays.
+    """
+
+    first: str
+    last: str
+    user_id: str | None = None
+    address: Address | None = None
+
+
+def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) -> Change:
+    """Give somebody another name, user ID and address; lists that have the old address get the new one.
+
+    Mail, keys and passwords stay. Sessions notice.
+    """
+    found = existing(view, account)
+    permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
+    if found.life is Life.DELETED:
+        raise Conflict("this user is deleted", "undelete the user first")
+    profile = profiles.with_values(found.profile, {"first_name": name.first, "last_name": name.last})
+    user_id = renamed_user_id(view, found, name)
+    if found.kind is AccountKind.HOSTED and name.address is not None:
+        raise BadValue("the address of a mailbox here follows from the user ID", "leave --address away")
+    address = _address(view, found, user_id, name)
+    made = changed(found, profile=profile, user_id=user_id)
+    addresses = tuple(readdressed(view, found, address, old))
+    lists = tuple(relisted(view, addresses, address))
+    told = {"address": "changed" if addresses else "kept", "lists": str(len(lists))}
+    entry = entry_of(view, by, "user-rename", "account", account, permission, **told)
+    return Change(put=(made, *addresses, *lists), entry=entry)
+
+
+def renamed_user_id(view: View, account: Account, name: Name) -> str:
+    """Return the user ID that goes with a name, which is free or the account's own.
+
+    :raises Exists: when somebody else has it.
+    """
+    abbreviation = abbreviation_for(view, account.organisation)
+    if name.user_id is None:
+        plain = name_from(name.first, name.last)
+        if account.user_id == f"{plain}@{abbreviation}" or _is_own(view, account, f"{plain}@{abbreviation}"):
+            return f"{plain}@{abbreviation}"
+        return free_user_id(view, plain, abbreviation)
+    given = UserId.parse(name.user_id)
+    if given.abbreviation != abbreviation:
+        raise BadValue(f"user IDs there end in @{abbreviation}")
+    holder = view.account_of_user_id(str(given))
+    if holder is not None and holder.id != account.id:
+        raise Exists(f"the user ID {given} is taken", "add -2 or a letter to the last name")
+    return str(given)
+
+
+def _is_own(view: View, account: Account, user_id: str) -> bool:
+    """Whether a user ID is one that the account had, whose address is reserved still."""
+    record = view.reserved_address(str(UserId.parse(user_id).address(view.suffix)))
+    return view.account_of_user_id(user_id) is None and record is not None and record.owner == account.id
+
+
+def _address(view: View, account: Account, user_id: str, name: Name) -> Address:
+    if account.kind is AccountKind.HOSTED:
+        return UserId.parse(user_id).address(view.suffix)
+    if name.address is None:
+        primary = next(record for record in view.addresses_of(account.id) if not record.alias)
+        return Address.parse(primary.address, international=True)
+    domain = view.domain(name.address.domain)
+    if domain is None or domain.organisation not in {each.id for each in states.chain(view, account.organisation)}:
+        raise BadValue(f"{name.address.domain} is not a domain of that organisation")
+    return name.address
+
+
+def readdressed(view: View, account: Account, address: Address, old: OldAddress) -> Iterator[AddressRecord]:
+    """Yield the records of an account's new primary address and of the one before; nothing where it stays.
+
+    :raises Exists: when somebody else has it.
+    """
+    held = view.reserved_address(str(address))
+    if held is not None and held.owner != account.id:
+        raise Exists(f"the address {address} is taken or still reserved", "choose another user ID")
+    if held is not None and not held.alias:
+        return
+    yield AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=account.id)
+    for record in view.addresses_of(account.id):
+        if not record.alias and record.address != str(address):
+            yield msgspec.structs.replace(
+                record,
+                alias=True,
+                delivers_until=view.moment + old.delivers,
+                reserved_until=view.moment + max(old.delivers, old.reserved),
+            )
+
+
+def relisted(view: View, records: tuple[AddressRecord, ...], address: Address) -> Iterator[MailList]:
+    """Yield the lists that have an address of before, with *address* in its place. Reads every list."""
+    before = {record.address for record in records} - {str(address)}
+    for found in view.lists() if before else ():
+        if not before.isdisjoint(found.members):
+            members = dict.fromkeys(str(address) if member in before else member for member in found.members)
+            yield msgspec.structs.replace(found, members=tuple(members), version=found.version + 1)
+
+
+def add_alias(view: View, by: By, account: AccountId, address: Address, most: int) -> Change:
+    """Give somebody with a mailbox here another address that delivers, in the organisation's hosted domain.
+
+    :param most: how many aliases there may be.
+    """
+    found = existing(view, account)
+    permission = _permitted(view, by, found)
+    domain = hosted_domain(abbreviation_for(view, found.organisation), view.suffix)
+    if found.kind is not AccountKind.HOSTED or address.domain != domain:
+        raise BadValue(f"aliases are for mailboxes here, in {domain}")
+    held = view.reserved_address(str(address))
+    if held is not None and (held.owner != account or held.delivers_until is None):
+        raise Exists(f"the address {address} is taken or still reserved", "choose another")
+    if sum(record.alias and record.delivers_until is None for record in view.addresses_of(account)) >= most:
+        raise Conflict(f"a user has at most {most} aliases", "take one away: cjsm user alias remove")
+    made = AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=account, alias=True)
+    return Change(put=(changed(found), made), entry=entry_of(view, by, "alias-add", "account", account, permission))
+
+
+def remove_alias(view: View, by: By, account: AccountId, address: Address, reserved_for: int) -> Change:
+    """Take an alias away: it delivers no more, and is nobody's for *reserved_for* seconds."""
+    found = existing(view, account)
+    permission = _permitted(view, by, found)
+    record = view.address(str(address))
+    if record is None or record.owner != account:
+        raise NotFound(f"{address} is no address of this user", "see `cjsm user show`")
+    if not record.alias:
+        raise Conflict("this is the user's own address", "change it with `cjsm user rename`")
+    until = max(view.moment + reserved_for, record.reserved_until or 0)
+    gone = msgspec.structs.replace(record, delivers_until=view.moment, reserved_until=until)
+    return Change(put=(changed(found), gone), entry=entry_of(view, by, "alias-remove", "account", account, permission))
+
+
+def _permitted(view: View, by: By, account: Account) -> Permission:
+    if account.life is Life.DELETED:
+        raise Conflict("this user is deleted", "undelete the user first")
+    return require(may(view, by.actor, Action.MANAGE_USERS, account.organisation, account=account.id))

@@ -1,0 +1,1 @@
+"""The directory in files: CSV with the 15 columns, LDIF, vCard."""
