@@ -238,10 +238,18 @@ def decidable(view: View, by: By, identifier: ApplicationId, *, terms_version: s
     if by_another and (by.actor or b"") in found.entered_by:
         told = "only somebody else than those who entered or edited it approves it"
         raise NotAllowed(told, "ask another administrator")
+    if by_another and by.actor is not None and _is_sponsor(view, found, by.actor):
+        raise NotAllowed("a sponsor does not approve", "ask another administrator")
     lacking = [*missing(found, terms_version), *(f"the check {item}" for item in unchecked(found))]
     if lacking:
         raise Conflict(f"it still needs {'; '.join(lacking)}", "see `cjsm application show`")
     return found
+
+
+def _is_sponsor(view: View, application: Application, account: AccountId) -> bool:
+    sponsor = application.sponsor
+    record = view.reserved_address(sponsor.address) if sponsor is not None else None
+    return record is not None and record.owner == account
 
 
 def reject(view: View, by: By, identifier: ApplicationId, code: Rejection, note: str = "") -> Change:

@@ -105,6 +105,10 @@ def test_approved() -> None:
     with pytest.raises(NotAllowed, match="somebody else"):
         approved(again)
     assert found(approved(again, by_another=False)).state is ApplicationState.APPROVED
+    own = Address.parse(f"ada.central@office.{SUFFIX}")
+    sponsored = view.apply(applications.note_sponsor(view, by("ada.central"), IDENTIFIER, own, "I know them"))
+    with pytest.raises(NotAllowed, match="sponsor does not approve"):
+        approved(sponsored)
     view = approved(view)
     assert problems(view) == []
     with pytest.raises(Conflict, match="approved"):
