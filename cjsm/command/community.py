@@ -131,16 +131,24 @@ def apply(file: Path, prune: bool, config: Path, as_json: bool, **values: Any) -
     if as_json:
         document({"acts": done, "kept": not values["dry_run"], "differences": communityshown.told(found)})
     elif values["dry_run"] and done:
-        console.print(f"{done:,} acts could be done; nothing was changed")
+        console.print(f"{_acts(done)} could be done; nothing was changed")
     else:
-        console.print(f"{done:,} acts done" if done else "nothing to do")
+        console.print(f"{_acts(done)} done" if done else "nothing to do")
+
+
+def _acts(many: int) -> str:
+    return "1 act" if many == 1 else f"{many:,} acts"
 
 
 def _ask() -> None:
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         raise Refused("nobody can be asked here", "look at `cjsm community diff`, then give --yes")
     if not click.confirm("Do this?", err=True):
         raise Refused("nothing was done")
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 class _Applied:

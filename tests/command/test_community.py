@@ -209,3 +209,14 @@ def test_killed(cjsm: Run, file: Path, config: Path) -> None:
 def _status(lines: IO[str]) -> int:
     """How the process ended: the line behind what it said."""
     return next(int(line) for line in lines if line.strip().lstrip("-").isdigit())
+
+
+def test_asked_at_a_terminal(cjsm: Run, file: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the differences; whoever says no has nothing done."""
+    monkeypatch.setattr("cjsm.command.community._at_terminal", lambda: True)
+    before = state(config)
+    changed(file, ('name = "Avon Police"', 'name = "Avon & Somerset"'))
+    said = cjsm("community", "apply", str(file), typed="n\n")
+    assert said.output.index("Avon & Somerset") < said.output.index("Do this?") < said.output.index("nothing was done")
+    assert (said.exit_code, state(config)) == (1, before)
+    assert "1 act done" in cjsm("community", "apply", str(file), typed="y\n").stdout

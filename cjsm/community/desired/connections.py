@@ -67,6 +67,8 @@ def compare(seen: Seen) -> Iterator[Difference]:
     for slug, table in sorted(seen.desired.connection.items()):
         with at(place_of(_KIND, slug)):
             found = existing(seen, slug)
+            if found is not None and found.id in kept:
+                raise BadValue("another table is about this connection too", "correct was")
             difference = _added(seen, slug, table) if found is None else _changed(seen, slug, found, table)
         if found is not None:
             kept.add(found.id)

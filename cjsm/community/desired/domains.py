@@ -27,7 +27,7 @@ def told(seen: Seen, found: Domain) -> DomainTable:
     """Return the table of a domain."""
     connection = seen.view.connection(found.connection)
     return DomainTable(
-        connection=finding.name_of(connection) if connection is not None else "",
+        connection=seen.connection_name(connection) if connection is not None else "",
         organisation=seen.path(found.organisation),
         state=found.state,
         listed_members_only=found.listed_members_only,
@@ -58,8 +58,7 @@ def _normal(seen: Seen, table: DomainTable) -> DomainTable:
         seen.check_organisation(changes["organisation"])
     if table.connection is not UNSET:
         changes["connection"] = table.connection.lower()
-        if changes["connection"] not in seen.desired.connection and existing(seen, changes["connection"]) is None:
-            raise NotFound(f"connection: there is no {table.connection[:100]!r}", "see `cjsm connection list`")
+        _check_connection(seen, changes["connection"])
     if table.exceptions is not UNSET:
         with at("exceptions"):
             pairs = ((Address.parse(inside), Address.parse(outside)) for inside, outside in table.exceptions.items())
@@ -67,6 +66,16 @@ def _normal(seen: Seen, table: DomainTable) -> DomainTable:
             if len(changes["exceptions"]) != len(table.exceptions):
                 raise BadValue("an address is there twice")
     return msgspec.structs.replace(table, **changes)
+
+
+def _check_connection(seen: Seen, name: str) -> None:
+    if name in seen.desired.connection:
+        return
+    found = existing(seen, name)
+    if found is None:
+        raise NotFound(f"connection: there is no {name[:100]!r}", "see `cjsm connection list`")
+    if seen.connection_name(found) != name:
+        raise NotFound(f"connection: {name} will be {seen.connection_name(found)}", "name it so")
 
 
 def _compare(seen: Seen, name: str, wanted: DomainTable) -> Difference | None:
@@ -77,10 +86,6 @@ def _compare(seen: Seen, name: str, wanted: DomainTable) -> Difference | None:
         return Difference(what=What.ADD, table=_KIND, key=name, changed=mentioned(wanted), steps=tuple(steps))
     seen.require(Action.SEE_CONNECTIONS, found.organisation)
     current = told(seen, found)
-    over = existing(seen, wanted.connection) if wanted.connection is not UNSET else None
-    if over is not None and over.id == found.connection:
-        # It may be about to get another short name.
-        wanted = msgspec.structs.replace(wanted, connection=UNSET)
     changed = differing(current, wanted)
     if any(each.name in ("connection", "organisation") for each in changed):
         raise BadValue("a domain stays with its connection and organisation", "remove it first, and add it again")

@@ -84,6 +84,20 @@ class Seen:
                     raise BadValue(f"{place_of('organisation', path)}: this is the one at {other} too", "correct was")
         return found
 
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """The short names that connections had, with those that they get."""
+        tables = self.desired.connection.items()
+        return {table.was.lower(): slug for slug, table in tables if table.was is not UNSET}
+
+    def connection_name(self, connection: Connection) -> str:
+        """Return what a connection is called, or will be when the file gives it another short name."""
+        name = finding.name_of(connection)
+        following = self._renamed.get(name)
+        if following is None or self.view.connection_of_slug(following) is not None:
+            return name
+        return following
+
     def path(self, organisation: OrganisationId) -> str:
         """Return where an organisation is, or will be when the file moves it or one above it.
 

@@ -216,6 +216,23 @@ def test_moved_with_what_it_has() -> None:
         differences(view, file(organisation=twice))
 
 
+def test_a_connection_with_another_name() -> None:
+    """Its domains name it as it will be; two tables are never about one."""
+    view = community()
+    asked = document(state.export(view, None))
+    asked["connection"]["law"] = asked["connection"].pop("firm") | {"was": "firm"}
+    with pytest.raises(NotFound, match="firm will be law"):
+        differences(view, asked)
+    asked["domain"][FIRM]["connection"] = "law"
+    assert words(differences(view, asked)) == {("change", "law")}
+    after, _ = applied(view, asked)
+    assert differences(after, asked) == []
+    assert state.export(after, None).domain[FIRM].connection == "law"
+    asked["connection"]["other"] = {"was": "firm"}
+    with pytest.raises(BadValue, match=r"\[connection.other\]: another table"):
+        differences(view, asked)
+
+
 def test_removed() -> None:
     """What is named goes, with a reason; what is gone already is no difference."""
     view = MemoryView([*community()._records.values(), organisation("empty", "avon")], suffix=SUFFIX, moment=NOW)
