@@ -12,12 +12,14 @@ from benchmarks import access as signing_in
 from benchmarks import bodies as bodies_for_many
 from benchmarks import growth as growth_of_all
 from benchmarks import idle as idle_connections
+from benchmarks import ldap as ldap_beside_slapd
+from benchmarks import ledger as ledger_of_many
 from benchmarks import memory as memory_of_one
 from benchmarks import pop3 as pop3_beside_dovecot
 from benchmarks import relay as relay_beside_postfix
 from benchmarks import report
 from benchmarks import smtp as smtp_beside_others
-from benchmarks.peers import opendkim, postfix_dovecot, sink
+from benchmarks.peers import opendkim, postfix_dovecot, sink, slapd
 
 _directory = click.option(
     "--directory",
@@ -44,11 +46,14 @@ def main() -> None:
     benchmarks/run smtp --pairs 9 --everything --json result.json
     benchmarks/run relay
     benchmarks/run pop3
+    benchmarks/run ldap
+    benchmarks/run ldap --entries 500000 --alone
     benchmarks/run idle --connections 10000
     benchmarks/run growth --people 100000    (half an hour the first time)
     benchmarks/run memory
     benchmarks/run bodies
     benchmarks/run access
+    benchmarks/run ledger --entries 1000000
     """
 
 
@@ -111,6 +116,28 @@ def pop3(directory: Path, document: Path | None, pairs: int) -> None:
         click.echo(comparison.line())
     if document is not None:
         report.write(document, comparisons, before)
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(1, 99), help="Runs of each side.")
+@click.option("--entries", default=100_000, show_default=True, type=click.IntRange(1_000, 1_000_000), help="People.")
+@click.option("--alone", is_flag=True, help="Without slapd.")
+def ldap(directory: Path, document: Path | None, pairs: int, entries: int, alone: bool) -> None:
+    """People looked up over LDAP and TLS, beside slapd: processor time of a request, memory, start, changes."""
+    cure = "" if alone else slapd.missing()
+    if cure:
+        click.echo(f"benchmarks/run: cannot compare: {cure}", err=True)
+        sys.exit(1)
+    before = report.machine()
+    found = ldap_beside_slapd.measure(directory.resolve() / "ldap", entries, pairs, not alone, _say)
+    click.echo()
+    for question in found.questions:
+        click.echo(question.line())
+    if document is not None:
+        told = {"before": before, "after": report.machine(), "ldap": found.document()}
+        document.write_text(json.dumps(told, indent=2) + "\n")
 
 
 @main.command()
@@ -183,6 +210,18 @@ def access(directory: Path, document: Path | None, samples: int) -> None:
             "costs": [asdict(cost) for cost in costs],
             "refusals": [asdict(refusal) for refusal in refusals],
         }
+        document.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@main.command()
+@_directory
+@_json
+@click.option("--entries", default=1_000_000, show_default=True, type=click.IntRange(1_000, 100_000_000))
+def ledger(directory: Path, document: Path | None, entries: int) -> None:
+    """What the ledger costs: appending, signing, proving, and verifying all of it."""
+    costs = ledger_of_many.measure(directory.resolve(), entries, _say)
+    if document is not None:
+        told = {"machine": report.machine(), "costs": [asdict(cost) for cost in costs]}
         document.write_text(json.dumps(told, indent=2) + "\n")
 
 

@@ -80,11 +80,11 @@ def service_in_parts(home: Path, people: int) -> Iterator[tuple[Target, tuple[in
         port, pop3s = listening.getsockname()[1], free_ports(1)[0]
         config = _write_settings(home, "systemd:domain=INET:name=submissions", _on(pop3s))
         processes = [
-            stack.enter_context(_part(home, config, "cjsm-delivery")),
-            stack.enter_context(_part(home, config, "cjsm-pop3", pop3s)),
+            stack.enter_context(part(home, config, "cjsm-delivery")),
+            stack.enter_context(part(home, config, "cjsm-pop3", pop3s)),
         ]
         for _ in range(_TAKING):
-            processes.append(stack.enter_context(_part(home, config, "cjsm-smtp", listening=listening)))
+            processes.append(stack.enter_context(part(home, config, "cjsm-smtp", listening=listening)))
         yield _target(home, port, pop3s, [Person(**each) for each in told]), tuple(processes)
 
 
@@ -93,7 +93,7 @@ def serving(home: Path, people: Sequence[Person]) -> Iterator[tuple[Target, int]
     """Run the service on *home*, where these *people* are; yield the target and the process id."""
     submissions, pop3s = free_ports(2)
     config = _write_settings(home, _on(submissions), _on(pop3s))
-    with _part(home, config, "cjsm", submissions, pop3s) as process:
+    with part(home, config, "cjsm", submissions, pop3s) as process:
         yield _target(home, submissions, pop3s, people), process
 
 
@@ -107,15 +107,16 @@ def _target(home: Path, submissions: int, pop3s: int, people: Sequence[Person]) 
     )
 
 
-def _part(
-    home: Path, config: Path, part: str, *ports: int, listening: socket.socket | None = None
+def part(
+    home: Path, config: Path, name: str, *ports: int, listening: socket.socket | None = None
 ) -> AbstractContextManager[int]:
+    """Run the part of the service that the plug-in *name* is; yields the process id once it listens on *ports*."""
     command = [str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text"]
-    command += [part, "--config", str(config)]
+    command += [name, "--config", str(config)]
     passed = [listening.fileno()] if listening is not None else []
     if listening is not None:
         command = given({"submissions": listening}, command)
-    return running(command, log=home / f"{part}.log", ports=ports, passed=passed)
+    return running(command, log=home / f"{name}.log", ports=ports, passed=passed)
 
 
 def settle(home: Path) -> Path:

@@ -147,6 +147,8 @@ class LedgerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     anchor_every: Seconds = 60
     anchor_batch: Count = 1_000
+    checkpoint_every: Seconds = 10
+    checkpoint_mail: bool = True
 
 
 class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -277,9 +279,10 @@ class Pop3Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The LDAP door."""
+    """The LDAP doors."""
 
     ldaps: str = "tcp:636"
+    ldap: str = ""
     anonymous_pdu_octets: Octets = 64 * KIB
     pdu_octets: Octets = 1 * MIB
     depth: Count = 32
@@ -287,10 +290,15 @@ class LdapSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     term_octets: Octets = 4 * KIB
     attributes: Count = 500
     controls: Count = 20
+    sort_keys: Count = 5
     outstanding: Count = 4
     entries: Count = 100
     administrator_entries: Count = 1_000
     term_characters: Count = 2
+    entries_per_hour: Rate = 10_000
+    entries_per_day: Rate = 40_000
+    open_searches: Count = 3
+    open_search_life: Seconds = 120
     search_time: Seconds = 30
     handshake: Seconds = 10
     idle: Seconds = 600

@@ -172,11 +172,14 @@ class CjsmService(Service):
     def _begin(self) -> None:
         if "delivery" in self._parts:
             self._suite.stores.spool.own()
+            self._suite.checkpointing.check()
             self._suite.delivery.start()
             self._suite.relay.start()
             self._tasks.every(_ARRIVALS_EVERY, self._suite.stores.spool.look)
             self._suite.schedule.start(alone=True)
-            self._tasks.every(self._settings.ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
+            ledger = self._settings.ledger
+            self._tasks.every(ledger.anchor_every, lambda: self._suite.stores.anchoring.run())
+            self._tasks.every(ledger.checkpoint_every, lambda: self._suite.checkpointing.run(), now=True)
         if "ldap" in self._parts:
             self._suite.directory.start()
         self._listen()
@@ -222,8 +225,11 @@ class CjsmService(Service):
             self._door("pop3", settings.pop3.pop3, clear, implicit=False)
         if "ldap" in self._parts:
             base = names.of_suffix(settings.community.suffix)
-            directory = LdapFactory(settings.ldap, base=base, directory=suite.directory, **common)
+            reached: dict[str, Any] = {"base": base, "directory": suite.directory, **common}
+            directory = LdapFactory(settings.ldap, **reached)
             self._door("ldaps", settings.ldap.ldaps, directory, implicit=True)
+            begun = LdapFactory(settings.ldap, **reached, starttls=self._tls["ldap"], beside=directory)
+            self._door("ldap", settings.ldap.ldap, begun, implicit=False)
 
     def _door(self, name: str, where: str, factory: DoorFactory, *, implicit: bool) -> None:
         if not where:
@@ -291,8 +297,9 @@ class CjsmService(Service):
         try:
             await self._suite.stores.activity.flush()
             await self._suite.stores.anchoring.run()
+            await self._suite.checkpointing.run()
         except StoreError as error:
-            self._log.error("the heads of mailboxes are not in the ledger: {error}", error=error)
+            self._log.error("the heads of mailboxes are not in the ledger, or not signed: {error}", error=error)
 
     async def _stop(self) -> None:
         self._tasks.stop()

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from cjsm import policies, resources
 from cjsm.access.applying import Applying
@@ -41,6 +41,8 @@ from cjsm.directory.following import Directory
 from cjsm.instance import Instance
 from cjsm.jobs import kinds
 from cjsm.jobs.applications import ApplicationTimes
+from cjsm.jobs.checkpointing import Checkpointing
+from cjsm.jobs.ledgerkeys import LedgerKeys
 from cjsm.jobs.schedule import Kind, Schedule
 from cjsm.ledger.entries import encode_entry
 from cjsm.mail.acceptance import Acceptance
@@ -49,6 +51,7 @@ from cjsm.mail.attempts import Attempts
 from cjsm.mail.authentication.authenticator import Authenticator
 from cjsm.mail.authentication.resolver import DnsResolver
 from cjsm.mail.authentication.signing import signer
+from cjsm.mail.dailycheckpoint import DailyCheckpoint
 from cjsm.mail.delivery import DeliveryWorker
 from cjsm.mail.edge import Edge
 from cjsm.mail.entries import EntryMaker
@@ -71,6 +74,7 @@ from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.disk import Disk, InlineDisk
 from cjsm.store.lmdb.keys import LmdbKeyStore
 from cjsm.store.lmdb.leases import Leases
+from cjsm.store.lmdb.ledgerfiles import LedgerFiles
 from cjsm.store.lmdb.mailboxes import LmdbMailStore
 from cjsm.store.lmdb.openmailboxes import most_open
 from cjsm.store.lmdb.space import Space
@@ -114,6 +118,7 @@ class Stores:
             clock=time.time,
             entropy=os.urandom,
         )
+        self.ledger = LedgerFiles(directory / "ledger", disk)
         self.trace = LmdbTrace(directory, disk, map_size=store.map)
         space = Space(directory, store.disk_floor)
         self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
@@ -221,6 +226,7 @@ class Suite:
             clock=time.time,
         )
         self.traces = TraceReader(self.stores.trace, self.secrets)
+        self.ledger_keys = LedgerKeys(settings.community.suffix, self.secrets)
         self.instance = instance(settings)
 
     def portal_at_the_server(self) -> Portal:
@@ -400,6 +406,20 @@ class RunningSuite(Suite):
             own_mail=self.acceptance.own_mail,
             clock=time.time,
         )
+        self.checkpointing = Checkpointing(
+            self.ledger_keys, community=stores.community, files=stores.ledger, turn=self._turn
+        )
+        self._daily_checkpoint = DailyCheckpoint(
+            settings,
+            self.ledger_keys,
+            community=stores.community,
+            files=stores.ledger,
+            spool=stores.spool,
+            own_mail=self.acceptance.own_mail,
+            clock=time.time,
+            aside=self.disk.run,
+            turn=self._turn,
+        )
         acting: dict[str, Any] = {"community": stores.community, "clock": time.time, "entropy": os.urandom}
         self._key_jobs = (
             self.rotation,
@@ -414,6 +434,7 @@ class RunningSuite(Suite):
             self._purging,
             kinds.UnnamedKeys(stores.community, stores.keys),
             self._warnings,
+            self._daily_checkpoint,
             kinds.Delivered(stores.mail, stores.spool),
             *self._key_jobs,
             Resealing(community=stores.community, keys=stores.keys, secrets=self.secrets, entropy=os.urandom),
@@ -433,6 +454,7 @@ class RunningSuite(Suite):
         self.enrolment.renew(settings.access)
         self._applications.settings = settings.applications
         self._warnings.settings, self._warnings.policy = settings, policies.load(settings.access.policy)
+        self._daily_checkpoint.settings = settings
         self._login_delay.seconds = settings.pop3.login_delay
         self.rates.renew(settings.rates, shared)
         self.authenticator.settings = settings.authentication
@@ -444,6 +466,9 @@ class RunningSuite(Suite):
         self.delivery.settings = settings.mail
         self.stores.anchoring.settings = settings.ledger
         self._forgetting.forgotten = _failures_kept(settings.access)
+
+    def _turn(self) -> "Deferred[None]":
+        return deferLater(self._reactor, 0)
 
     def start(self) -> None:
         """Start the threads."""

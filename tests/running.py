@@ -14,7 +14,8 @@ import ssl
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,35 @@ def without_trace(message: bytes) -> bytes:
     lines = rest.split(b"\r\n")
     end = next(place for place, line in enumerate(lines[1:], 1) if not line.startswith(b"\t"))
     return b"\r\n".join(lines[end:])
+
+
+@contextmanager
+def beside(community: Community, part: str, doors: Mapping[str, int], directory: Path) -> Iterator[Path]:
+    """Run one *part* of the service in a process of its own, beside *community*; yield its log.
+
+    :param doors: those that it opens, each with its port, and no others.
+    :param directory: for its settings and log.
+    """
+    config, log = directory / "cjsm.toml", directory / "log"
+    text = re.sub(
+        r'^(ldaps?|pop3s?|submissions?|relay) = ".*"$',
+        r'\1 = ""',
+        Path(community.config).read_text(),
+        flags=re.MULTILINE,
+    )
+    for door, port in doors.items():
+        text = re.sub(rf'^{door} = ""$', f'{door} = "tcp:{port}:interface=127.0.0.1"', text, flags=re.MULTILINE)
+    config.write_text(text)
+    command = [_BIN / "twistd", "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", part, "-c", str(config)]
+    with log.open("ab") as written:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=written, stderr=written)
+    try:
+        ends = time.monotonic() + _WAIT
+        while "started: " not in log.read_text(errors="replace"):
+            assert process.poll() is None, log.read_text(errors="replace")
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        yield log
+    finally:
+        process.terminate()
+        process.wait(_WAIT)

@@ -73,6 +73,19 @@ def test_unknown_setting(stopped: Community) -> None:
     assert "did you mean pop3?" in refused(stopped)
 
 
+def test_ledger_put_back(stopped: Community) -> None:
+    """A community.mdb that lacks entries which were signed: what it is, and what to do."""
+    environment = lmdb.open(str(stopped.data / "community.mdb"), subdir=False, max_dbs=40, map_size=1 << 30)
+    with environment.begin(write=True, db=environment.open_db(b"entries")) as transaction:
+        cursor = transaction.cursor()
+        assert cursor.last()
+        cursor.delete()
+    environment.close()
+    said = refused(stopped)
+    assert "it was put back to an earlier state" in said
+    assert "cjsm audit recover" in said
+
+
 def test_port_in_use(stopped: Community) -> None:
     """Which door, which port."""
     with closing(socket.socket()) as other:

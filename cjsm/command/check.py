@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from cjsm import configuration
 from cjsm.access.mailboxkeys import CurrentKeys
-from cjsm.command import checkconnections
+from cjsm.command import checkconnections, checkledger
 from cjsm.command.context import become_owner, config_option, wait
 from cjsm.command.findings import Finding
 from cjsm.command.output import console, document, json_option, reported, when
@@ -76,7 +76,7 @@ def _findings(config: Path) -> Iterator[Finding]:
     yield stores
     if not stores.problem:
         yield _mailboxes(settings)
-    if not stores.problem:
+        yield checkledger.finding(settings)
         yield from checkconnections.findings(settings)
 
 
@@ -207,6 +207,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         "pop3s": settings.pop3.pop3s,
         "pop3": settings.pop3.pop3,
         "ldaps": settings.ldap.ldaps,
+        "ldap": settings.ldap.ldap,
     }
     for name, where in doors.items():
         if where.startswith("tcp:"):

@@ -6,8 +6,7 @@ from msgspec import Struct
 
 from cjsm.command.context import wait
 from cjsm.community import finding
-from cjsm.community.acts import destruction
-from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
 from cjsm.community.records import LedgerEntry
 from cjsm.community.view import View
 from cjsm.directory import entries
@@ -22,8 +21,12 @@ _AT_ONCE = 1_000
 _UNLISTED = ("device-", "factor-", "recovery-", "keys-", "role-", "directory-")
 
 
+#: Acts after which entries have other names.
+_MOVING = frozenset(("organisation-move", "user-move", "user-rename"))
+
+
 class Removed(Struct, frozen=True):
-    """Somebody who is no more: the former address, and what the entry was identified by."""
+    """Somebody, or a list, who is no more: the former address, and what the entry was identified by."""
 
     address: str
     identity: str
@@ -34,7 +37,7 @@ class Changes(Struct, frozen=True, kw_only=True):
 
     :ivar identities: of accounts, lists and shared mailboxes, as entryUUID has them.
     :ivar organisations: organisations that changed, so that everything below them is listed in another way.
-    :ivar moved: whether one of them was moved: entries have other names since.
+    :ivar moved: whether something was moved or renamed: entries have other names since.
     """
 
     identities: frozenset[str]
@@ -60,28 +63,30 @@ def since(
     """
     records: set[bytes] = set()
     organisations: set[bytes] = set()
-    ended: set[bytes] = set()
     moved = False
     for entry in _entries(store, moment):
         if entry.moment < moment or entry.act.startswith(_UNLISTED):
             continue
-        if entry.act == destruction.ACT:
-            ended.add(entry.subject)
-        elif entry.subject_kind == "organisation":
+        moved |= entry.act in _MOVING
+        if entry.subject_kind == "organisation":
             organisations.add(entry.subject)
-            moved |= entry.act == "organisation-move"
         elif entry.subject_kind in ("account", "list", "shared-mailbox"):
             records.add(entry.subject)
-    gone = store.read_now(lambda view: tuple(_gone(view, ended, sees(view))))
-    identities = frozenset(str(entries.identity(record)) for record in records | ended)
+    gone = store.read_now(lambda view: tuple(_gone(view, records, sees(view))))
+    identities = frozenset(str(entries.identity(record)) for record in records)
     return Changes(identities=identities, organisations=frozenset(organisations), gone=gone, moved=moved)
 
 
-def _gone(view: View, ended: set[bytes], sees: Callable[[OrganisationId | None], bool]) -> Iterator[Removed]:
-    for identifier in sorted(ended):
+def _gone(view: View, touched: set[bytes], sees: Callable[[OrganisationId | None], bool]) -> Iterator[Removed]:
+    for identifier in sorted(touched):
         address = finding.primary_address(view, AccountId(identifier))
-        if view.account(AccountId(identifier)) is None and address and sees(_place(view, address)):
+        if not _is_there(view, identifier) and address and sees(_place(view, address)):
             yield Removed(address, str(entries.identity(identifier)))
+
+
+def _is_there(view: View, identifier: bytes) -> bool:
+    found = view.account(AccountId(identifier)) or view.mail_list(ListId(identifier))
+    return found is not None or view.shared_mailbox(MailboxId(identifier)) is not None
 
 
 def _place(view: View, address: str) -> OrganisationId | None:

@@ -87,7 +87,7 @@ def export(
     sight = acting.sight(suite, Action.FIND_USERS, organisation)
     suite.stores.community.read_now(sight)
     form = form or _ENDINGS.get(destination.suffix.lower() if destination is not None else "", "csv")
-    moment = int(moment_of(since)) if since else None
+    moment = max(int(moment_of(since)), 0) if since else None
     changes = directorychanges.since(suite.stores.community, moment, sight) if moment is not None else None
     if destination is not None:
         _check_free(destination, replace=replace)
@@ -168,6 +168,6 @@ def _report(destination: Path, form: str, written: int, changes: Changes | None,
         return
     console.print(f"{written:,} entries written to {destination}, as of {told['as_of']}", markup=False)
     if removed:
-        console.print(f"{len(removed):,} people are no more: {', '.join(removed)}", markup=False)
+        console.print(f"{len(removed):,} are no more: {', '.join(removed)}", markup=False)
     if moved:
-        errors.print("note: an organisation was moved: entries below it have other names. Export everything anew.")
+        errors.print("note: something was moved or renamed: entries have other names since. Export everything anew.")

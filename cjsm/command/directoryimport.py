@@ -105,9 +105,13 @@ def import_(
 
 def check_free(results: Path) -> None:
     """Refuse a name for results that is taken."""
+    part = results.with_name(results.name + ".part")
     with as_caller():
         if results.exists():
             raise Refused(f"{results} exists already", "name another file for the results")
+        if part.exists():
+            cure = "it has one-time passwords that are nowhere else: keep it, and name another file"
+            raise Refused(f"{part} is what an import left that was interrupted", cure)
 
 
 def _read(suite: Suite, source: Path, form: str | None, encoding: str | None) -> Source:

@@ -48,7 +48,7 @@ def search(
     **conditions: tuple[tuple[str, str], ...],
 ) -> None:
     """Search the directory: entries of which every condition holds, and every word of TEXT is in name, address,
-    organisation or telephone.
+    organisation, town or telephone.
 
     Shows what LDAP shows: with --as what that user may see, at most ldap.entries of them (100), or
     ldap.administrator_entries (1,000) for whoever administers or supports; without --as what the operator may.

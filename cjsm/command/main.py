@@ -36,6 +36,7 @@ _COMMANDS = {
     "shared": "shared",
     "quota": "quota",
     "trace": "trace",
+    "audit": "audit",
     "queue": "queue",
     "mailbox": "mailbox",
     "connection": "connection",

@@ -36,6 +36,8 @@ from cjsm.access.errors import (
 from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
+from cjsm.ledger.entries import EntryTooLong
+from cjsm.ledger.errors import Malformed, ProofFailed
 from cjsm.mail.folders.errors import FolderError
 from cjsm.mail.importing import ImportStopped
 from cjsm.store.interfaces import StoreError
@@ -189,7 +191,7 @@ def reported(function: Callable[P, R]) -> Callable[P, R]:
             return function(*arguments, **options)
         except (
             *(Refused, CommunityError, ConfigurationError, StoreError, MissingSecret, TlsError),
-            *(FolderError, ImportStopped),
+            *(FolderError, ImportStopped, EntryTooLong, Malformed, ProofFailed),
         ) as error:
             fail(str(error), error.cure, as_json=as_json)
         except BadPassword as error:

@@ -17,7 +17,8 @@ from cjsm.community.acts.acting import check_text
 from cjsm.community.identifiers import LENGTH, JobId
 from cjsm.community.records import Job
 from cjsm.instance import AlreadyRunning, Instance, NotRunning
-from cjsm.store.backup import Backup
+from cjsm.ledger import tiles
+from cjsm.store.backup import Backup, sync_directory
 from cjsm.suite import Suite
 from cjsm.vault import secrets
 
@@ -25,6 +26,9 @@ from cjsm.vault import secrets
 _STORES = ("trace.mdb", "community.mdb", "keys.mdb")
 #: In the order in which they are put back: without the community there is none, however it ended.
 _BACK = ("keys.mdb", "trace.mdb", "community.mdb")
+#: The ledger's signed checkpoint, where there is one: its tree is made anew of the entries, and has to be what was
+#: signed.
+_SIGNED = "ledger.checkpoint"
 
 
 @click.command()
@@ -48,6 +52,10 @@ def backup(directory: Path, config: Path, as_json: bool) -> None:
     made.create(suite.settings.community.suffix, when(int(time.time())) or "")
     before = len(made.done)
     problems = mailboxbackup.every_mailbox(suite, made)
+    note = stores.ledger.read(tiles.CHECKPOINT)
+    if note is not None:
+        # Before the community: that has all entries that this is of.
+        made.copy(_SIGNED, lambda descriptor: os.write(descriptor, note))
     for name, store in zip(_STORES, (stores.trace, stores.community, stores.keys), strict=True):
         made.copy(name, lambda descriptor, store=store: wait(store.copy(descriptor)))  # type: ignore[misc]
     made.finish(when(int(time.time())) or "")
@@ -64,8 +72,9 @@ def restore(directory: Path, reason: str, config: Path, as_json: bool) -> None:
     """Put the whole service back from DIRECTORY, which `cjsm backup` made, into a data directory that has nothing yet.
 
     Settings and service secrets have to be in place, the service must not run. Stores are checked against what was
-    written, each mailbox is restored and verified, and who was destroyed since is destroyed again. Interrupted, it is
-    run again with `cjsm mailbox restore --all`, which goes on with the mailboxes.
+    written, each mailbox is restored and verified, and who was destroyed since is destroyed again. The service starts
+    only if the ledger is the one that was signed. Interrupted, it is run again with `cjsm mailbox restore --all`, which
+    goes on with the mailboxes.
 
     \b
     cjsm restore /backup/2026-01-31 --reason "new machine"
@@ -100,8 +109,20 @@ def _opened(directory: Path, config: Path) -> Backup:
             # An earlier try ended before the community was there.
             (data / name).unlink()
         made.put_back(name, data)
+    _put_checkpoint_back(made, data / "ledger")
     _give_to_owner(data)
     return made
+
+
+def _put_checkpoint_back(made: Backup, directory: Path) -> None:
+    """Put the ledger's checkpoint in its place, unless a later one survived there: what that is of is not lost then."""
+    if _SIGNED not in made.stores or (directory / tiles.CHECKPOINT).exists():
+        return
+    directory.mkdir(mode=0o700, exist_ok=True)
+    (directory / _SIGNED).unlink(missing_ok=True)
+    made.put_back(_SIGNED, directory)
+    (directory / _SIGNED).rename(directory / tiles.CHECKPOINT)
+    sync_directory(directory)
 
 
 def _give_to_owner(data: Path) -> None:
@@ -109,7 +130,8 @@ def _give_to_owner(data: Path) -> None:
     owner = data.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
-    for path in (data / "run", *(data / name for name in _STORES)):
+    ledger = (path for path in (data / "ledger", data / "ledger" / tiles.CHECKPOINT) if path.exists())
+    for path in (data / "run", *(data / name for name in _STORES), *ledger):
         os.chown(path, owner.st_uid, owner.st_gid)
 
 

@@ -39,6 +39,7 @@ class Action(StrEnum):
     CHANGE_QUEUES = "change queues"
     TRACE = "trace messages"
     REPORTS = "see reports"
+    READ_LEDGER = "read the ledger"
     ASK_RECOVERY = "ask for recovery"
     SEE_MAILBOXES = "see the state of mailboxes"
     CHANGE_MAILBOXES = "change mailboxes"
@@ -71,6 +72,7 @@ _ORGANISATION_ADMINISTRATOR = frozenset(
         Action.MANAGE_SHARED_MAILBOXES,
         Action.SET_QUOTA,
         Action.REPORTS,
+        Action.READ_LEDGER,
         Action.SEE_MAILBOXES,
         Action.CHANGE_MAILBOXES,
         Action.REMOVE_FACTOR,
@@ -127,7 +129,7 @@ POWERS: dict[Role, frozenset[Action]] = {
 _OWN = frozenset({Action.OWN_MAIL, Action.OWN_SETTINGS, Action.OWN_SECRETS, Action.CHOOSE_PASSWORD, Action.UNLOCK_SELF})
 
 #: What the shell on the server is for, whoever administers the community (community §4).
-_OPERATORS = frozenset({Action.VERIFY_MAILBOXES, Action.BACK_UP_MAILBOXES, Action.SEE_MAILBOXES})
+_OPERATORS = frozenset({Action.VERIFY_MAILBOXES, Action.BACK_UP_MAILBOXES, Action.SEE_MAILBOXES, Action.READ_LEDGER})
 
 #: Acts on a person that would let the actor take over or remove that person's roles.
 _OVER_ROLES = frozenset({Action.MANAGE_USERS, Action.RESET, Action.LOCK, Action.REMOVE_FACTOR, Action.CHANGE_MAILBOXES})

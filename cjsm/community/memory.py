@@ -13,6 +13,7 @@ from cjsm.community.identifiers import (
     MailboxId,
     OrganisationId,
     RequestId,
+    RoleAssignmentId,
 )
 from cjsm.community.records import (
     Account,
@@ -31,6 +32,7 @@ from cjsm.community.records import (
 from cjsm.community.view import Change, address_delivers, address_is_reserved, record_key
 
 Found = TypeVar("Found", bound=Record)
+Identified = TypeVar("Identified", Account, Organisation)
 
 
 class MemoryView:
@@ -61,6 +63,11 @@ class MemoryView:
             if isinstance(record, kind) and keep(record):
                 yield record
 
+    def _after(self, kind: type[Identified], after: bytes | None) -> Iterator[Identified]:
+        if after is None:
+            return self._all(kind)
+        return iter(sorted(self._all(kind, lambda found: found.id > after), key=lambda found: found.id))
+
     def _one(self, kind: type[Found], key: object) -> Found | None:
         record = self._records.get((kind, key))
         return record if isinstance(record, kind) else None
@@ -77,9 +84,9 @@ class MemoryView:
         """See :class:`View`."""
         return self._all(Organisation, lambda found: found.parent == parent)
 
-    def organisations(self) -> Iterable[Organisation]:
+    def organisations(self, after: OrganisationId | None = None) -> Iterable[Organisation]:
         """See :class:`View`."""
-        return self._all(Organisation)
+        return self._after(Organisation, after)
 
     def organisation_of_abbreviation(self, abbreviation: str) -> Organisation | None:
         """See :class:`View`."""
@@ -97,9 +104,13 @@ class MemoryView:
         """See :class:`View`."""
         return next(self._all(Account, lambda found: found.mailbox == mailbox), None)
 
-    def accounts(self) -> Iterable[Account]:
+    def role(self, identifier: RoleAssignmentId) -> RoleAssignment | None:
         """See :class:`View`."""
-        return self._all(Account)
+        return self._one(RoleAssignment, identifier)
+
+    def accounts(self, after: AccountId | None = None) -> Iterable[Account]:
+        """See :class:`View`."""
+        return self._after(Account, after)
 
     def accounts_in(self, organisation: OrganisationId) -> Iterable[Account]:
         """See :class:`View`."""

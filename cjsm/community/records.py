@@ -141,7 +141,8 @@ class Account(Struct, frozen=True, kw_only=True):
     ``recovery_codes`` how many of these are left.
     ``state_reason`` is a code, ``state_note`` an administrator's free text, which goes with the account.
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
-    (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation.
+    (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation,
+    and ``profile_since`` when the profile was changed (0: never).
     """
 
     id: AccountId
@@ -171,6 +172,7 @@ class Account(Struct, frozen=True, kw_only=True):
     mailbox_generation: int = 0
     mailbox_rotated: int = 0
     moved: int = 0
+    profile_since: int = 0
 
 
 class OwnerKind(StrEnum):
@@ -476,7 +478,14 @@ class Job(Struct, frozen=True, kw_only=True):
 class LedgerEntry(Struct, frozen=True, kw_only=True):
     """What was done, by whom, to what; written in the transaction of the act itself.
 
-    ``actor`` is the account's id, or empty for the local operator; ``details`` holds no personal data in clear.
+    ``actor`` is the account's id, or empty for the local operator and the service itself; ``reason`` is a code, and
+    ``details`` holds nothing that a person could be known by.
+
+    :ivar organisation: whose administrators may read it: where the subject belonged then; empty for the whole
+        community, None in entries that are older than this.
+    :ivar words: what is said of a person, by name: kept beside the entry, which has commitments only.
+    :ivar person: with whom the words are destroyed; never encoded.
+    :ivar commitments: what an entry that was read has for words.
     """
 
     act_id: ActId
@@ -487,6 +496,10 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     subject: bytes
     reason: str = ""
     details: tuple[tuple[str, str], ...] = ()
+    organisation: bytes | None = None
+    words: tuple[tuple[str, str], ...] = ()
+    person: bytes = b""
+    commitments: tuple[tuple[str, bytes], ...] = ()
 
 
 #: Every record that a community store holds under an identifier or name of its own.

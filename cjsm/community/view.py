@@ -19,6 +19,7 @@ from cjsm.community.identifiers import (
     MailboxId,
     OrganisationId,
     RequestId,
+    RoleAssignmentId,
 )
 from cjsm.community.records import (
     Account,
@@ -125,9 +126,13 @@ class View(Protocol):
 
     def jobs(self) -> Iterable[Job]: ...
 
-    def accounts(self) -> Iterable[Account]: ...
+    def role(self, identifier: RoleAssignmentId) -> RoleAssignment | None: ...
 
-    def organisations(self) -> Iterable[Organisation]: ...
+    def accounts(self, after: AccountId | None = None) -> Iterable[Account]:
+        """All accounts, or those whose identifier comes after *after*: whoever reads many goes on with another view."""
+
+    def organisations(self, after: OrganisationId | None = None) -> Iterable[Organisation]:
+        """The same of organisations."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -138,6 +143,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     :ivar further: the entries of other acts, each of one thing, that are done in the same transaction: all or none.
     :ivar editions: mailboxes whose list the act lets begin anew, each with the least edition that this explains.
+    :ivar forgotten: people whose words beside the ledger's entries are destroyed.
     """
 
     put: tuple[Record, ...] = ()
@@ -145,6 +151,7 @@ class Change(Struct, frozen=True, kw_only=True):
     entry: LedgerEntry | None = None
     further: tuple[LedgerEntry, ...] = ()
     editions: tuple[tuple[MailboxId, int], ...] = ()
+    forgotten: tuple[bytes, ...] = ()
 
 
 def record_key(record: Record) -> bytes | str:

@@ -1,12 +1,16 @@
 """Questions as people ask them, with the service's four operators, as filters."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from cjsm.directory.fields import SEARCHED, TEXT
 from cjsm.directory.query import And, Equal, Filter, Not, Or, Substrings
 
 #: The operators, as people write them.
 OPERATORS = ("is", "contains", "begins", "ends")
+
+#: A piece of a telephone number.
+_NUMBER = re.compile(r"[-+(]?[0-9][-0-9().]+")
 
 _PERSON = Equal("objectClass", "inetOrgPerson")
 _SHARED = Equal("objectClass", "cjsmSharedMailbox")
@@ -28,8 +32,16 @@ def condition(operator: str, field: str, value: str) -> Filter:
 
 
 def text(typed: str) -> Filter:
-    """Return the filter for free text: every word is somewhere in the name, address, organisation or telephone."""
-    return every(_any(Substrings(attribute, inner=(word,)) for attribute in TEXT) for word in typed.split())
+    """Return the filter for free text: every word is somewhere in name, address, organisation, town or telephone."""
+    return every(_any(_word(word)) for word in typed.split())
+
+
+def _word(word: str) -> Iterator[Filter]:
+    for attribute in TEXT:
+        yield Substrings(attribute, inner=(word,))
+    # Digits alone count in a number: those within other words would find anybody.
+    if _NUMBER.fullmatch(word):
+        yield Substrings("telephoneNumber", inner=(word,))
 
 
 def every(parts: Iterable[Filter]) -> Filter:

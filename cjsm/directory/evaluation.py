@@ -7,6 +7,8 @@ undefined, not false, so that neither it nor its negation can be guessed.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from cjsm.directory import names
 from cjsm.directory.matching import RULES, Rule, in_order, prepare, prepare_piece
 from cjsm.directory.query import (
@@ -28,7 +30,9 @@ from cjsm.directory.schema import AttributeType, Schema, has_options
 
 #: True, False, or None for Undefined, of the entry at a position.
 Test = Callable[[int], bool | None]
-_Compare = Callable[[str], bool]
+#: Whether a term is what an assertion asks for.
+Compare = Callable[[str], bool]
+_OF_TEXT = (Rule.TEXT, Rule.EXACT)
 
 
 class Readable(Protocol):
@@ -38,6 +42,9 @@ class Readable(Protocol):
 
     def terms(self, position: int, attribute: AttributeType) -> Sequence[str] | None:
         """The comparable values of *attribute*, or None when they may not be read."""
+
+    def has(self, position: int, attribute: AttributeType) -> bool:
+        """Whether *attribute* has a value that may be read."""
 
     def values(self, position: int, attribute: AttributeType) -> Sequence[str]:
         """The values of *attribute* that may be read."""
@@ -63,9 +70,7 @@ def compiled(filter_: Filter, reading: Readable) -> Test:
     attribute = reading.schema.attribute(filter_.attribute)
     if attribute is None:
         return _undefined
-    if has_options(filter_.attribute):
-        return _false
-    kinds = reading.schema.with_subtypes(attribute)
+    kinds = () if has_options(filter_.attribute) else reading.schema.with_subtypes(attribute)
     if isinstance(filter_, Present):
         return _any([_present(kind, reading) for kind in kinds])
     compare = _comparison(filter_, attribute, reading.schema)
@@ -126,14 +131,14 @@ def _not(inner: Test) -> Test:
 
 def _present(attribute: AttributeType, reading: Readable) -> Test:
     def test(position: int) -> bool | None:
-        if reading.terms(position, attribute) is None:
+        if attribute.seen and reading.terms(position, attribute) is None:
             return None
-        return bool(reading.values(position, attribute))
+        return reading.has(position, attribute)
 
     return test
 
 
-def _some(attribute: AttributeType, compare: _Compare, reading: Readable) -> Test:
+def _some(attribute: AttributeType, compare: Compare, reading: Readable) -> Test:
     terms = reading.terms
 
     def test(position: int) -> bool | None:
@@ -147,43 +152,74 @@ def _some(attribute: AttributeType, compare: _Compare, reading: Readable) -> Tes
 
 def _comparison(
     item: Equal | Similar | Substrings | AtLeast | AtMost, attribute: AttributeType, schema: Schema
-) -> _Compare | None:
+) -> Compare | None:
     rule = attribute.rule
     if rule is None:
         return None
     if isinstance(item, Substrings):
-        return _pieces(item, rule) if attribute.substrings else None
-    wanted = prepare(rule, item.value)
-    if attribute.key in ("objectclass", "structuralobjectclass"):
-        found = schema.object_class(item.value.strip())
-        wanted = found.name.lower() if found else None
-    if wanted is None:
+        pieces = prepared_pieces(item, attribute)
+        return pieces.compare if pieces is not None else None
+    asserted = prepared_value(item.value, attribute, schema)
+    if asserted is None:
         return None
-    asserted = wanted
+    wanted = asserted
     if isinstance(item, (Equal, Similar)):
-        return asserted.__eq__
+        return wanted.__eq__
     if not attribute.ordered:
         return None
     if isinstance(item, AtLeast):
-        return lambda term: in_order(rule, asserted, term)
-    return lambda term: in_order(rule, term, asserted)
+        return lambda term: in_order(rule, wanted, term)
+    return lambda term: in_order(rule, term, wanted)
 
 
-def _pieces(item: Substrings, rule: Rule) -> _Compare | None:
-    """Compare by pieces in order, none overlapping (RFC 4517 §3.3.30)."""
-    given = (item.initial, *item.inner, item.final)
+def prepared_value(value: str, attribute: AttributeType, schema: Schema, rule: Rule | None = None) -> str | None:
+    """Return an asserted *value* of *attribute* as terms are compared; None when it is no such value.
+
+    :param rule: another one than the attribute's own.
+    """
+    if attribute.key in ("objectclass", "structuralobjectclass"):
+        found = schema.object_class(value)
+        return found.name.lower() if found else None
+    rule = rule or attribute.rule
+    return prepare(rule, value) if rule is not None else None
+
+
+class Pieces(Struct, frozen=True):
+    """Pieces of a value in order, none overlapping (RFC 4517 §3.3.30), prepared; spaces at their ends count."""
+
+    initial: str
+    inner: tuple[str, ...]
+    final: str
+
+    @property
+    def compare(self) -> Compare:
+        """What says whether a term has the pieces."""
+        initial, final, inner = self.initial, self.final, self.inner
+        if not inner and not final:
+            return lambda term: term.startswith(initial) or (term + " ") == initial
+        if not initial and not final and len(inner) == 1:
+            only = inner[0]
+            return lambda term: only in f" {term} " if only[0] == " " or only[-1] == " " else only in term
+        if not initial and not final and len(inner) == 2:
+            return lambda term: _one_after_another(term, *inner)
+        return lambda term: _in_pieces(term, initial, inner, final)
+
+
+def prepared_pieces(item: Substrings, attribute: AttributeType) -> Pieces | None:
+    """Return the pieces of *item*; None when it can match no value of *attribute*, nor fail to."""
+    if not attribute.substrings or attribute.rule is None:
+        return None
+    rule, given = attribute.rule, (item.initial, *item.inner, item.final)
     prepared = [prepare_piece(rule, piece) if piece else "" for piece in given]
     if None in prepared or not any(given):
         return None
     initial, *inner, final = (piece or "" for piece in prepared)
-    initial, final = initial.lstrip(), final.rstrip()
-    wanted = [piece for piece in inner if piece]
-    if not wanted and not final:
-        return lambda term: term.startswith(initial) or (term + " ") == initial
-    if not initial and not final and len(wanted) == 1:
-        only = wanted[0]
-        return lambda term: only in f" {term} " if only[0] == " " or only[-1] == " " else only in term
-    return lambda term: _in_pieces(term, initial, wanted, final)
+    return Pieces(initial.lstrip(), tuple(piece for piece in inner if piece), final.rstrip())
+
+
+def _one_after_another(term: str, first: str, second: str) -> bool:
+    at = term.find(first)
+    return at >= 0 and term.find(second, at + len(first)) >= 0
 
 
 def _in_pieces(term: str, initial: str, inner: Sequence[str], final: str) -> bool:
@@ -208,21 +244,42 @@ def _ambiguous(item: Present | Equal | Similar | Substrings | AtLeast | AtMost, 
 
 
 def _matches(item: Matches, reading: Readable) -> Test:
-    """An extensible match with an attribute; its own rule, or one that compares the same kind of text."""
-    attribute = reading.schema.attribute(item.attribute) if item.attribute is not None else None
-    if attribute is None or attribute.rule is None or has_options(item.attribute or ""):
+    """An extensible match with an attribute's own rule, or one that compares the same kind of text."""
+    if item.attribute is None:
+        return _any_attribute(item, reading)
+    attribute = reading.schema.attribute(item.attribute)
+    if attribute is None or attribute.rule is None:
         return _undefined
+    if has_options(item.attribute):
+        return _false
     rule = RULES.get(item.rule.lower()) if item.rule is not None else attribute.rule
-    if rule is None or (rule is not attribute.rule and {rule, attribute.rule} != {Rule.TEXT, Rule.EXACT}):
+    if rule is None or not compares(rule, attribute):
         return _undefined
-    wanted = prepare(rule, item.value)
+    wanted = prepared_value(item.value, attribute, reading.schema, rule)
     if wanted is None:
         return _undefined
-    if rule is attribute.rule:
-        test = _some(attribute, wanted.__eq__, reading)
-    else:
-        test = _exactly(attribute, rule, wanted, reading)
-    return _any([test, _in_name(attribute, wanted, reading)]) if item.names else test
+    kinds = reading.schema.with_subtypes(attribute)
+    tests = [
+        _some(kind, wanted.__eq__, reading) if rule is kind.rule else _exactly(kind, rule, wanted, reading)
+        for kind in kinds
+    ]
+    if item.names:
+        tests += [_in_name(kind, wanted, reading) for kind in kinds]
+    return _any(tests)
+
+
+def compares(rule: Rule, attribute: AttributeType) -> bool:
+    """Whether *rule* is for values of *attribute* (RFC 4517 §4.2)."""
+    return rule is attribute.rule or (rule in _OF_TEXT and attribute.rule in (*_OF_TEXT, Rule.TELEPHONE))
+
+
+def _any_attribute(item: Matches, reading: Readable) -> Test:
+    """A match by rule alone: with every attribute that the rule is for."""
+    rule = RULES.get(item.rule.lower()) if item.rule is not None else None
+    if rule is None:
+        return _undefined
+    kinds = (attribute for attribute in reading.schema.attributes if compares(rule, attribute))
+    return _any([_matches(Matches(kind.key, item.rule, item.value, item.names), reading) for kind in kinds])
 
 
 def _exactly(attribute: AttributeType, rule: Rule, wanted: str, reading: Readable) -> Test:

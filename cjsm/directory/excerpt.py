@@ -6,29 +6,26 @@ what a search over the whole community's catalogue finds there.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import TypeVar
 
 from msgspec import Struct
 
 from cjsm.community import states
 from cjsm.community.identifiers import AccountId, OrganisationId, RoleAssignmentId
-from cjsm.community.records import Account, MailList, Organisation, Role, RoleAssignment, SharedMailbox
-from cjsm.community.view import View, address_delivers
-from cjsm.directory import entries, names
-from cjsm.directory.branches import Addresses, Branch, Census
-from cjsm.directory.catalogue import Catalogue, building
+from cjsm.community.records import Account, AddressRecord, MailList, Organisation, Role, RoleAssignment, SharedMailbox
+from cjsm.community.view import View
+from cjsm.directory import entries, listed, names
+from cjsm.directory.catalogue import Catalogue
+from cjsm.directory.loading import Gathering, delivering, listing
 from cjsm.directory.query import EVERYTHING, Filter, Limits, Query, Scope
 from cjsm.directory.reading import Reading
 from cjsm.directory.schema import Schema
 from cjsm.directory.search import Search
-from cjsm.directory.sieve import ALL, Sieve, said
+from cjsm.directory.sieve import ALL, Said, Sieve, digits_of, text_of
 from cjsm.directory.visibility import has_charge
 from cjsm.store.interfaces import ICommunityStore
-
-F = TypeVar("F", MailList, SharedMailbox)
 
 #: Reads as whoever administers the whole community: the shell on the server.
 OPERATOR = AccountId(b"the operator    ")
@@ -40,8 +37,15 @@ _SIZE = 2_000
 #: More than there can be: a piece is searched to its end.
 _ALL = 1 << 40
 
+#: The object classes of each kind of entry, in small letters.
+_PERSON = frozenset(("top", "person", "organizationalperson", "inetorgperson", "cjsmmailbox"))
+_SHARED = _PERSON | {"cjsmsharedmailbox"}
+_LIST = frozenset(("top", "cjsmdistributionlist"))
+_ORGANISATION = frozenset(("top", "organization", "organizationalunit", "cjsmorganisation"))
+
 #: An organisation with all above it, the top one first.
 Chain = tuple[Organisation, ...]
+Addresses = tuple[AddressRecord, ...]
 Watch = Callable[[int], object]
 
 
@@ -110,7 +114,7 @@ class Excerpt:
     def organisation(self, chain: Chain) -> Found | None:
         """Return the entry of the organisation at the end of *chain*; None where the reader may not see it."""
         piece = self._piece()
-        piece.add(chain, _Part(_branch(chain[-1]), first=True))
+        piece.add(_Part(chain, first=True))
         return next(piece.search(EVERYTHING, 0), None)
 
     def root(self) -> Found:
@@ -123,7 +127,7 @@ class Excerpt:
         for chain in chains:
             read = self._store.read_now(partial(_read, chain=chain, kept=kept))
             for part in _parts(read) if read is not None else ():
-                piece.add(chain, part)
+                piece.add(part)
                 if piece.size >= _SIZE:
                     yield piece
                     piece = self._piece()
@@ -135,7 +139,7 @@ class Excerpt:
 
 
 class _Piece:
-    """Some branches and what they need around them."""
+    """Some organisations, whom they have, and what is needed around them."""
 
     def __init__(
         self,
@@ -148,40 +152,44 @@ class _Piece:
         self._schema = schema
         self._suffix = suffix
         self._reader = reader
-        self._roles = roles
-        self._branches: dict[OrganisationId, Branch] = {}
+        self._gathered = Gathering()
+        self._gathered.roles[reader] = list(roles)
+        self._people: dict[AccountId, tuple[Account, Addresses]] = {}
         self._chains: dict[str, tuple[Chain, Account | None, Addresses]] = {}
         self.size = 0
         if own is not None:
             chain, account, addresses = own
             self._around(chain)
-            self._branches[account.organisation] = _branch(chain[-1], ((account, addresses),))
+            self._people[account.id] = (account, addresses)
 
-    def add(self, chain: Chain, part: "_Part") -> None:
-        """Take a part of the branch at the end of *chain* into the piece."""
-        self._around(chain)
-        branch, organisation = part.branch, chain[-1]
-        before = self._branches[organisation.id]
-        there = {account.id: (account, addresses) for account, addresses in (*before.accounts, *branch.accounts)}
-        self._branches[organisation.id] = _branch(
-            organisation, tuple(there.values()), branch.lists, branch.shared_mailboxes
-        )
-        owners = [account.id for account, _ in branch.accounts]
-        functions = [*(each.id for each, _ in branch.lists), *(each.id for each, _ in branch.shared_mailboxes)]
-        for record in (*([organisation.id] if part.first else []), *functions):
-            self._chains[str(entries.identity(record))] = (chain, None, ())
-        for account, addresses in branch.accounts:
-            self._chains[str(entries.identity(account.id))] = (chain, account, addresses)
-        self.size += len(owners) + len(functions) + 1
+    def add(self, part: "_Part") -> None:
+        """Take a part of an organisation into the piece."""
+        self._around(part.chain)
+        home = part.chain[-1].id
+        for account, addresses in part.accounts:
+            self._people[account.id] = (account, addresses)
+            self._chains[_told(account.id)] = (part.chain, account, addresses)
+        for function, addresses in part.functions:
+            record = listed.of_function(function, addresses)
+            kept = (bytes(function.id), isinstance(function, MailList), record)
+            self._gathered.functions.setdefault(home, []).append(kept)
+            self._chains[_told(function.id)] = (part.chain, None, ())
+        if part.first:
+            self._chains[_told(home)] = (part.chain, None, ())
+        self.size += len(part.accounts) + len(part.functions) + 1
 
     def _around(self, chain: Chain) -> None:
         for organisation in chain:
-            self._branches.setdefault(organisation.id, _branch(organisation))
+            self._gathered.organisations[organisation.id] = organisation
 
     def reading(self) -> Reading:
         """Return the catalogue of the piece as the reader sees it."""
-        census = Census(number=0, suffix=self._suffix, branches=tuple(self._branches.values()), roles=self._roles)
-        return Reading(_built(census, self._schema), self._reader)
+        gathered = self._gathered
+        for account, addresses in self._people.values():
+            packed = entries.pack(listed.of_account(account, addresses))
+            kept = (account.user_id, bytes(account.id), packed)
+            gathered.people.setdefault(account.organisation, []).append(kept)
+        return Reading(_made(listing(gathered, number=0, suffix=self._suffix, schema=self._schema)), self._reader)
 
     def search(self, filter_: Filter, term_characters: int) -> Iterator[Found]:
         """Yield what *filter_* finds of what was taken in, and nothing of what is only around it."""
@@ -196,14 +204,19 @@ class _Piece:
 
 
 class _Part(Struct, frozen=True):
-    """A part of a branch; *first* where the organisation itself is to be found with it."""
+    """A part of the organisation at the end of *chain*; *first* where that itself is to be found with it."""
 
-    branch: Branch
+    chain: Chain
     first: bool
+    accounts: tuple[tuple[Account, Addresses], ...] = ()
+    functions: tuple[tuple[MailList | SharedMailbox, Addresses], ...] = ()
 
 
-def _built(census: Census, schema: Schema) -> Catalogue:
-    making = building(census, schema)
+def _told(identifier: bytes) -> str:
+    return str(entries.identity(identifier))
+
+
+def _made(making: Generator[None, None, Catalogue]) -> Catalogue:
     while True:
         try:
             next(making)
@@ -226,35 +239,22 @@ def _below(view: View, organisation: OrganisationId | None, above: Chain = ()) -
         yield from _below(view, child.id, (*above, child))
 
 
-def _branch(
-    organisation: Organisation,
-    accounts: tuple[tuple[Account, Addresses], ...] = (),
-    lists: tuple[tuple[MailList, Addresses], ...] = (),
-    shared_mailboxes: tuple[tuple[SharedMailbox, Addresses], ...] = (),
-) -> Branch:
-    return Branch(
-        organisation=organisation, accounts=accounts, lists=lists, shared_mailboxes=shared_mailboxes, roles=()
-    )
-
-
 def _addresses(view: View, owner: bytes) -> Addresses:
-    return tuple(record for record in view.addresses_of(owner) if address_delivers(record, view.moment))
+    return delivering(view, owner, {})
 
 
 def _read(view: View, chain: Chain, kept: Sieve) -> _Part | None:
-    """Return what is kept of one branch; None where that is nothing, the organisation included."""
+    """Return what is kept of one organisation; None where that is nothing, itself included."""
     organisation = chain[-1]
-    around = said(text for found in chain for text in (found.name, found.slug))
-    about = said((organisation.business_type, organisation.area, organisation.abbreviation or ""))
-    branch = _branch(
-        organisation,
+    around = text_of(text for found in chain for text in (found.name, found.slug))
+    about = text_of((organisation.business_type, organisation.area, organisation.abbreviation or ""))
+    part = _Part(
+        chain,
+        kept.test(Said(f"{around} {about}", classes=_ORGANISATION)),
         tuple(_accounts(view, organisation.id, around, kept)),
-        _functions(view, view.lists_in(organisation.id), around, kept),
-        _functions(view, view.shared_mailboxes_in(organisation.id), around, kept),
+        tuple(_functions(view, organisation.id, around, kept)),
     )
-    first = kept.test(f"{around} {about}")
-    empty = not (first or branch.accounts or branch.lists or branch.shared_mailboxes)
-    return None if empty else _Part(branch, first)
+    return part if part.first or part.accounts or part.functions else None
 
 
 def _accounts(
@@ -265,8 +265,11 @@ def _accounts(
     names_taken: Counter[str] = Counter()
     for account in view.accounts_in(organisation):
         names_taken[_local(account)] += 1
-        text = f"{around} {_said_of(account)}"
-        if kept.test(text) or (kept.addresses and kept.test(f"{text} {_said_of_addresses(view, account.id)}")):
+        text = f"{around} {_text_of(account)}"
+        digits = digits_of((account.profile.telephone, account.profile.mobile)) if kept.digits else ""
+        if kept.test(Said(text, digits, _PERSON)) or (
+            kept.addresses and kept.test(Said(f"{text} {_reached(view, account.id)}", digits, _PERSON))
+        ):
             found[account.id] = account
     shared = {local for local in map(_local, found.values()) if names_taken[local] > 1}
     if shared:
@@ -275,26 +278,29 @@ def _accounts(
         yield account, _addresses(view, account.id)
 
 
-def _said_of(account: Account) -> str:
+def _text_of(account: Account) -> str:
     profile = account.profile
-    texts = (
-        *(account.user_id, profile.first_name, profile.last_name, profile.user_type, profile.address1),
-        *(profile.address2, profile.town, profile.postcode, profile.description, profile.business_type, profile.area),
+    return text_of(
+        (
+            *(account.user_id, profile.first_name, profile.last_name, profile.user_type, profile.address1),
+            *(profile.address2, profile.town, profile.postcode, profile.description, profile.business_type),
+            profile.area,
+        )
     )
-    return said(texts, (profile.telephone, profile.mobile))
 
 
-def _said_of_addresses(view: View, owner: bytes) -> str:
-    return said(record.address for record in view.addresses_of(owner))
+def _reached(view: View, owner: bytes) -> str:
+    return text_of(record.address for record in view.addresses_of(owner))
 
 
-def _functions(view: View, functions: Iterable[F], around: str, kept: Sieve) -> tuple[tuple[F, Addresses], ...]:
-    found = []
+def _functions(
+    view: View, organisation: OrganisationId, around: str, kept: Sieve
+) -> Iterator[tuple[MailList | SharedMailbox, Addresses]]:
+    functions: list[MailList | SharedMailbox] = [*view.lists_in(organisation), *view.shared_mailboxes_in(organisation)]
     for function in functions:
-        text = f"{said((function.name, function.slug))} {_said_of_addresses(view, function.id)}"
-        if kept.test(f"{around} {text}"):
-            found.append((function, _addresses(view, function.id)))
-    return tuple(found)
+        text = f"{around} {text_of((function.name, function.slug))} {_reached(view, function.id)}"
+        if kept.test(Said(text, classes=_LIST if isinstance(function, MailList) else _SHARED)):
+            yield function, _addresses(view, function.id)
 
 
 def _local(account: Account) -> str:
@@ -302,14 +308,13 @@ def _local(account: Account) -> str:
 
 
 def _parts(read: _Part) -> Iterator[_Part]:
-    """Yield a branch in parts of a piece's size, people of equal local parts together, lists with the last."""
+    """Yield an organisation in parts of a piece's size, people of equal local parts together, lists with the last."""
     waiting: list[tuple[Account, Addresses]] = []
-    organisation, first = read.branch.organisation, read.first
-    people = sorted(read.branch.accounts, key=lambda pair: pair[0].user_id)
+    first = read.first
+    people = sorted(read.accounts, key=lambda pair: pair[0].user_id)
     for _, alike in groupby(people, key=lambda pair: _local(pair[0])):
         if len(waiting) >= _SIZE:
-            yield _Part(_branch(organisation, tuple(waiting)), first)
+            yield _Part(read.chain, first, tuple(waiting))
             waiting, first = [], False
         waiting += alike
-    last = _branch(organisation, tuple(waiting), read.branch.lists, read.branch.shared_mailboxes)
-    yield _Part(last, first)
+    yield _Part(read.chain, first, tuple(waiting), read.functions)

@@ -24,8 +24,8 @@ SEARCHED: Mapping[str, tuple[str, ...]] = {
     "status": ("cjsmAccountStatus",),
 }
 
-#: Where free text is looked for.
-TEXT = ("displayName", "cn", "mail", "uid", "telephoneNumber")
+#: Where free text is looked for; numbers are looked for among telephone numbers too.
+TEXT = ("displayName", "cn", "mail", "uid", "l")
 
 
 class Column(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
-"""The newest catalogue, made anew whenever the community changed, a slice of at most ten milliseconds at a time."""
+"""The newest catalogue: loaded once, then renewed whenever the community changed, a slice of time after another."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -9,20 +11,27 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.identifiers import AccountId
 from cjsm.community.view import View
-from cjsm.directory.branches import Branch, BranchReading, Census
-from cjsm.directory.catalogue import Catalogue, building
+from cjsm.directory.catalogue import Catalogue
+from cjsm.directory.drafting import Draft
+from cjsm.directory.loading import Gathering, listing
 from cjsm.directory.reading import Reading
+from cjsm.directory.renewing import Renewal, concerns
 from cjsm.directory.schema import Schema
 from cjsm.store.interfaces import ICommunityStore, Unavailable
 
+Made = TypeVar("Made")
+_Change = tuple[int, str, bytes]
+
 _SLICE = 0.010
 _READINGS = 1_024
-#: Seconds after which the catalogue is made anew without a change: addresses may have come to the end of their dates.
-_RENEW = 3_600.0
-#: Kinds of record that the directory lists nothing of.
-_UNLISTED = frozenset(("jobs", "connections", "domains"))
+#: Seconds between looks whether addresses have come to the end of their dates.
+_DATES = 60.0
+#: Above so many changed entries, and this part of all, everything is loaded anew: it takes less time.
+_MANY, _PART = 5_000, 4
+#: What an old catalogue leaves is freed in parts of so many.
+_FREED = 16
 
 
 class NotReady(Exception):
@@ -59,8 +68,9 @@ class Directory:
         self._readings: dict[AccountId, Reading] = {}
         self._making: Deferred[None] | None = None
         self._not_before = 0.0
-        self._made_at = 0.0
+        self._dates_seen = 0.0
         self._seen = 0
+        self._left: deque[list[list[object]]] = deque()
         self._watch = LoopingCall(self._look)
         self._watch.clock = clock
 
@@ -89,7 +99,7 @@ class Directory:
     def start(self) -> Deferred[None]:
         """Begin to follow the store; fires when the first catalogue was tried."""
         self._watch.start(self._every, now=False)
-        return self._make()
+        return self._make(self._loaded())
 
     def stop(self) -> None:
         """Follow no more. What was made stays."""
@@ -99,32 +109,34 @@ class Directory:
             self._making.cancel()
 
     def _look(self) -> None:
-        if self._making is None and self._clock.seconds() >= self._not_before and self._is_behind():
-            self._make()
-
-    def _is_behind(self) -> bool:
-        if self._catalogue is None or self._clock.seconds() - self._made_at >= _RENEW:
-            return True
+        self._free()
+        if self._making is not None or self._clock.seconds() < self._not_before:
+            return
+        if self._catalogue is None:
+            self._make(self._loaded())
+            return
         try:
             newest = self._store.number()
-            if newest == self._seen:
-                return False
-            changes = self._store.changes(self._seen)
+            changes = self._store.changes(self._seen) if newest != self._seen else ()
         except Unavailable:
-            return False
-        if changes is None or any(kind not in _UNLISTED for _, kind, _ in changes):
-            return True
-        self._seen = newest
-        return False
+            return
+        if changes is None:
+            self._make(self._loaded())
+        elif any(concerns(kind) for _, kind, _ in changes):
+            self._make(self._renewed(self._catalogue, newest, changes))
+        elif self._clock.seconds() - self._dates_seen >= _DATES and self._catalogue.dated:
+            self._make(self._renewed(self._catalogue, newest, ()))
+        else:
+            self._seen = newest
 
-    def _make(self) -> Deferred[None]:
+    def _make(self, work: Coroutine[Deferred[Any], Any, None]) -> Deferred[None]:
         begun = self._seconds()
-        self._making = making = Deferred.fromCoroutine(self._made())
+        self._making = making = Deferred.fromCoroutine(work)
         done: Deferred[None] = Deferred()
 
         def ended(result: object) -> None:
             self._making = None
-            # A community too large to be listed anew at every change costs at most half of the time.
+            # A community in which much changes at once costs at most half of the time.
             self._not_before = self._clock.seconds() + self._seconds() - begun
             done.callback(None)
 
@@ -140,66 +152,79 @@ class Directory:
         else:
             self._log.failure("directory not renewed", failure=failure)
 
-    async def _made(self) -> None:
-        making = building(await self._census(), self.schema)
-        while True:
-            try:
-                self._advance(making)
-            except StopIteration as done:
-                self._swap(done.value)
-                return
+    async def _loaded(self) -> None:
+        """List the whole community. Changes meanwhile raise the store's number: the next look takes them in."""
+        number, suffix = await self._store.read(lambda view: (view.number, view.suffix))
+        gathered = Gathering()
+        await self._read(gathered.read)
+        self._swap(
+            await self._made(
+                listing(gathered, number=number, suffix=suffix, schema=self.schema, leave=self._left.append)
+            ),
+            number,
+        )
+
+    async def _renewed(self, before: Catalogue, number: int, changes: Sequence[_Change]) -> None:
+        """List what changed, and what had addresses that ended."""
+        ended: list[bytes] = []
+        if self._clock.seconds() - self._dates_seen >= _DATES:
+            moment = await self._store.read(lambda view: view.moment)
+            ended = [owner for owner, end in before.dated.items() if end <= moment]
+            self._dates_seen = self._clock.seconds()
+        draft = Draft(before, suffix=before.suffix, schema=self.schema)
+        renewal = Renewal(draft, changes, ended)
+        if len(renewal) > max(_MANY, len(before) // _PART):
+            await self._loaded()
+            return
+        if renewal.rearranges:
+            await self._read(renewal.read_organisations)
+            fresh = await self._made(draft.rearrange())
+            await self._store.read(lambda view: renewal.read_within(fresh, view))
+        await self._read(renewal.read)
+        if draft.changed:
+            self._swap(await self._made(draft.finish(number, self._left.append)), number)
+        self._seen = number
+
+    async def _read(self, reading: Callable[[View], Iterator[bool]]) -> None:
+        """Read until there is nothing left, each slice of a view of its own."""
+
+        def slice_of(view: View) -> bool:
+            until = self._seconds() + _SLICE
+            for ended in reading(view):
+                if ended or self._seconds() >= until:
+                    return ended
+            return True
+
+        while not await self._store.read(slice_of):
             await deferLater(self._clock, 0)
 
-    def _advance(self, making: Generator[None, None, Catalogue]) -> None:
-        until = self._seconds() + _SLICE
-        while self._seconds() < until:
-            next(making)
+    async def _made(self, making: Generator[None, None, Made]) -> Made:
+        """Let *making* make what it makes, in slices."""
+        while True:
+            until = self._seconds() + _SLICE
+            try:
+                next(making)
+                while self._seconds() < until:
+                    next(making)
+            except StopIteration as done:
+                made: Made = done.value
+                return made
+            await deferLater(self._clock, 0)
 
-    def _swap(self, catalogue: Catalogue) -> None:
+    def _swap(self, catalogue: Catalogue, number: int) -> None:
         self._catalogue = catalogue
         self._readings = {}
-        self._seen = catalogue.number
-        self._made_at = self._clock.seconds()
-        self._log.debug(
-            "directory at {number}: {entries} entries", number=catalogue.number, entries=len(catalogue.entries)
-        )
+        self._seen = number
+        self._log.debug("directory at {number}: {entries} entries", number=number, entries=len(catalogue))
 
-    async def _census(self) -> Census:
-        """Read all branches. Changes meanwhile raise the store's number, so that the next look reads them again."""
-        number, suffix, roles, identifiers = await self._store.read(
-            lambda view: (
-                view.number,
-                view.suffix,
-                tuple(view.roles_over(None)),
-                [organisation.id for organisation in view.organisations()],
-            )
-        )
-        reader = _Reader(identifiers, self._seconds)
-        while not await self._store.read(reader.read_slice):
-            await deferLater(self._clock, 0)
-        return Census(number=number, suffix=suffix, branches=reader.read, roles=roles)
-
-
-class _Reader:
-    """Reads branches, one slice of time after another."""
-
-    def __init__(self, identifiers: Sequence[OrganisationId], seconds: Callable[[], float]) -> None:
-        self.read: list[Branch] = []
-        self._identifiers = iter(identifiers)
-        self._seconds = seconds
-        self._begun: BranchReading | None = None
-
-    def read_slice(self, view: View) -> bool:
-        """Read for a slice of time; True when everything was read."""
+    def _free(self) -> None:
+        """Let go of some of what old catalogues left."""
         until = self._seconds() + _SLICE
-        while True:
-            if self._begun is None:
-                identifier = next(self._identifiers, None)
-                if identifier is None:
-                    return True
-                self._begun = BranchReading(view, identifier)
-            elif self._begun.read_on(view):
-                self.read += [self._begun.branch] if self._begun.branch else []
-                self._begun = None
-            if self._seconds() >= until:
-                return False
+        while self._left and self._seconds() < until:
+            held = self._left[0]
+            while held and not held[-1]:
+                held.pop()
+            if held:
+                del held[-1][-_FREED:]
+            else:
+                self._left.popleft()

@@ -3,6 +3,7 @@
 A rule turns a value or an assertion into its comparable form, or None where it cannot: such an assertion is Undefined.
 """
 
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable
@@ -56,6 +57,9 @@ RULES = {
 }
 
 
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+
+
 def prepare(rule: Rule, value: str) -> str | None:
     """Return the comparable form of a whole *value* under *rule*, or None when it is not of its syntax."""
     return _PREPARE[rule](value)
@@ -81,12 +85,17 @@ def in_order(rule: Rule, first: str, second: str) -> bool:
     return first <= second
 
 
-def _exact(value: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", value).split())
+def _text(value: str) -> str | None:
+    """A Directory String has at least one character (RFC 4517 §3.3.6)."""
+    return fold(value) or None
+
+
+def _exact(value: str) -> str | None:
+    return " ".join(unicodedata.normalize("NFKC", value).split()) or None
 
 
 def _telephone(value: str) -> str | None:
-    return "".join(character for character in value if character in "0123456789") or None
+    return _NOT_DIGITS.sub("", value) or None
 
 
 def _boolean(value: str) -> str | None:
@@ -133,7 +142,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def _identifier(value: str) -> str | None:
-    return value.strip().lower() or None
+    return value.lower() or None
 
 
 def _name(value: str) -> str | None:
@@ -151,7 +160,7 @@ def _uuid(value: str) -> str | None:
 
 
 _PREPARE: dict[Rule, Callable[[str], str | None]] = {
-    Rule.TEXT: fold,
+    Rule.TEXT: _text,
     Rule.EXACT: _exact,
     Rule.TELEPHONE: _telephone,
     Rule.BOOLEAN: _boolean,

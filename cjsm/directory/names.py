@@ -60,8 +60,15 @@ def _plainly(text: str) -> Name:
         kind, equals, value = part.partition("=")
         if not equals:
             raise BadName("attribute type expected")
-        found.append(((_kind(kind), fold(value)),))
+        found.append(((_kind(kind), _folded(value)),))
     return tuple(found)
+
+
+def _folded(value: str) -> str:
+    folded = fold(value)
+    if not folded:
+        raise BadName("value expected")
+    return folded
 
 
 def _kind(text: str) -> str:
@@ -93,7 +100,7 @@ def _pair(text: str, at: int) -> tuple[tuple[str, str], int]:
     if not equals:
         raise BadName("attribute type expected")
     value, following = _value(text, at + len(kind) + 1)
-    return (_kind(kind), fold(value)), following
+    return (_kind(kind), _folded(value)), following
 
 
 def _value(text: str, at: int) -> tuple[str, int]:

@@ -94,8 +94,38 @@ class Undefined(Struct, frozen=True):
 Item: TypeAlias = "Present | Equal | Similar | Substrings | AtLeast | AtMost | Matches | Undefined"
 Filter: TypeAlias = "And | Or | Not | Item"
 
+#: What a match with every attribute counts as.
+_EVERY_ATTRIBUTE = 64
+
 #: True for every entry.
 EVERYTHING = Present("objectClass")
+
+
+class SortKey(Struct, frozen=True, kw_only=True):
+    """What to sort an answer by (RFC 2891).
+
+    :ivar rule: the ordering rule's name or OID, None for the attribute's own.
+    """
+
+    attribute: str
+    rule: str | None = None
+    descending: bool = False
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """A part of a sorted answer (virtual list view, draft-ietf-ldapext-ldapv3-vlv-09).
+
+    The target is the entry at *offset*, from 1, in a list that the client takes to have *count* entries (0: it does not
+    know); or, where *at_least* is given, the first one that the first sort key does not put before that value.
+
+    :ivar before: entries wanted before the target, and *after* after it.
+    """
+
+    before: int
+    after: int
+    offset: int = 0
+    count: int = 0
+    at_least: str | None = None
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -104,6 +134,8 @@ class Query(Struct, frozen=True, kw_only=True):
     :ivar base: the name of the entry to start at; empty for the community's own tree.
     :ivar attributes: descriptions of what to return; empty for all but the operational ones.
     :ivar size_limit: most entries wanted, 0 for as many as allowed.
+    :ivar sort: the first key counts most; without any, entries come in no order that is promised.
+    :ivar window: what part of the sorted answer is wanted, None for all of it.
     """
 
     base: str = ""
@@ -111,6 +143,8 @@ class Query(Struct, frozen=True, kw_only=True):
     filter: Filter = EVERYTHING
     attributes: tuple[str, ...] = ()
     size_limit: int = 0
+    sort: tuple[SortKey, ...] = ()
+    window: Window | None = None
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -150,4 +184,6 @@ def elements(filter_: Filter) -> int:
         return 1 + sum(elements(part) for part in filter_.parts)
     if isinstance(filter_, Not):
         return 1 + elements(filter_.part)
+    if isinstance(filter_, Matches) and filter_.attribute is None:
+        return _EVERY_ATTRIBUTE
     return 1 + len(filter_.inner) if isinstance(filter_, Substrings) else 1

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from cjsm.community.identifiers import AccountId
-from cjsm.directory import names, visibility
-from cjsm.directory.catalogue import Catalogue
+from cjsm.directory import names, sights, visibility
+from cjsm.directory.catalogue import FLAT, HANDLE_BITS, NEEDS, PIECE_BITS, Catalogue
 from cjsm.directory.entries import Entry, Values
 from cjsm.directory.matching import prepare
 from cjsm.directory.query import NoSuchEntry
@@ -12,13 +12,15 @@ from cjsm.directory.schema import AttributeType, Schema
 
 _HAS_SUBORDINATES = "hassubordinates"
 _SUBORDINATES = "numsubordinates"
+_SLOT = FLAT - 1
+_PIECE = (1 << PIECE_BITS) - 1
 
 
 class Reading:
     """One catalogue through one member's eyes.
 
-    :ivar grants: the attribute classes that the reader has, by organisation number.
     :ivar in_charge: whether the reader administers or supports any organisation.
+    :ivar sight: what the reader sees of each place, by handle; *grants* its attribute classes alone.
     """
 
     def __init__(self, catalogue: Catalogue, account: AccountId) -> None:
@@ -27,50 +29,68 @@ class Reading:
         self.schema: Schema = catalogue.schema
         self.account = account
         self.in_charge = visibility.has_charge(roles)
-        self._entries = catalogue.entries
-        self._sight = visibility.sight(catalogue.order, catalogue.organisation_of(account), roles)
-        self.grants = self._sight.translate(bytes(byte & visibility.ATTRIBUTES for byte in range(256)))
+        self.sight, self.grants = _sight(catalogue, account)
+        self._pieces = catalogue.pieces
+        self._codes = catalogue.codes
+        self._shown: tuple[int, Values] = (0, {})
 
     def visible(self, position: int) -> bool:
         """Whether the reader may know of the entry at *position*."""
-        entry = self._entries[position]
-        return bool(self._sight[entry.organisation] & entry.needs)
+        code = self._codes[position & _SLOT]
+        return bool(self.sight[code >> HANDLE_BITS] & code & NEEDS)
+
+    def granted(self, position: int) -> int:
+        """Return the attribute classes that the reader may read of the entry at *position*."""
+        return self.grants[self._codes[position & _SLOT] >> HANDLE_BITS]
 
     def readable(self, position: int, attribute: AttributeType) -> bool:
         """Whether the reader may read *attribute* of the entry at *position*."""
-        return not attribute.seen or bool(self.grants[self._entries[position].organisation] & attribute.seen)
+        return not attribute.seen or bool(self.granted(position) & attribute.seen)
 
     def entry(self, position: int) -> Entry:
         """Return the entry at *position*."""
-        return self._entries[position]
+        return self.catalogue.entry(position)
+
+    def is_person(self, position: int) -> bool:
+        """Whether the entry at *position* stands for an account."""
+        return self.catalogue.entry(position).kind.person
 
     def dn(self, position: int) -> str:
         """Return the distinguished name of the entry at *position*."""
-        return self._entries[position].dn
+        return self.catalogue.dn(position)
 
     def terms(self, position: int, attribute: AttributeType) -> Sequence[str] | None:
         """Return the comparable values of *attribute*, none when there are none, None when they may not be read."""
-        entry = self._entries[position]
-        if attribute.seen and not self.grants[entry.organisation] & attribute.seen:
+        if attribute.seen and not self.readable(position, attribute):
             return None
-        if not attribute.operational:
-            return entry.facts.terms.get(attribute.key, ())
-        if attribute.key in (_HAS_SUBORDINATES, _SUBORDINATES):
-            value = self.values(position, attribute)[0]
-            return (prepare(attribute.rule, value) or "",) if attribute.rule else ()
-        return entry.own.terms.get(attribute.key, ())
+        if attribute.operational:
+            prepared = (prepare(attribute.rule, value) for value in self.values(position, attribute) if attribute.rule)
+            return [term for term in prepared if term is not None]
+        slot = position & _SLOT
+        entry = self._pieces[slot >> PIECE_BITS][slot & _PIECE]
+        return entry.compared(attribute.key) if entry is not None else ()
+
+    def has(self, position: int, attribute: AttributeType) -> bool:
+        """Whether there is a value of *attribute* that the reader may read."""
+        if attribute.operational:
+            return bool(self.values(position, attribute))
+        return self.readable(position, attribute) and self.catalogue.entry(position).has(attribute.key)
 
     def values(self, position: int, attribute: AttributeType) -> Sequence[str]:
         """Return the values of *attribute* that the reader may read."""
         if not self.readable(position, attribute):
             return ()
         if attribute.key == _HAS_SUBORDINATES:
-            return ("TRUE",) if any(map(self.visible, self.catalogue.children[position])) else ("FALSE",)
+            return ("TRUE",) if any(map(self.visible, self.catalogue.children(position))) else ("FALSE",)
         if attribute.key == _SUBORDINATES:
-            return (str(sum(map(self.visible, self.catalogue.children[position]))),)
-        entry = self._entries[position]
-        held: Values = entry.own.values if attribute.operational else entry.facts.values
-        return held.get(attribute.key, ())
+            return (str(sum(map(self.visible, self.catalogue.children(position)))),)
+        entry = self.catalogue.entry(position)
+        if attribute.operational:
+            return entry.operational(attribute.key, self.dn(position), flat=position >= FLAT)
+        # Whoever asks for one attribute asks for others next.
+        if self._shown[0] != entry.stamp:
+            self._shown = entry.stamp, entry.values()
+        return self._shown[1].get(attribute.key, ())
 
     def find(self, name: names.Name) -> int:
         """Return the position of the visible entry called *name*.
@@ -86,5 +106,24 @@ class Reading:
         for cut in range(1, len(name)):
             position = self.catalogue.position(name[cut:])
             if position is not None and self.visible(position):
-                return self._entries[position].dn
+                return self.dn(position)
         return ""
+
+
+def _sight(catalogue: Catalogue, account: AccountId) -> tuple[bytes, bytes]:
+    """Return what *account* sees; those of one organisation with the same roles share it."""
+    home, roles = catalogue.organisation_of(account), catalogue.roles_of(account)
+    place = catalogue.tree.places.get(home) if home is not None else None
+    key = (place.top if place is not None else None, frozenset((role.role, role.organisation) for role in roles))
+    found = catalogue.sights.get(key)
+    if found is None:
+        seen = sights.sight(catalogue.tree, home, roles)
+        found = seen, seen.translate(bytes(byte & visibility.ATTRIBUTES for byte in range(256)))
+        if len(catalogue.sights) >= _SIGHTS:
+            catalogue.sights.clear()
+        catalogue.sights[key] = found
+    return found
+
+
+#: Different sights that are remembered.
+_SIGHTS = 1_024

@@ -4,7 +4,7 @@ Its text is ``data/schema/cjsm.schema``; what is served as subschema and what se
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from msgspec import Struct
@@ -18,6 +18,8 @@ PUBLIC, INTERNAL, STATE = 0, 8, 16
 _SEEN = {"": PUBLIC, "internal": INTERNAL, "state": STATE}
 _TOKEN = re.compile(r"'[^']*'|[()]|[^\s()']+")
 _FILE = "cjsm.schema"
+#: An option that asks for values in a language (RFC 3866).
+_LANGUAGE = re.compile(r"lang-[a-z0-9-]*\Z")
 
 
 class SchemaError(ValueError):
@@ -55,6 +57,7 @@ class ObjectClass(Struct, frozen=True, kw_only=True):
 class Schema:
     """Attributes and object classes by any of their names or OID, compared without case.
 
+    :ivar attributes: every attribute type once, in the schema's order.
     :ivar texts: the descriptions as served, by kind: ``attributetype``, ``objectclass``, ``matchingrule``, ``syntax``.
     """
 
@@ -70,13 +73,17 @@ class Schema:
             self._add_attribute(_parsed(body))
         for body in self.texts["objectclass"]:
             self._add_class(_parsed(body))
+        self.attributes = tuple(dict.fromkeys(self._attributes.values()))
 
     def attribute(self, description: str) -> AttributeType | None:
         """Return the type of an attribute *description*; its ``binary`` option means nothing here.
 
-        None for an unknown type. Other options are known types without values: see :func:`has_options`.
+        None for an unknown type or option (RFC 4512 §2.5). Of languages nothing has values: see :func:`has_options`.
         """
-        return self._attributes.get(description.partition(";")[0].lower())
+        kind, semicolon, options = description.lower().partition(";")
+        if semicolon and not all(option == "binary" or _LANGUAGE.match(option) for option in options.split(";")):
+            return None
+        return self._attributes.get(kind)
 
     def with_subtypes(self, attribute: AttributeType) -> tuple[AttributeType, ...]:
         """Return *attribute* and those derived from it (RFC 4512 §2.5.1), which its name stands for too."""
@@ -85,11 +92,6 @@ class Schema:
     def object_class(self, name: str) -> ObjectClass | None:
         """Return the object class with this name or OID."""
         return self._classes.get(name.lower())
-
-    @property
-    def attributes(self) -> Iterable[AttributeType]:
-        """Every attribute type once, in the schema's order."""
-        return dict.fromkeys(self._attributes.values())
 
     def _add_attribute(self, fields: Mapping[str, list[str]]) -> None:
         superior = self._superior(fields)

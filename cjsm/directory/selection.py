@@ -1,6 +1,7 @@
 """Which attributes to return: the names of a request against the schema (RFC 4511 §4.5.1.8, RFC 3673)."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -57,6 +58,7 @@ def attributes(holder: Holder, position: int, selection: Selection) -> Iterator[
             yield name, values
 
 
+@lru_cache(4)
 def _every(schema: Schema, *, operational: bool) -> dict[str, tuple[str, AttributeType]]:
     return {
         attribute.key: (attribute.names[0], attribute)

@@ -1,13 +1,15 @@
 """What an :class:`~cjsm.ldap.session.LdapSession` wants done.
 
 :class:`Say` is sent; :class:`SignIn`, :class:`Choose`, :class:`Find` and :class:`Examine` are work for others, who
-report back to the session; :class:`Stop` ends such work; :class:`HangUp` ends the connection after what was said.
+report back to the session; :class:`StartTls` is the transport's; :class:`Stop` ends such work; :class:`HangUp` ends the
+connection after what was said.
 """
 
 from typing import TypeAlias
 
 from msgspec import Struct
 
+from cjsm.ldap.grammar.controls import NONE, Extras
 from cjsm.ldap.grammar.requests import CompareRequest, SearchRequest
 
 
@@ -49,6 +51,7 @@ class Find(Struct, frozen=True):
 
     message_id: int
     request: SearchRequest
+    extras: Extras = NONE
 
 
 class Examine(Struct, frozen=True):
@@ -56,6 +59,13 @@ class Examine(Struct, frozen=True):
 
     message_id: int
     request: CompareRequest
+    extras: Extras = NONE
+
+
+class StartTls(Struct, frozen=True):
+    """Send these octets and begin TLS; report with :meth:`LdapSession.secured`."""
+
+    octets: bytes
 
 
 class Stop(Struct, frozen=True):
@@ -70,4 +80,4 @@ class HangUp(Struct, frozen=True):
     why: str
 
 
-Action: TypeAlias = "Say | SignIn | Choose | SignOut | Find | Examine | Stop | HangUp"
+Action: TypeAlias = "Say | SignIn | Choose | SignOut | Find | Examine | StartTls | Stop | HangUp"

@@ -12,19 +12,22 @@ from zope.interface import implementer
 from cjsm.ldap.grammar.framing import Framer
 from cjsm.wire.connections import ConnectionLimits
 from cjsm.wire.door import Door, DoorTimes
+from cjsm.wire.tls import ServerTls
 
 
 @implementer(IPushProducer)
 class MessageConnection(Door):
-    """One connection, inside TLS from the first octet.
+    """One connection.
 
     :ivar framer: what was received and not yet taken.
     """
 
     steps_in_a_turn: ClassVar[int] = 16
 
-    def __init__(self, *, clock: IReactorTime, limits: ConnectionLimits, framer: Framer, times: DoorTimes) -> None:
-        super().__init__(clock=clock, limits=limits, times=times, implicit=True)
+    def __init__(
+        self, *, clock: IReactorTime, limits: ConnectionLimits, framer: Framer, times: DoorTimes, implicit: bool
+    ) -> None:
+        super().__init__(clock=clock, limits=limits, times=times, implicit=implicit)
         self.framer = framer
         self._room: Deferred[None] | None = None
 
@@ -50,6 +53,12 @@ class MessageConnection(Door):
         """What waited for it may go on."""
         if self.holds or self.framer.buffered:
             self.go_on_later()
+
+    def begin_tls(self, tls: ServerTls) -> None:
+        """Begin TLS: what comes from now on is the handshake."""
+        self.expect_nothing()
+        self._handshake_timer.start(self.times.handshake)
+        self._transport.startTLS(tls)
 
     def room(self) -> Deferred[None] | None:
         """Return a Deferred that fires when the client has taken its answers; None when it has."""
@@ -79,8 +88,8 @@ class MessageConnection(Door):
         return self.holds or self._room is not None or self._turn.running
 
     def silent(self) -> None:
-        """Who waits for an answer is not idle."""
-        if self.works:
+        """Who waits for an answer is not idle; who does not take it is."""
+        if self.works and self._room is None:
             self.expect()
         else:
             self.time_over("idle for too long")

@@ -1,14 +1,20 @@
-"""Entries encoded once per attribute list and attribute class, for as long as their catalogue is the newest."""
+"""Entries encoded once per attribute list and attribute class, for as long as they stay what they are."""
 
 from collections.abc import Sequence
 
-from cjsm.directory.catalogue import Catalogue
+from cjsm.directory.catalogue import FLAT
 from cjsm.directory.reading import Reading
 from cjsm.directory.selection import Selection, attributes, selected
 from cjsm.ldap.grammar import responses
 
 #: What a list of attributes costs beside its entries.
 _SHELF_OCTETS = 4_096
+#: What an encoded entry costs beside its octets.
+_ENTRY_OCTETS = 160
+_RIGHTS_BITS = 9
+
+#: Encoded entries by stamp, context and attribute classes.
+_Shelf = dict[int, bytes]
 
 
 class EncodedEntries:
@@ -17,31 +23,26 @@ class EncodedEntries:
     :param most: octets remembered at most; beyond them all are forgotten.
     """
 
-    def __init__(self, most: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, most: int = 48 * 1024 * 1024) -> None:
         self._most = most
         self._octets = 0
-        self._catalogue: Catalogue | None = None
-        self._shelves: dict[tuple[tuple[str, ...], bool], dict[tuple[int, int], bytes]] = {}
+        self._shelves: dict[tuple[tuple[str, ...], bool], _Shelf] = {}
 
     def encoder(self, reading: Reading, requested: Sequence[str], *, types_only: bool) -> "Encoder":
         """Return what encodes entries for one search."""
         selection = selected(reading.schema, requested)
         # What the client asked for may be anything; of that, what it gets is attributes of the schema.
         key = (tuple(name for name, _ in selection.attributes), types_only)
-        shelf = None if selection.counted else self._shelf(reading.catalogue, key)
+        shelf = None if selection.counted else self._shelf(key)
         return Encoder(self, reading, selection, types_only=types_only, shelf=shelf)
 
     def remembered(self, octets: int) -> None:
         """So much more is on a shelf."""
         self._octets += octets
 
-    def _shelf(self, catalogue: Catalogue, key: tuple[tuple[str, ...], bool]) -> dict[tuple[int, int], bytes] | None:
-        """Return what is remembered, by (attribute classes, position); None where *catalogue* is not the newest."""
-        newest = self._catalogue
-        if newest is not None and catalogue.number < newest.number:
-            return None
-        if catalogue is not newest or self._octets >= self._most:
-            self._catalogue, self._shelves, self._octets = catalogue, {}, 0
+    def _shelf(self, key: tuple[tuple[str, ...], bool]) -> _Shelf:
+        if self._octets >= self._most:
+            self._shelves, self._octets = {}, 0
         shelf = self._shelves.get(key)
         if shelf is None:
             shelf = self._shelves[key] = {}
@@ -59,7 +60,7 @@ class Encoder:
         selection: Selection,
         *,
         types_only: bool,
-        shelf: dict[tuple[int, int], bytes] | None,
+        shelf: _Shelf | None,
     ) -> None:
         self._house = house
         self._reading = reading
@@ -72,11 +73,12 @@ class Encoder:
         reading, shelf = self._reading, self._shelf
         if shelf is None:
             return self._encoded(position)
-        key = (reading.grants[reading.entry(position).organisation], position)
+        flat = position >= FLAT
+        key = reading.entry(position).stamp << _RIGHTS_BITS | flat << 8 | reading.granted(position)
         found = shelf.get(key)
         if found is None:
             found = shelf[key] = self._encoded(position)
-            self._house.remembered(len(found))
+            self._house.remembered(len(found) + _ENTRY_OCTETS)
         return found
 
     def _encoded(self, position: int) -> bytes:

@@ -17,7 +17,9 @@ from cjsm.community.errors import CommunityError, Overtaken
 from cjsm.directory.following import NotReady
 from cjsm.directory.names import BadName
 from cjsm.directory.query import NoSuchEntry, TermTooShort
+from cjsm.directory.search import NO_SUCH_ATTRIBUTE, Unsortable
 from cjsm.ldap.grammar.codes import ResultCode
+from cjsm.ldap.rations import TooMany
 from cjsm.vault.errors import BadPassword
 
 _CODES: Mapping[type[Exception], ResultCode] = MappingProxyType(
@@ -33,16 +35,23 @@ _CODES: Mapping[type[Exception], ResultCode] = MappingProxyType(
         BadName: ResultCode.INVALID_DN_SYNTAX,
         NoSuchEntry: ResultCode.NO_SUCH_OBJECT,
         TermTooShort: ResultCode.ADMIN_LIMIT_EXCEEDED,
+        TooMany: ResultCode.ADMIN_LIMIT_EXCEEDED,
     }
 )
 
 #: What :func:`code` knows.
-REFUSALS = (AccessError, NotReady, BadName, NoSuchEntry, TermTooShort)
+REFUSALS = (AccessError, NotReady, BadName, NoSuchEntry, TermTooShort, TooMany)
 
 
 def code(refusal: Exception) -> ResultCode:
     """Return the result code of one of :data:`REFUSALS`."""
     return _CODES.get(type(refusal), ResultCode.INVALID_CREDENTIALS)
+
+
+def sorting(refusal: Unsortable) -> ResultCode:
+    """Return the result of a sort that cannot be done (RFC 2891 §1.2)."""
+    missing = refusal.reason == NO_SUCH_ATTRIBUTE
+    return ResultCode.NO_SUCH_ATTRIBUTE if missing else ResultCode.INAPPROPRIATE_MATCHING
 
 
 #: What :func:`choosing` knows.

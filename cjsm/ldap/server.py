@@ -3,12 +3,12 @@
 Long searches share the reactor: all doors' searches go on in small steps, one after another.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import CooperativeTask, Cooperator, TaskStopped
+from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -17,21 +17,25 @@ from cjsm.access.errors import AccessError
 from cjsm.access.interfaces import IDirectoryReader, IPasswordChooser, LoginAttempt
 from cjsm.configuration import LdapSettings
 from cjsm.directory.following import Directory, NotReady
-from cjsm.directory.query import Limits
-from cjsm.ldap import lookups, refusals
-from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
-from cjsm.ldap.connection import MessageConnection
+from cjsm.directory.reading import Reading
+from cjsm.ldap import bindnames, bounds, comparisons, refusals
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, StartTls, Stop
 from cjsm.ldap.encoded import EncodedEntries
-from cjsm.ldap.grammar.codes import ResultCode
+from cjsm.ldap.grammar import responses
+from cjsm.ldap.grammar.codes import Answer, ResultCode
 from cjsm.ldap.grammar.framing import Framer, FramingError
-from cjsm.ldap.grammar.requests import DecodingLimits, Malformed, Message, Unacceptable, decode
-from cjsm.ldap.lookups import Lookup
+from cjsm.ldap.grammar.requests import Malformed, Message, Unacceptable, decode
+from cjsm.ldap.lookups import Kept, Lookup
+from cjsm.ldap.paging import OpenSearches
+from cjsm.ldap.rations import Rations
+from cjsm.ldap.searching import SearchingConnection
 from cjsm.ldap.service import ServiceEntries
 from cjsm.ldap.session import LdapSession
 from cjsm.wire.connections import Refusal
 from cjsm.wire.door import DoorTimes
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.timing import Timer
+from cjsm.wire.tls import ServerTls
 
 _CHANGED = "your account or password has changed, sign in again"
 
@@ -41,38 +45,40 @@ class LdapFactory(DoorFactory):
 
     :param base: the distinguished name of the community's own tree
         (:func:`cjsm.directory.names.of_suffix`).
+    :param starttls: the TLS that StartTLS begins, where this door listens without TLS; None behind implicit TLS.
+    :param beside: another door to the same directory, with which this one shares what is remembered and counted.
     """
 
-    settings: LdapSettings
-
-    def __init__(self, settings: LdapSettings, *, base: str, directory: Directory, **common: Any) -> None:
+    def __init__(
+        self,
+        settings: LdapSettings,
+        *,
+        base: str,
+        directory: Directory,
+        starttls: ServerTls | None = None,
+        beside: "LdapFactory | None" = None,
+        **common: Any,
+    ) -> None:
         super().__init__(settings, **common)
         self.directory = directory
-        self.entries = ServiceEntries(directory.schema, base)
-        self.encoded = EncodedEntries()
-        self.cooperator = Cooperator(scheduler=self._soon)
+        self.starttls = starttls
+        self.entries = ServiceEntries(directory.schema, base, starttls=starttls is not None)
+        if beside is None:
+            self.kept = Kept(encoded=EncodedEntries(), opened=OpenSearches(self.clock), rations=Rations())
+            self.cooperator = Cooperator(scheduler=self._soon)
+        else:
+            self.kept, self.cooperator = beside.kept, beside.cooperator
 
     @property
-    def query_limits(self) -> Limits:
-        """What a search may ask for."""
-        settings = self.settings
-        return Limits(
-            entries=settings.entries,
-            administrator_entries=settings.administrator_entries,
-            term_characters=settings.term_characters,
-        )
+    def settings(self) -> LdapSettings:
+        """The door's section, which may be replaced for requests that come then."""
+        return self._settings
 
-    @property
-    def decoding_limits(self) -> DecodingLimits:
-        """What a request may be made of."""
-        settings = self.settings
-        return DecodingLimits(
-            depth=settings.depth,
-            filter_elements=settings.filter_elements,
-            term_octets=settings.term_octets,
-            attributes=settings.attributes,
-            controls=settings.controls,
-        )
+    @settings.setter
+    def settings(self, settings: LdapSettings) -> None:
+        self._settings = settings
+        self.request_limits = bounds.of_requests(settings)
+        self.lookup_limits = bounds.of_lookups(settings)
 
     def _soon(self, call: Callable[[], None]) -> IDelayedCall:
         return self.clock.callLater(0, call)
@@ -82,7 +88,7 @@ class LdapFactory(DoorFactory):
         return LdapDoor(self)
 
 
-class LdapDoor(MessageConnection):
+class LdapDoor(SearchingConnection):
     """One LDAP connection."""
 
     _log: ClassVar[Logger] = Logger()
@@ -94,14 +100,20 @@ class LdapDoor(MessageConnection):
             limits=house.limits,
             framer=Framer(settings.anonymous_pdu_octets),
             times=DoorTimes(settings.handshake, settings.idle, settings.session),
+            implicit=house.starttls is None,
+            cooperator=house.cooperator,
         )
         self._house = house
-        self._session = LdapSession(house.entries, outstanding=settings.outstanding, failures=settings.failed_sign_ins)
+        self._session = LdapSession(
+            house.entries,
+            outstanding=settings.outstanding,
+            failures=settings.failed_sign_ins,
+            secure=house.starttls is None,
+        )
         self._avatar: Any = None
         self._logout: Callable[[], object] = _nothing
         self._counted = False
         self._held: Message | None = None
-        self._tasks: dict[int, CooperativeTask[Iterator[Deferred[None] | None]]] = {}
         self._revalidation = Timer(house.clock, self._revalidate)
 
     # What the connection calls.
@@ -126,6 +138,10 @@ class LdapDoor(MessageConnection):
         except Unacceptable as error:
             self._act(self._session.unacceptable(error))
             return True
+        except Exception:  # noqa: BLE001 - logged; where the next message begins is not known any more.
+            self.note(Failure())
+            self.abort("unexpected failure")
+            return False
         if message is None:
             return False
         if not self._session.ready(message):
@@ -145,20 +161,22 @@ class LdapDoor(MessageConnection):
         """Stop what is at work and give the avatar back."""
         super().stopped()
         self._held = None
-        for message_id in list(self._tasks):
-            self._stop(message_id)
         self._sign_out()
         self._revalidation.retire()
 
+    def secured(self) -> None:
+        """TLS has begun after StartTLS."""
+        self._session.secured()
+
     def _next(self) -> Message | None:
         octets = self.framer.next_message()
-        return decode(octets, self._house.decoding_limits) if octets is not None else None
+        return decode(octets, self._house.request_limits) if octets is not None else None
 
     def _answer(self, message: Message) -> None:
         try:
             self._act(self._session.received(message))
         except Exception:  # noqa: BLE001 - it costs this operation only: logged, then answered with 80.
-            self._broken(message.id, Failure())
+            self.work_broken(message.id, Failure())
 
     # Actions out.
 
@@ -175,20 +193,32 @@ class LdapDoor(MessageConnection):
                     self._sign_out()
                 case Find():
                     self._find(action)
-                case Examine(message_id, request):
-                    answer = lookups.compare(request, self._house.directory.reading(self._avatar.account))
-                    self._done(message_id, answer)
+                case Examine():
+                    self._examine(action)
+                case StartTls(octets):
+                    self._start_tls(octets)
                 case Stop(message_id):
-                    self._stop(message_id)
+                    self.stop_search(message_id)
                 case HangUp():
                     self.close("said goodbye")
 
-    def _done(self, message_id: int, answer: bytes) -> None:
+    def _start_tls(self, octets: bytes) -> None:
+        if self.framer.buffered:
+            # Said in the clear, to be taken as said inside TLS (RFC 4511 §4.14.1).
+            self._act(self._session.fault("octets after the request that starts TLS"))
+            return
+        assert self._house.starttls is not None
+        self.say(octets)
+        self.begin_tls(self._house.starttls)
+
+    def work_done(self, message_id: int, answer: bytes) -> None:
+        """An operation ended with *answer*."""
         self._act(self._session.done(message_id, answer))
         self.something_ended()
 
-    def _broken(self, message_id: int, failure: Failure) -> None:
-        self._log.failure("unexpected failure in an operation", failure=failure)
+    def work_broken(self, message_id: int, failure: Failure) -> None:
+        """An operation failed unexpectedly."""
+        self.note(failure)
         if not self.ended:
             self._act(self._session.broken(message_id))
             self.something_ended()
@@ -197,12 +227,12 @@ class LdapDoor(MessageConnection):
 
     def _sign_in(self, action: SignIn) -> None:
         Deferred.fromCoroutine(self._signing_in(action)).addErrback(
-            lambda failure: self._broken(action.message_id, failure)
+            lambda failure: self.work_broken(action.message_id, failure)
         ).addBoth(self._signed_in)
 
     async def _signing_in(self, action: SignIn) -> None:
         try:
-            name = lookups.login_name(action.name, self._house.directory)
+            name = bindnames.login_name(action.name, self._house.directory)
             attempt = LoginAttempt(name, action.secret, protocol="ldap", source=self.source, wanted=self.is_wanted)
             login: Any = await self._house.portal.login(attempt, None, IDirectoryReader)
         except (AccessError, NotReady) as refusal:
@@ -220,17 +250,17 @@ class LdapDoor(MessageConnection):
         self._avatar, self._logout = avatar, logout
         self.framer.limit = self._house.settings.pdu_octets
         self._revalidation.start(self._house.revalidate)
-        authorization = lookups.authorization(avatar.account, action.name, self._house.directory)
+        authorization = bindnames.authorization(avatar.account, action.name, self._house.directory)
         self._act(self._session.accepted(action.message_id, authorization))
 
     def _choose(self, action: Choose) -> None:
         Deferred.fromCoroutine(self._choosing(action)).addErrback(
-            lambda failure: self._broken(action.message_id, failure)
+            lambda failure: self.work_broken(action.message_id, failure)
         ).addBoth(self._signed_in)
 
     async def _choosing(self, action: Choose) -> None:
         try:
-            name = lookups.login_name(action.name, self._house.directory)
+            name = bindnames.login_name(action.name, self._house.directory)
             attempt = LoginAttempt(name, action.current, protocol=CHOOSES, source=self.source, wanted=self.is_wanted)
             login: Any = await self._house.portal.login(attempt, None, IPasswordChooser)
             _, avatar, logout = login
@@ -264,6 +294,7 @@ class LdapDoor(MessageConnection):
     def _sign_out(self) -> None:
         logout, self._logout = self._logout, _nothing
         self._avatar = None
+        self._house.kept.opened.forget(self)
         self.framer.limit = self._house.settings.anonymous_pdu_octets
         self._revalidation.stop()
         logout()
@@ -281,50 +312,38 @@ class LdapDoor(MessageConnection):
     # Searching.
 
     def _find(self, action: Find) -> None:
-        steps = self._steps(action)
         try:
-            next(steps)
-        except StopIteration:
+            reading = self._reading()
+        except NotReady as refusal:
+            self._unavailable(action.message_id, Answer.DONE, refusal)
             return
-        task = self._house.cooperator.cooperate(steps)
-        self._tasks[action.message_id] = task
-        task.whenDone().addErrback(self._search_ended, action.message_id)
-
-    def _steps(self, action: Find) -> Iterator[Deferred[None] | None]:
-        lookup = self._lookup(action)
-        while True:
-            found = lookup.step()
-            if found:
-                self.say(found)
-            if lookup.result is not None:
-                self._tasks.pop(action.message_id, None)
-                self._done(action.message_id, lookup.result)
-                return
-            yield self.room()
-
-    def _lookup(self, action: Find) -> Lookup:
         house = self._house
-        allowed = house.settings.search_time
-        return Lookup(
-            action.request,
+        self.start_search(
             action.message_id,
-            reading=house.directory.reading(self._avatar.account),
-            limits=house.query_limits,
-            encoded=house.encoded,
-            who=self._avatar.pseudonym,
-            clock=house.clock.seconds,
-            until=house.clock.seconds() + min(action.request.time_limit or allowed, allowed),
+            lambda: Lookup(
+                action,
+                reading=reading,
+                limits=house.lookup_limits,
+                kept=house.kept,
+                owner=self,
+                who=self._avatar.pseudonym,
+                clock=house.clock.seconds,
+            ),
         )
 
-    def _search_ended(self, failure: Failure, message_id: int) -> None:
-        self._tasks.pop(message_id, None)
-        if not isinstance(failure.value, TaskStopped):
-            self._broken(message_id, failure)
+    def _examine(self, action: Examine) -> None:
+        try:
+            answer = comparisons.compare(action, self._reading(), self._avatar.pseudonym)
+        except NotReady as refusal:
+            self._unavailable(action.message_id, Answer.COMPARE, refusal)
+            return
+        self.work_done(action.message_id, answer)
 
-    def _stop(self, message_id: int) -> None:
-        task = self._tasks.pop(message_id, None)
-        if task is not None:
-            task.stop()
+    def _reading(self) -> Reading:
+        return self._house.directory.reading(self._avatar.account)
+
+    def _unavailable(self, message_id: int, answer: Answer, refusal: NotReady) -> None:
+        self.work_done(message_id, responses.result(answer, ResultCode.UNAVAILABLE, str(refusal)))
 
 
 def _nothing() -> None:

@@ -9,15 +9,12 @@ from cjsm.directory.evaluation import compiled
 from cjsm.directory.query import Filter, Scope
 from cjsm.directory.schema import AttributeType, Schema
 from cjsm.directory.selection import attributes, selected
-from cjsm.ldap.grammar import responses
+from cjsm.ldap.grammar import controls, responses
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
 PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"
-MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
 
-#: Controls that a request may make critical.
-CONTROLS = frozenset((MANAGE_DSA_IT,))
 #: SASL mechanisms.
 MECHANISMS = ("PLAIN",)
 _EXTENSIONS = (PASSWORD_MODIFY, WHO_AM_I)
@@ -38,6 +35,10 @@ class ServiceEntry:
     def terms(self, _position: int, attribute: AttributeType) -> Sequence[str]:
         """Return the comparable values of *attribute*."""
         return self._facts.terms.get(attribute.key, ())
+
+    def has(self, _position: int, attribute: AttributeType) -> bool:
+        """Whether *attribute* has a value."""
+        return attribute.key in self._facts.values
 
     def values(self, _position: int, attribute: AttributeType) -> Sequence[str]:
         """Return the values of *attribute*."""
@@ -60,11 +61,12 @@ class ServiceEntries:
     """The root DSE and the subschema entry.
 
     :param base: the distinguished name of the community's own tree.
+    :param starttls: whether TLS may begin by StartTLS here.
     """
 
-    def __init__(self, schema: Schema, base: str) -> None:
+    def __init__(self, schema: Schema, base: str, *, starttls: bool = False) -> None:
         # Clients ask for the root DSE without naming attributes and look for all of them.
-        self._root = ServiceEntry(schema, "", facts(schema, _root(base)), all_shown=True)
+        self._root = ServiceEntry(schema, "", facts(schema, _root(base, starttls=starttls)), all_shown=True)
         self._subschema = ServiceEntry(schema, SUBSCHEMA, facts(schema, _described(schema)), all_shown=False)
 
     def find(self, base: str, scope: Scope) -> ServiceEntry | None:
@@ -78,15 +80,15 @@ class ServiceEntries:
         return self._subschema if is_subschema and scope is not Scope.ONE else None
 
 
-def _root(base: str) -> Mapping[str, Sequence[str]]:
+def _root(base: str, *, starttls: bool) -> Mapping[str, Sequence[str]]:
     return {
         "objectClass": ("top",),
         "namingContexts": (base, PEOPLE),
         "subschemaSubentry": (SUBSCHEMA,),
         "supportedLDAPVersion": ("3",),
         "supportedSASLMechanisms": MECHANISMS,
-        "supportedControl": sorted(CONTROLS),
-        "supportedExtension": _EXTENSIONS,
+        "supportedControl": sorted(controls.SERVED),
+        "supportedExtension": (*_EXTENSIONS, START_TLS) if starttls else _EXTENSIONS,
         "supportedFeatures": _FEATURES,
         "vendorName": ("CJSM suite",),
         "vendorVersion": (_version(),),

@@ -4,11 +4,12 @@ What a request leads to is a sequence of :mod:`~cjsm.ldap.actions`.
 """
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from types import MappingProxyType
 
-from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
-from cjsm.ldap.grammar import responses
+from cjsm.directory.query import Scope
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, StartTls, Stop
+from cjsm.ldap.comparisons import ASSERTION_FAILED, compared, holds
+from cjsm.ldap.grammar import controls, responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
 from cjsm.ldap.grammar.requests import (
     AbandonRequest,
@@ -23,7 +24,8 @@ from cjsm.ldap.grammar.requests import (
     UpdateRequest,
     decode_password_modify,
 )
-from cjsm.ldap.service import CONTROLS, MECHANISMS, PASSWORD_MODIFY, START_TLS, WHO_AM_I, ServiceEntries
+from cjsm.ldap.service import MECHANISMS, PASSWORD_MODIFY, START_TLS, WHO_AM_I, ServiceEntries, ServiceEntry
+from cjsm.ldap.states import TRANSITIONS, Event, State
 
 _NAME_OCTETS = 4_096
 
@@ -32,58 +34,21 @@ _READ_ONLY = "the directory is managed by your administrator; ask them for chang
 _OLD_AND_NEW = "the present password, or the one-time password, and the new one are needed"
 _WHOSE = "say whose password it is, or sign in first"
 _NO_PASSWORD = "a password is needed with a name"
-
-
-class State(Enum):
-    """Where a session is."""
-
-    ANONYMOUS = "anonymous"
-    SIGNING_IN = "signing in"
-    SIGNED_IN = "signed in"
-    ENDED = "ended"
-
-
-class Event(Enum):
-    """What moves it."""
-
-    ANONYMOUS_BIND = "anonymous bind"
-    CLAIM = "bind with name and password"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    UNBIND = "unbind"
-    FAULT = "fault"
-
-
-#: The state after each event; what is not here does not happen (RFC 4513 §4).
-TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
-    {
-        (State.ANONYMOUS, Event.ANONYMOUS_BIND): State.ANONYMOUS,
-        (State.ANONYMOUS, Event.CLAIM): State.SIGNING_IN,
-        (State.SIGNED_IN, Event.ANONYMOUS_BIND): State.ANONYMOUS,
-        (State.SIGNED_IN, Event.CLAIM): State.SIGNING_IN,
-        (State.SIGNING_IN, Event.ACCEPTED): State.SIGNED_IN,
-        (State.SIGNING_IN, Event.REFUSED): State.ANONYMOUS,
-        (State.ANONYMOUS, Event.UNBIND): State.ENDED,
-        (State.SIGNING_IN, Event.UNBIND): State.ENDED,
-        (State.SIGNED_IN, Event.UNBIND): State.ENDED,
-        (State.ANONYMOUS, Event.FAULT): State.ENDED,
-        (State.SIGNING_IN, Event.FAULT): State.ENDED,
-        (State.SIGNED_IN, Event.FAULT): State.ENDED,
-    }
-)
+_TLS_FIRST = "begin TLS first: use StartTLS, or the port that is inside TLS from the first octet"
 
 
 class LdapSession:
-    """One client's session, inside TLS.
+    """One client's session.
 
+    :param secure: it is inside TLS from the first octet; else it begins in the clear, for StartTLS.
     :param outstanding: operations at work at once, at most.
     :param failures: refused sign-ins until the connection ends.
     :ivar state: where it is.
     :ivar authorization: how "Who am I?" names whoever is signed in (RFC 4532); set by :meth:`accepted`.
     """
 
-    def __init__(self, entries: ServiceEntries, *, outstanding: int, failures: int) -> None:
-        self.state = State.ANONYMOUS
+    def __init__(self, entries: ServiceEntries, *, outstanding: int, failures: int, secure: bool = True) -> None:
+        self.state = State.ANONYMOUS if secure else State.CLEAR
         self.authorization = ""
         self._entries = entries
         self._most = outstanding
@@ -92,7 +57,7 @@ class LdapSession:
 
     def ready(self, message: Message) -> bool:
         """Whether *message* may be given to :meth:`received` now; until then it and all after it wait."""
-        if self.state not in (State.ANONYMOUS, State.SIGNED_IN):
+        if self.state not in (State.CLEAR, State.ANONYMOUS, State.SIGNED_IN):
             return isinstance(message.request, UnbindRequest)
         if Operation.EXTENDED in self._working.values():
             # A password is being changed: one at a time, and nothing beside it.
@@ -108,11 +73,6 @@ class LdapSession:
         """Take the next message, once it is :meth:`ready` for it."""
         if message.id in self._working:
             return self.fault("message number is in use")
-        if message.operation in ANSWERS and any(
-            control.critical and control.oid not in CONTROLS for control in message.controls
-        ):
-            text = "a critical control is not known here"
-            return [self._result(message, ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, text)]
         return _ORDERS[type(message.request)](self, message)
 
     def unacceptable(self, error: Unacceptable) -> list[Action]:
@@ -146,6 +106,10 @@ class LdapSession:
         self._working.pop(message_id, None)
         self._move(Event.REFUSED)
         return self._counted(Say(responses.message(message_id, responses.result(Answer.BIND, code, text))), code)
+
+    def secured(self) -> None:
+        """TLS has begun: nothing of what was before it counts any more (RFC 4513 §3.1)."""
+        self._move(Event.SECURED)
 
     def chosen(self, message_id: int) -> list[Action]:
         """The password is replaced."""
@@ -188,6 +152,8 @@ class LdapSession:
         actions = [*self._stop_all(), *self._sign_out()]
         if request.version != 3:
             return [*actions, self._result(message, ResultCode.PROTOCOL_ERROR, "this server speaks LDAP version 3")]
+        if self.state is State.CLEAR and (request.mechanism is not None or request.name or request.credentials):
+            return [*actions, self._result(message, ResultCode.CONFIDENTIALITY_REQUIRED, _TLS_FIRST)]
         if request.mechanism is not None:
             return [*actions, *self._sasl(message, request)]
         secret = request.credentials or b""
@@ -229,19 +195,30 @@ class LdapSession:
         assert isinstance(request, SearchRequest)
         entry = self._entries.find(request.base, request.scope)
         if entry is None:
-            return self._for_members(message, Find(message.id, request))
+            return self._for_members(message, Find(message.id, request, message.extras))
+        fault = controls.view_fault(message.extras)
+        if fault is not None:
+            said = controls.view_given(0, 0, fault.code)
+            return [self._result(message, ResultCode.VIRTUAL_LIST_VIEW_ERROR, fault.text, said)]
+        if not _asserted(message, entry):
+            return [self._result(message, ResultCode.ASSERTION_FAILED, ASSERTION_FAILED)]
         found = entry.answer(request.filter, request.attributes, types_only=request.types_only)
-        said: list[Action] = [] if found is None else [Say(responses.message(message.id, found))]
-        return [*said, self._result(message, ResultCode.SUCCESS)]
+        given: list[Action] = [] if found is None else [Say(responses.message(message.id, found))]
+        return [*given, self._result(message, ResultCode.SUCCESS, "", controls.of_few(message.extras, len(given)))]
 
     def _compare(self, message: Message) -> list[Action]:
         request = message.request
         assert isinstance(request, CompareRequest)
-        return self._for_members(message, Examine(message.id, request))
+        entry = self._entries.find(request.dn, Scope.BASE)
+        if entry is None:
+            return self._for_members(message, Examine(message.id, request, message.extras))
+        if not _asserted(message, entry):
+            return [self._result(message, ResultCode.ASSERTION_FAILED, ASSERTION_FAILED)]
+        return [self._result(message, *compared(request, entry, 0))]
 
     def _for_members(self, message: Message, action: Action) -> list[Action]:
         if self.state is not State.SIGNED_IN:
-            return [self._result(message, ResultCode.INSUFFICIENT_ACCESS_RIGHTS, _SIGN_IN_FIRST)]
+            return [self._not_signed_in(message)]
         self._working[message.id] = message.operation
         return [action]
 
@@ -260,11 +237,21 @@ class LdapSession:
             return self._password_modify(message, request.value)
         if request.oid == WHO_AM_I and request.value is None:
             octets = responses.extended(ResultCode.SUCCESS, value=self.authorization.encode())
-        elif request.oid == START_TLS:
-            octets = responses.extended(ResultCode.OPERATIONS_ERROR, "TLS is already in use")
+        elif request.oid == START_TLS and request.value is None:
+            return self._start_tls(message)
         else:
             octets = responses.extended(ResultCode.PROTOCOL_ERROR, "this extended operation is not known here")
         return [Say(responses.message(message.id, octets))]
+
+    def _start_tls(self, message: Message) -> list[Action]:
+        """StartTLS (RFC 4511 §4.14)."""
+        if self.state is State.CLEAR and not self._working:
+            self._move(Event.START_TLS)
+            return [StartTls(responses.message(message.id, responses.extended(ResultCode.SUCCESS, oid=START_TLS)))]
+        text = "TLS is already in use" if self.state is not State.CLEAR else "other operations are at work"
+        return [
+            Say(responses.message(message.id, responses.extended(ResultCode.OPERATIONS_ERROR, text, oid=START_TLS)))
+        ]
 
     def _password_modify(self, message: Message, value: bytes | None) -> list[Action]:
         """Password Modify (RFC 3062), always with the present password; whoever knows it need not be signed in."""
@@ -272,6 +259,8 @@ class LdapSession:
         def refuse(code: ResultCode, text: str) -> list[Action]:
             return [Say(responses.message(message.id, responses.extended(code, text)))]
 
+        if self.state is State.CLEAR:
+            return refuse(ResultCode.CONFIDENTIALITY_REQUIRED, _TLS_FIRST)
         try:
             asked = decode_password_modify(value)
         except Malformed as error:
@@ -286,13 +275,19 @@ class LdapSession:
 
     def _update(self, message: Message) -> list[Action]:
         if self.state is not State.SIGNED_IN:
-            return [self._result(message, ResultCode.INSUFFICIENT_ACCESS_RIGHTS, _SIGN_IN_FIRST)]
+            return [self._not_signed_in(message)]
         return [self._result(message, ResultCode.UNWILLING_TO_PERFORM, _READ_ONLY)]
 
     # How it works.
 
-    def _result(self, message: Message, code: ResultCode, text: str = "") -> Say:
-        return Say(responses.message(message.id, responses.result(ANSWERS[message.operation], code, text)))
+    def _result(self, message: Message, code: ResultCode, text: str = "", said: bytes = b"") -> Say:
+        answer = responses.result(ANSWERS[message.operation], code, text)
+        return Say(responses.message(message.id, responses.with_controls(answer, said)))
+
+    def _not_signed_in(self, message: Message) -> Say:
+        if self.state is State.CLEAR:
+            return self._result(message, ResultCode.CONFIDENTIALITY_REQUIRED, _TLS_FIRST)
+        return self._result(message, ResultCode.INSUFFICIENT_ACCESS_RIGHTS, _SIGN_IN_FIRST)
 
     def _sign_out(self) -> list[Action]:
         """A bind makes the session anonymous before anything else (RFC 4511 §4.2.1)."""
@@ -308,6 +303,11 @@ class LdapSession:
 
     def _move(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state, event]
+
+
+def _asserted(message: Message, entry: ServiceEntry) -> bool:
+    assertion = message.extras.assertion
+    return assertion is None or holds(assertion, entry, 0)
 
 
 _ORDERS: Mapping[type, Callable[[LdapSession, Message], list[Action]]] = MappingProxyType(

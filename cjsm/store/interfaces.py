@@ -29,6 +29,7 @@ from cjsm.store.errors import (
     VersionTaken,
 )
 from cjsm.store.heads import Anchored, Anchoring, Head, IAnchors, ILedgerHeads, Known, Noticed
+from cjsm.store.ledger import ILedgerEntries, ILedgerFiles, Words
 from cjsm.store.mailstore import (
     UNIQUE_ID,
     Deleted,
@@ -62,6 +63,8 @@ __all__ = [
     "IAnchors",
     "ICopied",
     "ILease",
+    "ILedgerEntries",
+    "ILedgerFiles",
     "ILedgerHeads",
     "IMailStore",
     "Known",
@@ -81,6 +84,7 @@ __all__ = [
     "Usage",
     "Verified",
     "VersionTaken",
+    "Words",
 ]
 
 T = TypeVar("T")
@@ -96,7 +100,7 @@ class ICopied(Interface):
         """
 
 
-class ICommunityStore(ILedgerHeads):
+class ICommunityStore(ILedgerHeads, ILedgerEntries):
     """Organisations, accounts and all that administration writes; the one commit point of every act."""
 
     def read(function: Callable[[View], T]) -> "Deferred[T]":
@@ -132,9 +136,6 @@ class ICommunityStore(ILedgerHeads):
 
         None when that is too long ago: look at everything again.
         """
-
-    def entries(after: int, limit: int) -> "Deferred[Sequence[tuple[int, bytes]]]":
-        """Ledger entries with a number above *after*: (number, canonical encoding), at most *limit*."""
 
 
 class IKeyStore(Interface):

@@ -14,7 +14,7 @@ from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
 from cjsm.community.records import LedgerEntry, Profile
 from cjsm.community.view import Change, View
-from cjsm.ledger.entries import decode_entry
+from cjsm.ledger.entries import decode_entry, encode_entry
 from cjsm.mail.content import SealedContent
 from cjsm.store.interfaces import Delivery
 from cjsm.suite import Suite
@@ -113,6 +113,13 @@ def last_entry(config: Path) -> LedgerEntry:
     """The newest entry of the ledger."""
     with beside(config) as suite:
         return decode_entry(wait(suite.stores.community.entries(0, 10_000))[-1][1])
+
+
+def last_words(config: Path) -> list[str]:
+    """What is kept beside the newest entry of the ledger: a reason in somebody's own words."""
+    encoded = encode_entry(last_entry(config))
+    with beside(config) as suite:
+        return [each.text for each in suite.stores.community.words(encoded)]
 
 
 def commit(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:

@@ -22,11 +22,13 @@ DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
         *("init", "demo", "restore", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
-        *("keys escrow", "keys restore", "keys rotate-secret"),
+        *("keys escrow", "keys restore", "keys rotate-secret", "audit recover"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",
     ),
-    "what is published, and the rules themselves": ("completion", "connection dns", "policy explain", "policy matrix"),
+    "what is published, and the rules themselves": (
+        *("completion", "connection dns", "policy explain", "policy matrix", "audit keys"),
+    ),
     "people's own acts, for which they show their own password": (
         *("login", "logout", "user set-password", "user recovery-codes", "factor add", "factor confirm"),
         *("device add", "shared open", "mailbox export"),
@@ -50,6 +52,11 @@ WITH = {
     "community export": (),
     "community diff": ("FILES/community.toml",),
     "community apply": ("FILES/community.toml", "--yes"),
+    "audit list": (),
+    "audit show": ("0",),
+    "audit prove": ("0",),
+    "audit verify": (),
+    "audit export": ("FILES/ledger",),
     "organisation add": ("avon/new", "--name", "New"),
     "organisation show": ("avon",),
     "organisation list": (),

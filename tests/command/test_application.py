@@ -14,7 +14,7 @@ from tests.command.test_community import entries
 from tests.command.test_user import PASSWORD, add
 
 JANE = "jane.smith@avon"
-SPONSOR = "jane.smith@avon.cjsm.test"
+SPONSOR = "tom.jones@avon.cjsm.test"
 CONTACT = ("--contact", "Jo van Law <jo@firm.co.uk>")
 REST = (
     *("--domain", "firm.co.uk", "--need", "Court papers", "--users", "12", "--address1", "1 High Street"),
@@ -27,7 +27,8 @@ CHECKS = ("contact", "eligible", "duplicate", "domain", "mail-system", "administ
 
 @pytest.fixture
 def firm(cjsm: Run) -> Run:
-    """An application that the operator entered, and Jane, who administers the community."""
+    """An application that the operator entered, Jane, who administers the community, and Tom, who knows the firm."""
+    add(cjsm, first="Tom", last="Jones")
     one_time = add(cjsm)["one_time_password"]
     typed = f"{one_time}\n{PASSWORD}\n"
     told(cjsm("user", "set-password", JANE, "--password-stdin", "--json", typed=typed))
@@ -108,7 +109,7 @@ def test_what_is_taken_meanwhile(firm: Run) -> None:
     assert "exists there" in refused(as_jane(firm, "application", "approve", "firm"))["error"]
     assert told(firm("application", "show", "firm", "--json"))["duplicates"]
     assert told(firm("application", "show", "firm", "--json"))["state"] == "in-assessment"
-    assert [each["user_id"] for each in told(firm("user", "list", "--json"))] == [JANE]
+    assert [each["user_id"] for each in told(firm("user", "list", "--json"))] == [JANE, "tom.jones@avon"]
 
 
 def test_the_sponsors_code(firm: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_of_ones_own(firm: Firm, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("a.csv", '\ufeff"Firstname"'), ("a.ldif", "version: 1\n\ndn: dc=cjsm"), ("a.vcf", "BEGIN:VCARD\nVERSION:4.0")],
+    [("a.csv", '\ufeff"Firstname"'), ("a.ldif", "dn: dc=cjsm"), ("a.vcf", "BEGIN:VCARD\nVERSION:4.0")],
 )
 def test_form_by_name(firm: Firm, tmp_path: Path, name: str, begins: str) -> None:
     """What the file's ending says."""
@@ -147,8 +147,21 @@ def test_what_changed(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
     told(firm.ask(None, "export", str(tmp_path / "everything.csv"), "--since", first))
     assert len(addresses(tmp_path / "everything.csv")) >= 3
+    told(firm.ask(None, "export", str(tmp_path / "ever.ldif"), "--since", "999999d"))
+    assert "cure" in refused(firm.ask(None, "export", str(tmp_path / "no.csv"), "--since", "yesterday"))
     told(firm.ask(PAUL, "export", str(tmp_path / "paul.csv"), "--since", "12h"))
     assert addresses(tmp_path / "paul.csv") == ["henry.desk"]
+
+
+def test_edited(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit is a change, also for programs that look at modifyTimestamp."""
+    before = firm.shown(JANE)["changed"]
+    later(monkeypatch)
+    (tmp_path / "in.csv").write_text("Secure Email,Town/City\njane.smith@avon.cjsm.test,Bath\n")
+    told(firm.ask(None, "import", str(tmp_path / "in.csv")))
+    assert firm.shown(JANE)["changed"] > before
+    told(firm.ask(None, "export", str(tmp_path / "some.csv"), "--since", "12h"))
+    assert [(row["Firstname"], row["Town/City"]) for row in rows(tmp_path / "some.csv")] == [("Jane", "Bath")]
 
 
 def test_changes_as_ldif(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,9 +190,22 @@ def test_who_is_no_more(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ]
     assert told(firm.ask(PAUL, "export", str(tmp_path / "paul.csv"), "--since", "1d"))["removed"] == []
     told(firm.ask(None, "export", str(tmp_path / "gone.ldif"), "--since", "1d"))
-    assert "\n# removed: jane.smith@avon.cjsm.test, entryUUID " in (tmp_path / "gone.ldif").read_text()
+    assert "# removed: jane.smith@avon.cjsm.test, entryUUID " in (tmp_path / "gone.ldif").read_text()
     again = told(firm.ask(None, "import", str(tmp_path / "gone.csv")))
     assert (again["left_out"], again["refused"]) == (1, 0)
+
+
+def test_renamed_and_deleted(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has another name, which the report tells; a list that is no more."""
+    told(firm.run("list", "add", "avon", "watch", "--name", "Watch"))
+    later(monkeypatch)
+    told(firm.run("user", "rename", JANE, "--last", "Jones"))
+    told(firm.run("list", "delete", "watch@avon.cjsm.test", "--reason", "other"))
+    answer = told(firm.ask(None, "export", str(tmp_path / "some.csv"), "--since", "12h"))
+    assert (answer["moved"], answer["removed"]) == (True, ["watch@avon.cjsm.test"])
+    assert [row["Secure Email"] for row in rows(tmp_path / "some.csv")] == [
+        *("jane.jones@avon.cjsm.test", "watch@avon.cjsm.test")
+    ]
 
 
 def _destroy(firm: Firm, user_id: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cjsm.community.identifiers import MailboxId
 from tests.command.conftest import Run, refused, told
-from tests.command.mailboxes import PASSWORD, beside, deliver, join, last_entry
+from tests.command.mailboxes import PASSWORD, beside, deliver, join, last_entry, last_words
 
 JANE = "jane.smith@avon"
 
@@ -52,7 +52,7 @@ def test_accepted(cjsm: Run, config: Path) -> None:
     assert "accept" in cjsm("mailbox", "verify", JANE).output
     done = told(cjsm("mailbox", "accept", JANE, "--reason", "no later backup", "--json"))
     assert (done["messages"], done["deleted_messages"]) == (1, 0)
-    assert (last_entry(config).act, last_entry(config).reason) == ("mailbox-accept", "no later backup")
+    assert (last_entry(config).act, last_words(config)) == ("mailbox-accept", ["no later backup"])
     assert told(cjsm("mailbox", "verify", JANE, "--json"))["sound"]
     assert mailboxes(cjsm) == ""
 

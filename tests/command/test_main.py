@@ -55,6 +55,7 @@ def test_what_there_is() -> None:
         *(f"connection {verb}" for verb in ("add", "edit", "list", "show", "live", "suspend", "resume", "dns", "test")),
         *(f"connection domain {verb}" for verb in ("add", "remove", "suspend", "resume", "exception", "show")),
         *(f"connection certificate {verb}" for verb in ("issue", "renew", "revoke", "list", "revocations")),
+        *(f"audit {verb}" for verb in ("list", "show", "prove", "verify", "export", "keys", "recover")),
         *(f"queue {verb}" for verb in ("list", "show", "retry", "hold", "release", "remove")),
         *(f"mailbox {verb}" for verb in ("list", "show", "verify", "undelete", "destroy")),
         *(f"mailbox {verb}" for verb in ("backup", "restore", "accept", "import", "export")),

@@ -39,6 +39,7 @@ def test_beside_the_service(community: Community) -> None:
         "delivered",
         "trace",
         "password-warnings",
+        "ledger-checkpoint",
     }
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
 

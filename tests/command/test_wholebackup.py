@@ -11,8 +11,10 @@ from cjsm.community.acts import destruction, lives
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.identifiers import AccountId, MailboxId, text
 from cjsm.ledger.entries import decode_entry
+from cjsm.ledger.errors import LedgerBroken
 from tests.command.conftest import Run, refused, told
 from tests.command.mailboxes import beside, commit, last_entry, unique_ids
+from tests.command.test_audit import rewrite, sign
 from tests.command.test_mailboxbackup import CANARY, JANE, TOM, House
 
 PASSWORD = "violet tractor café lamp"
@@ -56,6 +58,45 @@ def test_everything_comes_back(cjsm: Run, house: House, tmp_path: Path) -> None:
     with beside(house.config) as suite:
         entries = [decode_entry(encoded) for _, encoded in wait(suite.stores.community.entries(0, 10_000))]
     assert "service-restored" in {each.act for each in entries}
+
+
+def test_the_ledger(cjsm: Run, house: House, tmp_path: Path) -> None:
+    """What was signed is in the backup, and the ledger has to be that; a later one that survived is gone on with."""
+    signed, place = sign(house.config), tmp_path / "backup"
+    told(cjsm("backup", str(place), "--json"))
+    told(cjsm("user", "lock", JANE, "--json"))
+    later = sign(house.config)
+    kept = tmp_path / "ledger"
+    shutil.copytree(house.config.parent / "data" / "ledger", kept)
+    data = lose(house)
+    told(cjsm("restore", str(place), "--reason", "disk lost", "--json"))
+    assert (data / "ledger" / "checkpoint").read_text().splitlines()[1] == str(signed)
+    # As the service does when it starts.
+    assert sign(house.config) > signed
+    told(cjsm("audit", "verify", "--json"))
+    # Whoever has a later checkpoint sees that something was lost.
+    said = refused(cjsm("audit", "verify", "--checkpoint", str(kept / "checkpoint"), "--json"))["error"]
+    assert "are not those of the checkpoint" in said or "was put back" in said
+    data = lose(house)
+    shutil.copytree(kept, data / "ledger")
+    told(cjsm("restore", str(place), "--reason", "disk lost", "--json"))
+    with pytest.raises(LedgerBroken, match=r"not what it was when the ledger was signed|was put back"):
+        sign(house.config)
+    assert told(cjsm("audit", "recover", "--reason", "backup", "--json"))["entries"] == later - signed - 1
+    sign(house.config)
+    told(cjsm("audit", "verify", "--checkpoint", str(kept / "checkpoint"), "--json"))
+
+
+def test_another_ledger(cjsm: Run, house: House, tmp_path: Path) -> None:
+    """A community.mdb that was changed in the backup, with its manifest, is not what was signed."""
+    sign(house.config)
+    place = tmp_path / "backup"
+    told(cjsm("backup", str(place), "--json"))
+    lose(house)
+    told(cjsm("restore", str(place), "--reason", "disk lost", "--json"))
+    rewrite(house.config, lambda entry: entry.replace(b"avon", b"nova", 1), 0)
+    with pytest.raises(LedgerBroken, match="some entry is not what it was"):
+        sign(house.config)
 
 
 def test_what_came_between(cjsm: Run, house: House, tmp_path: Path) -> None:

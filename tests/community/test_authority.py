@@ -62,6 +62,7 @@ TABLE = {
     Action.CHANGE_QUEUES: ("ae", "ae", "ae", "ae"),
     Action.TRACE: ("ah", "ah", "ah", "ah"),
     Action.REPORTS: ("ao", "ao", "a", "a"),
+    Action.READ_LEDGER: ("ao", "ao", "a", "a"),
     Action.SEE_MAILBOXES: ("aohe", "aohe", "ahe", "ahe"),
     Action.CHANGE_MAILBOXES: ("ao", "ao", "a", "a"),
     Action.VERIFY_MAILBOXES: ("ae", "ae", "ae", "ae"),

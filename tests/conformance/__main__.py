@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.ldap import caller as ldap
 from tests.conformance.pop3 import target as pop3
 from tests.conformance.results import Results
 from tests.conformance.smtp import target as smtp
@@ -41,8 +42,10 @@ def _problem(told: argparse.Namespace, host: str, port: str) -> str:
         return f"{told.target} is not HOST:PORT"
     if bool(told.user) != told.password_stdin:
         return "--user and --password-stdin belong together"
-    if told.suite == "pop3" and not told.user:
-        return "pop3 needs --user and --password-stdin"
+    if told.suite in ("pop3", "ldap") and not told.user:
+        return f"{told.suite} needs --user and --password-stdin"
+    if told.suite == "ldap" and not told.base:
+        return "ldap needs --base"
     return ""
 
 
@@ -56,6 +59,8 @@ def _target(told: argparse.Namespace, common: dict[str, Any]) -> Server:
             refused=told.refused,
             mailbox=smtp.Maildir(Path(told.maildir)) if told.maildir else None,
         )
+    if told.suite == "ldap":
+        return ldap.Target(**common, security=told.security or Security.IMPLICIT, base=told.base)
     deliverer: pop3.Deliverer | None = None
     if told.maildir:
         deliverer = pop3.Maildir(Path(told.maildir))
@@ -70,12 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Holds what a server answers on the wire against the standards. Further options go to pytest.",
         allow_abbrev=False,
     )
-    parser.add_argument("suite", choices=["smtp", "pop3"])
+    parser.add_argument("suite", choices=["smtp", "pop3", "ldap"])
     parser.add_argument("target", metavar="HOST:PORT")
     begins = parser.add_mutually_exclusive_group()
     for security, text in (
-        (Security.STARTTLS, "TLS begins with STARTTLS or STLS (this is the default for smtp)"),
-        (Security.IMPLICIT, "TLS begins before anything is said (this is the default for pop3)"),
+        (Security.STARTTLS, "TLS begins with STARTTLS, STLS or StartTLS (this is the default for smtp)"),
+        (Security.IMPLICIT, "TLS begins before anything is said (this is the default for pop3 and ldap)"),
         (Security.PLAIN, "no TLS"),
     ):
         begins.add_argument(
@@ -95,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIRECTORY",
         help="smtp: where the recipient's mail arrives, to compare octets; pop3: the user's, to put messages in",
     )
+    only = parser.add_argument_group("ldap")
+    only.add_argument("--base", default="", metavar="DN", help="a tree in which the user may search several people")
     only = parser.add_argument_group("smtp")
     only.add_argument("--from", dest="sender", default="sender@example.test", metavar="A", help="the sender")
     only.add_argument("--to", dest="recipient", default="recipient@example.test", metavar="B", help="a recipient")

@@ -21,8 +21,8 @@ from cjsm.community.records import (
     SharedMailbox,
 )
 from cjsm.directory import schema
-from cjsm.directory.branches import read_census
-from cjsm.directory.catalogue import Catalogue, build
+from cjsm.directory.catalogue import Catalogue
+from cjsm.directory.loading import load
 from cjsm.directory.query import Filter, Limits, Query, Scope
 from cjsm.directory.reading import Reading
 from cjsm.directory.search import Search
@@ -52,13 +52,17 @@ def person(
 ) -> list[Record]:
     """An account with its address and, of the keywords, fields of its profile or of itself."""
     in_profile = {name: more.pop(name) for name in list(more) if name in Profile.__struct_fields__}
-    states: dict[str, object] = {"life": Life.ACTIVE, "credential": Credential.CHOSEN, "kind": AccountKind.HOSTED}
+    states: dict[str, object] = {
+        "life": Life.ACTIVE,
+        "credential": Credential.CHOSEN,
+        "kind": AccountKind.HOSTED,
+        "created": 1_700_000_000,
+    }
     account = Account(
         id=identifier,
         organisation=home,
         user_id=user_id,
         profile=Profile(first_name=first, last_name=last, ordinary_email=f"{first}@outside.example", **in_profile),  # type: ignore[arg-type]
-        created=1_700_000_000,
         **{**states, **more},  # type: ignore[arg-type]
     )
     local, _, abbreviation = user_id.partition("@")
@@ -123,7 +127,7 @@ def records() -> list[Record]:
 
 
 def catalogue(more: Sequence[Record] = ()) -> Catalogue:
-    return build(read_census(MemoryView([*records(), *more], number=7)), schema.load())
+    return load(MemoryView([*records(), *more], number=7), schema.load())
 
 
 def reading(reader: AccountId, more: Sequence[Record] = ()) -> Reading:

@@ -118,7 +118,7 @@ def test_the_ordinary_address_is_nowhere() -> None:
     """Not even for the community's administrator."""
     made = catalogue()
     seen = Reading(made, COMMUNITY)
-    for position in range(len(made.entries)):
+    for position in made.positions():
         for _, values in attributes(seen, position, selected(seen.schema, ("*", "+"))):
             assert not any("outside.example" in value for value in values)
     assert search(seen, Equal("mail", "Jane@outside.example")) == []
@@ -128,8 +128,8 @@ def test_every_value_is_of_an_attribute_that_its_class_allows() -> None:
     """Clients that check entries against the schema accept all of them."""
     made = catalogue()
     classes = " ".join(made.schema.texts["objectclass"])
-    for entry in made.entries:
-        for name in entry.facts.values["objectclass"]:
+    for position in made.positions():
+        for name in made.entry(position).values()["objectclass"]:
             assert f"'{name}'" in classes
 
 

@@ -27,6 +27,9 @@ class Card:
             return None
         return (self.name,) if attribute.key == "cn" else ()
 
+    def has(self, position: int, attribute: AttributeType) -> bool:
+        return bool(self.values(position, attribute))
+
     def values(self, position: int, attribute: AttributeType) -> Sequence[str]:
         return self.terms(position, attribute) or ()
 

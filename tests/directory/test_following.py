@@ -1,6 +1,6 @@
 """The directory follows the community."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from cjsm.directory import schema
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.query import Equal
 from cjsm.store.interfaces import Unavailable
+from cjsm.store.lmdb.view import TABLES, stored_key
 from tests.directory.support import AVON, LAW, LOU, AccountId, number, person, records, search
 
 
@@ -25,11 +26,12 @@ class Community:
         self.broken = False
         self.told: list[tuple[int, str, bytes]] | None = []
 
-    def put(self, *made: Record, kind: str = "accounts") -> None:
-        """Commit *made*."""
-        self.view = self.view.apply(Change(put=made))
+    def put(self, *made: Record, kind: str = "", removed: Sequence[Record] = ()) -> None:
+        """Commit *made*; *kind* of record is told of where nothing is."""
+        self.view = self.view.apply(Change(put=made, removed=tuple(removed)))
         if self.told is not None:
-            self.told.append((self.view.number, kind, b""))
+            changed = [(TABLES[type(record)], stored_key(record)) for record in (*removed, *made)]
+            self.told += [(self.view.number, name, key) for name, key in changed or [(kind, b"")]]
 
     def number(self) -> int:
         """The change number."""
@@ -38,7 +40,7 @@ class Community:
         return self.view.number
 
     def changes(self, after: int) -> list[tuple[int, str, bytes]] | None:
-        """What changed, of each commit one record."""
+        """What changed."""
         return [change for change in self.told if change[0] > after] if self.told is not None else None
 
     def read(self, function: Callable[[MemoryView], Any]) -> "Deferred[Any]":
@@ -98,7 +100,7 @@ def test_it_is_made_in_slices(clock: Clock) -> None:
     turns = Turns()
     made = following(Community(records()), turns, ticking()).catalogue
     assert turns.taken > 20
-    assert len(made.entries) == len(following(Community(records()), clock).catalogue.entries)
+    assert len(made) == len(following(Community(records()), clock).catalogue)
 
 
 def test_before_the_first_catalogue_it_says_so(clock: Clock) -> None:

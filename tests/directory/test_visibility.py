@@ -7,9 +7,8 @@ from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Account, Life, Organisation, OrganisationState, Record, Role
 from cjsm.directory import schema
-from cjsm.directory.branches import read_census
-from cjsm.directory.catalogue import build
 from cjsm.directory.entries import PEOPLE
+from cjsm.directory.loading import load
 from cjsm.directory.query import And, Equal, Filter, Not, Or, Present, Scope, Substrings
 from cjsm.directory.reading import Reading
 from tests.directory.support import BASE, number, organisation, person, role, search
@@ -128,7 +127,7 @@ def test_nothing_invisible_is_ever_found_or_guessable(made: list[Record], filter
     accounts = [found for found in made if isinstance(found, Account)]
     reader = data.draw(st.sampled_from(accounts)).id
     told = _Told(made, reader)
-    seen = Reading(build(read_census(MemoryView(made)), schema.load()), reader)
+    seen = Reading(load(MemoryView(made), schema.load()), reader)
     expected = len(told.people())
     assert len(search(seen, Present("uid"), entries=999, administrator_entries=999)) == expected
     assert (
@@ -150,10 +149,10 @@ def test_nothing_invisible_is_ever_found_or_guessable(made: list[Record], filter
 def test_numbers_of_subordinates_are_those_that_can_be_listed(made: list[Record], data: st.DataObject) -> None:
     """A count never says more than a list would."""
     reader = data.draw(st.sampled_from([found for found in made if isinstance(found, Account)])).id
-    seen = Reading(build(read_census(MemoryView(made)), schema.load()), reader)
+    seen = Reading(load(MemoryView(made), schema.load()), reader)
     counting = seen.schema.attribute("numSubordinates")
     assert counting is not None
-    for position in range(len(seen.catalogue.entries)):
+    for position in seen.catalogue.positions():
         if seen.visible(position):
             below = search(seen, Present("objectClass"), base=seen.dn(position), scope=Scope.ONE, entries=999)
             assert seen.values(position, counting) == (str(len(below)),)

@@ -44,11 +44,14 @@ class Told(NamedTuple):
 
 
 class Sheet:
-    """One page."""
+    """One page.
+
+    :ivar text: all of it.
+    """
 
     def __init__(self, name: str) -> None:
-        self._text = (_PAGES / f"{name}.md").read_text(encoding="utf-8")
-        self._blocks = _BLOCK.findall(self._text)
+        self.text = (_PAGES / f"{name}.md").read_text(encoding="utf-8")
+        self._blocks = _BLOCK.findall(self.text)
 
     def files(self) -> dict[str, str]:
         """Return what the page wants written, by path below the home directory."""
@@ -66,5 +69,5 @@ class Sheet:
 
     def deleting(self) -> tuple[str, str]:
         """Return what becomes what where fetched mail is to be deleted."""
-        ((before, after),) = _BECOMES.findall(self._text)
+        ((before, after),) = _BECOMES.findall(self.text)
         return before, after

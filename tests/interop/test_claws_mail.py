@@ -14,6 +14,7 @@ from tests.interop.fetchers import with_crlf
 from tests.interop.letters import letter
 from tests.interop.sheets import Sheet
 from tests.interop.window import Screen, picture
+from tests.peers.certificates import CertificateMaker
 from tests.running import Community, without_trace
 
 pytestmark = pytest.mark.interop
@@ -22,7 +23,13 @@ Program = Callable[[str], str]
 _SHEET = Sheet("claws-mail")
 #: The colour of a picture that is in no theme.
 _MAGENTA = (255, 0, 255)
+#: The colour of what is chosen in a list.
+_CHOSEN = (53, 132, 228)
 _PREFERENCES = """[Common]
+enable_aspell=0
+compose_width=1150
+compose_height=840
+compose_notebook_height=300
 always_show_message_when_selected=1
 inline_image=1
 mainwin_x=0
@@ -57,7 +64,7 @@ class ClawsMail:
         desk.write(".claws-mail/folderlist.xml", _FOLDERS)
         desk.run("mkdir -p Mail/inbox Mail/sent Mail/draft Mail/queue Mail/trash")
         password = desk.account["device_password"]
-        desk.write(".claws-mail/passwordstorerc", f"[account:1]\nrecv {password}\n")
+        desk.write(".claws-mail/passwordstorerc", f"[account:1]\nrecv {password}\n[core:LDAP]\nlocalhost {password}\n")
         certificate = Path(desk.community.told["ca_file"]).with_name("server.pem")
         shown = ssl.PEM_cert_to_DER_cert(certificate.read_text())
         for door in ("pop3s", "submissions"):
@@ -66,6 +73,8 @@ class ClawsMail:
     def __enter__(self) -> "ClawsMail":
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._process = self.desk.start(["claws-mail"], self._more, **quiet)
+        # Whoever comes first is the program, and the others talk to it.
+        self._until(lambda: any(path.is_socket() for path in (self.desk.home / ".cache").rglob("*")))
         self._until(lambda: b"#mh/Mailbox/inbox" in self.tell("--status-full"))
         return self
 
@@ -193,3 +202,72 @@ def test_sends(claws: ClawsMail, desk: Desk) -> None:
         claws.tell("--send")
         (read,) = community.messages(reader, at_least=1).values()
     assert without_trace(read) == sent
+
+
+@pytest.fixture
+def composing(claws: ClawsMail, screen: Screen, program: Program) -> Iterator[Screen]:
+    """The screen with a new message, in whose first recipient's field is typed."""
+    program("xdotool")
+    with claws:
+        claws.tell("--compose")
+        ends = time.monotonic() + 30
+        while not (found := screen.do("search", "--onlyvisible", "--name", "Compose").split()):
+            assert time.monotonic() < ends, "no message is being written"
+            time.sleep(0.1)
+        screen.do("windowfocus", "--sync", found[-1])
+        screen.do("mousemove", "560", "195", "click", "1")
+        yield screen
+
+
+def test_completes_a_recipient(composing: Screen, desk: Desk, pytestconfig: pytest.Config) -> None:
+    """Letters and Tab: the directory's entry with its organisation, which mail then goes to."""
+    searches = _searches(desk)
+    composing.do("type", "--delay", "50", "hard")
+    composing.do("key", "Tab")
+    ends = time.monotonic() + 30
+    while (found := _searches(desk)[len(searches) :]) == []:
+        assert time.monotonic() < ends, "nothing is looked up"
+        time.sleep(0.1)
+    # Two alternatives each, as this program writes them.
+    assert "(|(|(|(displayName=_*)(cn=_*))(sn=_*))(mail=_*)): 1 entries" in found[0]
+    shot = pytestconfig.cache.mkdir("screenshots") / "claws-mail-directory.png"
+    for _ in range(10):
+        # The list that came up before the answer is empty.
+        composing.do("key", "Escape")
+        composing.do("key", "Tab")
+        if composing.wait_for(_CHOSEN, 15_000, shot, seconds=2) >= 15_000:
+            break
+    else:
+        pytest.fail(f"no entry is offered: {shot}")
+    composing.do("key", "Return")
+
+    reader = desk.told.recipient
+    desk.community.empty(reader)
+    composing.do("mousemove", "600", "405", "click", "1")
+    composing.do("type", "--delay", "20", "Looked up")
+    composing.do("mousemove", "600", "600", "click", "1")
+    composing.do("type", "--delay", "20", "Good morning")
+    composing.do("mousemove", "37", "57", "click", "1")
+    (sent,) = desk.community.messages(reader, at_least=1).values()
+    assert b'To: "Harding, Tom (Avon Police)" <tom.harding@avon.cjsm.test>\r\n' in sent
+
+
+def test_asks_whoever_is_there(claws: ClawsMail, request: pytest.FixtureRequest, desk: Desk, tmp_path: Path) -> None:
+    """It looks up with no authority known and with a foreign one, as its page warns: the page is to be changed when it
+    does not any more.
+    """
+    desk.write(".ldaprc", f"TLS_CACERT {desk.home}/foreign.pem\nTLS_REQCERT demand\n")
+    desk.write("foreign.pem", CertificateMaker(tmp_path).file.read_text())
+    composing = request.getfixturevalue("composing")
+    before = _searches(desk)
+    composing.do("type", "--delay", "50", "hard")
+    composing.do("key", "Tab")
+    ends = time.monotonic() + 30
+    while _searches(desk) == before:
+        assert time.monotonic() < ends, "Claws Mail checks the directory's certificate now: change its page"
+        time.sleep(0.1)
+    assert "does not check the directory's certificate" in _SHEET.text
+
+
+def _searches(desk: Desk) -> list[str]:
+    return [line for line in desk.community.log().splitlines() if " search by " in line]

@@ -31,9 +31,15 @@ class Screen:
         self._process.terminate()
         self._process.wait(10)
 
-    def wait_for(self, colour: tuple[int, int, int], pixels: int, path: Path) -> int:
-        """Look until so many pixels have *colour*, or for half a minute; keep the picture and say how many."""
-        ends = time.monotonic() + 30
+    def do(self, *words: str) -> str:
+        """Move the mouse, click, type, look for windows: see xdotool(1). Return what it says."""
+        command = ["xdotool", *words]
+        environment = {"DISPLAY": self.display, "PATH": os.environ["PATH"]}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20).stdout
+
+    def wait_for(self, colour: tuple[int, int, int], pixels: int, path: Path, seconds: float = 30) -> int:
+        """Look until so many pixels have *colour*, or for some seconds; keep the picture and say how many."""
+        ends = time.monotonic() + seconds
         while True:
             seen = ImageGrab.grab(xdisplay=self.display).convert("RGB")
             found = {what: count for count, what in seen.getcolors(maxcolors=1 << 24) or ()}.get(colour, 0)

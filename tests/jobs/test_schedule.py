@@ -43,7 +43,7 @@ class Bench:
             InlineDisk(),
             suffix="cjsm.test",
             map_size=MAP,
-            encode_entry=lambda entry: b"entry",
+            encode_entry=lambda entry, salts: b"entry",
             hashes=HASHES,
             clock=self.now,
         )

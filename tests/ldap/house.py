@@ -132,6 +132,11 @@ class Transport(StringTransport):
     def __init__(self) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", "192.0.2.1", 50000))
         self.aborted = False
+        self.started: object = None
+
+    def startTLS(self, tls: object) -> None:
+        """See ITLSTransport; the handshake is for the test to do."""
+        self.started = tls
 
     def abortConnection(self) -> None:
         """See ITransport."""
@@ -147,7 +152,7 @@ class Connection:
         self.transport = Transport()
         self.door: LdapDoor = house.factory.buildProtocol(None)
         self.door.makeConnection(self.transport)
-        if handshake:
+        if handshake and house.factory.starttls is None:
             self.door.handshakeCompleted()
 
     def send(self, octets: bytes) -> None:
@@ -185,9 +190,17 @@ class Connection:
 class House:
     """A door and all that is behind it."""
 
-    def __init__(self, more: list[Record] | None = None, **settings: Any) -> None:
-        made = [*records(), *(more or [])]
+    def __init__(
+        self,
+        more: list[Record] | None = None,
+        *,
+        base: list[Record] | None = None,
+        starttls: Any = None,
+        **settings: Any,
+    ) -> None:
+        made = [*(records() if base is None else base), *(more or [])]
         self.clock = Clock()
+        self._connections: list[Connection] = []
         self.community = Community(made)
         self.directory = Directory(self.community, schema.load(), self.clock, seconds=lambda: 0.0)  # type: ignore[arg-type]
         self.directory.start()
@@ -201,9 +214,17 @@ class House:
             directory=self.directory,
             limits=self.limits,
             clock=self.clock,
+            starttls=starttls,
         )
 
     def connect(self, name: str | None = None) -> Connection:
         """Return a new connection, signed in as *name* if there is one."""
         connection = Connection(self)
+        self._connections.append(connection)
         return connection.sign_in(name) if name else connection
+
+    def hang_up(self) -> None:
+        """All clients go."""
+        for connection in self._connections:
+            connection.lose()
+        self._connections.clear()

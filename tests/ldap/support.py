@@ -8,6 +8,11 @@ from msgspec import Struct
 from cjsm.ldap.grammar.ber import ENUMERATED, OCTETS, SEQUENCE, SET, Reader, element, number
 from cjsm.ldap.grammar.codes import Answer, Operation
 
+PAGED_RESULTS = "1.2.840.113556.1.4.319"
+SORT, SORTED = "1.2.840.113556.1.4.473", "1.2.840.113556.1.4.474"
+VIRTUAL_LIST, VIRTUAL_LIST_GIVEN = "2.16.840.1.113730.3.4.9", "2.16.840.1.113730.3.4.10"
+ASSERTION = "1.3.6.1.1.12"
+
 
 class Result(Struct, frozen=True):
     """An LDAPResult."""
@@ -19,6 +24,26 @@ class Result(Struct, frozen=True):
     text: str
     value: bytes | None = None
     oid: str | None = None
+    controls: dict[str, bytes] = {}
+
+    @property
+    def cookie(self) -> bytes:
+        """That of a page."""
+        body = Reader(self.controls[PAGED_RESULTS]).inside()
+        body.integer()
+        return body.octets()
+
+    @property
+    def sorted(self) -> tuple[int, str]:
+        """Result and attribute of a sort."""
+        body = Reader(self.controls[SORTED]).inside()
+        return body.integer(ENUMERATED), (body.optional(0x80) or b"").decode()
+
+    @property
+    def view(self) -> tuple[int, int, int]:
+        """Target, count and result of a virtual list view."""
+        body = Reader(self.controls[VIRTUAL_LIST_GIVEN]).inside()
+        return body.integer(), body.integer(), body.integer(ENUMERATED)
 
 
 class Found(Struct, frozen=True):
@@ -38,6 +63,38 @@ def control(oid: str, *, critical: bool = False, value: bytes | None = None) -> 
     """One control."""
     content = element(OCTETS, oid.encode()) + (b"\x01\x01\xff" if critical else b"")
     return element(SEQUENCE, content + (element(OCTETS, value) if value is not None else b""))
+
+
+def paged(size: int, cookie: bytes = b"", *, critical: bool = True) -> bytes:
+    """Simple paged results."""
+    value = element(SEQUENCE, number(size) + element(OCTETS, cookie))
+    return control(PAGED_RESULTS, critical=critical, value=value)
+
+
+def sort(*keys: str, critical: bool = True) -> bytes:
+    """Server-side sort; a key is ``attribute``, ``-attribute`` or ``attribute:rule``."""
+    return control(SORT, critical=critical, value=element(SEQUENCE, b"".join(map(_key, keys))))
+
+
+def _key(key: str) -> bytes:
+    attribute, _, rule = key.removeprefix("-").partition(":")
+    content = element(OCTETS, attribute.encode()) + (element(0x80, rule.encode()) if rule else b"")
+    return element(SEQUENCE, content + (b"\x81\x01\xff" if key.startswith("-") else b""))
+
+
+def view(
+    before: int, after: int, target: int | str, count: int = 0, *, context: bytes | None = None, critical: bool = True
+) -> bytes:
+    """Virtual list view, by offset or by value."""
+    by_value = isinstance(target, str)
+    place = element(0x81, target.encode()) if by_value else element(0xA0, number(target) + number(count))
+    content = number(before) + number(after) + place + (element(OCTETS, context) if context is not None else b"")
+    return control(VIRTUAL_LIST, critical=critical, value=element(SEQUENCE, content))
+
+
+def asserted(filter_: bytes, *, critical: bool = True) -> bytes:
+    """Assertion."""
+    return control(ASSERTION, critical=critical, value=filter_)
 
 
 def bind(message_id: int, name: str = "", secret: bytes = b"", *, version: int = 3) -> bytes:
@@ -67,6 +124,11 @@ def equal(attribute: str, value: str | bytes) -> bytes:
 def begins(attribute: str, value: str) -> bytes:
     """``(attribute=value*)``"""
     return element(0xA4, element(OCTETS, attribute.encode()) + element(SEQUENCE, element(0x80, value.encode())))
+
+
+def named(attribute: str, value: str) -> bytes:
+    """``(attribute:dn:=value)``"""
+    return element(0xA9, element(0x82, attribute.encode()) + element(0x83, value.encode()) + b"\x84\x01\xff")
 
 
 def either(*parts: bytes) -> bytes:
@@ -100,10 +162,10 @@ def search(
     return request(message_id, element(Operation.SEARCH, content), *controls)
 
 
-def compare(message_id: int, dn: str, attribute: str, value: str | bytes) -> bytes:
+def compare(message_id: int, dn: str, attribute: str, value: str | bytes, *controls: bytes) -> bytes:
     """A Compare."""
     content = element(OCTETS, dn.encode()) + element(SEQUENCE, Reader(equal(attribute, value)).octets(0xA3))
-    return request(message_id, element(Operation.COMPARE, content))
+    return request(message_id, element(Operation.COMPARE, content), *controls)
 
 
 def abandon(message_id: int, target: int) -> bytes:
@@ -140,8 +202,24 @@ def answers(octets: bytes) -> list[Any]:
         message_id = inner.integer()
         answer = Answer(inner.peek() or 0)
         body = inner.inside(answer)
-        inner.finish()
-        found.append(_entry(message_id, body) if answer is Answer.ENTRY else _result(message_id, answer, body))
+        given = _controls(inner)
+        assert answer is not Answer.ENTRY or not given
+        found.append(_entry(message_id, body) if answer is Answer.ENTRY else _result(message_id, answer, body, given))
+    return found
+
+
+def _controls(inner: Reader) -> dict[str, bytes]:
+    if inner.done:
+        return {}
+    listed = inner.inside(0xA0)
+    inner.finish()
+    found: dict[str, bytes] = {}
+    while not listed.done:
+        one = listed.inside()
+        oid, value = one.octets().decode(), one.octets()
+        one.finish()
+        assert oid not in found
+        found[oid] = value
     return found
 
 
@@ -161,7 +239,7 @@ def _entry(message_id: int, body: Reader) -> Found:
     return Found(message_id, dn, attributes)
 
 
-def _result(message_id: int, answer: Answer, body: Reader) -> Result:
+def _result(message_id: int, answer: Answer, body: Reader, controls: dict[str, bytes]) -> Result:
     code, matched, text = body.integer(ENUMERATED), body.octets().decode(), body.octets().decode()
     credentials = body.optional(0x87)
     oid, value = body.optional(0x8A), body.optional(0x8B)
@@ -174,4 +252,5 @@ def _result(message_id: int, answer: Answer, body: Reader) -> Result:
         text,
         value if credentials is None else credentials,
         oid.decode() if oid is not None else None,
+        controls,
     )

@@ -1,23 +1,29 @@
 """Encoded entries: remembered by what is returned, not by what was asked for, and within bounds."""
 
+from msgspec import structs
+
+from cjsm.directory.catalogue import Catalogue
+from cjsm.directory.drafting import Draft
+from cjsm.directory.entries import made
 from cjsm.directory.reading import Reading
-from cjsm.ldap.encoded import _SHELF_OCTETS, EncodedEntries
+from cjsm.ldap.encoded import _ENTRY_OCTETS, _SHELF_OCTETS, EncodedEntries
 
 from ..directory.support import BOB, JANE, catalogue
 
-PERSON = next(at for at, entry in enumerate(catalogue().entries) if entry.dn.startswith("uid="))
+PERSON = next(at for at in catalogue().positions() if catalogue().dn(at).startswith("uid="))
 
 
 def test_remembered_by_what_is_returned() -> None:
     """A list of attributes that do not exist is as good as none; another spelling is another answer."""
-    reading = Reading(catalogue(), JANE)
+    newest = catalogue()
+    reading = Reading(newest, JANE)
     encoded = EncodedEntries()
     plain = encoded.encoder(reading, ("cn", "mail"), types_only=False)
     first = plain.encode(PERSON)
     for number in range(100):
         requested = ("cn", f"x{number}-" + "y" * 2_000, "mail")
         assert encoded.encoder(reading, requested, types_only=False).encode(PERSON) is first
-    assert encoded._octets == _SHELF_OCTETS + len(first)
+    assert encoded._octets == _SHELF_OCTETS + _ENTRY_OCTETS + len(first)
     assert encoded.encoder(reading, ("commonName", "mail"), types_only=False).encode(PERSON) != first
     assert encoded.encoder(reading, ("cn", "mail"), types_only=True).encode(PERSON) != first
 
@@ -25,7 +31,7 @@ def test_remembered_by_what_is_returned() -> None:
 def test_readers_of_other_rights_get_other_entries() -> None:
     """What is remembered for one is not given to another who may see less."""
     encoded, newest = EncodedEntries(), catalogue()
-    for position in range(len(newest.entries)):
+    for position in newest.positions():
         for account in (JANE, BOB):
             reading = Reading(newest, account)
             alone = EncodedEntries().encoder(reading, (), types_only=False).encode(position)
@@ -43,12 +49,26 @@ def test_bounds() -> None:
     assert all(one.encode(PERSON) for one in encoders)
 
 
-def test_an_old_catalogue_leaves_the_newest_alone() -> None:
-    """A search that began before a change neither uses nor spoils what is remembered."""
-    newest = catalogue()
-    old = catalogue()
+def test_what_changed_is_encoded_anew() -> None:
+    """What stayed the same is not; a search that began before reads on what was."""
+    before = catalogue()
+    draft = Draft(before, suffix=before.suffix, schema=before.schema)
+    entry = before.entry(PERSON)
+    draft.put(made(entry.kind, entry.place, entry.identity, structs.replace(entry.listed, first_name="Joan")))
+    making = draft.finish(8)
+    while True:
+        try:
+            next(making)
+        except StopIteration as done:
+            after = done.value
+            break
     encoded = EncodedEntries()
-    newest.number = old.number + 1
-    kept = encoded.encoder(Reading(newest, JANE), ("cn",), types_only=False).encode(PERSON)
-    assert encoded.encoder(Reading(old, JANE), ("cn",), types_only=False).encode(PERSON) is not kept
-    assert encoded.encoder(Reading(newest, JANE), ("cn",), types_only=False).encode(PERSON) is kept
+
+    def encode(found: Catalogue, position: int) -> bytes:
+        return encoded.encoder(Reading(found, JANE), ("givenName",), types_only=False).encode(position)
+
+    old = encode(before, PERSON)
+    assert b"Joan" in encode(after, PERSON)
+    assert encode(before, PERSON) is old
+    other = next(at for at in before.positions() if at != PERSON)
+    assert encode(after, other) is encode(before, other)

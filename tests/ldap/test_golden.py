@@ -28,6 +28,11 @@ _FLAT = ["uid=jane.smith@avon,o=people", "uid=lou.smith@law,o=people"]
         ("claws-complete", _BOTH),
         ("claws-two-words", [_JANE]),
         ("mutt-lbdb", _BOTH),
+        ("aerc", _BOTH),
+        ("macos-words", _BOTH),
+        ("roundcube-search", _BOTH),
+        ("ldap3-page", _BOTH),
+        ("ldap3-search", _BOTH),
     ],
 )
 def test_a_client_finds_people(client: str, names: list[str]) -> None:
@@ -54,6 +59,62 @@ def test_outlook_signs_in_with_a_bare_name() -> None:
     """Lengths of four octets; no distinguished name."""
     (result,) = House().connect().ask(golden("outlook-bind"))
     assert (result.id, result.code) == (4, 0)
+
+
+_LISTED = ["Duty Desk", "Helen Desk", "Jane Smith", "Lou Smith"]
+
+
+def test_outlook_browses_its_address_book() -> None:
+    """From the top, sorted by name, and told how long the list is; then where typed letters lead."""
+    connection = House().connect("bob.muller@avon")
+    *entries, done = connection.ask(golden("outlook-browse"))
+    names = [entry.attributes["cn"][0] for entry in entries]
+    assert [name for name in names if name in _LISTED] == _LISTED
+    assert names == sorted(names)
+    assert (done.code, done.sorted, done.view) == (0, (0, ""), (1, len(names), 0))
+    *typed, done = connection.ask(golden("outlook-browse-typed"))
+    assert typed[0].attributes["cn"] == ["Lou Smith"]
+    assert done.view == (names.index("Lou Smith") + 1, len(names), 0)
+
+
+def test_roundcube_lists_an_address_book() -> None:
+    """A page at a time by a virtual list view; its limit is what is in it."""
+    *entries, done = House().connect("bob.muller@avon").ask(golden("roundcube-list"))
+    names = [entry.attributes["sn"][0].lower() for entry in entries]
+    assert names == sorted(names)
+    assert (done.code, done.view) == (0, (1, len(names), 0))
+
+
+def test_ldap3_learns_what_there_is() -> None:
+    """Signed in; the root in its own words, and a schema with every attribute that it will ask for."""
+    connection = House().connect()
+    assert connection.ask(golden("ldap3-bind").replace(b"jane.smith@avon", b"bob.muller@avon"))[0].code == 0
+    root, _ = connection.ask(golden("ldap3-root"))
+    assert root.attributes["supportedLDAPVersion"] == ["3"]
+    described, _ = connection.ask(golden("ldap3-schema"))
+    kinds = " ".join(described.attributes["attributeTypes"])
+    *entries, _ = connection.ask(golden("ldap3-search"))
+    assert all(f"'{name}'" in kinds for entry in entries for name in entry.attributes)
+
+
+def test_an_identity_service_takes_along_what_it_may() -> None:
+    """It looks for pages before it asks for them; a member's limit holds all the same."""
+    connection = House(entries=3).connect("bob.muller@avon")
+    root, _ = connection.ask(golden("probe-root"))
+    assert support.PAGED_RESULTS in root.attributes["supportedControl"]
+    assert "supportedCapabilities" not in root.attributes
+    *entries, done = connection.ask(golden("probe-page"))
+    assert (len(entries), done.code, done.cookie) == (3, 4, b"")
+    assert {"entryUUID", "modifyTimestamp", "mail"} <= set(entries[0].attributes)
+    *entries, done = House().connect("ada.admin@avon").ask(golden("probe-page"))
+    assert (done.code, done.cookie) == (0, b"")
+
+
+def test_evolution_takes_its_address_book_along() -> None:
+    """Pages of a thousand, which it cannot do without."""
+    *entries, done = House().connect("bob.muller@avon").ask(golden("evolution-offline"))
+    assert len(entries) > 5
+    assert (done.code, done.cookie) == (0, b"")
 
 
 def test_outlook_gets_the_attributes_it_named() -> None:

@@ -18,16 +18,15 @@ from cjsm.directory.query import (
     Substrings,
     Undefined,
 )
-from cjsm.ldap.grammar import filters
+from cjsm.ldap.grammar import controls, filters
 from cjsm.ldap.grammar.ber import OCTETS, SEQUENCE, BerError, Reader, element, number
 from cjsm.ldap.grammar.codes import Operation, ResultCode
 from cjsm.ldap.grammar.framing import Framer, FramingError
+from cjsm.ldap.grammar.limits import DecodingLimits
 from cjsm.ldap.grammar.requests import (
     AbandonRequest,
     BindRequest,
     CompareRequest,
-    Control,
-    DecodingLimits,
     ExtendedRequest,
     Malformed,
     SearchRequest,
@@ -148,7 +147,7 @@ def test_other_requests() -> None:
 
 
 def test_search() -> None:
-    """All its fields, and controls."""
+    """All its fields; controls that are not known and not critical are left out."""
     octets = support.search(
         5,
         present("cn"),
@@ -158,11 +157,11 @@ def test_search() -> None:
         time=20,
         attributes=("cn", "mail"),
         types_only=True,
-        controls=(support.control("1.2", critical=True, value=b"v"), support.control("1.3")),
+        controls=(support.control("1.2", value=b"v"), support.control("1.3")),
     )
     message = decode(octets, LIMITS)
     assert message.id == 5
-    assert message.controls == (Control("1.2", True, b"v"), Control("1.3"))
+    assert message.extras == controls.NONE
     assert message.request == SearchRequest(
         base="o=people",
         scope=Scope.ONE,

@@ -25,7 +25,7 @@ from cjsm.vault.errors import BadPassword
 from tests.directory.support import AVON, BASE, JANE, AccountId, number, person
 from tests.ldap import support
 from tests.ldap.house import PASSWORD, Connection, House, Reader, golden
-from tests.ldap.support import begins, either, equal, present
+from tests.ldap.support import begins, either, equal, named, present
 
 _JANE = f"uid=jane.smith,ou=crime,o=avon-police,{BASE}"
 NOTICE = "1.3.6.1.4.1.1466.20036"
@@ -303,12 +303,15 @@ def test_a_client_that_does_not_read_is_waited_for(house: House) -> None:
     assert connection.said()[-1].code == 0
 
 
+#: Parts of names are in no index: this is looked for everywhere.
+_SLOW = either(*[named("ou", f"no{count}") for count in range(90)])
+
+
 def test_long_searches_share() -> None:
     """At most four at work: each goes on in steps, the fifth waits, all are answered."""
     house = House(many())
     connection = house.connect("jane.smith@avon")
-    slow = either(*[begins("description", f"no{count}") for count in range(90)])
-    connection.send(b"".join(support.search(count, slow) for count in range(2, 8)))
+    connection.send(b"".join(support.search(count, _SLOW) for count in range(2, 8)))
     assert connection.said() == []
     assert connection.transport.producerState == "paused"
     house.clock.pump([0.0] * 100)
@@ -319,8 +322,7 @@ def test_abandoned_searches_stop_silently() -> None:
     """Neither entries nor a result come any more."""
     house = House(many())
     connection = house.connect("jane.smith@avon")
-    slow = either(*[begins("description", f"no{count}") for count in range(90)])
-    connection.send(support.search(2, slow))
+    connection.send(support.search(2, _SLOW))
     assert connection.ask(support.abandon(3, 2)) == []
     assert connection.ask(golden("outlook-search"))[-1].code == 0
 
@@ -329,8 +331,7 @@ def test_a_lost_connection_stops_its_searches() -> None:
     """Nothing is searched for nobody."""
     house = House(many())
     connection = house.connect("jane.smith@avon")
-    slow = either(*[begins("description", f"no{count}") for count in range(90)])
-    connection.send(support.search(2, slow))
+    connection.send(support.search(2, _SLOW))
     connection.lose()
     house.clock.pump([0.0] * 50)
     assert connection.said() == []
@@ -342,8 +343,7 @@ def test_searches_have_their_time() -> None:
     """The client's limit or the server's, with what was found until then."""
     house = House(many())
     connection = house.connect("jane.smith@avon")
-    slow = either(equal("uid", "jane.smith"), *[begins("description", f"no{count}") for count in range(90)])
-    connection.send(support.search(2, slow, time=5))
+    connection.send(support.search(2, _SLOW, time=5))
     assert len(connection.said()) == 0
     house.clock.advance(6)
     *_, result = connection.said()
@@ -461,6 +461,30 @@ def test_before_the_directory_is_loaded() -> None:
     house.directory._catalogue = None
     (result,) = house.connect().ask(support.bind(1, _JANE, b"secret"))
     assert result.code == 52
+
+
+def test_searches_before_the_directory_is_loaded() -> None:
+    """Who signs in by user ID may do so; searches are to be tried again, and nothing is logged as a surprise."""
+    house = House()
+    house.directory._catalogue = None
+    connection = house.connect("jane.smith@avon")
+    for octets in (golden("outlook-search"), support.compare(2, _JANE, "sn", "smith")):
+        (result,) = connection.ask(octets)
+        assert result.code == 52
+        assert "try again" in result.text
+    (who,) = connection.ask(support.extended(3, "1.3.6.1.4.1.4203.1.11.3"))
+    assert who.value == b"u:jane.smith@avon"
+
+
+def test_a_client_that_never_takes_its_answers(house: House) -> None:
+    """Is idle, though there is work for it: it would hold what it asked for."""
+    connection = house.connect("jane.smith@avon")
+    connection.door.pauseProducing()
+    connection.send(golden("outlook-search"))
+    house.clock.advance(599)
+    assert not connection.gone
+    house.clock.advance(1)
+    assert connection.gone
 
 
 def test_the_reader_is_what_the_door_expects() -> None:

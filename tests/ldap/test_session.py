@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from cjsm.directory import schema
-from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, Stop
-from cjsm.ldap.grammar import responses
+from cjsm.ldap.actions import Action, Choose, Examine, Find, HangUp, Say, SignIn, SignOut, StartTls, Stop
+from cjsm.ldap.grammar import controls, responses
 from cjsm.ldap.grammar.codes import ANSWERS, Answer, Operation, ResultCode
-from cjsm.ldap.grammar.requests import DecodingLimits, decode
+from cjsm.ldap.grammar.limits import DecodingLimits
+from cjsm.ldap.grammar.requests import Unacceptable, decode
 from cjsm.ldap.service import PASSWORD_MODIFY, WHO_AM_I, ServiceEntries
-from cjsm.ldap.session import TRANSITIONS, LdapSession, State
+from cjsm.ldap.session import LdapSession
+from cjsm.ldap.states import TRANSITIONS, State
 from tests.ldap import support
 from tests.ldap.support import Found, equal, present
 
@@ -21,12 +23,16 @@ NOTICE = "1.3.6.1.4.1.1466.20036"
 class Client:
     """One session with short ways to speak to it."""
 
-    def __init__(self) -> None:
-        self.session = LdapSession(ServiceEntries(schema.load(), BASE), outstanding=4, failures=3)
+    def __init__(self, *, secure: bool = True) -> None:
+        entries = ServiceEntries(schema.load(), BASE, starttls=not secure)
+        self.session = LdapSession(entries, outstanding=4, failures=3, secure=secure)
 
     def send(self, octets: bytes) -> list[Action]:
         """Send one request that need not wait."""
-        message = decode(octets, DecodingLimits())
+        try:
+            message = decode(octets, DecodingLimits())
+        except Unacceptable as error:
+            return self.session.unacceptable(error)
         assert self.session.ready(message)
         return self.session.received(message)
 
@@ -166,9 +172,23 @@ def test_the_root_takes_filters_and_attribute_lists(client: Client) -> None:
 
 
 def test_no_windows_capabilities_are_listed(client: Client) -> None:
-    """Clients that see Active Directory's take the server for one."""
+    """Clients that see Active Directory's take the server for one. Two controls of RFCs have numbers of its maker."""
     (entry, _) = client.ask(support.search(1, present("objectClass"), scope=0, attributes=["*", "+"]))
-    assert not any(oid.startswith("1.2.840.113556") for values in entry.attributes.values() for oid in values)
+    listed = {oid for values in entry.attributes.values() for oid in values if oid.startswith("1.2.840.113556")}
+    assert listed == {controls.PAGED_RESULTS, controls.SORT}
+    assert "supportedCapabilities" not in entry.attributes
+
+
+def test_the_controls_are_listed(client: Client) -> None:
+    """As clients look for them before they use any."""
+    (entry, _) = client.ask(support.search(1, present("objectClass"), scope=0, attributes=["supportedControl"]))
+    assert set(entry.attributes["supportedControl"]) == {
+        "1.2.840.113556.1.4.319",
+        "1.2.840.113556.1.4.473",
+        "2.16.840.1.113730.3.4.9",
+        "1.3.6.1.1.12",
+        "2.16.840.1.113730.3.4.2",
+    }
 
 
 def test_the_subschema_lists_every_attribute(client: Client) -> None:
@@ -357,3 +377,65 @@ def test_guessing_old_passwords_ends_the_connection(client: Client) -> None:
     client.send(support.bind(4, "jane", b"x"))
     *_, end = client.session.refused(4, ResultCode.INVALID_CREDENTIALS, "no")
     assert isinstance(end, HangUp)
+
+
+# Before TLS.
+
+START_TLS = "1.3.6.1.4.1.1466.20037"
+
+
+@pytest.fixture
+def clear() -> Client:
+    """A session that begins without TLS."""
+    return Client(secure=False)
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (support.bind(1, "jane", b"secret"), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.bind(1, "jane", b""), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.sasl(1, "PLAIN", None), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.sasl(1, "PLAIN", b"\0jane\0secret"), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.sasl(1, "GSSAPI", b"x"), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.search(1, present("cn"), base=BASE), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.search(1, present("cn")), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.compare(1, BASE, "dc", "cjsm"), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.password_modify(1, "jane", b"old", b"new"), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.request(1, bytes((Operation.ADD, 2)) + b"xx"), ResultCode.CONFIDENTIALITY_REQUIRED),
+        (support.bind(1), ResultCode.SUCCESS),
+        (support.extended(1, WHO_AM_I), ResultCode.SUCCESS),
+        (support.extended(1, START_TLS, b"x"), ResultCode.PROTOCOL_ERROR),
+    ],
+)
+def test_nothing_that_is_anybodys_before_tls(clear: Client, octets: bytes, code: ResultCode) -> None:
+    """Neither passwords nor people; who is nobody may say so."""
+    (result,) = clear.ask(octets)
+    assert result.code == code
+    assert ("StartTLS" in result.text) == (code is ResultCode.CONFIDENTIALITY_REQUIRED)
+    assert clear.session.state is State.CLEAR
+
+
+def test_the_root_says_that_tls_may_begin(clear: Client, client: Client) -> None:
+    """Where it may; the root is read before TLS to find that out (RFC 4513 §3.1)."""
+    for asked, offered in ((clear, True), (client, False)):
+        entry, _ = asked.ask(support.search(1, present("objectClass"), scope=0, attributes=["supportedExtension"]))
+        assert (START_TLS in entry.attributes["supportedExtension"]) == offered
+
+
+def test_tls_begins_once(clear: Client) -> None:
+    """Nothing is taken until it has; inside it, it cannot begin again (RFC 4511 §4.14)."""
+    (action,) = clear.send(support.extended(1, START_TLS))
+    assert isinstance(action, StartTls)
+    (answer,) = support.answers(action.octets)
+    assert (answer.id, answer.code, answer.oid) == (1, ResultCode.SUCCESS, START_TLS)
+    assert clear.session.state is State.STARTING_TLS
+    assert not clear.ready(support.bind(2, "jane", b"secret"))
+    clear.session.secured()
+    assert clear.session.state is State.ANONYMOUS
+    (again,) = clear.ask(support.extended(2, START_TLS))
+    assert again.code == ResultCode.OPERATIONS_ERROR
+    clear.sign_in()
+    (again,) = clear.ask(support.extended(3, START_TLS))
+    assert again.code == ResultCode.OPERATIONS_ERROR
+    assert clear.session.state is State.SIGNED_IN

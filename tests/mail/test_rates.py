@@ -3,15 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.logger import LogEvent, capturedLogs
 
 from cjsm.community.identifiers import AccountId, ConnectionId
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, Service, ServiceOrigin
 from cjsm.configuration import RatesSettings
 from cjsm.mail.interfaces import Refused
-from cjsm.mail.rates import Buckets, Limit, Rates, What
+from cjsm.mail.rates import Rates
 from cjsm.sources import SharedNetworks
 
 JANE, JOHN = AccountOrigin(AccountId(b"j" * 16)), AccountOrigin(AccountId(b"o" * 16))
@@ -201,31 +199,6 @@ def test_a_clock_that_is_put_back() -> None:
     assert passed(lambda: house.message(JANE, HERE, 100_000)) == 2
     refusal(lambda: house.message(JANE, HERE, 10))
     assert passed(lambda: house.message(JANE, HERE, 71)) == 2
-
-
-@given(
-    st.integers(1, 20),
-    st.sampled_from([60, 3_600, 86_400]),
-    st.lists(st.floats(0, 30), max_size=60),
-    st.floats(0, 2e9),
-)
-def test_never_more_than_the_limit_and_what_came_back(
-    most: int, period: int, pauses: list[float], start: float
-) -> None:
-    """In any stretch of time at most the limit, and its share of that time, passes; a wait is as long as it says."""
-    buckets, limit = Buckets(10), Limit(What.ALL, b"", most, period)
-    now, taken = start, []
-    for pause in pauses:
-        now += pause
-        wait = buckets.wait(limit, now)
-        if wait:
-            assert buckets.wait(limit, now + wait + 0.01) == 0
-            assert buckets.wait(limit, now + wait - 0.01) > 0 or wait < 0.02
-            continue
-        buckets.take(limit, now)
-        taken.append(now)
-        for first, moment in enumerate(taken):
-            assert len(taken) - first <= most + (now - moment) * most / period + 0.1
 
 
 def test_defaults_let_a_whole_message_through() -> None:

@@ -215,7 +215,7 @@ def open_community(directory: Path) -> LmdbCommunityStore:
         InlineDisk(),
         suffix="cjsm.test",
         map_size=MAP,
-        encode_entry=lambda entry: b"entry",
+        encode_entry=lambda entry, salts: b"entry",
         hashes=HASHES,
         clock=Clock(),
     )

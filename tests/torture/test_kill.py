@@ -119,8 +119,8 @@ def own_community(tmp_path: Path) -> Iterator[Community]:
 def test_killed_again_and_again(own_community: Community) -> None:
     """After every restart each acknowledged message is there exactly once, under the unique-id it had before."""
     community = own_community
-    # From the first kill on heads are anchored often, so that kills come between the steps of that too.
-    community.set("anchor_every", "1")
+    # From the first kill on heads are anchored and signed often, so that kills come between the steps of that too.
+    community.set("anchor_every|checkpoint_every", "1")
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -158,7 +158,9 @@ def test_killed_again_and_again(own_community: Community) -> None:
     _check(acknowledged, tried, [*left.values(), *gone])
     assert "is not what was written to it" not in community.log()
     found = json.loads(community.command("check", "--json").stdout)
-    assert [each["problem"] for each in found if each["what"] == "mailboxes"] == [""]
+    assert [each["problem"] for each in found if each["what"] in ("mailboxes", "ledger")] == ["", ""]
+    verified = community.command("audit", "verify", "--json")
+    assert json.loads(verified.stdout)["signed"] > 1, verified.stdout
 
 
 def _worked(senders: list[Sender], deleter: Deleter, kills: int) -> bool:

@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
 from cjsm.community.address import Address, UserId
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists
@@ -58,7 +58,8 @@ def _add_account(view: View, by: By, account: Account, address: Address) -> Chan
     made = msgspec.structs.replace(account, created=view.moment, state_since=view.moment, version=1)
     record = AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=made.id)
     entry = entry_of(view, by, "user-add", "account", made.id, permission, access=made.kind.value)
-    return Change(put=(made, record), entry=entry)
+    words = (("user", made.user_id), ("address", str(address)))
+    return Change(put=(made, record), entry=made_in(made.organisation, entry, *words))
 
 
 def set_locked(view: View, by: By, account: AccountId, *, locked: bool) -> Change:

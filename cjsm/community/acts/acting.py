@@ -3,13 +3,16 @@
 import msgspec
 from msgspec import Struct
 
+from cjsm.community.acts.reasons import Reason
 from cjsm.community.authority import Permission
 from cjsm.community.errors import BadValue, NotFound
-from cjsm.community.identifiers import AccountId, ActId
+from cjsm.community.identifiers import AccountId, ActId, OrganisationId
 from cjsm.community.records import Account, LedgerEntry
+from cjsm.community.subjects import organisation_of_subject, person_of_subject
 from cjsm.community.view import View
 
 _LONGEST_TEXT = 200
+_CODES = frozenset(Reason)
 
 
 class By(Struct, frozen=True, kw_only=True):
@@ -23,10 +26,14 @@ class By(Struct, frozen=True, kw_only=True):
 def entry_of(
     view: View, by: By, act: str, kind: str, subject: bytes, permission: Permission, **details: str
 ) -> LedgerEntry:
-    """Return the ledger entry of *act* on the *subject*, a *kind* of record; it tells of a break-glass permission."""
+    """Return the ledger entry of *act* on the *subject*, a *kind* of record; it tells of a break-glass permission.
+
+    A reason in somebody's own words, and not a code, may be about a person: it is kept beside the entry.
+    """
     told = dict(details)
     if permission.break_glass:
         told["break-glass"] = "yes"
+    coded = by.reason in _CODES
     return LedgerEntry(
         act_id=by.act_id,
         act=act,
@@ -34,9 +41,25 @@ def entry_of(
         actor=by.actor or b"",
         subject_kind=kind,
         subject=subject,
-        reason=by.reason,
+        reason=by.reason if coded else "",
         details=tuple(sorted(told.items())),
+        organisation=organisation_of_subject(view, kind, subject) or b"",
+        words=(("reason", by.reason),) if by.reason and not coded else (),
+        person=person_of_subject(view, kind, subject),
     )
+
+
+def made_in(organisation: OrganisationId, entry: LedgerEntry, *words: tuple[str, str]) -> LedgerEntry:
+    """Return the entry of an act that makes its subject, which belongs to *organisation*.
+
+    :param words: what a person could be known by, by name: kept beside the entry.
+    """
+    return saying(msgspec.structs.replace(entry, organisation=organisation), *words)
+
+
+def saying(entry: LedgerEntry, *words: tuple[str, str]) -> LedgerEntry:
+    """Return the entry with *words* that a person could be known by, by name: kept beside it."""
+    return msgspec.structs.replace(entry, words=(*words, *entry.words))
 
 
 def check_text(text: str, what: str) -> str:

@@ -292,7 +292,9 @@ def erase(view: View, by: By, identifier: ApplicationId, before: int) -> Change:
         erased=view.moment,
         version=found.version + 1,
     )
-    return _done(view, by, made, ITSELF, "application-erase")
+    # What entries keep beside them in words goes with it.
+    change = _done(view, by, made, ITSELF, "application-erase")
+    return msgspec.structs.replace(change, forgotten=(found.id,))
 
 
 def _open(view: View, by: By, identifier: ApplicationId) -> tuple[Application, Permission]:

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.acting import By, check_text, entry_of, made_in
 from cjsm.community.acts.connectionvalues import checked
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -64,7 +64,7 @@ def add(view: View, by: By, connection: Connection) -> Change:
     made = msgspec.structs.replace(checked(connection), created=view.moment, state_since=view.moment, version=1)
     _check_unique(view, made)
     entry = entry_of(view, by, "connection-add", "connection", made.id, permission, access=made.kind.value)
-    return Change(put=(made,), entry=entry)
+    return Change(put=(made,), entry=made_in(made.organisation, entry))
 
 
 def edit(view: View, by: By, connection: ConnectionId, changes: ConnectionChanges) -> Change:

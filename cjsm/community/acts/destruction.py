@@ -39,7 +39,8 @@ def begin(view: View, by: By, account: AccountId, before: int) -> Change:
 
 
 def finish(view: View, account: AccountId, reserved_for: int) -> Change:
-    """Remove the account once its keys are gone; its addresses are nobody's for *reserved_for* seconds.
+    """Remove the account once its keys are gone, and what the ledger's entries said of the person in words; its
+    addresses are nobody's for *reserved_for* seconds.
 
     The entry of :func:`begin` tells of it.
     """
@@ -48,7 +49,7 @@ def finish(view: View, account: AccountId, reserved_for: int) -> Change:
         return Change()
     if found.life is not Life.DELETED or found.keys:
         raise Conflict("this user's keys are still there")
-    return Change(put=given_up(view, account, reserved_for), removed=(found,))
+    return Change(put=given_up(view, account, reserved_for), removed=(found,), forgotten=(account,))
 
 
 def _left(view: View, account: Account) -> Iterator[Record]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.acting import By, check_text, entry_of, made_in
 from cjsm.community.acts.connections import managed, raised
 from cjsm.community.address import Address, check_domain, has_suffix
 from cjsm.community.authority import Action, may, require
@@ -56,7 +56,7 @@ def add(
         raise Conflict(f"a connection has at most {_DOMAINS} domains", "add another connection")
     domain = Domain(name=told, connection=connection, organisation=place, listed_members_only=listed_members_only)
     entry = entry_of(view, by, "domain-add", "domain", told.encode(), permission)
-    return Change(put=(domain, raised(found)), entry=entry)
+    return Change(put=(domain, raised(found)), entry=made_in(domain.organisation, entry))
 
 
 def set_state(view: View, by: By, name: str, state: DomainState) -> Change:

@@ -28,5 +28,6 @@ def _entry(act_id: ActId, act: str, moment: int, kind: str, subject: bytes, **de
         subject_kind=kind,
         subject=subject,
         reason="",
+        organisation=b"",
         details=tuple(sorted(details.items())),
     )

@@ -87,7 +87,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
     """
     found = existing(view, account)
     permission = require(may(view, by.actor, Action.RESET, found.organisation, account=account))
-    check_reason(by)
+    check_reason(by.reason)
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
     if found.keys != keys.read:

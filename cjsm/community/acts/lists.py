@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of, existing
+from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
 from cjsm.community.acts.naming import given_up, new_address
 from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit, expand
@@ -41,7 +41,8 @@ def add(view: View, by: By, mail_list: MailList, address: Address) -> Change:
         _check_manager(view, manager)
     made = msgspec.structs.replace(mail_list, name=check_text(mail_list.name, "a name"), created=view.moment)
     told = {"managers": _hex(made.managers)} if made.managers else {}
-    return Change(put=(made, record), entry=entry_of(view, by, "list-add", "list", made.id, permission, **told))
+    entry = entry_of(view, by, "list-add", "list", made.id, permission, **told)
+    return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
 def change(

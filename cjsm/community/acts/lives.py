@@ -48,7 +48,7 @@ def change_life(
     if found.life not in since:
         raise Conflict(f"a user who is {found.life} cannot be {_past(step)}", "see `cjsm user show`")
     if step in _OUT:
-        check_reason(by)
+        check_reason(by.reason)
         _check_not_last(view, found)
     if step is LifeStep.DELETE:
         _check_not_last_reader(view, account)

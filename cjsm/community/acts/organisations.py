@@ -135,7 +135,7 @@ def set_state(view: View, by: By, organisation: OrganisationId, state: Organisat
     if act is None:
         raise Conflict(f"the organisation is {found.state}", "see `cjsm organisation show`")
     if state is not OrganisationState.ACTIVE:
-        check_reason(by)
+        check_reason(by.reason)
     if state is OrganisationState.DELETED:
         inside = next(_inside(view, organisation), None)
         if inside is not None:

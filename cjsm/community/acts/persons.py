@@ -55,4 +55,5 @@ def change(
     if not fields:
         return Change()
     entry = entry_of(view, by, "user-edit", "account", account, permission, fields=" ".join(fields))
-    return Change(put=(changed(found, profile=profile, ex_directory=hidden),), entry=entry)
+    made = changed(found, profile=profile, ex_directory=hidden, profile_since=view.moment)
+    return Change(put=(made,), entry=entry)

@@ -69,7 +69,7 @@ def change(view: View, by: By, account: AccountId, values: Mapping[str, str]) ->
     if not fields:
         return Change()
     entry = entry_of(view, by, "user-edit", "account", account, permission, fields=" ".join(fields))
-    return Change(put=(changed(found, profile=profile),), entry=entry)
+    return Change(put=(changed(found, profile=profile, profile_since=view.moment),), entry=entry)
 
 
 def different(account: Account, profile: Profile) -> list[str]:
@@ -86,6 +86,7 @@ def together(changes: Sequence[Change]) -> Change:
         entry=entries[0] if entries else None,
         further=tuple(entries[1:]),
         editions=tuple(edition for each in changes for edition in each.editions),
+        forgotten=tuple(person for each in changes for person in each.forgotten),
     )
 
 

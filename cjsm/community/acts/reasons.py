@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from cjsm.community.acts.acting import By
 from cjsm.community.errors import BadValue
 
 
@@ -37,13 +36,13 @@ MEANINGS = {
 }
 
 
-def check_reason(by: By) -> Reason:
-    """Return the reason of an act that needs one.
+def check_reason(reason: str) -> Reason:
+    """Return the *reason* of an act that needs one.
 
     :raises BadValue: when there is none, or one that is not in the list.
     """
     try:
-        return Reason(by.reason)
+        return Reason(reason)
     except ValueError:
         cure = f"give one of {', '.join(Reason)} with --reason"
         raise BadValue("suspending, deleting and resetting need a reason from the list", cure) from None

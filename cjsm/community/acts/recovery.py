@@ -108,7 +108,7 @@ def request(view: View, by: By, wanted: RecoveryRequest) -> Change:
     """Ask that closed mail is opened to its owner again, or until a date to somebody else."""
     account = existing(view, wanted.account)
     permission = require(may(view, by.actor, Action.ASK_RECOVERY, account.organisation, account=wanted.account))
-    check_reason(by)
+    check_reason(by.reason)
     existing(view, wanted.beneficiary)
     if not wanted.generations:
         raise Conflict("there is nothing closed that recovery could open", "see `cjsm keys show`")

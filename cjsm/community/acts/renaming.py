@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from cjsm.community import states
 from cjsm.community.acts import profiles
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
 from cjsm.community.address import Address, UserId, hosted_domain, name_from
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -51,11 +51,12 @@ def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) 
     if found.kind is AccountKind.HOSTED and name.address is not None:
         raise BadValue("the address of a mailbox here follows from the user ID", "leave --address away")
     address = _address(view, found, user_id, name)
-    made = changed(found, profile=profile, user_id=user_id)
+    made = changed(found, profile=profile, user_id=user_id, profile_since=view.moment)
     addresses = tuple(readdressed(view, found, address, old))
     lists = tuple(relisted(view, addresses, address))
     told = {"address": "changed" if addresses else "kept", "lists": str(len(lists))}
     entry = entry_of(view, by, "user-rename", "account", account, permission, **told)
+    entry = saying(entry, ("user", user_id), ("address", str(address)))
     return Change(put=(made, *addresses, *lists), entry=entry)
 
 

@@ -7,7 +7,8 @@ from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.authority import Permission
 from cjsm.community.errors import NotAllowed
-from cjsm.community.identifiers import AccountId
+from cjsm.community.identifiers import AccountId, ActId
+from cjsm.community.records import LedgerEntry
 from cjsm.community.view import Change, View
 
 
@@ -20,6 +21,25 @@ def escrow(view: View, by: By, digest: str, *, needed: int, shares: int) -> Chan
 def rotate(view: View, by: By, name: str) -> Change:
     """Record that a service secret is renewed, before it is."""
     return Change(entry=entry_of(view, by, "secret-rotate", "service", b"", _operator(by), secret=name))
+
+
+def recovered(view: View, by: By, told: dict[str, str]) -> Change:
+    """Record that entries were brought back into the ledger, after an older store was restored."""
+    return Change(entry=entry_of(view, by, "ledger-recovered", "service", b"", _operator(by), **told))
+
+
+def announced(act_id: ActId, moment: int, told: dict[str, str]) -> LedgerEntry:
+    """Return the entry with a public key of the ledger, which the service makes when it first signs with it."""
+    return LedgerEntry(
+        act_id=act_id,
+        act="ledger-key",
+        moment=moment,
+        actor=b"",
+        subject_kind="service",
+        subject=b"",
+        details=tuple(sorted(told.items())),
+        organisation=b"",
+    )
 
 
 def _operator(by: By) -> Permission:

@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, check_text, entry_of, existing
+from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
 from cjsm.community.acts.keys import MailboxStep, stepped
 from cjsm.community.acts.naming import new_address
 from cjsm.community.address import Address
@@ -32,7 +32,7 @@ def add(view: View, by: By, shared: SharedMailbox, address: Address) -> Change:
     record = new_address(view, shared.slug, shared.organisation, address, OwnerKind.SHARED_MAILBOX, shared.id)
     made = msgspec.structs.replace(shared, name=check_text(shared.name, "a name"), created=view.moment)
     entry = entry_of(view, by, "shared-mailbox-add", "shared-mailbox", made.id, permission)
-    return Change(put=(made, record), entry=entry)
+    return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
 def change(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
 from cjsm.community.acts.renaming import Name, OldAddress, readdressed, relisted, renamed_user_id
 from cjsm.community.address import Address, UserId
 from cjsm.community.authority import Action, may, require
@@ -61,7 +61,7 @@ def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAdd
         addresses = tuple(readdressed(view, found, address, old))
         lists = tuple(relisted(view, addresses, address))
     told = {"from": found.organisation.hex(), "to": to.hex(), "address": "changed" if addresses else "kept"}
-    entry = entry_of(view, by, "user-move", "account", account, permission, **told)
+    entry = saying(entry_of(view, by, "user-move", "account", account, permission, **told), ("user", moved.user_id))
     return Change(put=(moved, *addresses, *lists), entry=entry)
 
 

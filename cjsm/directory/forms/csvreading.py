@@ -42,7 +42,14 @@ class Table(Struct, frozen=True, kw_only=True):
         if "\0" in text:
             raise FormError("the file has NUL characters", "save it as CSV (UTF-8)")
         # Longer cells are told of by row and column; what is read at once stays bounded by the file's size.
-        csv.field_size_limit(max(len(text), 1))
+        before = csv.field_size_limit(max(len(text), 1))
+        try:
+            rows = self._rows(text, most_rows, cell_characters)
+        finally:
+            csv.field_size_limit(before)
+        return Source(form="csv", encoding=told, rows=rows)
+
+    def _rows(self, text: str, most_rows: int, cell_characters: int) -> list[Row]:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=self._separator(text), strict=True)
         columns = self._columns(_next(lines))
         rows: list[Row] = []
@@ -50,13 +57,12 @@ class Table(Struct, frozen=True, kw_only=True):
             number = lines.line_num + 1
             cells = _next(lines)
             if cells is None:
-                break
+                return rows
             if not any(cell.strip() for cell in cells):
                 continue
             if len(rows) == most_rows:
                 raise FormError(f"the file has more than {most_rows:,} rows", f"divide it, or raise {self.setting}")
             rows.append(_row(number, cells, columns, cell_characters))
-        return Source(form="csv", encoding=told, rows=rows)
 
     def _known(self) -> dict[str, str]:
         return {_squeezed(title): title for title in self.titles} | dict(self.also)
@@ -75,7 +81,7 @@ class Table(Struct, frozen=True, kw_only=True):
         for place, cell in enumerate(cells or (), 1):
             title = known.get(_squeezed(cell))
             if title is None:
-                close = difflib.get_close_matches(cell, self.titles, n=1)
+                close = difflib.get_close_matches(cell[:60], self.titles, n=1)
                 columns_are = ", ".join(self.titles[: self.told])
                 cure = f"did you mean {close[0]}?" if close else f"the columns are {columns_are}"
                 raise FormError(f"line 1: column {place} has the unknown title {cell[:60]!r}", cure)

@@ -24,24 +24,24 @@ class LdifWriter:
         self._since = since
 
     def begin(self) -> bytes:
-        """Return the first line."""
-        return b"version: 1\n"
+        """Return what is in front: nothing. RFC 2849 has ``version: 1`` there, which slapadd refuses."""
+        return b""
 
     def entry(self, found: Found) -> bytes:
         """Return the record of an entry."""
         values = dict(attributes(found.reading, found.position, self._selection))
-        lines = [b"", *_line("dn", found.reading.dn(found.position))]
+        lines = [*_line("dn", found.reading.dn(found.position))]
         if self._since is None:
             lines += _content(values.items())
         elif self._is_new(found):
             lines += [b"changetype: add", *_content(values.items())]
         else:
             lines += [b"changetype: modify", *self._replaced(values)]
-        return b"".join(line + b"\n" for line in lines)
+        return b"".join(line + b"\n" for line in (*lines, b""))
 
     def removed(self, address: str, identity: str) -> bytes:
         """Return a remark on somebody who is no more: the name of their entry is known to nobody any more."""
-        return f"\n# removed: {address}, entryUUID {identity}\n".encode()
+        return f"# removed: {address}, entryUUID {identity}\n\n".encode()
 
     def _is_new(self, found: Found) -> bool:
         created = [values[0] for _, values in attributes(found.reading, found.position, self._created)]

@@ -1,4 +1,7 @@
-"""The numbers of the protocol: operations and result codes (RFC 4511 §4.1.9, Appendix A and B)."""
+"""The numbers of the protocol: operations and result codes (RFC 4511 §4.1.9, Appendix A and B).
+
+Codes 60, 61 and 76 are those of draft-ietf-ldapext-ldapv3-vlv-09, 122 that of RFC 4528.
+"""
 
 from enum import IntEnum
 
@@ -63,6 +66,7 @@ class ResultCode(IntEnum):
     SASL_BIND_IN_PROGRESS = 14
     NO_SUCH_ATTRIBUTE = 16
     UNDEFINED_ATTRIBUTE_TYPE = 17
+    INAPPROPRIATE_MATCHING = 18
     CONSTRAINT_VIOLATION = 19
     INVALID_ATTRIBUTE_SYNTAX = 21
     NO_SUCH_OBJECT = 32
@@ -72,4 +76,8 @@ class ResultCode(IntEnum):
     BUSY = 51
     UNAVAILABLE = 52
     UNWILLING_TO_PERFORM = 53
+    SORT_CONTROL_MISSING = 60
+    OFFSET_RANGE_ERROR = 61
+    VIRTUAL_LIST_VIEW_ERROR = 76
     OTHER = 80
+    ASSERTION_FAILED = 122

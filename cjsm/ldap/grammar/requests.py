@@ -9,31 +9,16 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from cjsm.directory.query import Filter, Scope
-from cjsm.ldap.grammar import filters
+from cjsm.ldap.grammar import controls, filters
 from cjsm.ldap.grammar.ber import ENUMERATED, OCTETS, SEQUENCE, BerError, Reader
-from cjsm.ldap.grammar.codes import Operation, ResultCode
+from cjsm.ldap.grammar.codes import ANSWERS, Operation, ResultCode
+from cjsm.ldap.grammar.controls import BadControl, Control, Extras
+from cjsm.ldap.grammar.limits import DecodingLimits
 
 _MAX_INT = 2**31 - 1
 _CONTROLS = 0xA0
 _SIMPLE = 0x80
 _SASL = 0xA3
-
-
-class DecodingLimits(Struct, frozen=True, kw_only=True):
-    """How much of a message is looked at.
-
-    :ivar depth: filters inside filters.
-    :ivar filter_elements: items, connectives and substring pieces of a filter.
-    :ivar term_octets: one item of a filter, and a distinguished name.
-    :ivar attributes: names in a search's attribute list.
-    :ivar controls: controls of a message.
-    """
-
-    depth: int = 32
-    filter_elements: int = 100
-    term_octets: int = 4_096
-    attributes: int = 500
-    controls: int = 20
 
 
 class Malformed(ValueError):
@@ -52,14 +37,6 @@ class Unacceptable(Exception):
         self.operation = operation
         self.code = code
         self.text = text
-
-
-class Control(Struct, frozen=True):
-    """One control of a message (RFC 4511 §4.1.11)."""
-
-    oid: str
-    critical: bool = False
-    value: bytes | None = None
 
 
 class BindRequest(Struct, frozen=True, kw_only=True):
@@ -134,12 +111,12 @@ Request = (
 
 
 class Message(Struct, frozen=True):
-    """One request with its number and controls."""
+    """One request with its number, and what its controls ask for."""
 
     id: int
     operation: Operation
     request: Request
-    controls: tuple[Control, ...] = ()
+    extras: Extras = controls.NONE
 
 
 def decode(octets: bytes, limits: DecodingLimits) -> Message:
@@ -167,11 +144,16 @@ def _message(message_id: int, operation: Operation, inner: Reader, limits: Decod
 
     try:
         request = _DECODE[operation](inner, operation, limits)
+        given = _controls(inner, limits.controls)
+        # Where nothing can be answered controls are not looked at (RFC 4511 §4.1.11).
+        extras = controls.decode(given, operation, limits) if operation in ANSWERS else controls.NONE
     except filters.FilterTooLarge as error:
         raise refuse(ResultCode.ADMIN_LIMIT_EXCEEDED, str(error)) from None
     except _OutOfBounds as error:
         raise refuse(ResultCode.PROTOCOL_ERROR, str(error)) from None
-    return Message(message_id, operation, request, _controls(inner, limits.controls))
+    except BadControl as error:
+        raise refuse(error.code, str(error)) from None
+    return Message(message_id, operation, request, extras)
 
 
 class _OutOfBounds(Exception):
@@ -303,16 +285,7 @@ def _controls(inner: Reader, most: int) -> tuple[Control, ...]:
         raise BerError("controls expected")
     listed = inner.inside(_CONTROLS)
     inner.finish()
-    found: list[Control] = []
-    while not listed.done:
-        if len(found) == most:
-            raise BerError("too many controls")
-        one = listed.inside(SEQUENCE)
-        oid = text(one.octets())
-        critical = one.boolean() if one.peek() == 0x01 else False
-        found.append(Control(oid, critical, one.optional(OCTETS)))
-        one.finish()
-    return tuple(found)
+    return controls.read(listed, most)
 
 
 _DECODE: dict[Operation, Callable[[Reader, Operation, DecodingLimits], Request]] = {

@@ -9,6 +9,7 @@ _NOTICE_OF_DISCONNECTION = b"1.3.6.1.4.1.1466.20036"
 _SASL_CREDENTIALS = 0x87
 _OID = 0x8A
 _VALUE = 0x8B
+_CONTROLS = 0xA0
 
 
 def message(message_id: int, operation: bytes) -> bytes:
@@ -22,14 +23,20 @@ def result(answer: Answer, code: ResultCode, text: str = "", *, matched: str = "
     return element(answer, content + more)
 
 
+def with_controls(operation: bytes, controls: bytes) -> bytes:
+    """Return an encoded *operation* with encoded *controls* behind it, as :func:`message` takes it."""
+    return operation + element(_CONTROLS, controls) if controls else operation
+
+
 def sasl_challenge() -> bytes:
     """Return the answer that asks for the mechanism's first octets (RFC 4513 §5.2.1)."""
     return result(Answer.BIND, ResultCode.SASL_BIND_IN_PROGRESS, more=element(_SASL_CREDENTIALS, b""))
 
 
-def extended(code: ResultCode, text: str = "", *, value: bytes | None = None) -> bytes:
-    """Return the answer to an extended operation."""
-    return result(Answer.EXTENDED, code, text, more=b"" if value is None else element(_VALUE, value))
+def extended(code: ResultCode, text: str = "", *, oid: str = "", value: bytes | None = None) -> bytes:
+    """Return the answer to an extended operation; *oid* is its name where it has one."""
+    more = (element(_OID, oid.encode()) if oid else b"") + (b"" if value is None else element(_VALUE, value))
+    return result(Answer.EXTENDED, code, text, more=more)
 
 
 def disconnection(code: ResultCode, text: str) -> bytes:

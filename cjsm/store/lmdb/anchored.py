@@ -104,6 +104,12 @@ class AnchoredHeads:
         """Return the root over all heads, as the kept hashes have it."""
         return self._hashes.root(self._children(_SHELVES))
 
+    def moved(self, after: int, places: int) -> None:
+        """Note that entries with numbers above *after* have others now, so many *places* on."""
+        last = self.last_entry()
+        if last > after:
+            self._transaction.put(_ENTRY, number(last + places), db=self._environment.meta)
+
     # New editions
 
     def begin_edition(self, mailbox: MailboxId, least: int) -> None:

@@ -1,5 +1,6 @@
 """``community.mdb``: the records, their indexes, the ledger's entries and the change sequence."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,19 +9,20 @@ import lmdb
 from twisted.internet.defer import Deferred, execute
 from zope.interface import implementer
 
-from cjsm.community.identifiers import ActId, MailboxId
+from cjsm.community.identifiers import ActId, Entropy, MailboxId
 from cjsm.community.records import LedgerEntry, Record
 from cjsm.community.view import Change, View
 from cjsm.store.encoding import encode
-from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, ICopied, Noticed
+from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, ICopied, Noticed, Words
 from cjsm.store.lmdb.anchored import HEAD_TABLES, AnchoredHeads, HeadHashes
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
+from cjsm.store.lmdb.ledgerwords import SALT, WORD_TABLES, LedgerWords
 from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, Remembered, index_keys, stored_key
 
 T = TypeVar("T")
 
-_SCHEMA = 1
+_SCHEMA = 2
 _ENTRIES = "entries"
 _ACTS = "acts"
 _CHANGES = "changes"
@@ -38,10 +40,11 @@ class _Tried(Exception):
 
 @implementer(ICommunityStore, ICopied)
 class LmdbCommunityStore:
-    """:param encode_entry: canonical encoding of a ledger entry.
+    """:param encode_entry: canonical encoding of a ledger entry, with the salts of its words.
 
     :param hashes: how the heads of mailboxes' lists are hashed.
     :param clock: seconds since the epoch.
+    :param entropy: for the salts of words that entries have commitments to.
     """
 
     def __init__(
@@ -51,13 +54,14 @@ class LmdbCommunityStore:
         *,
         suffix: str,
         map_size: int,
-        encode_entry: Callable[[LedgerEntry], bytes],
+        encode_entry: Callable[[LedgerEntry, Sequence[bytes]], bytes],
         hashes: HeadHashes,
         clock: Callable[[], float],
+        entropy: Entropy = os.urandom,
     ) -> None:
         self._environment = Environment(
             directory / "community.mdb",
-            tables=(*TABLES.values(), INDEX, _ENTRIES, _ACTS, _CHANGES, *HEAD_TABLES),
+            tables=(*TABLES.values(), INDEX, _ENTRIES, _ACTS, _CHANGES, *HEAD_TABLES, *WORD_TABLES),
             schema=_SCHEMA,
             map_size=map_size,
         )
@@ -66,11 +70,17 @@ class LmdbCommunityStore:
         self._encode_entry = encode_entry
         self._hashes = hashes
         self._clock = clock
+        self._entropy = entropy
         self._remembered = Remembered()
 
     def read(self, function: Callable[[View], T]) -> "Deferred[T]":
         """See :class:`ICommunityStore`."""
-        return execute(self.read_now, function)
+
+        # Whoever reads so looks at many records, each once: they are not worth remembering.
+        def look(transaction: lmdb.Transaction) -> T:
+            return function(self._view(transaction))
+
+        return execute(self._environment.read, look)
 
     def read_now(self, function: Callable[[View], T]) -> T:
         """See :class:`ICommunityStore`."""
@@ -148,21 +158,46 @@ class LmdbCommunityStore:
                     found.append((int.from_bytes(bytes(key[:8]), "big"), kind.decode(), record))
             return found
 
+    # The ledger's entries
+
     def entries(self, after: int, limit: int) -> "Deferred[Sequence[tuple[int, bytes]]]":
-        """See :class:`ICommunityStore`."""
+        """See :class:`ILedgerEntries`."""
+        return execute(self.entries_now, after, limit)
 
-        def collect() -> Sequence[tuple[int, bytes]]:
-            found: list[tuple[int, bytes]] = []
-            with self._environment.reading() as transaction:
-                cursor = transaction.cursor(db=self._environment.table(_ENTRIES))
-                if cursor.set_range(number(after + 1)):
-                    for key, value in cursor:
-                        if len(found) == limit:
-                            break
-                        found.append((int.from_bytes(bytes(key), "big"), bytes(value)))
-            return found
+    def entries_now(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """See :class:`ILedgerEntries`."""
+        found: list[tuple[int, bytes]] = []
+        with self._environment.reading() as transaction:
+            cursor = transaction.cursor(db=self._environment.table(_ENTRIES))
+            if cursor.set_range(number(after + 1)):
+                for key, value in cursor:
+                    if len(found) == limit:
+                        break
+                    found.append((int.from_bytes(bytes(key), "big"), bytes(value)))
+        return found
 
-        return execute(collect)
+    def last_entry(self) -> int:
+        """See :class:`ILedgerEntries`."""
+        return self._environment.read(self._last_entry)
+
+    def words(self, encoded: bytes) -> Sequence[Words]:
+        """See :class:`ILedgerEntries`."""
+        return self._environment.read(lambda transaction: LedgerWords(self._environment, transaction).of(encoded))
+
+    def bring_back(self, after: int, entries: Sequence[bytes]) -> "Deferred[int]":
+        """See :class:`ILedgerEntries`."""
+
+        def act(transaction: lmdb.Transaction) -> int:
+            table = self._environment.table(_ENTRIES)
+            cursor = transaction.cursor(db=table)
+            there = cursor.set_range(number(after + 1))
+            moved = [bytes(value) for _, value in cursor] if there else []
+            for following, encoded in enumerate((*entries, *moved), after + 1):
+                transaction.put(number(following), encoded, db=table)
+            self._heads(transaction).moved(after, len(entries))
+            return len(moved)
+
+        return self._serial.run(lambda: self._environment.write(act))
 
     def copy(self, descriptor: int) -> "Deferred[None]":
         """See :class:`ICopied`."""
@@ -260,6 +295,8 @@ class LmdbCommunityStore:
             self._append_entry(transaction, entry)
         for mailbox, least in change.editions:
             self._heads(transaction).begin_edition(mailbox, least)
+        for person in change.forgotten:
+            LedgerWords(self._environment, transaction).forget(person)
 
     def _replace(self, transaction: lmdb.Transaction, record: Record, following: Record | None) -> None:
         table = self._environment.table(TABLES[type(record)])
@@ -281,4 +318,7 @@ class LmdbCommunityStore:
 
     def _append_entry(self, transaction: lmdb.Transaction, entry: LedgerEntry) -> None:
         following = number(self._last_entry(transaction) + 1)
-        transaction.put(following, self._encode_entry(entry), db=self._environment.table(_ENTRIES), append=True)
+        salts = [self._entropy(SALT) for _ in entry.words]
+        encoded = self._encode_entry(entry, salts)
+        LedgerWords(self._environment, transaction).keep(entry, encoded, salts)
+        transaction.put(following, encoded, db=self._environment.table(_ENTRIES), append=True)

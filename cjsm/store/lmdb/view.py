@@ -15,6 +15,7 @@ from cjsm.community.identifiers import (
     MailboxId,
     OrganisationId,
     RequestId,
+    RoleAssignmentId,
 )
 from cjsm.community.records import (
     Account,
@@ -156,9 +157,12 @@ class LmdbView:
         stored = self._transaction.get(key, db=self._environment.table(table))
         return bytes(stored) if stored is not None else None
 
-    def _all(self, kind: type[Kept]) -> Iterator[Kept]:
-        for _, stored in prefixed(self._transaction, self._environment.table(TABLES[kind]), b""):
-            yield decode(stored, kind)
+    def _all(self, kind: type[Kept], after: bytes | None = None) -> Iterator[Kept]:
+        cursor = self._transaction.cursor(db=self._environment.table(TABLES[kind]))
+        # The first key after another one is that with a zero octet more.
+        if cursor.first() if after is None else cursor.set_range(after + b"\0"):
+            for _, stored in cursor:
+                yield decode(bytes(stored), kind)
 
     def _indexed(self, kind: type[Kept], key: bytes) -> Kept | None:
         keys = self._remembered.keys
@@ -186,9 +190,9 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(Organisation, b"org-slug\0" + (parent or _NONE))
 
-    def organisations(self) -> Iterable[Organisation]:
+    def organisations(self, after: OrganisationId | None = None) -> Iterable[Organisation]:
         """See :class:`~cjsm.community.view.View`."""
-        return self._all(Organisation)
+        return self._all(Organisation, after)
 
     def organisation_of_abbreviation(self, abbreviation: str) -> Organisation | None:
         """See :class:`~cjsm.community.view.View`."""
@@ -206,9 +210,13 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self._indexed(Account, b"acc-mbox\0" + mailbox)
 
-    def accounts(self) -> Iterable[Account]:
+    def role(self, identifier: RoleAssignmentId) -> RoleAssignment | None:
         """See :class:`~cjsm.community.view.View`."""
-        return self._all(Account)
+        return self.one(RoleAssignment, identifier)
+
+    def accounts(self, after: AccountId | None = None) -> Iterable[Account]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Account, after)
 
     def accounts_in(self, organisation: OrganisationId) -> Iterable[Account]:
         """See :class:`~cjsm.community.view.View`."""

@@ -20,7 +20,10 @@ def test_every_act_is_told() -> None:
     change = accounts.add_hosted(VIEW, by("olive.marsh", "joined in May"), new_account())
     entry = change.entry
     assert entry is not None
-    assert (entry.act, entry.moment, entry.reason) == ("user-add", NOW, "joined in May")
+    assert (entry.act, entry.moment, entry.organisation) == ("user-add", NOW, new_account().organisation)
+    assert (entry.reason, entry.person) == ("", entry.subject)
+    assert [name for name, _ in entry.words] == ["user", "address", "reason"]
+    assert dict(entry.words)["reason"] == "joined in May"
     assert entry.actor == identifier("olive.marsh")
     assert (entry.subject_kind, entry.subject) == ("account", identifier("new.comer"))
     assert "comer" not in str(entry.details)

@@ -62,7 +62,7 @@ def test_a_lost_one() -> None:
     """An administrator takes it away, with a reason; never the helpdesk, who gives new one-time passwords."""
     change = factors.take_away(WITH, by("olive.marsh", "telephone lost"), JO, STEP)
     assert change.entry is not None
-    assert (change.entry.act, change.entry.reason) == ("factor-remove", "telephone lost")
+    assert (change.entry.act, change.entry.words) == ("factor-remove", (("reason", "telephone lost"),))
     assert account(WITH.apply(change), "jo.ward").factor_since == 0
     for other in ("henry.desk", "sam.hill", "jo.ward"):
         with pytest.raises(NotAllowed):

@@ -26,6 +26,7 @@ def test_changed() -> None:
     change = profiles.change(VIEW, by("olive.marsh"), OLIVE, {"telephone": " 0117 1 ", "town": "Bath"})
     made = account(VIEW.apply(change), "olive.marsh")
     assert (made.profile.telephone, made.profile.town) == ("0117 1", "Bath")
+    assert made.profile_since == VIEW.moment
     assert made.version == account(VIEW, "olive.marsh").version + 1
     entry = entry_of(change)
     assert (entry.act, entry.subject, dict(entry.details)) == ("user-edit", OLIVE, {"fields": "town telephone"})

@@ -122,3 +122,11 @@ def test_wrong_rows() -> None:
     got = read(f"Secure Email,Description\na@b,c,d\ne@f,{'x' * 10_000}\ng@h,i,,\n").rows
     assert [[each.column for each in row.problems] for row in got] == [[""], ["Description"], []]
     assert got[1].problems[0].problem == "this has 10,000 characters, 100 at most"
+
+
+@pytest.mark.parametrize("line", ["x" * 3_000_000, "," * 300_000, '"' * 3_000_001, "Secure Email" + ",a" * 300_000])
+def test_endless_lines(line: str) -> None:
+    """Are refused at once."""
+    with pytest.raises(FormError) as caught:
+        read(f"{line}\n")
+    assert len(str(caught.value)) < 300

@@ -30,7 +30,8 @@ def test_entry() -> None:
     """Name, classes, values, in the schema's order; states for whoever may see them."""
     written = LdifWriter(schema.load()).entry(found(ADA)["uid=jane.smith"]).decode()
     lines = written.splitlines()
-    assert lines[:2] == ["", "dn: uid=jane.smith,ou=crime,o=avon-police,dc=cjsm,dc=test"]
+    assert lines[0] == "dn: uid=jane.smith,ou=crime,o=avon-police,dc=cjsm,dc=test"
+    assert lines[-1] == ""
     assert {"mail: jane.smith@avon.cjsm.test", "mobile: 07700 900001", "cjsmLocked: FALSE"} <= set(lines)
     assert base64.b64encode("Smith, Jane (Avon Police – Crime)".encode()).decode() in written.replace("\n ", "")
     assert "mobile" not in LdifWriter(schema.load()).entry(found(HELP)["uid=jane.smith"]).decode()
@@ -62,7 +63,7 @@ def test_changes() -> None:
     new = LdifWriter(schema.load(), since="20200101000000Z").entry(entries["uid=jane.smith"]).decode()
     assert "changetype: add\nobjectClass: top\n" in new
     removed = LdifWriter(schema.load(), since="20200101000000Z").removed("a@b", "1-2")
-    assert removed == b"\n# removed: a@b, entryUUID 1-2\n"
+    assert removed == b"# removed: a@b, entryUUID 1-2\n\n"
 
 
 def test_own_export_is_read() -> None:
@@ -165,3 +166,10 @@ def test_garbage(lines: Sequence[str]) -> None:
     except FormError:
         return
     assert len(got.rows) + got.left_out <= sum(map(len, lines)) + 1
+
+
+def test_a_value_of_many_lines() -> None:
+    """Is put together, and refused for its length."""
+    folded = "\n ".join(["x" * 75] * 40_000)
+    (row,) = read(f"dn: uid=a,dc=x\nobjectclass: person\ndescription: {folded}\n").rows
+    assert row.problems[0].problem == "line 3 has 3,000,000 characters, 100 at most"
