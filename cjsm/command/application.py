@@ -7,23 +7,20 @@ from typing import Any
 import rich_click as click
 
 from cjsm.command import acting, secrets
-from cjsm.command.applicationvalues import PEOPLE, application_values, given
+from cjsm.command.applicationshown import COLUMNS, line, report, terms_are_due
+from cjsm.command.applicationvalues import application_values, given
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, shown, table, when
-from cjsm.community import applying, finding, states
+from cjsm.command.output import console, document, shown, table
+from cjsm.community import applying
 from cjsm.community.acts import applications
 from cjsm.community.acts.applications import Rejection
 from cjsm.community.address import Address
-from cjsm.community.applicationrecords import Application, ApplicationState, Checked, CheckResult, Person
-from cjsm.community.applying import QUESTIONS, Check
+from cjsm.community.applicationrecords import Application, ApplicationState, CheckResult
+from cjsm.community.applying import Check
 from cjsm.community.authority import Action
-from cjsm.community.identifiers import LENGTH, AccountId, ApplicationId, text
-from cjsm.community.records import OrganisationState
+from cjsm.community.identifiers import LENGTH, ApplicationId
 from cjsm.community.view import View
-from cjsm.configuration import ApplicationSettings
 from cjsm.suite import Suite
-
-_DAY = 86_400
 
 
 @click.group()
@@ -60,7 +57,7 @@ def add(slug: str, name: str, config: Path, as_json: bool, **values: Any) -> Non
     made = Application(id=identifier, slug=slug, name=name, **given(values))
     days = suite.settings.applications.assessment
     acting.act(suite, lambda view, by: applications.add(view, by, made, days))
-    _report(suite, identifier, as_json)
+    report(suite, identifier, as_json)
 
 
 @application.command("edit")
@@ -79,7 +76,7 @@ def edit(name: str, title: str | None, config: Path, as_json: bool, **values: An
     found = _look_up(suite, name)
     changes = given(values, found) | ({"name": title} if title is not None else {})
     acting.act(suite, lambda view, by: applications.edit(view, by, found.id, changes))
-    _report(suite, found.id, as_json)
+    report(suite, found.id, as_json)
 
 
 @application.command("assess")
@@ -103,7 +100,7 @@ def assess(name: str, item: str | None, result: str | None, note: str, config: P
     check = Check(item) if item is not None else None
     outcome = CheckResult(result or CheckResult.PASSED)
     acting.act(suite, lambda view, by: applications.assess(view, by, found.id, check, outcome, note))
-    _report(suite, found.id, as_json)
+    report(suite, found.id, as_json)
 
 
 @application.command("sponsor")
@@ -135,7 +132,7 @@ def sponsor(name: str, address: str | None, note: str | None, config: Path, as_j
         acting.act(suite, lambda view, by: applications.note_sponsor(view, by, found.id, member, told))
     else:
         wait(suite.applying.ask_sponsor(acting.by(suite), found.id, Address.parse(address)))
-    _report(suite, found.id, as_json)
+    report(suite, found.id, as_json)
 
 
 @application.command("terms")
@@ -154,7 +151,7 @@ def terms(name: str, accepted: bool, config: Path, as_json: bool) -> None:
     found = _look_up(suite, name)
     version = suite.settings.applications.terms_version
     acting.act(suite, lambda view, by: applications.accept_terms(view, by, found.id, version))
-    _report(suite, found.id, as_json)
+    report(suite, found.id, as_json)
 
 
 @application.command("approve")
@@ -202,7 +199,7 @@ def reject(name: str, reason: str, note: str, config: Path, as_json: bool) -> No
     found = _look_up(suite, name)
     code = Rejection(reason)
     acting.act(suite, lambda view, by: applications.reject(view, by, found.id, code, note))
-    _report(suite, found.id, as_json)
+    report(suite, found.id, as_json)
 
 
 @application.command("show")
@@ -216,7 +213,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     acting.require(suite, Action.ASSESS_APPLICATIONS)
-    _report(suite, _look_up(suite, name).id, as_json)
+    report(suite, _look_up(suite, name).id, as_json)
 
 
 @application.command("list")
@@ -240,120 +237,18 @@ def list_(state: str | None, terms_due: bool, config: Path, as_json: bool) -> No
     def look(view: View) -> list[dict[str, Any]]:
         found = [each for each in view.applications() if state is None or each.state == state]
         if terms_due:
-            found = [each for each in found if _is_due(view, each, settings)]
-        return [_line(each, settings) for each in sorted(found, key=lambda each: (each.due, each.id))]
+            found = [each for each in found if terms_are_due(view, each, settings)]
+        return [line(each, settings) for each in sorted(found, key=lambda each: (each.due, each.id))]
 
     told = suite.stores.community.read_now(look)
     if as_json:
         document(told)
     else:
-        rows = [[shown(each[column]) for column in _COLUMNS] for each in told]
-        table(rows, *_COLUMNS)
-
-
-_COLUMNS = ("application", "name", "state", "due", "missing", "unchecked", "terms")
-
-
-def _is_due(view: View, found: Application, settings: ApplicationSettings) -> bool:
-    end = applying.terms_end(found, settings.terms, settings.terms_version)
-    made = found.organisation
-    here = made is not None and states.organisation_state(view, made) is not OrganisationState.DELETED
-    return here and (end is None or end - settings.terms_warning * _DAY <= view.moment)
-
-
-def _line(found: Application, settings: ApplicationSettings) -> dict[str, Any]:
-    """Return what a list has of an application."""
-    waits = found.state in applying.OPEN
-    return {
-        "application": applying.name_of(found),
-        "name": found.name,
-        "state": found.state,
-        "due": when(found.due) if waits else None,
-        "missing": len(applying.missing(found, settings.terms_version)) if waits else 0,
-        "unchecked": len(applying.unchecked(found)) if waits else 0,
-        "terms": _terms_end(found, settings),
-    }
-
-
-def _terms_end(found: Application, settings: ApplicationSettings) -> str | None:
-    end = applying.terms_end(found, settings.terms, settings.terms_version)
-    return "now" if end == 0 else when(end)
+        rows = [[shown(each[column]) for column in COLUMNS] for each in told]
+        table(rows, *COLUMNS)
 
 
 def _look_up(suite: Suite, name: str) -> Application:
     # Whoever may not see any hears that, and not whether there is one.
     acting.require(suite, Action.ASSESS_APPLICATIONS)
     return suite.stores.community.read_now(lambda view: applying.application_of(view, name))
-
-
-def _who(view: View, identifier: bytes) -> str:
-    found = view.account(AccountId(identifier)) if identifier else None
-    return found.user_id if found is not None else "somebody who is gone" if identifier else "the operator"
-
-
-def _person(person: Person) -> str | None:
-    words = " ".join(filter(None, (person.first_name, person.last_name)))
-    return ", ".join(filter(None, (words, person.position, person.email, person.telephone))) or None
-
-
-def _told(view: View, found: Application, settings: ApplicationSettings) -> dict[str, Any]:
-    """Return everything about an application, for people and programs."""
-    waits = found.state in applying.OPEN
-    plain = ("name", "domain", "need", "users", "system", "next_hops", "provider", "tenant", "address1", "address2",
-             "town", "postcode", "business_type", "area", "protected", "abbreviation")  # fmt: skip
-    return {
-        "application": applying.name_of(found),
-        "id": text(found.id),
-        "state": found.state,
-        "state_since": when(found.state_since),
-        "due": when(found.due) if waits else None,
-        "entered_by": [_who(view, each) for each in found.entered_by],
-        **{name: getattr(found, name) for name in plain},
-        **{who: _person(getattr(found, who)) for who in PEOPLE},
-        "sponsor": _sponsor(view, found),
-        "terms": [f"version {each.version}, {when(each.moment)}, {each.signatory}" for each in found.terms],
-        "terms_end": _terms_end(found, settings),
-        "missing": list(applying.missing(found, settings.terms_version)) if waits else [],
-        "duplicates": list(applying.duplicates(view, found)) if waits else [],
-        "checklist": {item.value: _checked(view, found.checks, item) for item in Check},
-        "decided_by": None if waits else _who(view, found.decided_by),
-        "reason": found.code or None,
-        "note": found.note or None,
-        "organisation": finding.path_of(view, found.organisation) or None,
-        "erased": when(found.erased),
-    }
-
-
-def _sponsor(view: View, found: Application) -> dict[str, Any] | None:
-    sponsor = found.sponsor
-    if sponsor is None:
-        return None
-    return {
-        "address": sponsor.address,
-        "confirmed": when(sponsor.confirmed),
-        "recorded_by": _who(view, sponsor.confirmed_by) if sponsor.confirmed else None,
-        "note": sponsor.note or None,
-        "code_until": when(sponsor.expires) if sponsor.code else None,
-        "wrong_codes": sponsor.failed,
-    }
-
-
-def _checked(view: View, checks: tuple[Checked, ...], item: Check) -> dict[str, Any] | str:
-    found = next((each for each in checks if each.item == item), None)
-    if found is None:
-        return f"open: {QUESTIONS[item]}"
-    told = {"result": found.result, "when": when(found.moment), "by": _who(view, found.by)}
-    return told | ({"note": found.note} if found.note else {})
-
-
-def _report(suite: Suite, identifier: ApplicationId, as_json: bool) -> None:
-    settings = suite.settings.applications
-
-    def look(view: View) -> dict[str, Any]:
-        return _told(view, applications.existing_application(view, identifier), settings)
-
-    told = suite.stores.community.read_now(look)
-    if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")

@@ -4,16 +4,15 @@ Entries of the ledger name the application by its identifier; what is known of p
 it.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from cjsm.community.acts.acting import By, check_text, entry_of
-from cjsm.community.acts.connectionvalues import check_short_name, checked_hop, hop_in_words, next_hop_of
+from cjsm.community.acts.applicationvalues import check_free, checked
 from cjsm.community.acts.keys import ITSELF
-from cjsm.community.address import Address, check_domain, check_slug
+from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit
 from cjsm.community.applicationrecords import (
     AcceptedTerms,
@@ -22,12 +21,11 @@ from cjsm.community.applicationrecords import (
     Checked,
     CheckResult,
     MailSystem,
-    Person,
     Sponsor,
 )
 from cjsm.community.applying import ABOUT, OPEN, Check, missing, unchecked
 from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound
+from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, ApplicationId, OrganisationId
 from cjsm.community.records import OwnerKind
 from cjsm.community.states import may_sign_in
@@ -35,11 +33,6 @@ from cjsm.community.verdicts import Service, ServiceOrigin
 from cjsm.community.view import Change, View
 
 _DAY = 86_400
-_MOST_USERS = 1_000_000
-_NEXT_HOPS = 8
-#: Values of an application that are a line of text, which may be empty.
-_LINES = ("need", "provider", "tenant", "address1", "address2", "town", "postcode", "business_type", "area")
-_PEOPLE = ("contact", "administrator", "signatory")
 
 
 class Rejection(StrEnum):
@@ -69,14 +62,14 @@ def add(view: View, by: By, application: Application, days: int) -> Change:
     """Enter an application; *days* until it is overdue."""
     permission = require(may(view, by.actor, Action.ASSESS_APPLICATIONS, None))
     made = msgspec.structs.replace(
-        _checked(application),
+        checked(application),
         state=ApplicationState.NEW,
         created=view.moment,
         state_since=view.moment,
         due=view.moment + days * _DAY,
         entered_by=(by.actor or b"",),
     )
-    _check_free(view, made)
+    check_free(view, made)
     return _done(view, by, made, permission, "application-add")
 
 
@@ -88,7 +81,7 @@ def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) 
         raise BadValue("nothing is to be changed", "see `cjsm application edit --help`")
     stale = {item for item, about in ABOUT.items() if changed & about}
     actor = by.actor or b""
-    made = _checked(msgspec.structs.replace(found, **values))
+    made = checked(msgspec.structs.replace(found, **values))
     made = msgspec.structs.replace(
         made,
         checks=tuple(each for each in found.checks if each.item not in stale),
@@ -97,7 +90,7 @@ def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) 
         entered_by=found.entered_by if actor in found.entered_by else (*found.entered_by, actor),
         version=found.version + 1,
     )
-    _check_free(view, made)
+    check_free(view, made)
     return _done(view, by, made, permission, "application-edit", changed=" ".join(sorted(changed)))
 
 
@@ -316,67 +309,6 @@ def _sponsored(
 ) -> Change:
     made = msgspec.structs.replace(found, sponsor=sponsor, version=found.version + 1)
     return _done(view, by, made, permission, act, **told)
-
-
-def _checked(application: Application) -> Application:
-    """Return the application with every value in its stored form.
-
-    :raises BadValue: naming the value that is not taken.
-    """
-    slug = check_short_name(application.slug)
-    domain = application.domain.lower()
-    if domain:
-        check_domain(domain)
-    abbreviation = application.abbreviation.lower()
-    if abbreviation:
-        check_slug(abbreviation)
-    if not 0 <= application.users <= _MOST_USERS:
-        raise BadValue(f"there are 0 to {_MOST_USERS:,} people")
-    if len(application.next_hops) > _NEXT_HOPS:
-        raise BadValue(f"there are at most {_NEXT_HOPS} next hops")
-    lines = {name: _line(getattr(application, name), name) for name in _LINES}
-    people = {name: _person(getattr(application, name), name) for name in _PEOPLE}
-    return msgspec.structs.replace(
-        application,
-        slug=slug,
-        name=check_text(application.name, "a name"),
-        domain=domain,
-        abbreviation=abbreviation,
-        next_hops=tuple(hop_in_words(checked_hop(next_hop_of(each))) for each in application.next_hops),
-        **lines,
-        **people,
-    )
-
-
-def _line(value: str, what: str) -> str:
-    return check_text(value, what.replace("_", " ")) if value else value
-
-
-def _person(person: Person, who: str) -> Person:
-    told = {name: _line(value, f"{who}: {name}") for name, value in msgspec.structs.asdict(person).items()}
-    if told["email"]:
-        told["email"] = str(Address.parse(told["email"]))
-    return Person(**told)
-
-
-def _check_free(view: View, application: Application) -> None:
-    """Check that nobody else asks for the same, and that the abbreviation is free."""
-    abbreviation = application.abbreviation
-    if abbreviation and view.organisation_of_abbreviation(abbreviation) is not None:
-        raise Exists(f"the abbreviation {abbreviation!r} is taken", "choose another")
-    for other in _others(view, application):
-        for what, value, theirs in (
-            ("short name", application.slug, other.slug),
-            ("domain", application.domain, other.domain),
-            ("abbreviation", abbreviation, other.abbreviation),
-        ):
-            if value and value == theirs:
-                told = f"the application {other.slug} asks for the {what} {value!r} already"
-                raise Exists(told, "see whether it is the same")
-
-
-def _others(view: View, application: Application) -> Iterable[Application]:
-    return (each for each in view.applications() if each.id != application.id and each.state in OPEN)
 
 
 def _done(view: View, by: By, made: Application, permission: Permission, act: str, **told: str) -> Change:
