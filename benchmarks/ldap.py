@@ -21,8 +21,13 @@ from cjsm.command.context import wait
 from cjsm.configuration import load
 from cjsm.directory import schema
 from cjsm.directory.loading import load as load_catalogue
+from cjsm.directory.query import Limits, Query, SortKey, Window
 from cjsm.directory.reading import Reading
+from cjsm.directory.search import Search
 from cjsm.directory.selection import attributes, selected
+from cjsm.ldap.encoded import EncodedEntries
+from cjsm.ldap.grammar.limits import DecodingLimits
+from cjsm.ldap.grammar.requests import SearchRequest, decode
 from cjsm.suite import Suite
 
 _OUTLOOK = (
@@ -35,6 +40,7 @@ _IOS = ("o", "cn", "ou", "sn", "mail", "IMHandle", "givenName", "postalAddress",
 #: Processor time of a server, in seconds, that one figure is made of, and its requests at most.
 _SECONDS, _MOST = 0.5, 5_000
 _CHANGES = 10
+_INSIDE = 200
 _DOOR = """\
 [ldap]
 ldaps = "tcp:{port}:interface=127.0.0.1"
@@ -50,12 +56,14 @@ class Asked:
 
     :ivar bar: processor seconds of a request that this service may take.
     :ivar pairs: processor seconds of a request, and seconds until the answer: ours, theirs.
+    :ivar inside: processor seconds from the request's octets to the answer's, without network, TLS, reactor and log.
     """
 
     name: str
     bar: float
     entries: tuple[int, int] = (0, 0)
     pairs: list[tuple[tuple[float, float], tuple[float, float]]] = field(default_factory=list)
+    inside: float = 0.0
 
     def middle(self, side: int, which: int) -> float:
         """Return the median of one figure, in microseconds."""
@@ -68,7 +76,8 @@ class Asked:
         return (
             f"{self.name:<28} processor {spent:8.0f} : {self.middle(1, 0):8.0f} µs   {statistics.median(ratios):7.2f}"
             f" times less ({ratios[0]:.2f}-{ratios[-1]:.2f}, {len(ratios)} pairs)   bar {self.bar * 1e6:5.0f} µs"
-            f" {'reached' if spent <= self.bar * 1e6 else 'NOT reached'}   wall {self.middle(0, 1):.0f} :"
+            f" {'reached' if spent <= self.bar * 1e6 else 'NOT reached'}   inside"
+            f" {self.inside * 1e6:.0f} µs   wall {self.middle(0, 1):.0f} :"
             f" {self.middle(1, 1):.0f} µs   entries {self.entries[0]} : {self.entries[1]}"
         )
 
@@ -152,6 +161,7 @@ def measure(home: Path, people: int, pairs: int, beside: bool, say: Callable[[st
             found.memory = anonymous_memory(process), 0
         found.changes, found.longest_pause = _follow(place, mine, people, say)
         say(f"memory {found.memory[0] >> 20} : {found.memory[1] >> 20} MiB")
+    _ask_inside(found, place, readers[0])
     return found
 
 
@@ -222,6 +232,35 @@ def _connecting(server: Server, people: int) -> Callable[[], object]:
     return once
 
 
+def _ask_inside(found: Found, place: Path, reader: Person) -> None:
+    """Ask the directory alone, in this process."""
+    with _listed(place, reader) as seen:
+        encoded = EncodedEntries()
+        for asked, (_, _, question) in zip(found.questions, questions(found.people), strict=False):
+            octets = question.request("", 7)
+            _answered(octets, question, seen, encoded)
+            began = time.thread_time()
+            for _ in range(_INSIDE):
+                _answered(octets, question, seen, encoded)
+            asked.inside = (time.thread_time() - began) / _INSIDE
+
+
+def _answered(octets: bytes, question: Question, seen: Reading, encoded: EncodedEntries) -> bytes:
+    request = decode(octets, DecodingLimits()).request
+    assert isinstance(request, SearchRequest)
+    query = Query(filter=request.filter, attributes=request.attributes, size_limit=request.size_limit)
+    if question.window is not None:
+        attribute, count = question.window
+        window = Window(before=0, after=count - 1, offset=1)
+        query = structs.replace(query, sort=(SortKey(attribute=attribute),), window=window)
+    search = Search(seen, query, Limits())
+    encoder = encoded.encoder(seen, request.attributes, types_only=False)
+    parts = []
+    while search.outcome is None:
+        parts.append(encoder.messages(7, search.step()))
+    return b"".join(parts)
+
+
 def _often(ask: Callable[[], object], process: int) -> tuple[float, float]:
     """Return the server's processor seconds and the seconds of one *ask*, of as many as make a figure."""
     before, began, done = processor_seconds(process), time.monotonic(), 0
@@ -274,20 +313,26 @@ def _follow(place: Path, server: Server, people: int, say: Callable[[str], None]
 
 def _ldif(place: Path, reader: Person) -> Iterator[str]:
     """Yield what a member of the community sees, as LDIF: the same that is asked of both sides."""
-    suite = Suite(load(place / "cjsm.toml"))
-    try:
-        catalogue = suite.stores.community.read_now(lambda view: load_catalogue(view, schema.load()))
-        account = suite.stores.community.read_now(lambda view: view.account_of_user_id(reader.user_id))
-        assert account is not None
-        seen, everything = Reading(catalogue, account.id), selected(catalogue.schema, ("*",))
+    with _listed(place, reader) as seen:
+        catalogue, everything = seen.catalogue, selected(seen.schema, ("*",))
         for position in catalogue.positions():
             dn = seen.dn(position)
             if seen.visible(position) and dn.endswith(town.BASE):
                 lines = [f"dn: {dn}\n"]
                 for name, values in attributes(seen, position, everything):
-                    # A list of members or a mobile number may come from rights that slapd knows nothing of.
                     lines += [_line(name, value) for value in values]
                 yield "".join(lines) + "\n"
+
+
+@contextmanager
+def _listed(place: Path, reader: Person) -> Iterator[Reading]:
+    """Yield the directory as *reader* sees it."""
+    suite = Suite(load(place / "cjsm.toml"))
+    try:
+        catalogue = suite.stores.community.read_now(lambda view: load_catalogue(view, schema.load()))
+        account = suite.stores.community.read_now(lambda view: view.account_of_user_id(reader.user_id))
+        assert account is not None
+        yield Reading(catalogue, account.id)
     finally:
         wait(suite.stores.close())
 

@@ -135,7 +135,7 @@ def person(number: int, people: int) -> tuple[Account, AddressRecord]:
 
 
 def _organisations(people: int) -> int:
-    return max(people // _PER_ORGANISATION, 4)
+    return max(people // _PER_ORGANISATION, 4 * READERS)
 
 
 def _batches(people: int) -> Iterator[tuple[Record, ...]]:

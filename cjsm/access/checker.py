@@ -290,11 +290,11 @@ class Checker:
     ) -> Callable[[], dict[int, bytes] | None]:
         """What runs in the KDF pool: bcrypt always, Argon2id only after bcrypt said yes."""
         verifier = keys.password if keys is not None and keys.password is not None else self._dummy
-        peppers = self._secrets.peppers
+        peppers, cost = self._secrets.peppers, passwords.cost_of(self._dummy)
 
         def stretch() -> dict[int, bytes] | None:
             try:
-                passwords.verify_password(verifier, secret, peppers)
+                passwords.verify_password(verifier, secret, peppers, cost=cost)
             except WrongSecret:
                 return None
             return open_password_slots(keys, secret, self._secrets) if keys is not None and opens_mail else {}

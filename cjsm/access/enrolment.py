@@ -17,6 +17,7 @@ from cjsm.access.codes import Codes, Shown
 from cjsm.access.errors import AccessRefused
 from cjsm.access.keychanges import KeyChanges, Opened, anew, inline
 from cjsm.access.keyring import AccountKeys
+from cjsm.access.lockout import SECOND_FACTOR
 from cjsm.access.newkeys import NewKeys
 from cjsm.access.secretkeys import new_system_secret, with_password
 from cjsm.community import finding
@@ -207,8 +208,9 @@ class Enrolment:
         shown = Shown(self._codes, code)
         await anew(lambda: self._set_password(by, account, current, chosen, shown, run))
         # Failures with the password of before keep nobody out any more; where this cannot be written, time does it.
+        # Wrong codes of the second factor stay counted: who has a device password could guess on after each change.
         try:
-            await self._activity.forget_all(account)
+            await self._activity.forget_all(account, SECOND_FACTOR)
         except StoreError as error:
             self._log.error("failures before a new password were not forgotten: {error}", error=error)
 
@@ -259,7 +261,10 @@ class Enrolment:
         expires: int | None = None,
         code: bytes | None = None,
     ) -> NewDevice:
-        """Make a device password; *current* is a working secret of the account.
+        """Make a device password; *current* is the person's own password, or the one-time password or a recovery code.
+
+        No device password does: it would get itself protocols and days that it was not given, without a second
+        factor, and a revoked one would leave another behind.
 
         :param code: of the second factor, where *current* is the person's own password and there is one.
         :raises AccessRefused: when it is not.
@@ -277,6 +282,8 @@ class Enrolment:
     ) -> NewDevice:
         found, keys = self._read(account)
         opened = self._open(found, keys, current)
+        if opened.kind is SecretKind.DEVICE:
+            raise AccessRefused
         same = KeyStep(found.keys, found.keys)
         self._community.read_now(lambda view: credentials.add_device_password(view, by, account, password, same))
         protocols, identifier, expires = password.protocols, password.id, password.expires

@@ -103,5 +103,5 @@ def decode(stored: bytes, kind: type[KeyRecord]) -> KeyRecord:
         raise UnreadableKeys(f"key record of version {stored[:1].hex() or 'none'}, this software reads 01")
     try:
         return msgspec.msgpack.decode(memoryview(stored)[1:], type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableKeys("damaged key record") from error

@@ -21,9 +21,10 @@ from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import MailboxStep, keys_of
+from cjsm.community.acts.shared import member_of
 from cjsm.community.errors import BadValue, Conflict, NotFound
-from cjsm.community.identifiers import LENGTH, AccountId, Entropy, OrganisationId, RequestId
-from cjsm.community.records import Account, RecoveryAuthority, RecoveryRequest, RequestState
+from cjsm.community.identifiers import LENGTH, AccountId, Entropy, MailboxId, OrganisationId, RequestId
+from cjsm.community.records import Account, RecoveryAuthority, RecoveryRequest, RequestState, SharedMailbox
 from cjsm.community.states import takes_mail
 from cjsm.community.view import View
 from cjsm.configuration import KeySettings
@@ -213,29 +214,41 @@ class Recovering:
     # Requests
 
     async def request(
-        self, by: By, account: AccountId, beneficiary: AccountId | None = None, days: int | None = None
+        self,
+        by: By,
+        account: AccountId,
+        beneficiary: AccountId | None = None,
+        days: int | None = None,
+        *,
+        shared: MailboxId | None = None,
     ) -> RecoveryRequest:
         """Ask that mail of *account* is opened: to them again, or for *days* to somebody else.
 
+        :param shared: a shared mailbox that they read, in place of their own: a reset closes that too, and where no
+            other reader is left only recovery opens it.
         :raises CommunityError: when there is nothing that recovery could open, or *by* may not ask.
         """
         found = self._account_keys(account)[0]
-        if found.mailbox is None:
+        mailbox = shared or found.mailbox
+        if mailbox is None:
             raise Conflict("this user's mail is kept elsewhere", "ask their organisation")
-        _, record, _ = self._generations.read(found.mailbox)
+        owner, record, _ = self._generations.read(mailbox)
         to = beneficiary or account
         if to == account and days is not None:
             raise BadValue("a user's own mail is theirs without an end", "leave out --days")
-        wraps = self._sealed(record, to)
+        if shared is not None and to != account:
+            raise BadValue("a shared mailbox is opened again to who reads it", "let them join: cjsm shared join")
+        member = member_of(owner, account) if isinstance(owner, SharedMailbox) else None
+        wraps = self._sealed(record, to, member.first if member is not None else 0)
         newest = wraps[-1] if wraps else None
         moment = int(self._clock())
         made = RecoveryRequest(
             id=RequestId(self._entropy(LENGTH)),
-            mailbox=found.mailbox,
+            mailbox=mailbox,
             account=account,
             beneficiary=to,
-            organisation=newest.organisation if newest is not None else found.organisation,
-            counter_signer=newest.counter_signer if newest is not None else found.organisation,
+            organisation=newest.organisation if newest is not None else owner.organisation,
+            counter_signer=newest.counter_signer if newest is not None else owner.organisation,
             generations=tuple(wrap.generation for wrap in wraps),
             reason=by.reason,
             expires=moment + self._settings.request_life * _DAY,
@@ -244,11 +257,11 @@ class Recovering:
         await self._community.commit(by.act_id, lambda view: acts.request(view, by, made))
         return self._request(made.id)
 
-    def _sealed(self, record: MailboxKeys, to: AccountId) -> list[RecoveryWrap]:
-        """Return the wraps, under the newest two authorities, of generations that *to* is not granted yet."""
+    def _sealed(self, record: MailboxKeys, to: AccountId, first: int) -> list[RecoveryWrap]:
+        """Return the wraps, under the newest two authorities, of what *to* is not granted yet, from *first* on."""
         epoch = self._generations.newest_key(to).epoch
         has = {each.generation for each in record.grants if (each.member, each.epoch) == (to, epoch)}
-        found = [wrap for wrap in record.recovery if wrap.generation not in has]
+        found = [wrap for wrap in record.recovery if wrap.generation not in has and wrap.generation >= first]
         pair = (found[-1].organisation, found[-1].counter_signer) if found else None
         return [wrap for wrap in found if (wrap.organisation, wrap.counter_signer) == pair]
 

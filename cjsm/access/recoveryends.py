@@ -1,6 +1,7 @@
 """The end of what recovery gave for a time, and of requests that nobody approved."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -22,7 +23,7 @@ _QUARTER = 900
 
 
 class RecoveryEnds:
-    """Takes keys back whose time is over, and destroys what was handed over for requests that lapsed."""
+    """Takes keys back whose time is over, and destroys what was handed over for requests that are over."""
 
     name = "recovery-ends"
     every = _QUARTER
@@ -62,9 +63,19 @@ class RecoveryEnds:
                 self._log.error("keys were not taken back: {error}", error=error)
         for request in lapsed:
             by = self._by()
-            await self._community.commit(by.act_id, partial(acts.lapse, by=by, identifier=request.id))
-            await self._keys.destroy(request.id)
+            with suppress(CommunityError):
+                # Another process may have done it at this moment.
+                await self._community.commit(by.act_id, partial(acts.lapse, by=by, identifier=request.id))
+        await self._destroy_handed_over()
         return f"{ended} ended, {len(lapsed)} lapsed"
+
+    async def _destroy_handed_over(self) -> None:
+        """Destroy what was handed over for requests that are over: where a crash came first, nobody else does."""
+        for identifier in await self._community.read(
+            lambda view: [each.id for each in view.recovery_requests() if each.state not in acts.PENDING]
+        ):
+            if self._keys.latest(identifier):
+                await self._keys.destroy(identifier)
 
     async def _end(self, request: RecoveryRequest) -> None:
         by = self._by()

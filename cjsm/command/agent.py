@@ -121,6 +121,8 @@ def main(path: Path) -> int:
         kept = msgspec.msgpack.decode(sys.stdin.buffer.read(_MOST), type=Kept)
     except msgspec.MsgspecError:
         return 1
+    # Nobody finds the one before when its socket has gone, and it would keep its keys until its time is over.
+    end(path)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     with socket.socket(socket.AF_UNIX) as listening:

@@ -113,13 +113,28 @@ def officers(config: Path, as_json: bool) -> None:
 @click.option("--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help="Why.")
 @click.option("--for", "beneficiary", help="Somebody else, who may read for a time; else the user themself.")
 @click.option("--days", type=click.IntRange(min=1), help="For how long somebody else may read.")
+@click.option(
+    "--shared", metavar="ADDRESS", help="Mail of this shared mailbox, which USER reads, in place of their own."
+)
 @acting.act_verb
-def request(user: str, reason: str, beneficiary: str | None, days: int | None, config: Path, as_json: bool) -> None:
+def request(
+    user: str,
+    reason: str,
+    beneficiary: str | None,
+    days: int | None,
+    shared: str | None,
+    config: Path,
+    as_json: bool,
+) -> None:
     """Ask that closed mail of USER is opened to them again, or for --days to somebody else (a leaver, a court order).
+
+    Old mail of a shared mailbox is opened by another member (`cjsm shared open`); where there is none left, with
+    --shared.
 
     \b
     cjsm recovery request jane.smith@avon --reason forgotten
     cjsm recovery request jane.smith@avon --reason left --for tom.harding@avon --days 14
+    cjsm recovery request jane.smith@avon --reason forgotten --shared duty@avon.cjsm.test
     """
     suite = open_suite(config)
     by = acting.by(suite, reason)
@@ -127,7 +142,10 @@ def request(user: str, reason: str, beneficiary: str | None, days: int | None, c
     other = None
     if beneficiary is not None:
         other = suite.stores.community.read_now(lambda view: finding.account_of(view, beneficiary)).id
-    made = wait(suite.recovering.request(by, account.id, other, days))
+    desk = None
+    if shared is not None:
+        desk = suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, shared)).id
+    made = wait(suite.recovering.request(by, account.id, other, days, shared=desk))
     _report(suite, made, as_json)
 
 
@@ -187,7 +205,7 @@ def list_(every: bool, config: Path, as_json: bool) -> None:
     if as_json:
         document(found)
         return
-    columns = ("request", "user", "for", "state", "waits_for", "until")
+    columns = ("request", "user", "shared", "for", "state", "waits_for", "until")
     table([[shown(told[name]) for name in columns] for told in found], *(name.replace("_", " ") for name in columns))
 
 
@@ -244,6 +262,7 @@ def _told(view: View, found: RecoveryRequest) -> dict[str, Any]:
     return {
         "request": found.id.hex()[:8],
         "user": _name(view, found.account),
+        "shared": _shared(view, found),
         "for": _name(view, found.beneficiary),
         "reason": found.reason,
         "state": found.state,
@@ -256,6 +275,11 @@ def _told(view: View, found: RecoveryRequest) -> dict[str, Any]:
         "expires": when(found.expires),
         "sign_in": f"{_name(view, found.beneficiary)}/{acts.recovered_name(found)}" if other else None,
     }
+
+
+def _shared(view: View, found: RecoveryRequest) -> str | None:
+    shared = view.shared_mailbox(found.mailbox)
+    return finding.primary_address(view, shared.id) if shared is not None else None
 
 
 def _report(suite: Suite, found: RecoveryRequest, as_json: bool) -> None:

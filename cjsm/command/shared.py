@@ -16,6 +16,7 @@ from cjsm.community.authority import Action, may_see_members, require, within
 from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
 from cjsm.community.view import View
 from cjsm.suite import Suite
+from cjsm.vault import device
 
 _RIGHTS = [right.value for right in MailboxRight]
 _EVERY = (MailboxRight.READ, MailboxRight.DELETE, MailboxRight.SEND)
@@ -129,7 +130,8 @@ def leave(address: str, user: str, config: Path, as_json: bool) -> None:
 @click.argument("member")
 @acting.own_verb
 def open_(address: str, member: str, config: Path, as_json: bool) -> None:
-    """Open old mail of the shared mailbox ADDRESS to members who wait for it. Asks for the password of MEMBER.
+    """Open old mail of the shared mailbox ADDRESS to members who wait for it. Asks for the password of MEMBER, and for
+    a code where they have a second factor.
 
     Those wait who joined, or whose password was reset, since that mail came. See `cjsm shared show`.
 
@@ -211,7 +213,11 @@ def _look_up(suite: Suite, address: str, user: str) -> tuple[SharedMailbox, Acco
 def _opener(suite: Suite, member: str) -> Opener:
     account = proving.known(suite, member)
     (secret,) = secrets.ask(f"Password of {account.user_id if account is not None else member}")
-    return Opener(proving.own(suite, member, secret).id, secret)
+    opener = Opener(proving.own(suite, member, secret).id, secret)
+    if device.parse(secret) is None:
+        # Here the password alone would open old mail to others.
+        proving.ask_code(suite, opener.account)
+    return opener
 
 
 def _name(view: View, account: Any) -> str:

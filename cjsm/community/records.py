@@ -143,6 +143,8 @@ class Account(Struct, frozen=True, kw_only=True):
     ``mailbox_generation`` is the newest generation of the mailbox's keys and ``mailbox_rotated`` when it was made
     (0: the first one, made with the account). ``moved`` is when the person was last put into another organisation,
     and ``profile_since`` when the profile was changed (0: never).
+    ``reset_by`` gave a one-time password, ``factor_removed_by`` took the second factor away, and the person has shown
+    nothing of their own since (empty: nobody, or the operator).
     """
 
     id: AccountId
@@ -173,6 +175,8 @@ class Account(Struct, frozen=True, kw_only=True):
     mailbox_rotated: int = 0
     moved: int = 0
     profile_since: int = 0
+    reset_by: bytes = b""
+    factor_removed_by: bytes = b""
 
 
 class OwnerKind(StrEnum):

@@ -206,7 +206,7 @@ class Draft:
             called = (entry.place.handle, record.named_by, fold(record.short))
             self._called.setdefault(called, set()).add(slot)
 
-    def _settle_names(self) -> None:
+    def _settle_names(self) -> Iterator[None]:
         """Of siblings with one short name the first keeps it; the others are called by their whole ones."""
         for called, slots in self._called.items():
             handle, named_by, short = called
@@ -222,6 +222,7 @@ class Draft:
             for place, (_, slot, entry) in enumerate(sorted(siblings, key=lambda each: each[0])):
                 if entry.whole != bool(place):
                     self._replace(slot, entry, entries.moved(entry, entry.place, whole=bool(place)))
+            yield
         self._called = {}
 
     # Organisations.
@@ -287,7 +288,7 @@ class Draft:
 
         :param leave: what the catalogue leaves when nobody uses it any more is given to it, to be freed by and by.
         """
-        self._settle_names()
+        yield from self._settle_names()
         before = self._before
         made = Catalogue(number, self._suffix, before.schema)
         indexes = dict(before.indexes)

@@ -250,15 +250,13 @@ def _matches(item: Matches, reading: Readable) -> Test:
     attribute = reading.schema.attribute(item.attribute)
     if attribute is None or attribute.rule is None:
         return _undefined
-    if has_options(item.attribute):
-        return _false
     rule = RULES.get(item.rule.lower()) if item.rule is not None else attribute.rule
     if rule is None or not compares(rule, attribute):
         return _undefined
     wanted = prepared_value(item.value, attribute, reading.schema, rule)
     if wanted is None:
         return _undefined
-    kinds = reading.schema.with_subtypes(attribute)
+    kinds = () if has_options(item.attribute) else reading.schema.with_subtypes(attribute)
     tests = [
         _some(kind, wanted.__eq__, reading) if rule is kind.rule else _exactly(kind, rule, wanted, reading)
         for kind in kinds

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 
 from cjsm.directory import sights
@@ -59,14 +60,10 @@ class Extent:
         """Yield all slots, visible or not, in pieces."""
         return self._slots()
 
-    def _whole(self) -> Iterator[Sequence[int]]:
-        count = len(self._catalogue.codes)
-        return (range(first, min(first + 1024, count)) for first in range(0, count, 1024))
-
     def _flat(self, first: int | None) -> None:
         codes, sight = self._catalogue.codes, self._reading.sight
         self.added, self.first = FLAT, first
-        self.size, self._slots = len(codes), self._whole
+        self.size, self._slots = len(codes), partial(_whole, len(codes))
         self.visible = lambda slots: [
             slot for slot in slots if (code := codes[slot]) & PERSON and sight[code >> HANDLE_BITS] & code & NEEDS
         ]
@@ -74,22 +71,15 @@ class Extent:
     def _subtree(self, base: int) -> None:
         catalogue, sight = self._catalogue, self._reading.sight
         if base == ROOT_SLOT:
-            self.size, self._slots = len(catalogue.codes), self._whole
+            self.size = len(catalogue.codes)
+            self._slots = partial(_whole, self.size)
             self.visible = _seen(catalogue.codes, sights.own_tree(sight))
             return
         identifier = catalogue.entry(base).place.identifier
         places = list(catalogue.tree.within(identifier)) if identifier is not None else []
         self.size = sum(len(catalogue.members.get(place.handle, ())) + 1 for place in places)
-        self._slots = lambda: self._of(places)
+        self._slots = partial(_within, catalogue, places)
         self.visible = _seen(catalogue.codes, sights.only(sight, places))
-
-    def _of(self, places: Sequence[Place]) -> Iterator[Sequence[int]]:
-        catalogue = self._catalogue
-        for place in places:
-            own = catalogue.slot_of(place.identifier) if place.identifier is not None else None
-            if own is not None:
-                yield (own,)
-            yield catalogue.members.get(place.handle, ())
 
     def _children(self, base: int) -> None:
         catalogue, codes, sight = self._catalogue, self._catalogue.codes, self._reading.sight
@@ -107,6 +97,21 @@ class Extent:
             if (((code := codes[slot]) >> HANDLE_BITS == handle and not code & OWN) or slot in known)
             and sight[code >> HANDLE_BITS] & code & NEEDS
         ]
+
+
+# Nothing here holds its extent: a search and all it holds are gone as soon as it has ended.
+
+
+def _whole(count: int) -> Iterator[Sequence[int]]:
+    return (range(first, min(first + 1024, count)) for first in range(0, count, 1024))
+
+
+def _within(catalogue: Catalogue, places: Sequence[Place]) -> Iterator[Sequence[int]]:
+    for place in places:
+        own = catalogue.slot_of(place.identifier) if place.identifier is not None else None
+        if own is not None:
+            yield (own,)
+        yield catalogue.members.get(place.handle, ())
 
 
 def _nowhere(_slots: Sequence[int]) -> list[int]:

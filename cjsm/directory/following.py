@@ -1,5 +1,6 @@
 """The newest catalogue: loaded once, then renewed whenever the community changed, a slice of time after another."""
 
+import gc
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
@@ -30,6 +31,8 @@ _READINGS = 1_024
 _DATES = 60.0
 #: Above so many changed entries, and this part of all, everything is loaded anew: it takes less time.
 _MANY, _PART = 5_000, 4
+#: People whose listing is not looked through for garbage.
+_LARGE = 10_000
 #: What an old catalogue leaves is freed in parts of so many.
 _FREED = 16
 
@@ -157,12 +160,10 @@ class Directory:
         number, suffix = await self._store.read(lambda view: (view.number, view.suffix))
         gathered = Gathering()
         await self._read(gathered.read)
-        self._swap(
-            await self._made(
-                listing(gathered, number=number, suffix=suffix, schema=self.schema, leave=self._left.append)
-            ),
-            number,
-        )
+        making = listing(gathered, number=number, suffix=suffix, schema=self.schema, leave=self._left.append)
+        large = len(gathered) >= _LARGE
+        del gathered
+        self._swap(await self._made(making, large=large), number)
 
     async def _renewed(self, before: Catalogue, number: int, changes: Sequence[_Change]) -> None:
         """List what changed, and what had addresses that ended."""
@@ -198,8 +199,8 @@ class Directory:
         while not await self._store.read(slice_of):
             await deferLater(self._clock, 0)
 
-    async def _made(self, making: Generator[None, None, Made]) -> Made:
-        """Let *making* make what it makes, in slices."""
+    async def _made(self, making: Generator[None, None, Made], *, large: bool = False) -> Made:
+        """Let *making* make what it makes, in slices; of what is *large*, nothing is looked through for garbage."""
         while True:
             until = self._seconds() + _SLICE
             try:
@@ -209,6 +210,9 @@ class Directory:
             except StopIteration as done:
                 made: Made = done.value
                 return made
+            if large:
+                # It stays. Looking through all of it again and again would stop everybody for a twentieth of a second.
+                gc.freeze()
             await deferLater(self._clock, 0)
 
     def _swap(self, catalogue: Catalogue, number: int) -> None:

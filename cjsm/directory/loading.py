@@ -29,6 +29,9 @@ class Gathering:
         self._after: AccountId | None = None
         self._waiting: list[OrganisationId | None] | None = None
 
+    def __len__(self) -> int:
+        return sum(map(len, self.people.values()))
+
     def read(self, view: View) -> Iterator[bool]:
         """Read on where reading was left; yields after each part, finally True when nothing is left."""
         if self._waiting is None:

@@ -43,6 +43,14 @@ class Reading:
         """Return the attribute classes that the reader may read of the entry at *position*."""
         return self.grants[self._codes[position & _SLOT] >> HANDLE_BITS]
 
+    def kept_as(self, position: int) -> tuple[int, int]:
+        """Return the entry's stamp, and the attribute classes that the reader may read of it."""
+        slot = position & _SLOT
+        entry = self._pieces[slot >> PIECE_BITS][slot & _PIECE]
+        if entry is None:
+            raise IndexError(position)
+        return entry.stamp, self.grants[self._codes[slot] >> HANDLE_BITS]
+
     def readable(self, position: int, attribute: AttributeType) -> bool:
         """Whether the reader may read *attribute* of the entry at *position*."""
         return not attribute.seen or bool(self.granted(position) & attribute.seen)

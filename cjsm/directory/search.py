@@ -21,7 +21,9 @@ _PIECE, _LOOK = 32, 0.2
 #: Entries whose visibility is looked at in one go.
 _TOGETHER = 1_024
 #: Entries that are sorted in one go; more are put in order by the indexes.
-_FEW = 2_048
+_FEW = 512
+#: Sorted answers so long are remembered: who looks at one part of them looks at others.
+_LONG = 64
 
 
 class Outcome(Enum):
@@ -64,7 +66,7 @@ class Search:
         self._work = 0
         self._queue: list[int] = []
         self._ended = False
-        self._pieces = self._sorted(query, keys) if keys else self._matching()
+        self._pieces: Iterator[Sequence[int]] = self._sorted(query, keys) if keys else self._matching()
 
     def step(self, most: int | None = None) -> list[int]:
         """Look at the next candidates and return the positions of those that match, at most *most* of them.
@@ -87,6 +89,9 @@ class Search:
             self.outcome = Outcome.SIZE_LIMIT if self.hits == self._limit else None
         elif self._ended:
             self.outcome = Outcome.COMPLETE
+        if self.outcome is not None:
+            # It holds this search, which holds it.
+            self._pieces, self._queue = iter(()), []
         return found
 
     def run(self) -> list[int]:
@@ -181,6 +186,7 @@ class Search:
                     self._work += _STEP // 2
                     yield ()
                 assert order is not None
+            if len(matched) > _LONG:
                 browsed.remember(asked, order)
         yield from self._shown(order, keys)
 

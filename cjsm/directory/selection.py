@@ -31,8 +31,23 @@ class Holder(Protocol):
         """The values that may be read."""
 
 
+#: Names that are remembered of a request, and their characters: what clients send, not what somebody makes up.
+_REMEMBERED, _CHARACTERS = 40, 1_024
+
+
 def selected(schema: Schema, requested: Sequence[str]) -> Selection:
     """Return what *requested* selects; unknown names are ignored, an alias is answered under its own spelling."""
+    if len(requested) > _REMEMBERED or sum(map(len, requested)) > _CHARACTERS:
+        return _selected(schema, requested)
+    return _known(schema, tuple(requested))
+
+
+@lru_cache(128)
+def _known(schema: Schema, requested: tuple[str, ...]) -> Selection:
+    return _selected(schema, requested)
+
+
+def _selected(schema: Schema, requested: Sequence[str]) -> Selection:
     chosen: dict[str, tuple[str, AttributeType]] = {}
     if not requested or "*" in requested:
         chosen.update(_every(schema, operational=False))

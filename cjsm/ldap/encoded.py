@@ -1,11 +1,13 @@
 """Entries encoded once per attribute list and attribute class, for as long as they stay what they are."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cjsm.directory.catalogue import FLAT
 from cjsm.directory.reading import Reading
 from cjsm.directory.selection import Selection, attributes, selected
 from cjsm.ldap.grammar import responses
+from cjsm.ldap.grammar.ber import number, sequence_header
 
 #: What a list of attributes costs beside its entries.
 _SHELF_OCTETS = 4_096
@@ -68,13 +70,23 @@ class Encoder:
         self._types_only = types_only
         self._shelf = shelf
 
+    def messages(self, message_id: int, positions: Sequence[int]) -> bytes:
+        """Return the entries at *positions* as its reader may see them, each as a message that answers *message_id*."""
+        numbered = number(message_id)
+        octets, encode = len(numbered), self.encode
+        parts: list[bytes] = []
+        for position in positions:
+            found = encode(position)
+            parts += (_begun(octets + len(found)), numbered, found)
+        return b"".join(parts)
+
     def encode(self, position: int) -> bytes:
         """Return the entry at *position* as its reader may see it, without a message number."""
-        reading, shelf = self._reading, self._shelf
+        shelf = self._shelf
         if shelf is None:
             return self._encoded(position)
-        flat = position >= FLAT
-        key = reading.entry(position).stamp << _RIGHTS_BITS | flat << 8 | reading.granted(position)
+        stamp, rights = self._reading.kept_as(position)
+        key = stamp << _RIGHTS_BITS | (position >= FLAT) << 8 | rights
         found = shelf.get(key)
         if found is None:
             found = shelf[key] = self._encoded(position)
@@ -85,3 +97,9 @@ class Encoder:
         reading = self._reading
         values = attributes(reading, position, self._selection)
         return responses.entry(reading.dn(position), values, types_only=self._types_only)
+
+
+@lru_cache(4_096)
+def _begun(octets: int) -> bytes:
+    """Return what a message of so many octets begins with."""
+    return sequence_header(octets)

@@ -124,7 +124,7 @@ class Lookup:
             self._end(ResultCode.SUCCESS)
         elif self._clock() >= self._until:
             self._end(ResultCode.TIME_LIMIT_EXCEEDED)
-        return b"".join(self._message(position) for position in found)
+        return self._open.encoder.messages(self._message_id, found) if found else b""
 
     def _of_page(self, search: Search) -> list[int]:
         """Return what comes on this page; a page is full when the first entry of the next one is found."""
@@ -136,10 +136,6 @@ class Lookup:
         found = found[: self._left]
         self._left -= len(found)
         return found
-
-    def _message(self, position: int) -> bytes:
-        assert self._open is not None
-        return responses.message(self._message_id, self._open.encoder.encode(position))
 
     # How it begins.
 

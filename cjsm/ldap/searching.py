@@ -72,6 +72,7 @@ class SearchingConnection(MessageConnection):
         lookup = begin()
         while True:
             found = lookup.step()
+            # In a write of its own: see docs/decisions/0004-ldap-records.md.
             if found:
                 self.say(found)
             if lookup.result is not None:

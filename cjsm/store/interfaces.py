@@ -197,8 +197,8 @@ class IActivity(IAnchors):
     def forget(account: bytes, network: str) -> "Deferred[None]":
         """Drop the failures of *account* from *network*, after a success."""
 
-    def forget_all(account: bytes) -> "Deferred[None]":
-        """Drop every failure of *account*: it was unlocked."""
+    def forget_all(account: bytes, but: str = "") -> "Deferred[None]":
+        """Forget the failures of *account* from everywhere, *but* those that are counted under that name."""
 
     def known_network(account: bytes, network: str) -> bool:
         """Whether *account* ever signed in from *network*."""

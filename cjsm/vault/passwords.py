@@ -87,18 +87,24 @@ def dummy_verifier(peppers: Versions[bytes], *, cost: int) -> PasswordVerifier:
     return PasswordVerifier(suite=SUITE, pepper=peppers.number, hashed=hashed)
 
 
-def verify_password(verifier: PasswordVerifier, secret: bytes, peppers: Versions[bytes]) -> None:
+def verify_password(verifier: PasswordVerifier, secret: bytes, peppers: Versions[bytes], *, cost: int = 0) -> None:
     """Check *secret*.
 
+    :param cost: log2 of the rounds that a refusal takes at least, so that one by an older, cheaper verifier comes no
+        sooner than others.
     :raises WrongSecret: when it is not the one.
     :raises Malformed: when the verifier is damaged.
     """
     check_suite(verifier.suite)
+    peppered = _peppered(peppers.of(verifier.pepper), secret)
     try:
-        matches = bcrypt.checkpw(_peppered(peppers.of(verifier.pepper), secret), verifier.hashed)
+        matches = bcrypt.checkpw(peppered, verifier.hashed)
     except ValueError as error:
         raise Malformed("damaged password verifier") from error
     if not matches:
+        # 2**n and 2**n, and 2**(n + 1), and so on: together 2**cost.
+        for rounds in range(cost_of(verifier), cost):
+            bcrypt.hashpw(peppered, bcrypt.gensalt(rounds))
         raise WrongSecret
 
 

@@ -186,9 +186,10 @@ class PromptTls(TLSMemoryBIOProtocol):
 
 
 def _may_write(transport: Any) -> bool:
-    """Not where a producer has its pace, nor where the reactor is to hang up once all is written."""
+    """Not where a producer has its pace or is paused, nor where the reactor is to hang up once all is written."""
     waits = transport.dataBuffer or transport._tempDataBuffer
-    return bool(waits and transport.connected and not transport.disconnecting and transport.producer is None)
+    free = transport.producer is None or (transport.streamingProducer and not transport.producerPaused)
+    return bool(waits and transport.connected and not transport.disconnecting and free)
 
 
 class _PromptTlsFactory(TLSMemoryBIOFactory):

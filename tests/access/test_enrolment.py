@@ -158,6 +158,17 @@ def test_device_without_mail(house: House, protocol: str) -> None:
         now(house.enrolment.add_device(by(account.id), account.id, secret, name="y", protocols=("pop3",)))
 
 
+def test_no_device_makes_another(house: House) -> None:
+    """A stolen device password gets no more protocols, no longer life, and leaves nothing behind when it is revoked."""
+    account = house.join()
+    device = house.add_device(account.id, "pop3")
+    house.turn_on(account.id)
+    for name, protocols in (("phone", ("pop3",)), ("sender", ("smtp",))):
+        with pytest.raises(AccessRefused):
+            house.add_device(account.id, *protocols, name=name, current=device)
+    assert [each.name for each in house.account(account.id).device_passwords] == ["laptop"]
+
+
 def test_device_refused(house: House) -> None:
     """A wrong secret, no protocol, an unknown one, a name that is taken or empty: no device."""
     account = house.join()
@@ -247,6 +258,6 @@ def test_devices_revoked_at_once(house: House, monkeypatch: pytest.MonkeyPatch) 
 def test_failures_that_cannot_be_forgotten(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The password is changed all the same, and it is not said otherwise."""
     account = house.join()
-    monkeypatch.setattr(house.activity, "forget_all", lambda _: fail(Unavailable("no disk")))
+    monkeypatch.setattr(house.activity, "forget_all", lambda *_: fail(Unavailable("no disk")))
     house.choose(account.id, PASSWORD, OTHER_PASSWORD)
     assert house.sign_in(secret=OTHER_PASSWORD).mail_keys

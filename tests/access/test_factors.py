@@ -4,6 +4,7 @@ import pytest
 
 from cjsm.access.errors import AccessError, AccessRefused, CodeNeeded, CodeRefused
 from cjsm.access.interfaces import ISubmitter
+from cjsm.access.lockout import SECOND_FACTOR
 from cjsm.community.acts import accounts
 from cjsm.community.errors import CommunityError, Conflict, NotAllowed
 from cjsm.community.identifiers import AccountId
@@ -128,6 +129,23 @@ def test_guessing_codes_ends(house: House) -> None:
     house.moment += house.settings.failures_forgotten
     by = house.enrolment.by(account.id)
     now(house.factors.new_codes(by, account.id, OTHER_PASSWORD, one.code()))
+
+
+def test_a_device_password_gives_no_more_guesses(house: House) -> None:
+    """Who has a stolen device password chooses passwords with it: wrong codes that were counted stay counted."""
+    account = house.join()
+    device = house.add_device(account.id)
+    one, _ = house.turn_on(account.id)
+    for number in range(house.settings.second_factor_failures):
+        with pytest.raises(CodeRefused):
+            choose(house, account.id, PASSWORD, b"%06d" % number)
+    with pytest.raises(AccessRefused):
+        house.sign_in(secret=b"wrong", source="198.51.100.7")
+    house.choose(account.id, device, OTHER_PASSWORD)
+    by = house.enrolment.by(account.id)
+    with pytest.raises(CodeRefused):
+        now(house.factors.new_codes(by, account.id, OTHER_PASSWORD, one.code()))
+    assert [network for network, _ in house.activity.failing(account.id)] == [SECOND_FACTOR]
 
 
 def test_without_the_password_no_code_is_tried(house: House) -> None:

@@ -53,3 +53,22 @@ def test_hostile(octets: bytes) -> None:
             keyring.decode(stored, AccountKeys)
         except UnreadableKeys:
             continue
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"\x81\xa7account" + b"\x91" * 100_000, b"\x81\xa1x" + b"\x91" * 100_000, b"\x81\xa1\xff\x01"],
+    ids=["deep", "deep where nobody looks", "no text"],
+)
+def test_hostile_depth_and_text(damaged: bytes) -> None:
+    """Nesting without an end, and names that are no text, are damage like any other: sign-in says unavailable."""
+    with pytest.raises(UnreadableKeys, match="damaged"):
+        keyring.decode(b"\1" + damaged, AccountKeys)
+
+
+def test_damaged_text(house: House) -> None:
+    """Nor is a text within a record taken that is none."""
+    stored = keyring.encode(house.account_keys(house.join().id))
+    assert b"\xa8password" in stored
+    with pytest.raises(UnreadableKeys, match="damaged"):
+        keyring.decode(stored.replace(b"\xa8password", b"\xa8p\xffssword"), AccountKeys)

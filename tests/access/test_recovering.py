@@ -16,6 +16,7 @@ from cjsm.access.keyring import ReleasedKeys
 from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.access.recovering import Recovering
 from cjsm.access.recoveryends import RecoveryEnds
+from cjsm.access.sharing import Sharing
 from cjsm.community.acts import lives, moving, organisations, roles, transfers
 from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.lives import LifeStep
@@ -26,12 +27,14 @@ from cjsm.community.records import (
     COMMUNITY,
     Account,
     Job,
+    MailboxRight,
     Organisation,
     Recovery,
     RecoveryRequest,
     RequestState,
     Role,
     RoleAssignment,
+    SharedMember,
 )
 from cjsm.community.view import Change
 from cjsm.configuration import KeySettings
@@ -318,6 +321,72 @@ def test_not_for_oneself(place: Place) -> None:
     request = place.request(beneficiary=place.una.id, days=3)
     with pytest.raises(NotAllowed, match="themselves"):
         place.approve(request, place.una, UNA)
+
+
+def shared_desk(place: Place, *members: SharedMember) -> MailboxId:
+    """A shared mailbox that Jo reads, first of all, and mail in it."""
+    house = place.house
+    sharing = Sharing(
+        house.enrolment,
+        place.life.generations,
+        KeySettings(),
+        community=house.community,
+        keys=house.keys,
+        secrets=house.secrets,
+        entropy=os.urandom,
+    )
+    first = SharedMember(account=place.jo.id, rights=(MailboxRight.READ,))
+    desk = now(sharing.add(house.enrolment.by(), ORGANISATION, "desk", "Desk", first, 1 << 20)).id
+    house.deliver(desk, b"at the desk\r\n")
+    for each in members:
+        now(sharing.join(house.enrolment.by(), desk, each.account, each.rights, from_now=bool(each.first)))
+    return desk
+
+
+def test_a_shared_mailbox(place: Place) -> None:
+    """Whose only reader was reset: two officers open it again to them, and to nobody who does not read it."""
+    desk = shared_desk(place)
+    place.reset()
+    place.house.deliver(desk, b"after\r\n")
+    assert place.letters("jo.ward@avon/desk") == [b"after\r\n"]
+    request = place.request(shared=desk)
+    with pytest.raises(Conflict, match="already"):
+        place.request(shared=desk)
+    told = dict(place.house.entries()[-1].details)
+    assert (told["mailbox"], told["generations"]) == (desk.hex(), "1")
+    place.both(request)
+    assert place.letters("jo.ward@avon/desk") == [b"at the desk\r\n", b"after\r\n"]
+    assert place.letters() == []
+    al = place.house.join("al.other", PASSWORD)
+    by = place.house.enrolment.by
+    with pytest.raises(Conflict, match="who reads it"):
+        now(place.recovering.request(by(reason="other"), al.id, shared=desk))
+    with pytest.raises(BadValue, match="who reads it"):
+        place.request(shared=desk, beneficiary=al.id, days=3)
+
+
+def test_a_shared_mailbox_left_meanwhile(place: Place) -> None:
+    """Who was a reader when it was asked, and is none when it is approved, gets nothing."""
+    al = place.house.join("al.other", PASSWORD)
+    desk = shared_desk(place, SharedMember(account=al.id, rights=(MailboxRight.READ,)))
+    place.reset()
+    request = place.request(shared=desk)
+    place.approve(request, place.una, UNA)
+    shared = place.house.community.read_now(lambda view: view.shared_mailbox(desk))
+    assert shared is not None
+    kept = tuple(each for each in shared.members if each.account != place.jo.id)
+    place.house.commit(lambda view, by: Change(put=(msgspec.structs.replace(shared, members=kept),)))
+    with pytest.raises(Conflict, match="who reads it"):
+        place.approve(request, place.olive, OLIVE)
+
+
+def test_a_shared_mailbox_from_now_on(place: Place) -> None:
+    """Recovery is no way to what a member was never to read."""
+    al = place.house.join("al.other", PASSWORD)
+    desk = shared_desk(place, SharedMember(account=al.id, rights=(MailboxRight.READ,), first=1))
+    with pytest.raises(Conflict, match="nothing closed"):
+        now(place.recovering.request(place.house.enrolment.by(reason="other"), al.id, shared=desk))
+    assert place.letters("al.other@avon/desk", PASSWORD) == []
 
 
 def test_refused_and_lapsed(place: Place) -> None:

@@ -1,5 +1,6 @@
 """Secrets that are kept in an older way are kept in today's after the next sign-in."""
 
+import bcrypt
 import msgspec
 import pytest
 from twisted.internet.defer import fail
@@ -56,6 +57,25 @@ def test_raised_settings(house: House, higher: str, protocol: str) -> None:
     assert acts_of(house)[2:] == ["password-chosen", "keys-renewed"]
     assert house.account(account.id).password_version == account.password_version
     assert (session.still_valid(), house.account(account.id).password_since) == (True, account.password_since)
+
+
+def test_before_it_is_renewed_it_is_refused_no_sooner(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept at the cost of before, a wrong password takes what an unknown name's does: nobody hears who is here."""
+    house.join()
+    settle(house, bcrypt_cost=6)
+    check, make = bcrypt.checkpw, bcrypt.hashpw
+    spent: list[int] = []
+
+    def rounds(given: bytes) -> None:
+        spent.append(1 << int(given.split(b"$")[2]))
+
+    monkeypatch.setattr(bcrypt, "checkpw", lambda secret, hashed: (rounds(hashed), check(secret, hashed))[1])
+    monkeypatch.setattr(bcrypt, "hashpw", lambda secret, salt: (rounds(salt), make(secret, salt))[1])
+    for name in ("jo.ward@avon", "nobody@avon"):
+        with pytest.raises(AccessRefused):
+            house.sign_in(name, OTHER_PASSWORD)
+        assert sum(spent) == 1 << 6, name
+        spent.clear()
 
 
 def test_lowered_settings_weaken_nothing(house: House) -> None:

@@ -56,6 +56,30 @@ def test_ends_with_its_time(config: Path) -> None:
     assert agent.ask(path) is None
 
 
+def processes(path: Path) -> list[int]:
+    """The agents that listen, or listened, there: by their command line."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.fsencode(path) in (directory / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(directory.name))
+    return found
+
+
+def test_the_one_before_ends(config: Path) -> None:
+    """Who signs in again leaves no process behind that keeps the keys of before, and that `logout` does not find."""
+    path = agent.place(config)
+    for account in (b"one", b"two"):
+        assert agent.hand_over(agent.begin(path), kept(account))
+    ends = time.monotonic() + 30
+    while len(processes(path)) > 1 and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert len(processes(path)) == 1
+    found = agent.ask(path)
+    assert found is not None
+    assert found.account == b"two"
+
+
 def test_garbage(config: Path) -> None:
     """Whatever is sent, and whoever goes away, the agent serves the next one; nothing handed over, nothing left."""
     path = agent.place(config)

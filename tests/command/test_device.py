@@ -41,9 +41,10 @@ def test_refused(cjsm: Run) -> None:
     assert "device list" in refused(cjsm("device", "revoke", "jane.smith@avon", "none", "--json"))["cure"]
 
 
-def test_one_device_password_makes_another(cjsm: Run) -> None:
-    """A device password that opens mail is a working secret too."""
+def test_no_device_password_makes_another(cjsm: Run) -> None:
+    """What one program knows is for that program: only the person's own password gives another."""
     ready(cjsm)
     made = told(make(cjsm))
     secret = next(value for value in made.values() if str(value).startswith("d-"))
-    told(make(cjsm, name="tablet", typed=f"{secret}\n"))
+    assert "not accepted" in refused(make(cjsm, name="tablet", typed=f"{secret}\n"))["error"]
+    assert [each["name"] for each in told(cjsm("device", "list", "jane.smith@avon", "--json"))] == ["phone"]

@@ -153,10 +153,11 @@ def test_system_made_secrets_lock_nobody(config: Path) -> None:
     for number in range(LIMIT):
         show(config, "login", JANE, f"guess {number}")
     assert refused(show(config, "device add", JANE, PASSWORD))["error"] == REFUSED
-    words = ("device", "add", JANE, "tablet", "--password-stdin", "--json")
-    told(ran(*words, config=config, typed=f"{secret}\n"))
-    assert refused(ran(*words, config=config, typed=f"{secret[:-2]}zz\n"))["error"] == REFUSED
-    # Nor does it act for her, or approve: that is for her own password.
+    words = ("user", "set-password", JANE, "--password-stdin", "--json")
+    assert refused(ran(*words, config=config, typed=f"{secret[:-2]}zz\nquite another password\n"))["error"] == REFUSED
+    told(ran(*words, config=config, typed=f"{secret}\nquite another password\n"))
+    # It does not act for her, or approve, or make another device's: that is for her own password.
+    assert refused(show(config, "device add", JANE, secret))["error"] == REFUSED
     assert refused(show(config, "--as", JANE, secret))["error"] == REFUSED
 
 

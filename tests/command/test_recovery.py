@@ -64,6 +64,22 @@ def test_there_and_back(officers: Run) -> None:
     assert any(f"{JANE} epoch 2" in shown[1]["granted"] for _ in shown)
 
 
+def test_a_shared_mailbox(officers: Run) -> None:
+    """Whose only reader was reset waits for older mail until two officers open it; its address is shown beside it."""
+    duty = "duty@avon.cjsm.test"
+    told(officers("shared", "add", "avon", "duty", "--name", "Duty", "--member", JANE, "--json"))
+    told(officers("user", "reset-password", JANE, "--reason", "forgotten", "--json"))
+    assert told(officers("shared", "show", duty, "--json"))["waiting_for_older_mail"] == [JANE]
+    ask = ("recovery", "request", JANE, "--reason", "forgotten", "--shared", duty, "--json")
+    assert "shared join" in refused(officers(*ask, "--for", HENRY, "--days", "3"))["cure"]
+    made = told(officers(*ask))
+    assert (made["user"], made["shared"]) == (JANE, duty)
+    for who, state in ((UNA, "counter-signed"), (OLIVE, "opened")):
+        approve = ("recovery", "approve", made["request"], "--password-stdin", "--json", "--as", who)
+        assert told(officers(*approve, typed=f"{PASSWORD}\n"))["state"] == state
+    assert told(officers("shared", "show", duty, "--json"))["waiting_for_older_mail"] == []
+
+
 def test_acting_without_power(officers: Run) -> None:
     """As somebody without the role the act is refused with what is missing; the operator needs no prompt."""
     as_jane = ("--as", JANE, "--password-stdin", "--json")

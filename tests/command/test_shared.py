@@ -3,6 +3,7 @@
 import pytest
 
 from tests.command.conftest import Run, refused, told
+from tests.command.test_factor import later, turned_on
 from tests.command.test_user import PASSWORD, add
 
 DUTY = "duty@avon.cjsm.test"
@@ -43,6 +44,21 @@ def test_opened_at_once(duty: Run) -> None:
     assert refused(duty(*join, "--json", typed="wrong\n"))["cure"]
     assert TOM not in told(duty("shared", "show", DUTY, "--json"))["members"]
     assert told(duty(*join, "--json", typed=f"{PASSWORD}\n"))["waiting_generations"] == 0
+
+
+def test_with_a_second_factor(duty: Run) -> None:
+    """The password alone opens old mail to nobody: a code is asked for too."""
+    one, _ = turned_on(duty)
+    join = ("shared", "join", DUTY, TOM, "--password-stdin", "--json")
+    typed = f"{PASSWORD}\n"
+    assert "Code of the authenticator" in refused(duty(*join, "--opened-by", JANE, typed=typed))["error"]
+    assert TOM not in told(duty("shared", "show", DUTY, "--json"))["members"]
+    told(duty(*join))
+    for more in ("", "000000\n"):
+        assert refused(duty("shared", "open", DUTY, JANE, "--password-stdin", "--json", typed=typed + more))
+    assert told(duty("shared", "show", DUTY, "--json"))["waiting_for_older_mail"] == [TOM]
+    told(duty("shared", "open", DUTY, JANE, "--password-stdin", "--json", typed=f"{typed}{later(one)}\n"))
+    assert told(duty("shared", "show", DUTY, "--json"))["waiting_for_older_mail"] == []
 
 
 def test_said(duty: Run) -> None:

@@ -1,5 +1,6 @@
 """The directory follows the community."""
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from twisted.internet.task import Clock
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import AddressRecord, OwnerKind, Record
 from cjsm.community.view import Change
+from cjsm.directory import following as following_module
 from cjsm.directory import schema
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.query import Equal
@@ -167,3 +169,37 @@ def test_former_addresses_are_not_found(clock: Clock) -> None:
     store.view = MemoryView([*records(), former], moment=1000)
     clock.pump([600.0] * 7)
     assert search(directory.reading(LOU), wanted) == []
+
+
+def test_where_much_changed_everything_is_loaded_anew(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes less time, and is found all the same; nothing of a large listing is looked through for garbage."""
+    monkeypatch.setattr(following_module, "_MANY", 0)
+    monkeypatch.setattr(following_module, "_PART", 1_000_000)
+    monkeypatch.setattr(following_module, "_LARGE", 1)
+    store = Community(records())
+    directory = following(store, clock, ticking())
+    try:
+        clock.pump([0.0] * 500)
+        first = directory.catalogue
+        store.put(*person(AccountId(number(700)), AVON, "new.person@avon", "New", "Person"))
+        clock.pump([0.25] * 500)
+        assert directory.catalogue is not first
+        assert len(search(directory.reading(LOU), Equal("sn", "person"))) == 1
+    finally:
+        gc.unfreeze()
+
+
+def test_what_an_old_catalogue_leaves_is_freed_by_and_by(clock: Clock) -> None:
+    """As soon as nobody reads it any more, and not all at once."""
+    store = Community(records())
+    directory = following(store, clock)
+    reading = directory.reading(LOU)
+    store.put(*person(AccountId(number(700)), AVON, "new.person@avon", "New", "Person"))
+    clock.pump([0.25] * 4)
+    assert not directory._left
+    assert search(reading, Equal("sn", "smith"))
+    del reading
+    assert directory._left
+    clock.pump([0.25] * 4)
+    assert not directory._left
+    assert search(directory.reading(LOU), Equal("sn", "smith"))

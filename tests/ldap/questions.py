@@ -192,6 +192,8 @@ class Asker:
             return chance.choice(self._known.values["structuralobjectclass"])
         own = self._known.values.get(attribute.partition(";")[0].lower()) or self._every
         value = chance.choice(own if chance.random() < 0.8 else self._every)
+        if attribute.lower() in _OTHER_TEXT:
+            value = value.encode("ascii", "ignore").decode().strip() or "x"
         odd: tuple[Callable[[], str], ...] = (
             lambda: value,
             lambda: value,
@@ -244,6 +246,8 @@ class Asker:
             piece = value[cuts[2 * place] : cuts[2 * place + 1]]
             # Spaces at the ends of a piece are not the same everywhere.
             piece = piece.strip() if piece.strip(" -") else chance.choice(filler)
+            if piece.lower() in "strasse" and piece.lower() not in "straße":
+                piece = chance.choice(filler)
             pieces += element({"i": 0x80, "a": 0x81, "f": 0x82}[which], piece.encode())
             words += f"{which}:{piece}*"
         return (

@@ -1,5 +1,8 @@
 """Passwords that people choose: normalised, peppered, verified, stretched."""
 
+from collections.abc import Callable
+
+import bcrypt
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -69,6 +72,38 @@ def test_unknown_user_costs_the_same_path() -> None:
     for tried in (CHOSEN, b"", b"\xff"):
         with pytest.raises(WrongSecret):
             verify_password(nobody, tried, PEPPERS)
+
+
+def rounds_of(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> int:
+    """Return the rounds of bcrypt that a refusal took."""
+    spent: list[int] = []
+    check, make = bcrypt.checkpw, bcrypt.hashpw
+
+    def checked(password: bytes, hashed: bytes) -> bool:
+        spent.append(int(hashed.split(b"$")[2]))
+        return check(password, hashed)
+
+    def made(password: bytes, salt: bytes) -> bytes:
+        spent.append(int(salt.split(b"$")[2]))
+        return make(password, salt)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bcrypt, "checkpw", checked)
+        patched.setattr(bcrypt, "hashpw", made)
+        with pytest.raises(WrongSecret):
+            act()
+    return sum(1 << each for each in spent)
+
+
+@pytest.mark.parametrize("cost", [0, 4, 5, 7])
+def test_an_older_verifier_refuses_no_sooner(monkeypatch: pytest.MonkeyPatch, cost: int) -> None:
+    """What was made before the cost was raised takes as many rounds to refuse as what nobody has."""
+    wrong = b"wrong"
+    older = rounds_of(monkeypatch, lambda: verify_password(KNOWN, wrong, PEPPERS, cost=cost))
+    nobody = dummy_verifier(PEPPERS, cost=max(cost, 4))
+    unknown = rounds_of(monkeypatch, lambda: verify_password(nobody, wrong, PEPPERS, cost=cost))
+    assert older == unknown == 1 << max(4, cost)
+    verify_password(KNOWN, CHOSEN, PEPPERS, cost=cost)
 
 
 def test_pepper_counts() -> None:

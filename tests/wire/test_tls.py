@@ -149,6 +149,7 @@ class Descriptor(StringTransport):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[bool] = []
+        self.producerPaused = False
 
     @property
     def dataBuffer(self) -> bytes:
@@ -182,7 +183,9 @@ class Listening(Protocol):
     [
         (Answering(), {}, True),
         (Listening(), {}, False),
-        (Answering(), {"producer": object()}, False),
+        (Answering(), {"producer": object(), "streamingProducer": True}, True),
+        (Answering(), {"producer": object(), "streamingProducer": True, "producerPaused": True}, False),
+        (Answering(), {"producer": object(), "streamingProducer": False}, False),
         (Answering(), {"disconnecting": True}, False),
         (Answering(), {"connected": False}, False),
     ],
@@ -190,7 +193,7 @@ class Listening(Protocol):
 def test_answers_leave_in_the_turn_of_their_question(
     tmp_path: Path, door: Protocol, made: dict[str, object], prompt: bool
 ) -> None:
-    """Not where there is nothing to say, a producer has its own pace, or the reactor is to hang up once all is sent."""
+    """Not where there is nothing to say, a producer has its pace or is paused, or the reactor is to hang up."""
     transport = Descriptor()
     server = over_tls(Factory.forProtocol(lambda: door), ServerTls(*certificate_files(tmp_path)), Clock())
     side = server.buildProtocol(None)

@@ -4,13 +4,15 @@ from msgspec import Struct
 
 from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict, Exists, NotFound, Overtaken
+from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound, Overtaken
 from cjsm.community.identifiers import AccountId, SecretId
 from cjsm.community.records import Account, Credential, DevicePassword, Life
 from cjsm.community.view import Change, View
 
 _DEVICES = 20
 PROTOCOLS = ("smtp", "pop3", "ldap")
+#: What only the person can have shown, after whatever others did.
+_OWN = frozenset({"password", "recovery"})
 
 
 class KeyStep(Struct, frozen=True):
@@ -44,6 +46,7 @@ def choose_password(
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
     life = Life.ACTIVE if found.life is Life.NEW else found.life
+    own = {"reset_by": b"", "factor_removed_by": b""} if using in _OWN else {}
     made = changed(
         found,
         keys=keys.written,
@@ -53,9 +56,23 @@ def choose_password(
         password_since=view.moment,
         guard=None,
         recovery_codes=found.recovery_codes if recovery_codes is None else recovery_codes,
+        **own,
     )
     told = {"using": using} if using else {}
     return Change(put=(made,), entry=entry_of(view, by, "password-chosen", "account", account, permission, **told))
+
+
+def two_people(by: By, other: bytes) -> None:
+    """Check that who acts is not the one who did the *other* of two acts that are two people's: a one-time password
+    and the second factor taken away would together be the person.
+
+    :raises NotAllowed: when it is.
+    """
+    if by.actor is not None and by.actor == other:
+        raise NotAllowed(
+            "who gives a one-time password and who takes the second factor away are two people",
+            "let another administrator, or for a reset the helpdesk, do it",
+        )
 
 
 def renew_keys(view: View, by: By, account: AccountId, keys: KeyStep) -> Change:

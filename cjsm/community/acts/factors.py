@@ -1,7 +1,7 @@
 """The second factor and recovery codes: turned on, used up, taken away."""
 
 from cjsm.community.acts.acting import By, changed, entry_of
-from cjsm.community.acts.credentials import KeyStep, unovertaken
+from cjsm.community.acts.credentials import KeyStep, two_people, unovertaken
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict
 from cjsm.community.identifiers import AccountId
@@ -33,6 +33,8 @@ def turn_on(view: View, by: By, account: AccountId, keys: KeyStep, recovery_code
         factor_since=view.moment,
         recovery_codes=recovery_codes,
         password_version=found.password_version + 1,
+        reset_by=b"",
+        factor_removed_by=b"",
     )
     return Change(put=(made,), entry=entry_of(view, by, "factor-on", "account", account, permission))
 
@@ -48,7 +50,7 @@ def turn_off(view: View, by: By, account: AccountId, keys: KeyStep, recovery_cod
 def take_away(view: View, by: By, account: AccountId, keys: KeyStep) -> Change:
     """An administrator takes a lost second factor away; needs a reason.
 
-    Never the helpdesk: who gives a new one-time password and who takes the second factor away are two people.
+    Never the helpdesk, nor an administrator who gave the present one-time password: these are two people's acts.
     """
     found = unovertaken(view, account, keys)
     permission = require(may(view, by.actor, Action.REMOVE_FACTOR, found.organisation, account=account))
@@ -56,7 +58,8 @@ def take_away(view: View, by: By, account: AccountId, keys: KeyStep) -> Change:
         raise BadValue("taking a second factor away needs a reason", "give one with --reason")
     if not found.factor_since:
         raise Conflict("this user has no second factor")
-    made = changed(found, keys=keys.written, factor_since=0)
+    two_people(by, found.reset_by)
+    made = changed(found, keys=keys.written, factor_since=0, factor_removed_by=by.actor or b"")
     return Change(put=(made,), entry=entry_of(view, by, "factor-remove", "account", account, permission))
 
 

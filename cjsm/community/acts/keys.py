@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.acts.acting import By, changed, entry_of, existing
-from cjsm.community.acts.credentials import KeyStep
+from cjsm.community.acts.credentials import KeyStep, two_people
 from cjsm.community.acts.reasons import check_reason
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import Conflict, NotFound, Overtaken
@@ -81,7 +81,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
     """Let a person begin anew with a one-time password; mail from now on is theirs, mail until now is closed.
 
     Needs a reason. Passwords, device passwords and the sessions they opened end; a second factor stays: taking that
-    away is another act, and another person's.
+    away is another act, and another person's: see :func:`~cjsm.community.acts.credentials.two_people`.
 
     :param mailboxes: the person's own, and the shared ones that they read.
     """
@@ -90,6 +90,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
     check_reason(by.reason)
     if found.life is Life.DELETED:
         raise Conflict("this user is deleted", "undelete the user first")
+    two_people(by, found.factor_removed_by)
     if found.keys != keys.read:
         raise Overtaken("this user's passwords were changed at the same moment", "try again")
     made: Account = changed(
@@ -98,6 +99,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
         credential=Credential.ONE_TIME,
         password_version=found.password_version + 1,
         device_passwords=(),
+        reset_by=by.actor or b"",
     )
     put: list[Account | SharedMailbox] = []
     for step in mailboxes:

@@ -7,12 +7,14 @@ from cjsm.community.acts.acting import By, changed, entry_of, existing
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import ITSELF, MailboxStep, with_step
 from cjsm.community.acts.reasons import check_reason
+from cjsm.community.acts.shared import member_of
 from cjsm.community.authority import Action, Permission, may, may_grant, require
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound, Overtaken
 from cjsm.community.identifiers import AccountId, OrganisationId, RequestId
 from cjsm.community.records import (
     COMMUNITY,
     LedgerEntry,
+    MailboxRight,
     Recovery,
     RecoveryAuthority,
     RecoveryRequest,
@@ -106,12 +108,13 @@ def _named(view: View, authority: RecoveryAuthority, read: int) -> RecoveryAutho
 
 def request(view: View, by: By, wanted: RecoveryRequest) -> Change:
     """Ask that closed mail is opened to its owner again, or until a date to somebody else."""
-    account = existing(view, wanted.account)
-    permission = require(may(view, by.actor, Action.ASK_RECOVERY, account.organisation, account=wanted.account))
+    existing(view, wanted.account)
+    permission = require(may(view, by.actor, Action.ASK_RECOVERY, _owner(view, wanted), account=wanted.account))
     check_reason(by.reason)
     existing(view, wanted.beneficiary)
     if not wanted.generations:
         raise Conflict("there is nothing closed that recovery could open", "see `cjsm keys show`")
+    _check_reads(view, wanted)
     other = wanted.beneficiary != wanted.account
     if other and (wanted.until is None or wanted.until <= view.moment):
         raise BadValue("somebody else reads for a time only", "give its end with --days")
@@ -134,8 +137,26 @@ def request(view: View, by: By, wanted: RecoveryRequest) -> Change:
         "generations": " ".join(str(each) for each in made.generations),
         "until": str(made.until or ""),
     }
+    if view.shared_mailbox(made.mailbox) is not None:
+        told["mailbox"] = made.mailbox.hex()
     entry = entry_of(view, by, "recovery-request", "account", wanted.account, permission, **told)
     return Change(put=(made,), entry=entry)
+
+
+def _owner(view: View, request: RecoveryRequest) -> OrganisationId:
+    """Return whose mailbox it is: for a shared one not the organisation of who reads it, which may be another."""
+    shared = view.shared_mailbox(request.mailbox)
+    return shared.organisation if shared is not None else existing(view, request.account).organisation
+
+
+def _check_reads(view: View, request: RecoveryRequest) -> None:
+    """A shared mailbox is opened again to somebody who reads it, and no further back than they may read."""
+    shared = view.shared_mailbox(request.mailbox)
+    if shared is None:
+        return
+    member = member_of(shared, request.beneficiary)
+    if member is None or MailboxRight.READ not in member.rights or min(request.generations) < member.first:
+        raise Conflict("a shared mailbox is opened again to who reads it", "see `cjsm shared show`")
 
 
 def counter_sign(view: View, by: By, identifier: RequestId, written: int) -> Change:
@@ -164,6 +185,7 @@ def open_mail(view: View, by: By, identifier: RequestId, step: MailboxStep, dela
     permission = _officer(view, by, found.organisation, found)
     if by.actor == found.counter_signed_by:
         raise NotAllowed("two approvals are two people's", "let another recovery officer approve")
+    _check_reads(view, found)
     if view.moment < found.counter_signed + delay:
         raise Conflict("the time between the approvals is not over", "see `cjsm recovery list`")
     named = with_step(view, step)
@@ -174,8 +196,7 @@ def open_mail(view: View, by: By, identifier: RequestId, step: MailboxStep, dela
 def refuse(view: View, by: By, identifier: RequestId) -> Change:
     """Say no: an officer of either authority, or who may ask."""
     found = pending(view, identifier)
-    account = existing(view, found.account)
-    permission = may(view, by.actor, Action.ASK_RECOVERY, account.organisation, account=account.id)
+    permission = may(view, by.actor, Action.ASK_RECOVERY, _owner(view, found), account=found.account)
     if not permission.allowed:
         either = {*officers(view, found.organisation), *officers(view, found.counter_signer)}
         if by.actor not in either or not _acts(view, by.actor):
@@ -197,7 +218,7 @@ def may_see(view: View, actor: AccountId | None, request: RecoveryRequest) -> Pe
     approving = {*officers(view, request.organisation), *officers(view, request.counter_signer)}
     if actor is not None and actor in parties_to | approving and _acts(view, actor):
         return Permission(True, "a party to this request")
-    place = account.organisation if account is not None else request.organisation
+    place = _owner(view, request) if account is not None else request.organisation
     return may(view, actor, Action.ASK_RECOVERY, place)
 
 

@@ -112,8 +112,17 @@ def element(tag: int, content: bytes) -> bytes:
     length = len(content)
     if length < 0x80:
         return bytes((tag, length)) + content
+    return _long_header(tag, length) + content
+
+
+def sequence_header(length: int) -> bytes:
+    """Return what a SEQUENCE of so many octets begins with."""
+    return bytes((SEQUENCE, length)) if length < 0x80 else _long_header(SEQUENCE, length)
+
+
+def _long_header(tag: int, length: int) -> bytes:
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    return bytes((tag, 0x80 | len(octets))) + octets
 
 
 def number(value: int, tag: int = INTEGER) -> bytes:

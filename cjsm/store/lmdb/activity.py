@@ -78,10 +78,12 @@ class LmdbActivity:
         """See :class:`IActivity`."""
         return self._forget(lambda transaction: [account + network.encode()])
 
-    def forget_all(self, account: bytes) -> "Deferred[None]":
+    def forget_all(self, account: bytes, but: str = "") -> "Deferred[None]":
         """See :class:`IActivity`."""
-        table = self._environment.table(_FAILURES)
-        return self._forget(lambda transaction: [key for key, _ in prefixed(transaction, table, account)])
+        table, kept = self._environment.table(_FAILURES), account + but.encode()
+        return self._forget(
+            lambda transaction: [key for key, _ in prefixed(transaction, table, account) if not but or key != kept]
+        )
 
     def _forget(self, which: Callable[[lmdb.Transaction], Sequence[bytes]]) -> "Deferred[None]":
         def act(transaction: lmdb.Transaction) -> None:

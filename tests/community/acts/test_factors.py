@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cjsm.community.acts import factors
+from cjsm.community.acts import credentials, factors, keys
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, Overtaken
+from cjsm.community.memory import MemoryView
 from cjsm.community.records import Credential
 from cjsm.community.view import Change
 from tests.community.communities import NOW, by, community, hosted
@@ -18,10 +19,10 @@ WITH = community(*hosted("jo.ward", "crime", "avon", factor_since=NOW, recovery_
 
 #: The person's own acts, with a view in which each can be.
 OWN: list[tuple[str, Callable[..., Change]]] = [
-    ("factor-prepare", lambda who, keys: factors.prepare(VIEW, who, JO, keys)),
-    ("factor-on", lambda who, keys: factors.turn_on(VIEW, who, JO, keys, 10)),
-    ("factor-off", lambda who, keys: factors.turn_off(WITH, who, JO, keys, 9)),
-    ("recovery-codes-new", lambda who, keys: factors.new_recovery_codes(WITH, who, JO, keys, 10)),
+    ("factor-prepare", lambda who, step: factors.prepare(VIEW, who, JO, step)),
+    ("factor-on", lambda who, step: factors.turn_on(VIEW, who, JO, step, 10)),
+    ("factor-off", lambda who, step: factors.turn_off(WITH, who, JO, step, 9)),
+    ("recovery-codes-new", lambda who, step: factors.new_recovery_codes(WITH, who, JO, step, 10)),
 ]
 
 
@@ -71,3 +72,44 @@ def test_a_lost_one() -> None:
         factors.take_away(WITH, by("olive.marsh", ""), JO, STEP)
     with pytest.raises(Conflict):
         factors.take_away(VIEW, by("olive.marsh"), JO, STEP)
+
+
+def reset(view: MemoryView, who: str) -> Change:
+    return keys.reset_password(view, by(who, "forgotten"), JO, KeyStep(account(view, "jo.ward").keys, 9), ())
+
+
+def choose(view: MemoryView, using: str) -> MemoryView:
+    step = KeyStep(account(view, "jo.ward").keys, 9)
+    return view.apply(credentials.choose_password(view, by("jo.ward"), JO, step, using=using))
+
+
+def take_away(view: MemoryView, who: str) -> Change:
+    return factors.take_away(view, by(who, "telephone lost"), JO, KeyStep(account(view, "jo.ward").keys, 9))
+
+
+def test_a_reset_and_a_lost_factor_are_two_people() -> None:
+    """One administrator does not do both, in whatever order, and choosing with the one-time password changes nothing
+    of that: it would make them the person. Another does, and so do the operator and, resetting, the helpdesk.
+    """
+    was_reset = WITH.apply(reset(WITH, "olive.marsh"))
+    for view in (was_reset, choose(was_reset, "one-time"), choose(choose(was_reset, "one-time"), "device")):
+        with pytest.raises(NotAllowed, match="two people"):
+            take_away(view, "olive.marsh")
+        assert account(view.apply(take_away(view, "ada.central")), "jo.ward").factor_since == 0
+    taken = WITH.apply(take_away(WITH, "olive.marsh"))
+    with pytest.raises(NotAllowed, match="two people"):
+        reset(taken, "olive.marsh")
+    for other in ("henry.desk", "ada.central"):
+        assert account(taken.apply(reset(taken, other)), "jo.ward").credential is Credential.ONE_TIME
+
+
+@pytest.mark.parametrize("using", ["password", "recovery"])
+def test_what_only_the_person_shows_ends_it(using: str) -> None:
+    """A password of one's own, with a code where there is a second factor, or a recovery code."""
+    view = choose(WITH.apply(reset(WITH, "olive.marsh")), using)
+    take_away(view, "olive.marsh")
+    view = choose(WITH.apply(take_away(WITH, "olive.marsh")), using)
+    reset(view, "olive.marsh")
+    anew = WITH.apply(take_away(WITH, "olive.marsh"))
+    anew = anew.apply(factors.turn_on(anew, by("jo.ward"), JO, KeyStep(account(anew, "jo.ward").keys, 9), 10))
+    reset(anew, "olive.marsh")

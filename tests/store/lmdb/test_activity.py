@@ -52,13 +52,15 @@ def test_failures_outlive_a_crash(tmp_path: Path) -> None:
 
 
 def test_forgotten(activity: LmdbActivity) -> None:
-    """A success forgets one network's failures, a reset those of all, a job those of long ago."""
-    for account, net, moment in ((JANE, "a", 1), (JANE, "b", 2), (JOHN, "a", 3), (JOHN, "b", 400)):
+    """A success forgets one network's failures, unlocking those of all, or of all but one, a job those of long ago."""
+    for account, net, moment in ((JANE, "a", 1), (JANE, "b", 2), (JANE, "ab", 2), (JOHN, "a", 3), (JOHN, "b", 400)):
         result(activity.failed(account, net, 1, moment))
     result(activity.forget(JANE, "a"))
     assert [bool(activity.failures(JANE, net).tags) for net in "ab"] == [False, True]
+    result(activity.forget_all(JANE, "ab"))
+    assert [net for net, _ in activity.failing(JANE)] == ["ab"]
     result(activity.forget_all(JANE))
-    assert [bool(activity.failures(JANE, net).tags) for net in "ab"] == [False, False]
+    assert not activity.failing(JANE)
     assert result(activity.prune(300)) == 1
     assert [bool(activity.failures(JOHN, net).tags) for net in "ab"] == [False, True]
 

@@ -1,0 +1,68 @@
+"""Indexes against a plain list of pairs."""
+
+from bisect import insort
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cjsm.directory import index as indexes
+from cjsm.directory.index import Index, Run, making
+
+TERMS = st.one_of(
+    st.text("ab c", min_size=1, max_size=6), st.sampled_from(("anna", "annabel", "ann smith", "\U0010ffff"))
+)
+PAIRS = st.lists(st.tuples(TERMS, st.integers(0, 40)), max_size=60, unique=True)
+
+
+def small(pairs: list[tuple[str, int]]) -> Index:
+    """An index with buckets of few pairs."""
+    ordered = sorted(pairs, key=lambda pair: pair[1])
+    *_, made = making([term for term, _ in ordered], [slot for _, slot in ordered], searched=True)
+    assert made is not None
+    return made
+
+
+def slots(run: Run) -> list[int]:
+    return [slot for piece in run.slots() for slot in piece]
+
+
+def check(index: Index, pairs: list[tuple[str, int]], asked: str) -> None:
+    """Whatever is asked, the index says what the list says."""
+    ordered = sorted(pairs)
+    assert slots(index.between(None, None)) == [slot for _, slot in ordered]
+    assert len(index) == len(ordered)
+    equal = [slot for term, slot in ordered if term == asked]
+    assert slots(index.equal(asked)) == equal
+    assert index.equal(asked).size == len(equal)
+    assert slots(index.prefix(asked)) == [slot for term, slot in ordered if term.startswith(asked)]
+    assert slots(index.between(asked, None)) == [slot for term, slot in ordered if term >= asked]
+    assert slots(index.between(None, asked)) == [slot for term, slot in ordered if term <= asked]
+    for needle, inside in ((asked, lambda term: asked in term), (f"{asked}\n", lambda term: term.endswith(asked))):
+        found = [slot for piece in index.containing(needle, None, index.having([needle])) for slot in piece]
+        assert sorted(found) == sorted(slot for term, slot in pairs if inside(term))
+
+
+@settings(max_examples=150, deadline=None)
+@given(PAIRS, PAIRS, TERMS, st.data())
+def test_an_index_is_a_sorted_list(
+    first: list[tuple[str, int]], more: list[tuple[str, int]], asked: str, data: st.DataObject
+) -> None:
+    """As made and after changes; the one before stays what it was."""
+    sizes = indexes._MADE, indexes._MOST, indexes._LARGE, indexes._AT_ONCE, indexes._SAMPLED
+    indexes._MADE, indexes._MOST, indexes._LARGE, indexes._AT_ONCE, indexes._SAMPLED = 2, 4, 2, 8, 2
+    try:
+        index, pairs = small(first), list(first)
+        check(index, pairs, asked)
+        following, changed = index.copy(), sorted(pairs)
+        for pair in more:
+            if pair in changed:
+                changed.remove(pair)
+                following.remove(*pair)
+            else:
+                insort(changed, pair)
+                following.add(*pair)
+        following.settle()
+        check(following, changed, asked)
+        check(index, pairs, asked)
+    finally:
+        indexes._MADE, indexes._MOST, indexes._LARGE, indexes._AT_ONCE, indexes._SAMPLED = sizes
