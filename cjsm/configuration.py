@@ -43,6 +43,7 @@ class CommunitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     suffix: str = "cjsm.test"
     service_name: str = "Secure mail"
     helpdesk_contact: str = "your helpdesk"
+    file_octets: Octets = 64 * MIB
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,6 +167,19 @@ class ImportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     directory_rows: Count = 100_000
     directory_cell: Count = 4_000
     users: Count = 500
+
+
+class ApplicationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Organisations that ask to join."""
+
+    assessment: Annotated[int, Meta(ge=1, description="days")] = 28
+    review_by_another: bool = True
+    sponsor_code: Annotated[int, Meta(ge=1, description="days")] = 14
+    sponsor_tries: Count = 5
+    terms_version: str = "1"
+    terms: Annotated[int, Meta(ge=1, description="days")] = 365
+    terms_warning: Days = 30
+    erase_rejected: Annotated[int, Meta(ge=1, description="days")] = 90
 
 
 class RatesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -326,6 +340,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: KeySettings = field(default_factory=KeySettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
+    applications: ApplicationSettings = field(default_factory=ApplicationSettings)
     rates: RatesSettings = field(default_factory=RatesSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     notices: NoticeSettings = field(default_factory=NoticeSettings)

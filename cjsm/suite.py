@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock, deferLater
 
 from cjsm import policies, resources
+from cjsm.access.applying import Applying
 from cjsm.access.checker import Checker
 from cjsm.access.delay import LoginDelay
 from cjsm.access.destruction import Destruction
@@ -39,6 +40,7 @@ from cjsm.directory import schema
 from cjsm.directory.following import Directory
 from cjsm.instance import Instance
 from cjsm.jobs import kinds
+from cjsm.jobs.applications import ApplicationTimes
 from cjsm.jobs.checkpointing import Checkpointing
 from cjsm.jobs.inactivity import Inactivity
 from cjsm.jobs.ledgerkeys import LedgerKeys
@@ -223,6 +225,16 @@ class Suite:
             settings.keys,
             community=self.stores.community,
             keys=self.stores.keys,
+            secrets=self.secrets,
+            entropy=os.urandom,
+            clock=time.time,
+        )
+        self.applying = Applying(
+            settings,
+            self.enrolment,
+            community=self.stores.community,
+            spool=self.stores.spool,
+            own_mail=self.own_mail,
             secrets=self.secrets,
             entropy=os.urandom,
             clock=time.time,
@@ -461,6 +473,7 @@ class RunningSuite(Suite):
             Destruction(settings.keys, keys=stores.keys, mail=stores.mail, activity=stores.activity, **acting),
         )
         self._inactivity = Inactivity(access, activity=stores.activity, **acting)
+        self._applications = ApplicationTimes(settings.applications, **acting)
         jobs: tuple[Kind, ...] = (
             self._inactivity,
             kinds.Orphans(stores.spool, stores.bodies, time.time),
@@ -478,6 +491,7 @@ class RunningSuite(Suite):
             *self._key_jobs,
             Resealing(community=stores.community, keys=stores.keys, secrets=self.secrets, entropy=os.urandom),
             RecoveryEnds(self.key_life.generations, keys=stores.keys, **acting),
+            self._applications,
         )
         self.schedule = Schedule(stores.community, jobs, reactor=reactor, clock=time.time)
 
@@ -499,6 +513,7 @@ class RunningSuite(Suite):
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
         self.enrolment.renew(settings.access)
+        self._applications.settings = settings.applications
         self._warnings.policy = policies.load(settings.access.policy)
         self._daily_checkpoint.settings = settings
         self._login_delay.seconds = settings.pop3.login_delay

@@ -130,10 +130,9 @@ class Enrolment:
         account = self.new_hosted(organisation, user_id, profile, quota)
         # Asked before keys are made, and again inside the commit.
         self._community.read_now(lambda view: accounts.add_hosted(view, by, account))
-        keys = self.new_keys.of(account)
-        await self._keys.put_all(keys.records)
+        typed = await self.make_keys(account)
         await self._community.commit(by.act_id, lambda view: accounts.add_hosted(view, by, account))
-        return self._enrolled(account.id, keys.one_time_password)
+        return self._enrolled(account.id, typed)
 
     def new_hosted(self, organisation: OrganisationId, user_id: str, profile: Profile, quota: int) -> Account:
         """Return the record of somebody new whose mail is kept here; nothing is written."""
@@ -160,6 +159,15 @@ class Enrolment:
             profile=profile,
             keys=1,
         )
+
+    async def make_keys(self, account: Account) -> str:
+        """Write the keys that the record of a new account names, and return its one-time password.
+
+        Whoever makes the account commits its act afterwards.
+        """
+        keys = self.new_keys.of(account)
+        await self._keys.put_all(keys.records)
+        return keys.one_time_password
 
     async def keys_of_relayed(self, account: AccountId) -> str:
         """Write the keys that the record of :meth:`new_relayed` names, and return the one-time password."""

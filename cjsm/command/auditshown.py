@@ -8,10 +8,10 @@ from typing import Any
 
 from cjsm.command import acting
 from cjsm.command.output import Refused, when
-from cjsm.community import finding
+from cjsm.community import applying, finding
 from cjsm.community.authority import Action
 from cjsm.community.errors import CommunityError
-from cjsm.community.identifiers import AccountId, ConnectionId, MailboxId, OrganisationId, from_text
+from cjsm.community.identifiers import AccountId, ApplicationId, ConnectionId, MailboxId, OrganisationId, from_text
 from cjsm.community.records import LedgerEntry
 from cjsm.community.subjects import organisation_of_subject
 from cjsm.community.view import View
@@ -163,6 +163,9 @@ def _name(view: View, kind: str, subject: bytes) -> str:
         case "connection":
             connection = view.connection(ConnectionId(subject))
             found = finding.name_of(connection) if connection is not None else ""
+        case "application":
+            application = view.application(ApplicationId(subject))
+            found = applying.name_of(application) if application is not None else ""
         case _:
             return f"{kind} {subject.hex()}"
     return found or f"{kind} {subject.hex()[:8]}… (no more)"
@@ -194,6 +197,7 @@ def subjects_named(view: View, name: str) -> set[bytes]:
         found.add(finding.organisation_of(view, name).id)
     with suppress(CommunityError):
         found.add(finding.connection_of(view, name).id)
+    found |= {each.id for each in view.applications() if each.slug == name.lower()}
     record = view.reserved_address(name.lower())
     if record is not None:
         found.add(record.owner)

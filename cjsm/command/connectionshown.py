@@ -10,8 +10,9 @@ from cjsm.command.context import wait
 from cjsm.command.output import document, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts.connections import in_force, missing
+from cjsm.community.acts.connectionvalues import hop_in_words
 from cjsm.community.authority import Action
-from cjsm.community.records import Connection, ConnectionKind, IssuedCertificate, NextHop
+from cjsm.community.records import Connection, ConnectionKind, IssuedCertificate
 from cjsm.community.view import View
 from cjsm.mail.assessment import Verdict, decode_assessment
 from cjsm.suite import Suite
@@ -31,7 +32,7 @@ def told(view: View, connection: Connection) -> dict[str, Any]:
         "missing": list(missing(view, connection)),
         "domains": [_domain(domain.name, domain.state, domain.listed_members_only, len(domain.exceptions))
                     for domain in view.domains_of(connection.id)],
-        "next_hops": [hop(each) for each in connection.next_hops],
+        "next_hops": [hop_in_words(each) for each in connection.next_hops],
         "tls": {
             "minimum": connection.tls_minimum,
             "name": connection.tls_name or None,
@@ -51,11 +52,6 @@ def told(view: View, connection: Connection) -> dict[str, Any]:
 
 def _domain(name: str, state: str, listed_members_only: bool, exceptions: int) -> dict[str, Any]:
     return {"name": name, "state": state, "listed_members_only": listed_members_only, "exceptions": exceptions}
-
-
-def hop(each: NextHop) -> str:
-    """Return a next hop as it is given: ``host:port``."""
-    return f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}"
 
 
 def certificate(issued: IssuedCertificate, moment: int) -> dict[str, Any]:

@@ -5,13 +5,11 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from cjsm.community.acts.connectionvalues import LIMITS
+from cjsm.community.acts.connectionvalues import LIMITS, next_hop_of
+from cjsm.community.errors import BadValue
 from cjsm.community.records import NextHop, RelayLimits, TlsTrust, TlsVersion
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: Where mail systems listen.
-_PORT = 25
 
 
 def _next_hops(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[NextHop, ...]:
@@ -20,13 +18,10 @@ def _next_hops(context: click.Context, option: click.Parameter, values: tuple[st
 
 
 def _next_hop(value: str) -> NextHop:
-    host, colon, port = value.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or (":" in host and not bracketed):
-        return NextHop(host=value.strip("[]"), port=_PORT)
-    if not (port.isascii() and port.isdigit() and len(port) < 6):
-        raise click.BadParameter(f"{value!r} has no port: write it like mail.firm.co.uk:25")
-    return NextHop(host=host.strip("[]"), port=int(port))
+    try:
+        return next_hop_of(value)
+    except BadValue as error:
+        raise click.BadParameter(f"{error}: {error.cure}") from None
 
 
 def _limits(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int | None]:

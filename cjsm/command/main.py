@@ -21,6 +21,8 @@ _COMMANDS = {
     "backup": "wholebackup",
     "restore": "wholebackup",
     "demo": "demo",
+    "community": "community",
+    "application": "application",
     "organisation": "organisation",
     "directory": "directory",
     "user": "user",

@@ -52,6 +52,8 @@ class Action(StrEnum):
     UNLOCK_SELF = "unlock one's own account"
     REMOVE_FACTOR = "take second factors away"
     SEND_NOTICES = "send system notices"
+    ASSESS_APPLICATIONS = "see and assess applications"
+    DECIDE_APPLICATIONS = "decide on applications"
 
 
 _ORGANISATION_ADMINISTRATOR = frozenset(
@@ -93,6 +95,8 @@ POWERS: dict[Role, frozenset[Action]] = {
         Action.VERIFY_MAILBOXES,
         Action.BACK_UP_MAILBOXES,
         Action.SEND_NOTICES,
+        Action.ASSESS_APPLICATIONS,
+        Action.DECIDE_APPLICATIONS,
     },
     Role.ORGANISATION_ADMINISTRATOR: _ORGANISATION_ADMINISTRATOR,
     Role.HELPDESK: frozenset(
@@ -105,6 +109,7 @@ POWERS: dict[Role, frozenset[Action]] = {
             Action.ASK_RECOVERY,
             Action.TRACE,
             Action.SEE_MAILBOXES,
+            Action.ASSESS_APPLICATIONS,
         }
     ),
     Role.ENGINEER: frozenset(
@@ -116,6 +121,7 @@ POWERS: dict[Role, frozenset[Action]] = {
             Action.CHANGE_QUEUES,
             Action.SEE_MAILBOXES,
             Action.VERIFY_MAILBOXES,
+            Action.ASSESS_APPLICATIONS,
         }
     ),
     Role.MAILBOX_USER: frozenset(),

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from cjsm.community import applying
 from cjsm.community.address import has_suffix
+from cjsm.community.applicationrecords import Application, ApplicationState
 from cjsm.community.finding import name_of
 from cjsm.community.records import AccountKind, OwnerKind
 from cjsm.community.states import DEEPEST, chain
@@ -12,7 +14,7 @@ from cjsm.community.view import View
 
 def problems(view: View) -> list[str]:
     """Return what does not hold, in words; empty when all is well. Reads every record."""
-    return [*_organisations(view), *_accounts(view), *_connections(view), *_domains(view)]
+    return [*_organisations(view), *_accounts(view), *_connections(view), *_domains(view), *_applications(view)]
 
 
 def _organisations(view: View) -> Iterator[str]:
@@ -70,3 +72,23 @@ def _domains(view: View) -> Iterator[str]:
         plain = domain.name.removesuffix(f".{view.suffix}")
         if plain == domain.name or "." not in plain or has_suffix(plain, view.suffix):
             yield f"the domain {domain.name} could be taken for another"
+
+
+def _applications(view: View) -> Iterator[str]:
+    asked: Counter[str] = Counter()
+    for application in view.applications():
+        name = applying.name_of(application)
+        if application.state in applying.OPEN:
+            asked.update({f"short name {application.slug}", *(_asked(application))})
+        if (application.state is ApplicationState.APPROVED) != (application.organisation is not None):
+            yield f"the application {name} and what was made of it contradict each other"
+        if application.erased and (application.name or application.slug or application.sponsor or application.terms):
+            yield f"something is left of the application {name}"
+    yield from (f"two applications ask for the {what}" for what, many in asked.items() if many > 1)
+
+
+def _asked(application: Application) -> Iterator[str]:
+    if application.domain:
+        yield f"domain {application.domain}"
+    if application.abbreviation:
+        yield f"abbreviation {application.abbreviation}"

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from cjsm.community.applicationrecords import Application
 from cjsm.community.identifiers import (
     AccountId,
+    ApplicationId,
     ConnectionId,
     JobId,
     ListId,
@@ -195,6 +197,14 @@ class MemoryView:
     def recovery_requests(self) -> Iterable[RecoveryRequest]:
         """See :class:`View`."""
         return self._all(RecoveryRequest)
+
+    def application(self, identifier: ApplicationId) -> Application | None:
+        """See :class:`View`."""
+        return self._one(Application, identifier)
+
+    def applications(self) -> Iterable[Application]:
+        """See :class:`View`."""
+        return self._all(Application)
 
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`View`."""

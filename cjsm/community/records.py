@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from cjsm.community.applicationrecords import Application
 from cjsm.community.identifiers import (
     AccountId,
     ActId,
@@ -522,5 +523,6 @@ Record = (
     | SharedMailbox
     | RecoveryAuthority
     | RecoveryRequest
+    | Application
     | Job
 )

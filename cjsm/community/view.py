@@ -9,8 +9,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from cjsm.community.applicationrecords import Application
 from cjsm.community.identifiers import (
     AccountId,
+    ApplicationId,
     ConnectionId,
     JobId,
     ListId,
@@ -115,6 +117,10 @@ class View(Protocol):
     def recovery_request(self, identifier: RequestId) -> RecoveryRequest | None: ...
 
     def recovery_requests(self) -> Iterable[RecoveryRequest]: ...
+
+    def application(self, identifier: ApplicationId) -> Application | None: ...
+
+    def applications(self) -> Iterable[Application]: ...
 
     def job(self, identifier: JobId) -> Job | None: ...
 

@@ -5,10 +5,22 @@ from cjsm.community.records import LedgerEntry
 
 #: What was done, by the act's name; what it was done to follows.
 ACTS = {
+    "application-add": "entered",
+    "application-approve": "approved",
+    "application-assess": "assessed",
+    "application-edit": "edited",
+    "application-erase": "erased what was known of people in",
+    "application-overdue": "marked as overdue",
+    "application-reject": "rejected",
+    "application-sponsor": "recorded the sponsor's word for",
+    "application-sponsor-ask": "asked a sponsor about",
+    "application-sponsor-wrong": "was shown a wrong sponsor's code for",
+    "application-terms": "recorded the acceptance of the terms by",
     "alias-add": "gave another address to",
     "alias-remove": "took an address from",
     "certificate-issue": "issued a certificate for",
     "certificate-revoke": "revoked a certificate of",
+    "community-apply": "applied a file to",
     "connection-add": "added",
     "connection-edit": "changed",
     "connection-live": "set live",
@@ -21,6 +33,7 @@ ACTS = {
     "domain-add": "approved",
     "domain-approved": "approved again",
     "domain-exceptions": "changed the exceptions of",
+    "domain-members": "changed who is a member in",
     "domain-remove": "removed",
     "domain-suspended": "suspended",
     "factor-off": "turned off the second factor of",
@@ -82,6 +95,7 @@ ACTS = {
     "secrets-escrow": "put away the secrets of",
     "service-backup": "backed up",
     "service-restored": "restored",
+    "shared-change": "changed",
     "shared-join": "let somebody join",
     "shared-leave": "took somebody out of",
     "shared-mailbox-add": "added",
@@ -104,6 +118,8 @@ ACTS = {
 #: What the service does by itself, where nobody is named who acts.
 _ITSELF = frozenset(
     {
+        "application-erase",
+        "application-overdue",
         "factors-resealed",
         "generations-destroyed",
         "heads-anchored",

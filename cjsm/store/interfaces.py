@@ -4,7 +4,7 @@ Every call returns a Deferred and may fail with :class:`Unavailable`. Where a wr
 repeating it with the same identifier is safe: every act carries one and happens at most once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -121,6 +121,18 @@ class ICommunityStore(ILedgerHeads, ILedgerEntries):
 
         An exception of *decide* reaches the caller and nothing is written. An *act_id* seen before changes
         nothing and fires with an empty change.
+        """
+
+    def commit_each(
+        act_id: ActId, decide: Callable[[View], Iterable[Callable[[View], Change]]], *, keep: bool = True
+    ) -> "Deferred[int]":
+        """Run several acts inside one write transaction, each over what those before it left: all of them, or none.
+
+        *decide* sees the state before and returns them. Each has its own ledger entry. An exception of *decide* or of
+        an act reaches the caller and nothing is written. Fires with how many there were; an *act_id* seen before
+        changes nothing and fires with 0.
+
+        :param keep: False tries them out and leaves everything as it was.
         """
 
     def number() -> int:

@@ -1,11 +1,13 @@
 """Stores that an act is tried on: it is decided in full, as it would be, and nothing of it is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred, execute, succeed
 
+from cjsm.community.applicationrecords import Application
 from cjsm.community.identifiers import ActId
 from cjsm.community.records import (
     Account,
@@ -61,11 +63,40 @@ class RehearsedCommunity:
 
         def look(view: View) -> Change:
             change = decide(view)
-            put = (Step(_known(view, record), record) for record in change.put)
-            removed = (Step(record, None) for record in change.removed)
-            raise Rehearsed(change, (*put, *removed))
+            raise Rehearsed(change, tuple(_steps(view, change)))
 
         return execute(self._store.read_now, look)
+
+    def commit_each(
+        self, act_id: ActId, decide: Callable[[View], Iterable[Callable[[View], Change]]], *, keep: bool = True
+    ) -> "Deferred[int]":
+        """Try the acts as :class:`ICommunityStore` does.
+
+        :raises Rehearsed: with the last of them, and the records of all.
+        """
+        if not keep:
+            return self._store.commit_each(act_id, decide, keep=False)
+        changes: list[Change] = []
+        steps: list[Step] = []
+
+        def tried(act: Callable[[View], Change], view: View) -> Change:
+            change = act(view)
+            changes.append(change)
+            steps.extend(_steps(view, change))
+            return change
+
+        def trying(view: View) -> Iterator[Callable[[View], Change]]:
+            return (partial(tried, act) for act in decide(view))
+
+        def tell(_: int) -> int:
+            raise Rehearsed(changes[-1] if changes else Change(), steps)
+
+        return self._store.commit_each(act_id, trying, keep=False).addCallback(tell)
+
+
+def _steps(view: View, change: Change) -> Iterator[Step]:
+    yield from (Step(_known(view, record), record) for record in change.put)
+    yield from (Step(record, None) for record in change.removed)
 
 
 class RehearsedKeys:
@@ -112,5 +143,7 @@ def _known(view: View, record: Record) -> Record | None:
             return view.recovery_authority(record.id)
         case RecoveryRequest():
             return view.recovery_request(record.id)
+        case Application():
+            return view.application(record.id)
         case Job():
             return None

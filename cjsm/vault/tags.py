@@ -32,6 +32,11 @@ def imported_body(key: bytes, mailbox: bytes, unique_id: str, digest: bytes) -> 
     return mac(key, bound(b"cjsm imported body", mailbox, unique_id.encode(), digest))[:16]
 
 
+def sponsor_tag(key: bytes, application: bytes, code: str) -> bytes:
+    """Return the tag, 32 octets, under which the code of an application's sponsor is kept."""
+    return mac(key, bound(b"cjsm sponsor", application, code.encode()))
+
+
 def pseudonym(key: bytes, name: bytes) -> str:
     """Return how logs call *name*: 12 hexadecimal digits, the same each time, meaning nothing without the key."""
     return mac(key, bound(b"cjsm pseudonym", name))[:6].hex()

@@ -45,6 +45,18 @@ WITH = {
     "notice list": (),
     "notice show": ("1",),
     "notice send": ("--kind", "outage-cancelled", "--from", TOMORROW),
+    "application add": ("new-firm", "--name", "New firm"),
+    "application edit": ("asking", "--need", "Papers"),
+    "application assess": ("asking",),
+    "application sponsor": ("asking", "jane.smith@avon.cjsm.test"),
+    "application terms": ("asking", "--accepted"),
+    "application approve": ("asking",),
+    "application reject": ("asking", "--reason", "withdrawn"),
+    "application show": ("asking",),
+    "application list": (),
+    "community export": (),
+    "community diff": ("FILES/community.toml",),
+    "community apply": ("FILES/community.toml", "--yes"),
     "audit list": (),
     "audit show": ("0",),
     "audit prove": ("0",),
@@ -177,6 +189,7 @@ class Avon:
         told(self.run("list", "join", WATCH, f"{TOM}.cjsm.test"))
         for who, where in ((OLIVE, ("--organisation", "avon")), (UNA, ())):
             told(self.run("recovery", "officer", "add", who, *where, "--password-stdin", typed=f"{PASSWORD}\n"))
+        told(self.run("application", "add", "asking", "--name", "Asking", "--signatory", "Jo Law <jo@asking.uk>"))
         told(self.run("keys", "rotate", TOM))
         told(self.run("user", "reset-password", TOM, "--reason", "forgotten"))
         with beside(config) as suite:
@@ -312,6 +325,11 @@ ACTS = (
     (ERIN, "queue retry", "queue-retry"),
     (ERIN, "mailbox verify", "mailbox-verify"),
     (HENRY, "user unlock", "user-unlock"),
+    (HENRY, "application add", "application-add"),
+    (HENRY, "application edit", "application-edit"),
+    (ERIN, "application assess", "application-assess"),
+    (HENRY, "application sponsor", "application-sponsor-ask"),
+    (UNA, "application terms", "application-terms"),
     (OLIVE, "organisation change", "organisation-change"),
     (OLIVE, "user add", "user-add"),
     (OLIVE, "directory export", "directory-export"),
@@ -378,6 +396,9 @@ REHEARSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "user suspend": (OLIVE, ()),
     "user delete": (OLIVE, ()),
     "role grant": (UNA, (TOM, "helpdesk")),
+    "application add": (HENRY, ("third-firm", "--name", "Third firm")),
+    "application sponsor": (HENRY, ()),
+    "application reject": (UNA, ()),
     "keys rotate": (OLIVE, ()),
     "recovery refuse": (UNA, ()),
     "list change": (OLIVE, ()),

@@ -30,6 +30,9 @@ def test_what_there_is() -> None:
     """Every verb."""
     assert {" ".join(path) for path in EVERY} == {
         *("init", "demo", "completion", "backup", "restore", "status", "check", "reload", "trace", "login", "logout"),
+        *(f"community {verb}" for verb in ("export", "diff", "apply")),
+        *(f"application {verb}" for verb in ("add", "edit", "assess", "sponsor", "terms", "approve", "reject", "show")),
+        "application list",
         *("organisation add", "organisation list", "organisation show", "organisation move"),
         *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
         *(f"directory {verb}" for verb in ("search", "show", "export", "import")),

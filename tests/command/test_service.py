@@ -35,6 +35,7 @@ def test_beside_the_service(community: Community) -> None:
         "destruction",
         "factors",
         "recovery-ends",
+        "applications",
         "delivered",
         "trace",
         "password-warnings",

@@ -74,6 +74,8 @@ TABLE = {
     Action.UNLOCK_SELF: ("", "", "", ""),
     Action.REMOVE_FACTOR: ("ao", "ao", "a", "a"),
     Action.SEND_NOTICES: ("a", "a", "a", "a"),
+    Action.ASSESS_APPLICATIONS: ("ahe", "ahe", "ahe", "ahe"),
+    Action.DECIDE_APPLICATIONS: ("a", "a", "a", "a"),
 }
 
 

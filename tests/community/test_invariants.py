@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from cjsm.community.applicationrecords import Application, ApplicationState
+from cjsm.community.identifiers import ApplicationId
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import Connection, IssuedCertificate, Record, Role
@@ -37,6 +39,15 @@ def firm(**changes: Any) -> Connection:
 ISSUED = IssuedCertificate(serial="1f", fingerprint="ab" * 32, not_before=0, not_after=1)
 
 
+ASKING = Application(id=ApplicationId(identifier("asking")), slug="asking", name="Asking", domain="asking.uk")
+ANOTHER = Application(id=ApplicationId(identifier("another")), slug="another", name="Another", domain="asking.uk")
+
+
+def asking(**changes: Any) -> Application:
+    """An application with some values changed."""
+    return msgspec.structs.replace(ASKING, **changes)
+
+
 def test_all_is_well() -> None:
     """In the community made by hand."""
     assert problems(community()) == []
@@ -56,6 +67,10 @@ def test_all_is_well() -> None:
         (community(msgspec.structs.replace(JO, mailbox=None)), "contradict each other"),
         (community(msgspec.structs.replace(JO, organisation=identifier("nowhere"))), "belongs to no organisation"),
         (community(msgspec.structs.replace(JO, user_id="sam.hill@avon")), "sam.hill@avon is used twice"),
+        (community(ASKING, ANOTHER), "two applications ask for the domain asking.uk"),
+        (community(asking(state=ApplicationState.APPROVED)), "application asking and what was made of it"),
+        (community(asking(organisation=identifier("avon"))), "application asking and what was made of it"),
+        (community(asking(state=ApplicationState.REJECTED, erased=1)), "something is left of the application asking"),
         (without(JO_ADDRESS), "exactly one primary address"),
         (community(firm(organisation=identifier("nowhere"))), "connection firm belongs to no organisation"),
         (community(firm(id=identifier("second"))), "two connections are called firm"),

@@ -2,7 +2,16 @@
 
 import pytest
 
-from cjsm.community.identifiers import ConnectionId, OrganisationId
+from cjsm.community.applicationrecords import (
+    AcceptedTerms,
+    Application,
+    Checked,
+    CheckResult,
+    MailSystem,
+    Person,
+    Sponsor,
+)
+from cjsm.community.identifiers import ApplicationId, ConnectionId, OrganisationId
 from cjsm.community.records import Connection, ConnectionKind, ConnectionState, NextHop, Organisation
 from cjsm.store.encoding import decode, encode
 from cjsm.store.interfaces import Damaged, NewerStore
@@ -61,6 +70,43 @@ def test_older_connection() -> None:
     """One of the first release is read, with defaults for what came later."""
     assert decode(LINK_SAMPLE, Connection) == LINK
     assert decode(LINK_SAMPLE, Connection).slug == ""
+
+
+ASKING = Application(
+    id=ApplicationId(b"a" * 16),
+    slug="firm",
+    name="Firm",
+    contact=Person(first_name="Jo", last_name="Law", email="jo@firm.co.uk"),
+    sponsor=Sponsor(address="jane@avon.cjsm.test", code=b"t" * 32, expires=5),
+    system=MailSystem.SERVER,
+    checks=(Checked(item="contact", result=CheckResult.PASSED, moment=3, by=b"b" * 16),),
+    terms=(AcceptedTerms(version="1", moment=4, signatory="Jo Law"),),
+    entered_by=(b"",),
+)
+ASKING_SAMPLE = bytes.fromhex(
+    "01de0023a26964c41061616161616161616161616161616161a4736c7567a46669726da46e616d65a44669726da7636f"
+    "6e7461637485aa66697273745f6e616d65a24a6fa96c6173745f6e616d65a34c6177a5656d61696cad6a6f406669726d"
+    "2e636f2e756ba974656c6570686f6e65a0a8706f736974696f6ea0a6646f6d61696ea0a773706f6e736f7287a7616464"
+    "72657373b36a616e654061766f6e2e636a736d2e74657374a4636f6465c4207474747474747474747474747474747474"
+    "747474747474747474747474747474a76578706972657305a66661696c656400a9636f6e6669726d656400ac636f6e66"
+    "69726d65645f6279c400a46e6f7465a0a46e656564a0a5757365727300a673797374656da6736572766572a96e657874"
+    "5f686f707390a870726f7669646572a0a674656e616e74a0a86164647265737331a0a86164647265737332a0a4746f77"
+    "6ea0a8706f7374636f6465a0ad627573696e6573735f74797065a0a461726561a0a970726f746563746564c2ad61646d"
+    "696e6973747261746f7285aa66697273745f6e616d65a0a96c6173745f6e616d65a0a5656d61696ca0a974656c657068"
+    "6f6e65a0a8706f736974696f6ea0ac616262726576696174696f6ea0a97369676e61746f727985aa66697273745f6e61"
+    "6d65a0a96c6173745f6e616d65a0a5656d61696ca0a974656c6570686f6e65a0a8706f736974696f6ea0a57465726d73"
+    "9184a776657273696f6ea131a66d6f6d656e7404a97369676e61746f7279a64a6f204c6177a26279c400a6636865636b"
+    "739185a46974656da7636f6e74616374a6726573756c74a6706173736564a66d6f6d656e7403a26279c4106262626262"
+    "6262626262626262626262a46e6f7465a0a57374617465a36e6577ab73746174655f73696e636500a364756500a76372"
+    "656174656400aa656e74657265645f627991c400aa646563696465645f6279c400a4636f6465a0a46e6f7465a0ac6f72"
+    "67616e69736174696f6ec0a665726173656400a776657273696f6e01"
+)
+
+
+def test_application() -> None:
+    """As it was first written."""
+    assert encode(ASKING) == ASKING_SAMPLE
+    assert decode(ASKING_SAMPLE, Application) == ASKING
 
 
 def test_newer() -> None:

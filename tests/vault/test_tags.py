@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cjsm.vault.chain import START, advance
 from cjsm.vault.errors import NotAuthentic
-from cjsm.vault.tags import failure_tag, imported_body, pseudonym, unknown_subject, verification_tag
+from cjsm.vault.tags import failure_tag, imported_body, pseudonym, sponsor_tag, unknown_subject, verification_tag
 from cjsm.vault.unlock import open_keys, seal_keys
 
 KEY = bytes(range(32))
@@ -98,3 +98,16 @@ def test_unlock_cache() -> None:
     ):
         with pytest.raises(NotAuthentic):
             open_keys(process, account, secret, octets)
+
+
+def test_a_sponsors_code() -> None:
+    """Belongs to one application, and to nobody without the key."""
+    made = sponsor_tag(b"k" * 32, b"a" * 16, "ABCD-EFGH")
+    assert len(made) == 32
+    assert made == sponsor_tag(b"k" * 32, b"a" * 16, "ABCD-EFGH")
+    for other in (
+        (b"l" * 32, b"a" * 16, "ABCD-EFGH"),
+        (b"k" * 32, b"b" * 16, "ABCD-EFGH"),
+        (b"k" * 32, b"a" * 16, "X"),
+    ):
+        assert sponsor_tag(*other) != made

@@ -16,6 +16,8 @@ from cjsm.community.records import Connection, ConnectionKind, NextHop, RelayLim
 T = TypeVar("T")
 
 _NEXT_HOPS = 8
+#: Where mail systems listen.
+_PORT = 25
 _NETWORKS = 64
 _CERTIFICATE_NAMES = 16
 #: The current key of a next hop and the one after it.
@@ -52,7 +54,7 @@ def checked(connection: Connection) -> Connection:
         slug=check_short_name(connection.slug),
         name=check_text(connection.name, "a name"),
         contact=connection.contact and check_text(connection.contact, "a contact"),
-        next_hops=_each(_next_hop, connection.next_hops, _NEXT_HOPS, "next hops"),
+        next_hops=_each(checked_hop, connection.next_hops, _NEXT_HOPS, "next hops"),
         networks=_each(_network, connection.networks, _NETWORKS, "networks"),
         certificate_names=_each(_name, connection.certificate_names, _CERTIFICATE_NAMES, "certificate names"),
         tls_pins=_each(_pin, connection.tls_pins, _PINS, "pins: the current key and the next"),
@@ -81,6 +83,35 @@ def check_host(host: str) -> str:
         return _name(host)
 
 
+def next_hop_of(written: str) -> NextHop:
+    """Return the next hop that is written as ``host``, ``host:port``, an address or ``[address]:port``.
+
+    :raises BadValue: when its port is none; its host is judged by :func:`checked`.
+    """
+    host, colon, port = written.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not bracketed):
+        return NextHop(host=written.strip("[]"), port=_PORT)
+    if not (port.isascii() and port.isdigit() and len(port) < 6):
+        raise BadValue(f"{written[:100]!r} has no port", "write it like mail.firm.co.uk:25")
+    return NextHop(host=host.strip("[]"), port=int(port))
+
+
+def hop_in_words(each: NextHop) -> str:
+    """Return a next hop as it is given: ``host:port``."""
+    return f"[{each.host}]:{each.port}" if ":" in each.host else f"{each.host}:{each.port}"
+
+
+def checked_hop(hop: NextHop) -> NextHop:
+    """Return a next hop in its one form.
+
+    :raises BadValue: when its host or port is none.
+    """
+    if not 0 < hop.port < 65_536:
+        raise BadValue(f"{hop.port} is not a port", "ports are 1 to 65535; mail systems listen on 25")
+    return NextHop(host=check_host(hop.host), port=hop.port)
+
+
 def _check_kind(connection: Connection) -> None:
     cloud = connection.kind is ConnectionKind.CLOUD
     if not cloud and (connection.tenant or connection.provider):
@@ -98,12 +129,6 @@ def _each(check: Callable[[T], T], values: tuple[T, ...], most: int, what: str) 
     if len(set(told)) != len(told):
         raise BadValue(f"one of the {what} is there twice", "give each once")
     return told
-
-
-def _next_hop(hop: NextHop) -> NextHop:
-    if not 0 < hop.port < 65_536:
-        raise BadValue(f"{hop.port} is not a port", "ports are 1 to 65535; mail systems listen on 25")
-    return NextHop(host=check_host(hop.host), port=hop.port)
 
 
 def _name(host: str) -> str:

@@ -74,6 +74,18 @@ def set_state(view: View, by: By, name: str, state: DomainState) -> Change:
     return Change(put=(made, raised(connection)), entry=entry)
 
 
+def set_listed_members_only(view: View, by: By, name: str, listed: bool) -> Change:
+    """Let only addresses that are listed be members, or every address in the domain."""
+    domain, connection = _existing(view, name)
+    permission = require(may(view, by.actor, Action.MANAGE_CONNECTIONS, domain.organisation))
+    if listed is domain.listed_members_only:
+        raise Conflict("that is so already")
+    made = msgspec.structs.replace(domain, listed_members_only=listed)
+    told = {"listed-members-only": "yes" if listed else "no"}
+    entry = entry_of(view, by, "domain-members", "domain", domain.name.encode(), permission, **told)
+    return Change(put=(made, raised(connection)), entry=entry)
+
+
 def remove(view: View, by: By, name: str) -> Change:
     """Take a domain away; no member may be left in it, and a live connection keeps one."""
     domain, connection = _existing(view, name)

@@ -157,10 +157,16 @@ def checked_member(view: View, found: MailList, address: Address) -> str:
     if isinstance(verdict, Refuse):
         raise Conflict(f"{address} cannot be a member: {verdict.text}", "see `cjsm policy explain`")
     record = view.address(str(address))
+    if record is not None and record.owner == found.id:
+        raise Conflict("a list cannot be a member of itself")
+    return primary_of(view, address)
+
+
+def primary_of(view: View, address: Address) -> str:
+    """Return the primary address of whom *address* reaches, under which that one is a member; or the address itself."""
+    record = view.address(str(address))
     if record is None:
         return str(address)
-    if record.owner == found.id:
-        raise Conflict("a list cannot be a member of itself")
     return next((own.address for own in view.addresses_of(record.owner) if not own.alias), str(address))
 
 

@@ -35,11 +35,23 @@ def add(view: View, by: By, shared: SharedMailbox, address: Address) -> Change:
     return Change(put=(made, record), entry=made_in(made.organisation, entry))
 
 
-def change(view: View, by: By, mailbox: MailboxId, *, name: str | None = None, notice: bool | None = None) -> Change:
-    """Change what is given: the full name, and whether members are told of new mail. Its managers may do the latter."""
+def change(
+    view: View,
+    by: By,
+    mailbox: MailboxId,
+    *,
+    name: str | None = None,
+    notice: bool | None = None,
+    ex_directory: bool | None = None,
+    managers: tuple[AccountId, ...] | None = None,
+) -> Change:
+    """Change what is given; *managers* replaces them all. Who reads changes with keys only: see :func:`join`.
+
+    :param notice: whether members are told of new mail: the mailbox's managers may change that alone.
+    """
     found = existing_mailbox(view, mailbox)
     permission = may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, found.organisation)
-    if not permission.allowed and name is None:
+    if not permission.allowed and name is None and ex_directory is None and managers is None:
         permission = may_manage_members(view, by.actor, found)
     require(permission)
     changes: dict[str, object] = {}
@@ -47,10 +59,23 @@ def change(view: View, by: By, mailbox: MailboxId, *, name: str | None = None, n
         changes["name"] = check_text(name, "a name")
     if notice is not None:
         changes["notice"] = notice
+    if ex_directory is not None:
+        changes["ex_directory"] = ex_directory
+    if managers is not None:
+        for account in set(managers) - set(found.managers):
+            _check_manager(view, found, account)
+        changes["managers"] = managers
     if not changes:
         raise BadValue("nothing is to be changed", "see `cjsm shared change --help`")
     made = msgspec.structs.replace(found, version=found.version + 1, **changes)
     return _done(view, by, made, permission, "shared-change", None, changed=" ".join(sorted(changes)))
+
+
+def _check_manager(view: View, found: SharedMailbox, account: AccountId) -> None:
+    """Managers are members, as those whom :func:`join` makes such: who leaves manages no longer."""
+    manager = existing(view, account)
+    if member_of(found, account) is None:
+        raise Conflict(f"{manager.user_id} is no member, and only members manage a shared mailbox")
 
 
 def member_of(shared: SharedMailbox, account: AccountId) -> SharedMember | None:

@@ -1,7 +1,7 @@
 """``community.mdb``: the records, their indexes, the ledger's entries and the change sequence."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +28,14 @@ _ACTS = "acts"
 _CHANGES = "changes"
 #: Sequence numbers for which followers are told what changed, and acts are remembered.
 _REMEMBERED = 100_000
+
+
+class _Tried(Exception):
+    """Acts were tried out: the transaction is given up."""
+
+    def __init__(self, many: int) -> None:
+        super().__init__(many)
+        self.many = many
 
 
 @implementer(ICommunityStore, ICopied)
@@ -97,6 +105,34 @@ class LmdbCommunityStore:
             return change
 
         return self._serial.run(lambda: self._environment.write(act))
+
+    def commit_each(
+        self, act_id: ActId, decide: Callable[[View], Iterable[Callable[[View], Change]]], *, keep: bool = True
+    ) -> "Deferred[int]":
+        """See :class:`ICommunityStore`."""
+
+        def act(transaction: lmdb.Transaction) -> int:
+            acts = self._environment.table(_ACTS)
+            if transaction.get(act_id, db=acts) is not None:
+                return 0
+            many = 0
+            for each in decide(self._view(transaction)):
+                # A view of its own: what one remembers is what was before.
+                change = each(self._view(transaction))
+                self._apply(transaction, self._advance(transaction), change)
+                many += 1
+            if not keep:
+                raise _Tried(many)
+            transaction.put(act_id, number(self._view(transaction).number), db=acts)
+            return many
+
+        def written() -> int:
+            try:
+                return self._environment.write(act)
+            except _Tried as tried:
+                return tried.many
+
+        return self._serial.run(written)
 
     def number(self) -> int:
         """See :class:`ICommunityStore`."""

@@ -5,8 +5,10 @@ from typing import Any, TypeVar
 
 import lmdb
 
+from cjsm.community.applicationrecords import Application
 from cjsm.community.identifiers import (
     AccountId,
+    ApplicationId,
     ConnectionId,
     JobId,
     ListId,
@@ -47,6 +49,7 @@ TABLES: dict[type, str] = {
     SharedMailbox: "shared",
     RecoveryAuthority: "recovery-authorities",
     RecoveryRequest: "recovery-requests",
+    Application: "applications",
     Job: "jobs",
 }
 INDEX = "index"
@@ -300,6 +303,14 @@ class LmdbView:
     def recovery_requests(self) -> Iterable[RecoveryRequest]:
         """See :class:`~cjsm.community.view.View`."""
         return self._all(RecoveryRequest)
+
+    def application(self, identifier: ApplicationId) -> Application | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(Application, identifier)
+
+    def applications(self) -> Iterable[Application]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._all(Application)
 
     def job(self, identifier: JobId) -> Job | None:
         """See :class:`~cjsm.community.view.View`."""

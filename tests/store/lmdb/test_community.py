@@ -92,3 +92,24 @@ def test_exceptions_that_are_kept_keep_no_place(store: LmdbCommunityStore, depth
         kept.append(caught.value)
     assert store.number() == 0
     assert len({id(each.__traceback__) for each in kept}) == 1_000
+
+
+def test_several_acts_at_once(store: LmdbCommunityStore) -> None:
+    """Each sees what those before it left, once; tried out, or with one that is refused, nothing stays."""
+    inner = Organisation(id=OrganisationId(b"i" * 16), parent=COURT.id, slug="inner", name="Inner")
+
+    def below(view: View) -> Change:
+        assert view.organisation_below(None, "court") == COURT
+        return Change(put=(inner,))
+
+    def refuse(view: View) -> Change:
+        raise PermissionError("no")
+
+    both = [lambda view: Change(put=(COURT,)), below]
+    assert result(store.commit_each(act(1), lambda view: both, keep=False)) == 2
+    with pytest.raises(PermissionError):
+        result(store.commit_each(act(1), lambda view: [*both, refuse]))
+    assert (store.number(), store.read_now(lambda view: list(view.organisations()))) == (0, [])
+    assert result(store.commit_each(act(1), lambda view: both)) == 2
+    assert result(store.commit_each(act(1), lambda view: both)) == 0
+    assert store.changes(0) == [(1, "organisations", COURT.id), (2, "organisations", inner.id)]

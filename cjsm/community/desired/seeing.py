@@ -1,0 +1,173 @@
+"""What whoever exports or applies a file looks at: a view, and what of it is theirs to see."""
+
+from functools import cached_property
+
+from msgspec import UNSET, UnsetType
+
+from cjsm.community import finding
+from cjsm.community.acts.quotas import QuotaLimits
+from cjsm.community.authority import Action, may, require
+from cjsm.community.desired.differences import place_of
+from cjsm.community.desired.tables import Desired
+from cjsm.community.errors import BadValue, NotFound
+from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
+from cjsm.community.records import Connection, Organisation
+from cjsm.community.view import View
+
+_NO_LIMITS = QuotaLimits(0, 0)
+#: Stands for the whole community where a path is asked for.
+EVERYTHING = "/"
+
+
+class Seen:
+    """A view as *actor* sees it, beside the tables of a file.
+
+    :param entropy: for the identifiers of what is new.
+    :param prune: whether things that the file does not have are to be removed, of kinds that it has.
+    :param reserved_for: seconds for which the address of a deleted list is nobody's.
+    :param quotas: how much the capacity of a mailbox may be.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        actor: AccountId | None,
+        desired: Desired,
+        entropy: Entropy,
+        *,
+        prune: bool = False,
+        reserved_for: int = 0,
+        quotas: QuotaLimits = _NO_LIMITS,
+    ) -> None:
+        self.view = view
+        self.desired = desired
+        self.entropy = entropy
+        self.prune = prune
+        self.reserved_for = reserved_for
+        self.quotas = quotas
+        self._actor = actor
+        self._known: dict[str, Organisation | None] = {}
+        self._paths: dict[OrganisationId | None, str] = {}
+        self._allowed: dict[tuple[Action, OrganisationId | None], bool] = {}
+
+    def sees(self, action: Action, organisation: OrganisationId | None) -> bool:
+        """Whether whoever looks may do *action* there."""
+        key = (action, organisation)
+        if key not in self._allowed:
+            self._allowed[key] = may(self.view, self._actor, action, organisation).allowed
+        return self._allowed[key]
+
+    def require(self, action: Action, organisation: OrganisationId | None) -> None:
+        """:raises NotAllowed: when they may not."""
+        if not self.sees(action, organisation):
+            require(may(self.view, self._actor, action, organisation))
+
+    @property
+    def actor(self) -> AccountId | None:
+        """Who looks; None for the local operator."""
+        return self._actor
+
+    @cached_property
+    def older_connections(self) -> dict[str, Connection]:
+        """Connections that are older than short names, by their identifier, under which they are exported."""
+        return {finding.name_of(each): each for each in self.view.connections() if not each.slug}
+
+    @cached_property
+    def _tables(self) -> dict[OrganisationId, str]:
+        """The path of each organisation that has a table in the file."""
+        found: dict[OrganisationId, str] = {}
+        for path in self.desired.organisation:
+            organisation = self.organisation(path)
+            if organisation is not None:
+                other = found.setdefault(organisation.id, path)
+                if other != path:
+                    raise BadValue(f"{place_of('organisation', path)}: this is the one at {other} too", "correct was")
+        return found
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """The short names that connections had, with those that they get."""
+        tables = self.desired.connection.items()
+        return {table.was.lower(): slug for slug, table in tables if table.was is not UNSET}
+
+    def connection_name(self, connection: Connection) -> str:
+        """Return what a connection is called, or will be when the file gives it another short name."""
+        name = finding.name_of(connection)
+        following = self._renamed.get(name)
+        if following is None or self.view.connection_of_slug(following) is not None:
+            return name
+        return following
+
+    def path(self, organisation: OrganisationId) -> str:
+        """Return where an organisation is, or will be when the file moves it or one above it.
+
+        :raises BadValue: when two tables are about one.
+        """
+        if organisation not in self._paths and organisation in self._tables:
+            self._paths[organisation] = self._tables[organisation]
+        if organisation not in self._paths:
+            found = self.view.organisation(organisation)
+            assert found is not None, "what is in an organisation names one"
+            above = f"{self.path(found.parent)}/" if found.parent is not None else ""
+            self._paths[organisation] = f"{above}{found.slug}"
+        return self._paths[organisation]
+
+    def organisation(self, path: str) -> Organisation | None:
+        """Return the organisation that *path* stands for, moved ones where they are before; None for a new one."""
+        if path not in self._known:
+            self._known[path] = self._find(path)
+        return self._known[path]
+
+    def _find(self, path: str) -> Organisation | None:
+        above, _, slug = path.rpartition("/")
+        parent = self.organisation(above) if above else None
+        if parent is not None or not above:
+            found = self.view.organisation_below(parent.id if parent is not None else None, slug)
+            if found is not None:
+                return found
+        table = self.desired.organisation.get(path)
+        return self._before(table.was) if table is not None and table.was is not UNSET else None
+
+    def _before(self, was: str) -> Organisation | None:
+        try:
+            return finding.organisation_of(self.view, was)
+        except NotFound:
+            return None
+
+    def check_tables(self) -> None:
+        """:raises BadValue: when two tables of organisations are about one."""
+        len(self._tables)
+
+    def check_organisation(self, path: str) -> None:
+        """Check that there is, or will be, an organisation at *path*.
+
+        :raises NotFound: when there is none.
+        """
+        if path in self.desired.organisation:
+            return
+        found = self.organisation(path)
+        if found is None:
+            raise NotFound(f"there is no organisation {path!r}", "name one that there is, or add its table")
+        if self.path(found.id) != path:
+            raise NotFound(f"the organisation {path!r} moves to {self.path(found.id)}", "name it there")
+
+    def prunes(self, kind: str) -> bool:
+        """Whether what the file does not have of a *kind* is to go."""
+        return self.prune and bool(getattr(self.desired, kind))
+
+    def user_ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the user IDs of *names*, which are user IDs or addresses, in order and once each.
+
+        :raises NotFound: naming the first that is nobody's.
+        """
+        return tuple(sorted({finding.account_of(self.view, name).user_id for name in names}))
+
+
+def needed(value: str | UnsetType, name: str) -> str:
+    """Return a value that a new thing cannot be without.
+
+    :raises BadValue: when it is not there.
+    """
+    if value is UNSET:
+        raise BadValue(f"a new one needs {name}", f"write {name} = …, or correct the key where it is meant to be there")
+    return value

@@ -1,0 +1,178 @@
+"""Shared mailboxes of a file: what needs no keys is done, and for what does the command is named."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from cjsm.community import finding
+from cjsm.community.acts import shared
+from cjsm.community.acts.acting import By, check_text
+from cjsm.community.acts.quotas import QuotaLimits, set_quota
+from cjsm.community.authority import may_see_members, require
+from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, place_of
+from cjsm.community.desired.reading import organisation_path
+from cjsm.community.desired.seeing import Seen
+from cjsm.community.desired.tables import SharedTable
+from cjsm.community.errors import BadValue
+from cjsm.community.identifiers import MailboxId
+from cjsm.community.records import MailboxRight, OwnerKind, SharedMailbox, SharedMember
+from cjsm.community.view import Change, View
+
+_KIND = "shared"
+Rights = tuple[MailboxRight, ...]
+
+
+def told(seen: Seen, found: SharedMailbox) -> SharedTable:
+    """Return the table of a shared mailbox."""
+    managers = (seen.view.account(each) for each in found.managers)
+    members = ((seen.view.account(each.account), each.rights) for each in found.members)
+    by_name = {account.user_id: _sorted(rights) for account, rights in members if account is not None}
+    return SharedTable(
+        organisation=seen.path(found.organisation),
+        name=found.name,
+        quota=found.quota,
+        ex_directory=found.ex_directory,
+        notice=found.notice,
+        managers=tuple(sorted(each.user_id for each in managers if each is not None)),
+        members=dict(sorted(by_name.items())),
+    )
+
+
+def _sorted(rights: Rights) -> Rights:
+    return tuple(right for right in MailboxRight if right in rights)
+
+
+def tables(seen: Seen) -> dict[str, SharedTable]:
+    """Return the tables of those whose members are seen."""
+    return {finding.primary_address(seen.view, found.id): told(seen, found) for found in _visible(seen)}
+
+
+def _visible(seen: Seen) -> Iterator[SharedMailbox]:
+    for organisation in seen.view.organisations():
+        for found in seen.view.shared_mailboxes_in(organisation.id):
+            if may_see_members(seen.view, seen.actor, found).allowed:
+                yield found
+
+
+def compare(seen: Seen) -> Iterator[Difference]:
+    """Yield how the file's shared mailboxes differ, and what of it a file cannot do."""
+    for address, table in sorted(seen.desired.shared.items()):
+        with at(place_of(_KIND, address)):
+            wanted = _normal(seen, table)
+            record = seen.view.reserved_address(address)
+            kind = record.owner_kind if record is not None else None
+            found = seen.view.shared_mailbox(MailboxId(record.owner)) if record else None
+            if kind is not None and (kind is not OwnerKind.SHARED_MAILBOX or found is None):
+                raise BadValue("this address is no shared mailbox's", "choose another")
+            differences = _changed(seen, address, found, wanted) if found else [_new(address, wanted)]
+        yield from differences
+    if seen.prunes(_KIND):
+        for extra in _visible(seen):
+            address = finding.primary_address(seen.view, extra.id)
+            if address not in seen.desired.shared:
+                yield Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure="it stays: its mail has keys")
+
+
+def _normal(seen: Seen, table: SharedTable) -> SharedTable:
+    changes: dict[str, Any] = {}
+    if table.organisation is not UNSET:
+        changes["organisation"] = organisation_path(table.organisation)
+        seen.check_organisation(changes["organisation"])
+    if table.name is not UNSET:
+        changes["name"] = check_text(table.name, "name:")
+    if table.managers is not UNSET:
+        with at("managers"):
+            changes["managers"] = seen.user_ids(table.managers)
+    if table.members is not UNSET:
+        with at("members"):
+            by_name = {finding.account_of(seen.view, name).user_id: _sorted(r) for name, r in table.members.items()}
+        if len(by_name) != len(table.members):
+            raise BadValue("members: somebody is there twice")
+        changes["members"] = dict(sorted(by_name.items()))
+    return msgspec.structs.replace(table, **changes)
+
+
+def _new(address: str, wanted: SharedTable) -> Difference:
+    first = next(iter(wanted.members or ()), "USER")
+    place, slug = wanted.organisation or "ORGANISATION", address.partition("@")[0]
+    cure = f'cjsm shared add {place} {slug} --name "{wanted.name or "NAME"}" --member {first}'
+    return Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure=cure)
+
+
+def _changed(seen: Seen, address: str, found: SharedMailbox, wanted: SharedTable) -> Iterator[Difference]:
+    require(may_see_members(seen.view, seen.actor, found))
+    current = told(seen, found)
+    if wanted.organisation not in (UNSET, current.organisation):
+        raise BadValue("a shared mailbox stays with its organisation")
+    changed = {each.name: each for each in differing(current, wanted)}
+    rights, elsewhere = _members(current.members or {}, wanted.members, address)
+    here = [each for name, each in changed.items() if name != "members"]
+    here += [Changed(name=f"rights of {name}", before=was, after=shall) for name, was, shall in rights]
+    if here:
+        yield Difference(
+            what=What.CHANGE,
+            table=_KIND,
+            key=address,
+            changed=tuple(here),
+            steps=tuple(_steps(seen, address, found, changed, rights)),
+        )
+    for cure in elsewhere:
+        yield Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure=cure)
+
+
+def _members(
+    current: dict[str, Rights], wanted: Any, address: str
+) -> tuple[list[tuple[str, Rights, Rights]], list[str]]:
+    """Return whose rights change without keys, and the commands for what needs them: who reads, joins and leaves."""
+    if wanted is UNSET:
+        return [], []
+    rights, elsewhere = [], []
+    for name, shall in wanted.items():
+        was = current.get(name, ())
+        if was and (MailboxRight.READ in was) is (MailboxRight.READ in shall):
+            rights += [(name, was, shall)] if was != shall else []
+        else:
+            given = " ".join(f"--right {right}" for right in shall)
+            elsewhere.append(f"cjsm shared join {address} {name} {given}")
+    elsewhere += [f"cjsm shared leave {address} {name}" for name in current if name not in wanted]
+    return rights, elsewhere
+
+
+def _steps(
+    seen: Seen,
+    address: str,
+    found: SharedMailbox,
+    changed: dict[str, Changed],
+    rights: list[tuple[str, Rights, Rights]],
+) -> Iterator[Step]:
+    values = {name: each.after for name, each in changed.items() if name not in ("members", "managers", "quota")}
+    if "quota" in changed:
+        act = partial(_capacity, found.id, changed["quota"].after, seen.quotas)
+        yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, "quota"), act=act)
+    if "managers" in changed:
+        managers = (finding.account_of(seen.view, name) for name in changed["managers"].after)
+        values["managers"] = tuple(each.id for each in managers)
+    if values:
+        act = partial(_change, found.id, values)
+        yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, " ".join(sorted(values))), act=act)
+    for name, _, shall in rights:
+        account = finding.account_of(seen.view, name).id
+        first = next(each.first for each in found.members if each.account == account)
+        member = SharedMember(account=account, rights=shall, first=first)
+        act = partial(_rights, found.id, member)
+        yield Step(turn=Turn.SHARED, order=1, where=place_of(_KIND, address, f"members {name}"), act=act)
+
+
+def _change(mailbox: MailboxId, values: dict[str, Any], view: View, by: By) -> Change:
+    return shared.change(view, by, mailbox, **values)
+
+
+def _capacity(mailbox: MailboxId, octets: int, limits: QuotaLimits, view: View, by: By) -> Change:
+    return set_quota(view, by, mailbox, octets, limits)
+
+
+def _rights(mailbox: MailboxId, member: SharedMember, view: View, by: By) -> Change:
+    return shared.join(view, by, mailbox, member, None)
