@@ -27,8 +27,8 @@ class SearchingConnection(MessageConnection):
 
     # What a door says.
 
-    def work_done(self, message_id: int, answer: bytes, before: bytes = b"") -> None:
-        """An operation ended with *answer*; what comes *before* it is whole messages."""
+    def work_done(self, message_id: int, answer: bytes) -> None:
+        """An operation ended with *answer*."""
         raise TypeError("a door says what it does with answers")
 
     def work_broken(self, message_id: int, failure: Failure) -> None:
@@ -72,12 +72,13 @@ class SearchingConnection(MessageConnection):
         lookup = begin()
         while True:
             found = lookup.step()
-            if lookup.result is not None:
-                self._tasks.pop(message_id, None)
-                self.work_done(message_id, lookup.result, found)
-                return
+            # In a write of its own: see docs/decisions/0004-ldap-records.md.
             if found:
                 self.say(found)
+            if lookup.result is not None:
+                self._tasks.pop(message_id, None)
+                self.work_done(message_id, lookup.result)
+                return
             yield self.room()
 
     def _search_ended(self, failure: Failure, message_id: int) -> None:

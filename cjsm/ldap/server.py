@@ -211,9 +211,9 @@ class LdapDoor(SearchingConnection):
         self.say(octets)
         self.begin_tls(self._house.starttls)
 
-    def work_done(self, message_id: int, answer: bytes, before: bytes = b"") -> None:
-        """An operation ended with *answer*; what comes *before* it is whole messages."""
-        self._act(self._session.done(message_id, answer, before))
+    def work_done(self, message_id: int, answer: bytes) -> None:
+        """An operation ended with *answer*."""
+        self._act(self._session.done(message_id, answer))
         self.something_ended()
 
     def work_broken(self, message_id: int, failure: Failure) -> None:

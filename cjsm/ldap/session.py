@@ -128,11 +128,11 @@ class LdapSession:
             actions.append(HangUp("too many failed sign-ins"))
         return actions
 
-    def done(self, message_id: int, octets: bytes, before: bytes = b"") -> list[Action]:
-        """Work ended; *octets* are its last answer, encoded without the message number, after messages *before* it."""
+    def done(self, message_id: int, octets: bytes) -> list[Action]:
+        """Work ended; *octets* are its last answer, encoded without the message number."""
         if self._working.pop(message_id, None) is None:
             return []
-        return [Say(before + responses.message(message_id, octets))]
+        return [Say(responses.message(message_id, octets))]
 
     def broken(self, message_id: int) -> list[Action]:
         """Work ended in an unexpected failure."""

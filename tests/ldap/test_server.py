@@ -487,6 +487,18 @@ def test_a_client_that_never_takes_its_answers(house: House) -> None:
     assert connection.gone
 
 
+def test_entries_and_result_are_written_apart(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are programs that stop where both come in one TLS record, curl among them (decision 0004)."""
+    connection = house.connect("jane.smith@avon")
+    written: list[bytes] = []
+    monkeypatch.setattr(connection.transport, "write", written.append)
+    connection.send(golden("outlook-search"))
+    house.clock.pump([0.0] * 20)
+    entries, result = written
+    assert [type(answer).__name__ for answer in support.answers(entries)] == ["Found", "Found"]
+    assert support.answers(result)[0].code == 0
+
+
 def test_the_reader_is_what_the_door_expects() -> None:
     """The stand-in for the realm's avatar keeps the interface."""
     assert verifyObject(IDirectoryReader, Reader(JANE))
