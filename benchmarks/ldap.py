@@ -73,11 +73,11 @@ class Asked:
         """Return what people read."""
         ratios = sorted(theirs[0] / mine[0] for mine, theirs in self.pairs)
         spent = self.middle(0, 0)
+        inside = f"   inside {self.inside * 1e6:.0f} µs" if self.inside else ""
         return (
             f"{self.name:<28} processor {spent:8.0f} : {self.middle(1, 0):8.0f} µs   {statistics.median(ratios):7.2f}"
             f" times less ({ratios[0]:.2f}-{ratios[-1]:.2f}, {len(ratios)} pairs)   bar {self.bar * 1e6:5.0f} µs"
-            f" {'reached' if spent <= self.bar * 1e6 else 'NOT reached'}   inside"
-            f" {self.inside * 1e6:.0f} µs   wall {self.middle(0, 1):.0f} :"
+            f" {'reached' if spent <= self.bar * 1e6 else 'NOT reached'}{inside}   wall {self.middle(0, 1):.0f} :"
             f" {self.middle(1, 1):.0f} µs   entries {self.entries[0]} : {self.entries[1]}"
         )
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from cjsm.directory.catalogue import FLAT
+from cjsm.directory.catalogue import FLAT, PEOPLE_SLOT
 from cjsm.directory.index import Index, Run, Term, making
 from cjsm.directory.matching import Rule, prepare
 from cjsm.directory.query import SortKey, Window
@@ -129,7 +129,8 @@ def walked(positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) ->
 
     All are of one context.
     """
-    added = positions[0] & ~_SLOT if positions else 0
+    # The flat context's own entry is among the first, and has no other name.
+    added = max(positions) & ~_SLOT if positions else 0
     order = array("I", (position & _SLOT for position in positions))
     yield None
     for place, key in enumerate(reversed(keys)):
@@ -140,7 +141,11 @@ def walked(positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) ->
         for found in passing:
             order = found if found is not None else order
             yield None
-    yield array("Q", (slot + added for slot in order)) if added else order
+    yield array("Q", (_position(slot, added) for slot in order)) if added else order
+
+
+def _position(slot: int, added: int) -> int:
+    return slot if slot == PEOPLE_SLOT else slot + added
 
 
 def _picked(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[int] | None]":
@@ -179,7 +184,7 @@ def _compared(slots: "array[int]", key: Key, reading: Reading, added: int) -> "I
     # Seen from the end, so that equals keep their order where all is turned round in the end.
     slots = slots[::-1] if key.descending else slots
     for place, slot in enumerate(slots):
-        term = key.of(reading, slot + added)
+        term = key.of(reading, _position(slot, added))
         if term is None:
             absent.append(slot)
         else:

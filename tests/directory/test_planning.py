@@ -71,6 +71,7 @@ def test_sorted_answers_and_windows(
     assert _terms(seen, found, keys) == _terms(seen, expected, keys)
     *_, walked = ordering.walked(sorted(expected), keys, seen)
     assert walked is not None
+    assert sorted(walked) == sorted(expected)
     assert _terms(seen, list(walked), keys) == _terms(seen, expected, keys)
     search, _ = both(seen, Query(base=base, filter=filter_, sort=sort, window=window))
     shown = search.run()

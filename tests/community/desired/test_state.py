@@ -449,7 +449,7 @@ DOMAINS = fields(
 )  # fmt: skip
 LISTS = fields(
     {"organisation": TOPS, "name": NAMES}, who_may_post=st.sampled_from(["members", "community"]),
-    ex_directory=st.booleans(), notice=st.booleans(), managers=st.lists(USERS, max_size=2), members=st.lists(MEMBERS, max_size=5),
+    ex_directory=st.booleans(), managers=st.lists(USERS, max_size=2), members=st.lists(MEMBERS, max_size=5),
 )  # fmt: skip
 PLACES = st.lists(st.sampled_from(["/", *PATHS]), max_size=2)
 ROLES = st.dictionaries(

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from cjsm.community.identifiers import ActId, ConnectionId, OrganisationId
+from cjsm.community.identifiers import AccountId, ActId, ConnectionId, OrganisationId, RoleAssignmentId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Connection, ConnectionKind, Domain, Organisation
+from cjsm.community.records import Connection, ConnectionKind, Domain, Organisation, Role, RoleAssignment
 from cjsm.community.view import Change, View
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.view import TABLES, Remembered
@@ -147,3 +147,41 @@ def test_a_name_that_cannot_be_stored_is_nobodys(store: LmdbCommunityStore, name
         )
     )
     assert found == (None,) * 5
+
+
+def test_many_are_read_in_parts(store: LmdbCommunityStore) -> None:
+    """Whoever goes on with another view misses nothing, and reads nothing twice: as in memory."""
+    several = [
+        Organisation(id=OrganisationId(bytes((number,)) * 16), parent=None, slug=f"o{number}", name=f"O {number}")
+        for number in (3, 1, 255, 2)
+    ]
+    put(store, 1, *several)
+    memory = MemoryView(several)
+    for after in (
+        None,
+        *(each.id for each in several),
+        OrganisationId(bytes(16)),
+        OrganisationId(b"\x01" * 15 + b"\x02"),
+    ):
+        found = store.read_now(lambda view, after=after: [each.id for each in view.organisations(after)])
+        assert sorted(found) == found == sorted(each.id for each in memory.organisations(after))
+        assert found == sorted(each.id for each in several if after is None or each.id > after)
+
+
+def test_roles_are_found_by_their_identifier(store: LmdbCommunityStore) -> None:
+    """Followers are told of them so."""
+    given = RoleAssignment(
+        id=RoleAssignmentId(b"r" * 16), account=AccountId(b"a" * 16), role=Role.HELPDESK, organisation=None
+    )
+    put(store, 1, given)
+    assert store.read_now(lambda view: view.role(given.id)) == given == MemoryView([given]).role(given.id)
+    assert store.read_now(lambda view: view.role(RoleAssignmentId(b"x" * 16))) is None
+
+
+def test_who_reads_many_leaves_nothing_remembered(store: LmdbCommunityStore) -> None:
+    """Records that are each looked at once are not worth their memory."""
+    put(store, 1, FIRM)
+    assert result(store.read(lambda view: view.organisation(FIRM.id))) == FIRM
+    assert not store._remembered.records
+    store.read_now(lambda view: view.organisation(FIRM.id))
+    assert store._remembered.records
