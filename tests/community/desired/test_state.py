@@ -128,7 +128,7 @@ def test_a_whole_file() -> None:
         "members": [ALL, f"anybody@court.uk.{SUFFIX}"], "who_may_post": "community",
     }  # fmt: skip
     asked["list"][ALL] |= {"name": "Everybody", "members": [f"sam.hill@avon.{SUFFIX}", f"jo.ward@avon.{SUFFIX}"]}
-    asked["shared"][DESK] |= {"quota": 1_000_000, "managers": ["sam.hill@avon"]}
+    asked["shared"][DESK] |= {"quota": 1_000_000, "managers": ["sam.hill@avon"], "notice": True}
     asked["shared"][DESK]["members"] = {"jo.ward@avon": ["read"], "olive.marsh@avon": ["read"]}
     asked["role"]["jo.ward@avon"] = {"organisation-administrator": ["avon/new", "avon"]}
     asked["role"]["olive.marsh@avon"] = {"organisation-administrator": []}
@@ -147,6 +147,7 @@ def test_a_whole_file() -> None:
     assert exported.connection["court"].next_hops == ("mx.court.uk:25",)
     assert exported.connection["firm"].next_hops == ("mail.firm.co.uk:25", "[2001:db8::1]:2525")
     assert exported.shared[DESK].members == {"jo.ward@avon": ("read",), "sam.hill@avon": ("read",)}
+    assert exported.shared[DESK].notice is True
     assert [entries[0].act, dict(entries[0].details)] == [
         "community-apply", {"acts": str(len(entries) - 1), "file": "abc", "break-glass": "yes"}
     ]  # fmt: skip
