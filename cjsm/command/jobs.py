@@ -8,8 +8,9 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command.context import config_option, open_suite
+from cjsm.command.context import config_option, open_suite, wait
 from cjsm.command.output import Refused, console, document, json_option, progressing, reported, table, when
+from cjsm.community.acts import jobs as acts
 from cjsm.community.records import Job
 from cjsm.suite import Suite
 
@@ -62,11 +63,43 @@ def watch(kind: str, config: Path, as_json: bool) -> None:
             seen = job.done
             time.sleep(_LOOK)
             job = _job(suite, kind)
-    told = _told(job)
+    _end(job, as_json=as_json)
+
+
+@jobs.command("run")
+@click.argument("kind")
+@config_option
+@json_option
+@reported
+def run(kind: str, config: Path, as_json: bool) -> None:
+    """Let the running service do the job KIND now, and wait until it has. Ends with 1 when it failed.
+
+    It begins within a quarter of a minute; ending this command does not end the job.
+
+    \b
+    cjsm jobs run inactivity
+    cjsm jobs run rotation
+    """
+    suite = open_suite(config)
+    suite.instance.pid()
+    job = _job(suite, kind)
+    by = suite.enrolment.by()
+    wait(suite.stores.community.commit(by.act_id, lambda view: acts.run_now(view, by, job.id)))
+    before = job.last_run
+    with progressing(f"{kind}: done", job.total, octets=False) as advance:
+        seen = 0
+        while (job := _job(suite, kind)).last_run == before and not job.attempts:
+            advance(max(0, job.done - seen))
+            seen = job.done
+            time.sleep(_LOOK)
+    _end(job, as_json=as_json)
+
+
+def _end(job: Job, *, as_json: bool) -> None:
     if as_json:
-        document(told)
+        document(_told(job))
     else:
-        console.print(f"{kind}: {job.last_result or 'did not run yet'}", markup=False)
+        console.print(f"{job.kind}: {job.last_result or 'did not run yet'}", markup=False)
     if job.attempts:
         sys.exit(1)
 

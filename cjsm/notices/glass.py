@@ -14,6 +14,7 @@ ACTS = frozenset(
             "domain",
             "factor",
             "factors",
+            "job",
             "keys",
         ),
         *(

@@ -22,7 +22,18 @@ DESK, WATCH = "duty@avon.cjsm.test", "watch@avon.cjsm.test"
 #: Verbs that take no ``--as``, and why.
 WITHOUT = {
     "the server's own, before there is anybody or whoever there is": (
-        *("init", "demo", "restore", "status", "check", "reload", "jobs list", "jobs watch", "keys peppers"),
+        *(
+            "init",
+            "demo",
+            "restore",
+            "status",
+            "check",
+            "reload",
+            "jobs list",
+            "jobs run",
+            "jobs watch",
+            "keys peppers",
+        ),
         *("keys escrow", "keys restore", "keys rotate-secret", "audit recover"),
         # A job of the service, which it would begin by itself.
         "keys rotate-due",

@@ -5,13 +5,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cjsm.command import jobs
 from cjsm.command.context import wait
 from cjsm.community.acts.acting import By
 from cjsm.community.identifiers import ActId, JobId
 from cjsm.community.records import Job
 from cjsm.community.view import Change, View
+from cjsm.suite import Suite
 from tests.command.conftest import Run, refused, told
-from tests.command.mailboxes import beside
+from tests.command.mailboxes import beside, last_entry
 
 ROTATION = Job(id=JobId(b"rotation job 001"), kind="rotation", due=1_767_225_600, every=3_600, done=20, total=50)
 
@@ -54,3 +56,40 @@ def test_waits(cjsm: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("cjsm.command.jobs._job", lambda suite, kind: next(seen))
     assert told(cjsm("jobs", "watch", "rotation", "--json"))["done"] == 50
     assert next(seen, None) is None
+
+
+def test_run(cjsm: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is due at once, with an entry of it, and whoever waits hears what came of it."""
+    put(config, ROTATION)
+    assert "start it" in refused(cjsm("jobs", "run", "rotation", "--json"))["cure"]
+    monkeypatch.setattr("cjsm.instance.Instance.pid", lambda instance: 1)
+    monkeypatch.setattr("cjsm.command.jobs._LOOK", 0.0)
+    looked = jobs._job
+    made = [
+        msgspec.structs.replace(ROTATION, done=30),
+        msgspec.structs.replace(ROTATION, done=50, last_run=1_767_225_700, last_result="50 mailboxes rotated"),
+    ]
+    seen = iter(made)
+    first: list[Job] = []
+
+    def look(suite: Suite, kind: str) -> Job:
+        if not first:
+            first.append(looked(suite, kind))
+            return first[0]
+        return next(seen)
+
+    monkeypatch.setattr("cjsm.command.jobs._job", look)
+    assert told(cjsm("jobs", "run", "rotation", "--json"))["result"] == "50 mailboxes rotated"
+    entry = last_entry(config)
+    assert (entry.act, dict(entry.details)) == ("job-run", {"job": "rotation"})
+    with beside(config) as suite:
+        found = suite.stores.community.read_now(lambda view: view.job(ROTATION.id))
+    assert found is not None
+    assert found.due > ROTATION.due
+
+
+def test_run_what_there_is_not(cjsm: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs that there are are named."""
+    monkeypatch.setattr("cjsm.instance.Instance.pid", lambda instance: 1)
+    put(config, ROTATION)
+    assert "rotation" in refused(cjsm("jobs", "run", "nonsense", "--json"))["cure"]

@@ -62,7 +62,7 @@ def test_what_there_is() -> None:
         *("quota show", "quota set"),
         *(f"report {what}" for what in ("inactive", "never", "locked", "without-factor", "near-quota")),
         *("report traffic", "report tls-failures"),
-        *("jobs list", "jobs watch"),
+        *("jobs list", "jobs run", "jobs watch"),
         *("policy explain", "policy matrix"),
         *(f"notice {verb}" for verb in ("list", "show", "send", "preview")),
     }
