@@ -161,6 +161,8 @@ class CjsmService(Service):
         self._carrying = RelayConnector(settings.relay, ClientTls(), settings.tls.authority, self._reactor)
         self._suite = RunningSuite(settings, self._reactor, self._connector, NoticeCarrier(self._carrying))
         self._suite.start()
+        # Before anybody can see that there is a service: unhandled, the signal would end it.
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         try:
             self._begin()
         except BaseException:
@@ -169,7 +171,6 @@ class CjsmService(Service):
             raise
         if self._instance is not None:
             self._tasks.every(_STATUS_EVERY, self._write_status, now=True)
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         # What is there now stays: looking through all of it for garbage would hold everybody up for 50 ms.
         gc.collect()
         gc.freeze()

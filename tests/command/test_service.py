@@ -28,6 +28,7 @@ def test_beside_the_service(community: Community) -> None:
     assert {job["kind"] for job in document["jobs"]} == {
         "orphans",
         "activity",
+        "inactivity",
         "deleted-mail",
         "unnamed-keys",
         "rotation",

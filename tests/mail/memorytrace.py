@@ -28,6 +28,10 @@ class MemoryTrace:
     def named(self, message: bytes, limit: int) -> "Deferred[Sequence[bytes]]":
         return succeed(list(dict.fromkeys(each.queue_id for each in self.records if each.message == message))[:limit])
 
+    def since(self, moment: int, after: int, limit: int) -> "Deferred[Sequence[tuple[int, Traced]]]":
+        numbered = enumerate(self.records, 1)
+        return succeed([each for each in numbered if each[0] > after and each[1].moment >= moment][:limit])
+
     def assessed(self, connection: ConnectionId, moment: int, assessment: bytes) -> "Deferred[None]":
         self._assessments.setdefault(connection, []).append((moment, assessment))
         return succeed(None)
