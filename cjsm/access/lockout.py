@@ -28,6 +28,9 @@ from cjsm.vault import tags
 #: What wrong codes of the second factor are counted under, beside the networks of wrong passwords.
 SECOND_FACTOR = "second factor"
 
+#: Stands for whom nothing is counted; no account's identifier, and no unknown name's.
+_NOBODY = b"nobody is counted"[:16]
+
 #: Networks that are looked at for one account; who fails from more is no stale client.
 _MOST_NETWORKS = 256
 
@@ -95,11 +98,12 @@ class Lockout:
         """
         now, network = self._clock(), network_of(address)
         await self.throttle.failed(address, subject, now)
+        tag = tags.failure_tag(self._cache_key, subject, secret)
         if self.shuts_out(self.standing(subject, address), subject, account, address):
+            # One commit more, as for everybody else: the time would tell of an account that is guarded.
+            await self._activity.failed(_NOBODY, network, tag, int(now))
             return False
-        failures = await self._activity.failed(
-            subject, network, tags.failure_tag(self._cache_key, subject, secret), int(now)
-        )
+        failures = await self._activity.failed(subject, network, tag, int(now))
         who, count = tags.pseudonym(self._cache_key, subject), len(failures.tags)
         self._log.info("sign-in of {who} from {network} failed", who=who, network=network)
         if count == self.policy.lock:

@@ -90,6 +90,26 @@ def test_guessing_from_many_networks_ends(house: House) -> None:
     assert len(house.pool.sources) == 9
 
 
+def test_a_guarded_account_is_not_told_by_the_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a network that it never used: as many things are written as for a name that is nobody's."""
+    house.join()
+    guess_from_everywhere(house)
+    written: list[str] = []
+
+    def noted(name: str) -> None:
+        act = getattr(house.activity, name)
+        monkeypatch.setattr(house.activity, name, lambda *given: (written.append(name), act(*given))[1])
+
+    for name in ("failed", "failed_from"):
+        noted(name)
+    steps = []
+    for name in ("jo.ward@avon", "nobody.here@avon"):
+        written.clear()
+        refusal(house, b"one more guess", "203.0.113.9", name)
+        steps.append(list(written))
+    assert steps[0] == steps[1] == ["failed_from", "failed"]
+
+
 def test_it_is_an_act_of_the_service(house: House) -> None:
     """One entry, whose actor is nobody; the account is what it was but for that."""
     account = house.join()

@@ -3,6 +3,7 @@
 import json
 import poplib
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,13 @@ def test_beside_the_service(community: Community) -> None:
         "ledger-checkpoint",
     }
     assert json.loads(community.command("reload", "--json").stdout) == {"process": community.pid}
+
+
+def test_what_crashes_leaves_no_memory_behind(community: Community) -> None:
+    """Opened mail is in it: the service's core dumps are off, whatever its caller allows."""
+    limits = Path(f"/proc/{community.pid}/limits").read_text()
+    (core,) = [line.split() for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]
 
 
 def test_a_whole_life_beside_the_service(community: Community) -> None:
