@@ -38,7 +38,7 @@ from tests.ldap.house import Connection, House
 from tests.ldap.questions import Asker, Known
 
 _QUESTIONS = 12
-_COMMUNITIES = int(os.environ.get("CJSM_LDAP_COMMUNITIES", "40"))
+_COMMUNITIES = int(os.environ.get("CJSM_LDAP_COMMUNITIES", "25"))
 _SCHEMA = schema.load()
 
 
