@@ -357,12 +357,12 @@ class Authenticator:
 
     def __init__(self, house: House, typed: str) -> None:
         self._house = house
-        self._secret = base64.b32decode(typed.replace(" ", ""))
+        self.secret = base64.b32decode(typed.replace(" ", ""))
 
     def code(self, later: int = 0) -> bytes:
         """The code that is shown now, or *later* seconds after."""
         counter = (int(self._house.moment) + later) // 30
-        digest = hmac.digest(self._secret, counter.to_bytes(8, "big"), "sha1")
+        digest = hmac.digest(self.secret, counter.to_bytes(8, "big"), "sha1")
         at = digest[-1] & 15
         return b"%06d" % ((int.from_bytes(digest[at : at + 4], "big") & 0x7FFFFFFF) % 1_000_000)
 

@@ -1,23 +1,28 @@
 """After every act on keys nothing that opens mail, and no mail, can be read below the data directory."""
 
+import base64
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cjsm.access import sharing as shared_rooms
 from cjsm.access.destruction import Destruction
+from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.lives import LifeStep, change_life
-from cjsm.community.identifiers import JobId
-from cjsm.community.records import Job, MailboxRight, SharedMember
+from cjsm.community.identifiers import AccountId, JobId, OrganisationId
+from cjsm.community.records import Job, MailboxRight, Organisation, SharedMember
 from cjsm.configuration import KeySettings
-from cjsm.vault import hybrid, primitives
+from cjsm.vault import escrow, hybrid, primitives
 
 from .support import ORGANISATION, OTHER_PASSWORD, PASSWORD, House, logged, now
 from .test_recovering import OLIVE, UNA, Place
 
 CANARY = b"canary 7c1f evidence"
+CHOSEN = b"seventeen lanterns over water"
 
 
 def test_nothing_readable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +70,9 @@ def watch(monkeypatch: pytest.MonkeyPatch, forbidden: set[bytes]) -> None:
 
 
 def everything(house: House, forbidden: set[bytes]) -> None:
-    """Officers, devices, resets, recovery, access for a time, sharing, rotation, destruction."""
+    """Officers, devices, resets, recovery, access for a time, sharing, second factor, codes, a move, rotation, escrow,
+    destruction.
+    """
     place = Place(house)
     by = house.enrolment.by
     jo, al = place.jo, house.join("al.other", PASSWORD)
@@ -96,9 +103,36 @@ def everything(house: House, forbidden: set[bytes]) -> None:
     now(sharing.join(by(), desk, al.id, (MailboxRight.READ,), opener=opener))
     assert place.letters("al.other@avon/desk", PASSWORD) == [CANARY]
     now(sharing.leave(by(), desk, jo.id))
+    own_acts(house, al.id, forbidden)
+    region = Organisation(id=OrganisationId(b"the region above"), parent=None, slug="region", name="Region")
+    above = msgspec.structs.replace(region, abbreviation="region")
+    house.commit(lambda view, by: organisations.add(view, by, above))
+    house.commit(lambda view, by: moving.move(view, by, ORGANISATION, region.id))
     place.rotate()
+    put_away(house, forbidden)
     house.commit(lambda view, by: change_life(view, by, jo.id, LifeStep.DELETE), "left")
     house.moment += 31 * 86_400
     destruction = Destruction(KeySettings(), keys=house.keys, mail=house.mail, activity=house.activity, **place.acting)
     assert now(destruction.run(Job(id=JobId(b"j" * 16), kind="x", due=0))) == "1 users destroyed"
     assert Path(house.directory).is_dir()
+
+
+def own_acts(house: House, account: AccountId, forbidden: set[bytes]) -> None:
+    """A second factor, a password chosen with a recovery code, new codes, and the factor taken away again."""
+    one, codes = house.turn_on(account)
+    forbidden |= {one.secret, base64.b32encode(one.secret), *(code.encode() for code in codes)}
+    house.choose(account, codes[0].encode(), CHOSEN)
+    forbidden.add(CHOSEN)
+    house.moment += 30
+    fresh = now(house.factors.new_codes(house.enrolment.by(account), account, CHOSEN, one.code()))
+    forbidden |= {code.encode() for code in fresh}
+    now(house.factors.remove(house.enrolment.by(account), account, CHOSEN, fresh[0].encode()))
+
+
+def put_away(house: House, forbidden: set[bytes]) -> None:
+    """The service secrets for the safe, beside the data; whoever has one share has nothing."""
+    files = {"pepper.1": secrets.token_hex(32), "community.1": secrets.token_hex(32)}
+    forbidden |= {bytes.fromhex(value) for value in files.values()}
+    made = escrow.make(files, needed=2, shares=3)
+    (house.directory / "secrets.escrow").write_bytes(made.sealed)
+    forbidden |= {share.encode() for share in made.shares}
