@@ -71,7 +71,7 @@ from cjsm.mail.traced import TraceReader
 from cjsm.mail.tracing import Tracer
 from cjsm.notices.addresses import OrdinaryAddresses
 from cjsm.notices.desk import NoticeDesk
-from cjsm.notices.expiring import CertificateWarnings, PasswordWarnings
+from cjsm.notices.expiring import CertificateWarnings, PasswordWarnings, TermsWarnings
 from cjsm.notices.following import LedgerFollower
 from cjsm.notices.interfaces import ICarrier
 from cjsm.notices.ordinary import OrdinarySender
@@ -474,6 +474,7 @@ class RunningSuite(Suite):
         )
         self._inactivity = Inactivity(access, activity=stores.activity, **acting)
         self._applications = ApplicationTimes(settings.applications, **acting)
+        self._terms_warnings = TermsWarnings(settings.applications, community=stores.community, desk=self.desk)
         jobs: tuple[Kind, ...] = (
             self._inactivity,
             kinds.Orphans(stores.spool, stores.bodies, time.time),
@@ -483,6 +484,7 @@ class RunningSuite(Suite):
             kinds.UnnamedKeys(stores.community, stores.keys),
             self._warnings,
             CertificateWarnings(**telling),
+            self._terms_warnings,
             self._failing,
             FullnessJob(self._fullness, stores.mail),
             self._forgetting_notices,
@@ -513,7 +515,7 @@ class RunningSuite(Suite):
         shared = SharedNetworks(settings.connections.listed_networks)
         self._checker.renew(settings.access, shared)
         self.enrolment.renew(settings.access)
-        self._applications.settings = settings.applications
+        self._applications.settings = self._terms_warnings.settings = settings.applications
         self._warnings.policy = policies.load(settings.access.policy)
         self._daily_checkpoint.settings = settings
         self._login_delay.seconds = settings.pop3.login_delay

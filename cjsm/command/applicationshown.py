@@ -4,17 +4,14 @@ from typing import Any
 
 from cjsm.command.applicationvalues import PEOPLE
 from cjsm.command.output import document, shown, table, when
-from cjsm.community import applying, finding, states
+from cjsm.community import applying, finding
 from cjsm.community.acts import applications
 from cjsm.community.applicationrecords import Application, Checked, Person
 from cjsm.community.applying import QUESTIONS, Check
 from cjsm.community.identifiers import AccountId, ApplicationId, text
-from cjsm.community.records import OrganisationState
 from cjsm.community.view import View
 from cjsm.configuration import ApplicationSettings
 from cjsm.suite import Suite
-
-_DAY = 86_400
 
 #: What a list has of each.
 COLUMNS = ("application", "name", "state", "due", "missing", "unchecked", "terms")
@@ -22,10 +19,9 @@ COLUMNS = ("application", "name", "state", "due", "missing", "unchecked", "terms
 
 def terms_are_due(view: View, found: Application, settings: ApplicationSettings) -> bool:
     """Whether the terms of an organisation that is here are to be accepted anew, soon or now."""
-    end = applying.terms_end(found, settings.terms, settings.terms_version)
-    made = found.organisation
-    here = made is not None and states.organisation_state(view, made) is not OrganisationState.DELETED
-    return here and (end is None or end - settings.terms_warning * _DAY <= view.moment)
+    return applying.terms_are_due(
+        view, found, days=settings.terms, version=settings.terms_version, warning=settings.terms_warning
+    )
 
 
 def line(found: Application, settings: ApplicationSettings) -> dict[str, Any]:

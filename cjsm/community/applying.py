@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
+from cjsm.community import states
 from cjsm.community.acts.domains import canonical_domain
 from cjsm.community.applicationrecords import Application, ApplicationState, CheckResult, MailSystem, Person
 from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import ApplicationId, from_text, text
+from cjsm.community.records import OrganisationState
 from cjsm.community.view import View
 
 #: States in which nobody has decided yet.
@@ -155,3 +157,11 @@ def terms_end(application: Application, days: int, version: str) -> int | None:
         return None
     last = application.terms[-1]
     return last.moment + days * _DAY if last.version == version else 0
+
+
+def terms_are_due(view: View, found: Application, *, days: int, version: str, warning: int) -> bool:
+    """Whether the terms of an organisation that is here are to be accepted anew: now, or within *warning* days."""
+    end = terms_end(found, days, version)
+    made = found.organisation
+    here = made is not None and states.organisation_state(view, made) is not OrganisationState.DELETED
+    return here and (end is None or end - warning * _DAY <= view.moment)

@@ -1,14 +1,16 @@
-"""Tells people in good time what ends by itself: their passwords, where the policy lets these end (community §7), and
-the certificates of their organisations' connections (community §12).
+"""Tells people in good time what ends by itself: their passwords, where the policy lets these end (community §7), the
+certificates of their organisations' connections (community §12), and the terms that their organisations accepted.
 """
 
 from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import Deferred
 
+from cjsm.community import applying
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import Account, ConnectionState, Credential, Job, Life
 from cjsm.community.view import View
+from cjsm.configuration import ApplicationSettings
 from cjsm.notices.desk import NoticeDesk
 from cjsm.notices.notice import Kind
 from cjsm.notices.rules import Due, administrators
@@ -17,6 +19,8 @@ from cjsm.store.interfaces import ICommunityStore
 
 #: Days before the end of a connection's certificate on which its organisation's administrators are told.
 _CERTIFICATE_DAYS = (60, 30, 7)
+#: How often they are told of terms that are to be accepted now.
+_AGAIN = 7 * DAY
 
 
 class PasswordWarnings:
@@ -97,3 +101,37 @@ def _ending(view: View, now: int) -> Iterator[Due]:
         for account in administrators(view, connection.organisation):
             once = (b"cert" + connection.id + account, ends << 16 | due)
             yield Due(kind=Kind.CERTIFICATE_ENDING, account=account, date=ends, code=str(left), once=once)
+
+
+class TermsWarnings:
+    """A job that tells administrators that their organisation's terms are to be accepted anew: once in good time, and
+    every week from the day on which they are due. An organisation that came without an application accepted none.
+
+    :ivar settings: may be replaced.
+    """
+
+    name = "terms-warnings"
+    every = DAY
+
+    def __init__(self, settings: ApplicationSettings, *, community: ICommunityStore, desk: NoticeDesk) -> None:
+        self.settings = settings
+        self._community = community
+        self._desk = desk
+
+    def run(self, job: Job) -> "Deferred[str]":
+        """See :class:`~cjsm.jobs.schedule.Kind`."""
+        telling = self._community.read(lambda view: list(self._due(view))).addCallback(self._desk.tell)
+        return telling.addCallback(lambda told: f"{told} administrators told")
+
+    def _due(self, view: View) -> Iterator[Due]:
+        chosen, now = self.settings, view.moment
+        for found in view.applications():
+            if found.organisation is None or not applying.terms_are_due(
+                view, found, days=chosen.terms, version=chosen.terms_version, warning=chosen.terms_warning
+            ):
+                continue
+            # None and 0: never accepted, or not these.
+            end = applying.terms_end(found, chosen.terms, chosen.terms_version) or now
+            number = end if now < end else now // _AGAIN
+            for account in administrators(view, found.organisation):
+                yield Due(kind=Kind.TERMS_DUE, account=account, date=end, once=(b"terms" + found.id + account, number))

@@ -42,6 +42,7 @@ def test_beside_the_service(community: Community) -> None:
         "trace",
         "password-warnings",
         "certificate-warnings",
+        "terms-warnings",
         "failing-connections",
         "capacity",
         "notices",

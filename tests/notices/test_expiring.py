@@ -1,5 +1,7 @@
-"""People hear in good time that their password, or their organisation's certificate, ends."""
+"""People hear in good time that their password, or their organisation's certificate or terms, end."""
 
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,11 @@ import msgspec
 import pytest
 
 from cjsm import policies
-from cjsm.community.identifiers import JobId
-from cjsm.community.records import Credential, IssuedCertificate, Job, Life, Role
-from cjsm.notices.expiring import CertificateWarnings, PasswordWarnings
+from cjsm.community.applicationrecords import AcceptedTerms, Application
+from cjsm.community.identifiers import ApplicationId, JobId, OrganisationId
+from cjsm.community.records import Credential, IssuedCertificate, Job, Life, OrganisationState, Role
+from cjsm.configuration import ApplicationSettings
+from cjsm.notices.expiring import CertificateWarnings, PasswordWarnings, TermsWarnings
 from cjsm.notices.notice import Kind
 from cjsm.policies import DAY
 from tests.community.communities import FIRM_CONNECTION, NOW, community, hosted, identifier, role
@@ -105,3 +109,68 @@ def test_certificates(tmp_path: Path) -> None:
     assert [(each.kind, each.account, each.code, each.date) for each in office.notices()] == [
         (Kind.CERTIFICATE_ENDING, LAW, days, ends) for days in ("60", "30", "7")
     ]
+
+
+@pytest.fixture
+def accepted(tmp_path: Path) -> Office:
+    """An office where the firm, with an administrator, came by an application whose terms were accepted at NOW."""
+    office = Office(tmp_path)
+    terms = (AcceptedTerms(version="1", moment=NOW, signatory="S. Law"),)
+    office.change(asked("firm", terms), role("law.yer", Role.ORGANISATION_ADMINISTRATOR, "firm"))
+    return office
+
+
+def asked(slug: str, terms: tuple[AcceptedTerms, ...] = (), made: str | None = "firm") -> Application:
+    """An application, and what was made of it."""
+    organisation = OrganisationId(identifier(made)) if made is not None else None
+    return Application(id=ApplicationId(identifier(slug)), slug=slug, name=slug, organisation=organisation, terms=terms)
+
+
+def terms_told(office: Office, warnings: TermsWarnings, days: Iterable[float]) -> list[tuple[float, int]]:
+    """Run the job so many days after NOW; each day on which somebody was told, and the day they were told of."""
+    told = []
+    for day in days:
+        office.clock.advance(NOW + day * DAY - office.clock.seconds())
+        office.change()
+        before = len(office.notices())
+        result(warnings.run(JOB))
+        fresh = office.notices()[before:]
+        assert {(each.kind, each.account) for each in fresh} <= {(Kind.TERMS_DUE, LAW)}
+        told += [(day, (each.date - NOW) // DAY) for each in fresh]
+    return told
+
+
+def test_terms(accepted: Office) -> None:
+    """Once thirty days before the end, every week when it came, and no more when they were accepted anew."""
+    warnings = TermsWarnings(ApplicationSettings(), community=accepted.community, desk=accepted.desk)
+    told = terms_told(accepted, warnings, range(1, 365))
+    assert told == [(335, 365)]
+    late = terms_told(accepted, warnings, range(365, 365 + 21))
+    assert len(late) in {3, 4}
+    assert late[0] == (365, 365)
+    assert {later[0] - earlier[0] for earlier, later in pairwise(late[1:])} == {7}
+    again = AcceptedTerms(version="1", moment=NOW + 386 * DAY, signatory="S. Law")
+    accepted.change(asked("firm", (again,)))
+    assert terms_told(accepted, warnings, range(386, 400)) == []
+
+
+def test_other_terms(accepted: Office) -> None:
+    """Are to be accepted at once; setting them has an effect without a restart."""
+    warnings = TermsWarnings(ApplicationSettings(), community=accepted.community, desk=accepted.desk)
+    assert terms_told(accepted, warnings, [1]) == []
+    warnings.settings = ApplicationSettings(terms_version="2")
+    assert terms_told(accepted, warnings, [1, 1.5]) == [(1, 1)]
+
+
+def test_no_terms(tmp_path: Path) -> None:
+    """Nobody is told of an organisation that is not here: not made yet, or deleted; and of one that did not apply."""
+    office = Office(tmp_path)
+    office.change(asked("new", made=None), role("law.yer", Role.ORGANISATION_ADMINISTRATOR, "firm"))
+    warnings = TermsWarnings(ApplicationSettings(), community=office.community, desk=office.desk)
+    assert terms_told(office, warnings, range(1, 9)) == []
+    firm = office.community.view.organisation(OrganisationId(identifier("firm")))
+    assert firm is not None
+    office.change(asked("firm"))
+    assert len(terms_told(office, warnings, [9])) == 1
+    office.change(msgspec.structs.replace(firm, state=OrganisationState.DELETED))
+    assert terms_told(office, warnings, range(10, 30)) == []
