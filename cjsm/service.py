@@ -28,6 +28,7 @@ from cjsm.instance import AlreadyRunning, DoorStatus, Instance, InstanceStatus
 from cjsm.ldap.server import LdapFactory
 from cjsm.pop3.server import Pop3Factory
 from cjsm.regular import RegularTasks
+from cjsm.runningsuite import RunningSuite
 from cjsm.smtp.carrier import NoticeCarrier
 from cjsm.smtp.client import RelayConnector
 from cjsm.smtp.relay import RelayFactory
@@ -35,7 +36,7 @@ from cjsm.smtp.server import SmtpFactory
 from cjsm.smtp.submission import SubmissionFactory
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import StoreError
-from cjsm.suite import RunningSuite, instance
+from cjsm.suite import instance
 from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits

@@ -18,8 +18,9 @@ from cjsm.configuration import RatesSettings, Settings, TraceSettings
 from cjsm.mail.sending import CannotReach, IRelayConnector, NextHopPolicy
 from cjsm.mail.traced import Answer
 from cjsm.notices.interfaces import CannotCarry, Host, ICarrier
+from cjsm.runningsuite import RunningSuite
 from cjsm.store.interfaces import CannotOpen
-from cjsm.suite import RunningSuite, Suite, instance
+from cjsm.suite import Suite, instance
 from cjsm.vault.errors import MissingSecret
 
 
