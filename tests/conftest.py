@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from tests.running import SHARED, Community
 
 #: Half of what hypothesis tries by itself: there are hundreds of properties, and each run tries others.
-settings.register_profile("usual", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", parent=settings.get_profile("usual"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 

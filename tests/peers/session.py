@@ -40,6 +40,13 @@ class _Over(Exception):
     """The session has ended."""
 
 
+class _Closing(ssl.SSLSocket):
+    """Closes itself: where the other side resets while it is being made, nobody else ever has it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class PeerSession:
     """Plays *script* on one connection and records what comes in *connection*."""
 
@@ -149,8 +156,7 @@ class PeerSession:
             raise _Over("peer")
         context = identity.server_context(self._script.clients or self._peer.clients)
         context.sni_callback = self._named
-        # A socket that was reset meanwhile would be wrapped, and left open by the wrapping.
-        self._socket.getpeername()
+        context.sslsocket_class = _Closing
         inside = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
         self._socket = inside
         try:
