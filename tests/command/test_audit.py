@@ -303,6 +303,11 @@ def test_export_goes_on(copy: Path, exported: tuple[Path, Path]) -> None:
         "ledger", directory, exported[1], "--earlier", exported[0], "--checkpoint", exported[0] / "checkpoint"
     )
     assert done.returncode == 0, done.stderr
+    # One that was written into a directory of its own has nothing of the earlier one's.
+    apart = copy.parent / "apart"
+    told(ran("audit", "export", str(apart), "--json", config=copy))
+    done = checked("ledger", apart, exported[1], "--earlier", exported[0])
+    assert done.returncode == 0, done.stderr
     # The same community went on otherwise.
     other = copied(exported[0].parent, copy.parent / "other")
     for name in ("fourth", "fifth"):
