@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from traceback import clear_frames
@@ -25,8 +25,6 @@ _CORRUPTIONS = (
 )
 _SCHEMA = b"schema"
 _READERS = 512
-
-
 #: Records that are written anew in one commit.
 _REWRITTEN = 2_048
 
@@ -130,12 +128,13 @@ class Environment:
         """Return a named table."""
         return self._tables[name]
 
-    def _begin(self) -> lmdb.Transaction:
+    def _begin(self, *, write: bool = False) -> lmdb.Transaction:
         try:
-            return self._env.begin(buffers=False)
-        except lmdb.MapResizedError:
-            self._env.set_mapsize(0)
-            return self._env.begin(buffers=False)
+            try:
+                return self._env.begin(write=write)
+            except lmdb.MapResizedError:
+                self._env.set_mapsize(0)
+                return self._env.begin(write=write)
         except lmdb.Error as error:
             raise Unavailable(f"{self.path}: {error}") from error
 
@@ -180,13 +179,7 @@ class Environment:
 
         :raises Unavailable: when the disk is full or the commit failed.
         """
-        try:
-            transaction = self._env.begin(write=True)
-        except lmdb.MapResizedError:
-            self._env.set_mapsize(0)
-            transaction = self._env.begin(write=True)
-        except lmdb.Error as error:
-            raise Unavailable(f"{self.path}: {error}") from error
+        transaction = self._begin(write=True)
         try:
             self._begun(self, transaction)
             result = act(transaction)
@@ -203,22 +196,28 @@ class Environment:
             raise Unavailable(f"{self.path}: {error}", maybe_committed=True) from error
         return result
 
+    @contextmanager
+    def _copying(self, to: str) -> Iterator[None]:
+        """Tell damage here from a copy that cannot be written *to* where it is to be."""
+        try:
+            yield
+        except _CORRUPTIONS as error:
+            raise Corrupted(f"{self.path}: {error}") from error
+        except (lmdb.Error, OSError) as error:
+            raise Unavailable(f"{to}: {error}") from error
+
     def copy(self, path: Path) -> None:
         """Write a compacted, synced copy of what is committed; may be asked within a write transaction.
 
         :raises Unavailable: when it cannot be written.
         """
-        try:
+        with self._copying(str(path)):
             self._env.copy(str(path), compact=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        except _CORRUPTIONS as error:
-            raise Corrupted(f"{self.path}: {error}") from error
-        except (lmdb.Error, OSError) as error:
-            raise Unavailable(f"{path}: {error}") from error
 
     def rewrite(self, path: Path, transaction: lmdb.Transaction) -> None:
         """Write what *transaction* sees, record by record, to a new synced file: nothing else is in it.
@@ -228,7 +227,7 @@ class Environment:
         :raises Unavailable: when it cannot be written.
         """
         tables = {b"meta": self.meta, **{name.encode(): table for name, table in self._tables.items()}}
-        try:
+        with self._copying(str(path)):
             fresh = lmdb.open(
                 str(path),
                 subdir=False,
@@ -241,29 +240,21 @@ class Environment:
                 mode=0o600,
             )
             try:
-                for name, table in tables.items():
-                    target, records = fresh.open_db(name), iter(transaction.cursor(table))
-                    while some := list(islice(records, _REWRITTEN)):
-                        with fresh.begin(write=True) as writing, writing.cursor(target) as cursor:
-                            cursor.putmulti(some, append=True)
-            finally:
-                fresh.close()
-        except _CORRUPTIONS as error:
-            raise Corrupted(f"{self.path}: {error}") from error
-        except (lmdb.Error, OSError) as error:
-            raise Unavailable(f"{path}: {error}") from error
+                with closing(fresh):
+                    for name, table in tables.items():
+                        _put_all(fresh, fresh.open_db(name), transaction.cursor(table))
+            except BaseException:
+                # Where the disk is full, half a file takes room that others need.
+                path.unlink(missing_ok=True)
+                raise
 
     def copy_to(self, descriptor: int) -> None:
-        """Write the same to an open file, which the caller syncs.
+        """Write a compacted copy of what is committed to an open file, which the caller syncs.
 
         :raises Unavailable: when it cannot be written.
         """
-        try:
+        with self._copying(f"the copy of {self.path}"):
             self._env.copyfd(descriptor, compact=True)
-        except _CORRUPTIONS as error:
-            raise Corrupted(f"{self.path}: {error}") from error
-        except (lmdb.Error, OSError) as error:
-            raise Unavailable(f"the copy of {self.path}: {error}") from error
 
     def pages(self) -> tuple[int, int, int]:
         """Return how many pages there are in the file, how many hold something, and the octets of one."""
@@ -287,6 +278,16 @@ class Environment:
     def close(self) -> None:
         """Close the environment."""
         self._env.close()
+
+
+def _put_all(
+    fresh: lmdb.Environment, table: "lmdb._Database", records: Iterable[tuple[bytes | memoryview, bytes | memoryview]]
+) -> None:
+    """Put *records*, which come in the order of their keys, into an empty *table*, some in one synced commit."""
+    left = iter(records)
+    while some := list(islice(left, _REWRITTEN)):
+        with fresh.begin(write=True) as writing, writing.cursor(table) as cursor:
+            cursor.putmulti(some, append=True)
 
 
 def commit(transaction: lmdb.Transaction) -> None:

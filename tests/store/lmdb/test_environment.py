@@ -1,11 +1,13 @@
 """Opening environments: newer and damaged files are refused and left alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
 
-from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore
+from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore, Unavailable
 from cjsm.store.lmdb.environment import Environment, number, prefixed
 
 from ..support import MAP
@@ -66,4 +68,22 @@ def test_prefixed(tmp_path: Path) -> None:
     environment.write(lambda transaction: transaction.put(b"b", b"", db=table))
     found = environment.read(lambda transaction: [key for key, _ in prefixed(transaction, table, b"a")])
     assert found == [b"a" + number(value) for value in (2, 300, 70_000)]
+    environment.close()
+
+
+class HalfRead:
+    """A transaction whose tables have one record, and then no room for more."""
+
+    def cursor(self, table: object) -> Iterator[tuple[bytes, bytes]]:
+        yield b"key", b"value"
+        raise lmdb.MapFullError("no room")
+
+
+def test_half_written_anew(tmp_path: Path) -> None:
+    """What could not be written whole is taken away: where the disk is full, it took the room that was left."""
+    environment = opened(tmp_path / "one.mdb")
+    half: Any = HalfRead()
+    with pytest.raises(Unavailable, match=r"one\.2\.part: no room"):
+        environment.rewrite(tmp_path / "one.2.part", half)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.mdb", "one.mdb-lock"]
     environment.close()
