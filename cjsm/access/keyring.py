@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, RequestId, SecretId
+from cjsm.store.interfaces import UNREADABLE
 from cjsm.vault.accountkeys import SignedAccountKey
 from cjsm.vault.device import SecretVerifier
 from cjsm.vault.factor import SealedFactor
@@ -103,5 +104,5 @@ def decode(stored: bytes, kind: type[KeyRecord]) -> KeyRecord:
         raise UnreadableKeys(f"key record of version {stored[:1].hex() or 'none'}, this software reads 01")
     try:
         return msgspec.msgpack.decode(memoryview(stored)[1:], type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise UnreadableKeys("damaged key record") from error

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
-from cjsm.store.interfaces import Damaged, Head, NewerStore, Row
+from cjsm.store.interfaces import UNREADABLE, Damaged, Head, NewerStore, Row
 
 Record = TypeVar("Record", bound=Struct)
 
@@ -145,5 +145,5 @@ class _Version(Struct):
 def _decode(octets: bytes, kind: type[Record]) -> Record:
     try:
         return msgspec.msgpack.decode(octets, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged("a record of the export cannot be read") from error

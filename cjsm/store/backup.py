@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from cjsm.community.identifiers import MailboxId, from_text, text
 from cjsm.store.archive import ArchiveReader
-from cjsm.store.interfaces import CannotOpen, Damaged, Head, NewerStore
+from cjsm.store.interfaces import UNREADABLE, CannotOpen, Damaged, Head, NewerStore
 
 MANIFEST = "manifest.jsonl"
 VERSION = 1
@@ -220,7 +220,7 @@ class Backup:
             while (line := file.readline(_LONGEST_LINE)).endswith(b"\n"):
                 try:
                     yield msgspec.json.decode(line, type=Line)
-                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                except UNREADABLE as error:
                     raise Damaged(f"{MANIFEST} has a line that cannot be read") from error
 
     def _cut(self) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from cjsm.community.records import Record
-from cjsm.store.interfaces import Damaged, NewerStore
+from cjsm.store.interfaces import UNREADABLE, Damaged, NewerStore
 
 VERSION = 1
 
@@ -39,5 +39,5 @@ def decode(stored: bytes, kind: type[Kept]) -> Kept:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     try:
         return decoder.decode(memoryview(stored)[1:])  # type: ignore[return-value]  # the table pairs kind and decoder
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged(f"a stored {kind.__name__} cannot be read: {error}") from error

@@ -1,5 +1,10 @@
 """What a store could not do: one small family; rooms import it from :mod:`cjsm.store.interfaces`."""
 
+import msgspec
+
+#: What decoding raises for octets that are no such record: text that is none, and nesting without an end, too.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 class StoreError(Exception):
     """Something a store could not do.

@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 from cjsm.community.identifiers import ActId, BodyId, ConnectionId, DeliveryId, MailboxId, SecretId
 from cjsm.community.view import Change, View
 from cjsm.store.errors import (
+    UNREADABLE,
     Altered,
     CannotOpen,
     Damaged,
@@ -50,6 +51,7 @@ from cjsm.store.noticestore import INoticeStore, KeptNotice, NewNotice, NoticeCo
 #: What the contract is made of besides, for rooms to import from here.
 __all__ = [
     "UNIQUE_ID",
+    "UNREADABLE",
     "Altered",
     "Anchored",
     "Anchoring",

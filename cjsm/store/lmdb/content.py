@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId
-from cjsm.store.interfaces import Damaged, Delivery, Head, Row, Usage
+from cjsm.store.interfaces import UNREADABLE, Damaged, Delivery, Head, Row, Usage
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.environment import Environment, number, prefixed
 
@@ -96,7 +96,7 @@ class Content:
             return State()
         try:
             return _states.decode(stored)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise Damaged("the mailbox's head cannot be read") from error
 
     def set_state(self, state: State) -> None:
@@ -136,13 +136,13 @@ class Content:
             return None
         try:
             return decode_message(stored)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise Damaged("a stored message cannot be read") from error
 
     def messages(self) -> Iterator[Message]:
         """Yield every message that is kept and can be read, deleted or not."""
         for _, stored in self.items(MESSAGES):
-            with suppress(msgspec.MsgspecError):
+            with suppress(*UNREADABLE):
                 yield decode_message(stored)
 
     def put_message(self, message: Message, body: bytes | None) -> None:

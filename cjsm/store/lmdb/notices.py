@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from cjsm.community.identifiers import AccountId
 from cjsm.store.interfaces import (
+    UNREADABLE,
     Damaged,
     INoticeStore,
     KeptNotice,
@@ -307,5 +308,5 @@ def _decode(stored: bytes) -> KeptNotice:
         raise NewerStore("a notice was written by a newer version of this software")
     try:
         return _decoder.decode(stored[1:])
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged("a notice cannot be read") from error

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from cjsm.community.identifiers import LENGTH, BodyId, ConnectionId
 from cjsm.store.interfaces import (
+    UNREADABLE,
     Attempted,
     Damaged,
     IOutgoingQueue,
@@ -350,5 +351,5 @@ def _due_key(outgoing: Outgoing, state: QueueState, sequence: int) -> bytes:
 def _decoded(decoder: "msgspec.msgpack.Decoder[Any]", stored: bytes | memoryview) -> Any:
     try:
         return decoder.decode(stored)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged("a message of the queue cannot be read") from error

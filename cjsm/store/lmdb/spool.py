@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from cjsm.community.identifiers import BodyId, DeliveryId, MailboxId
 from cjsm.store.interfaces import (
+    UNREADABLE,
     CannotOpen,
     Claimed,
     Damaged,
@@ -66,14 +67,14 @@ _progresses = msgspec.msgpack.Decoder(_Progress)
 def _decode_entry(stored: bytes | memoryview) -> SpoolEntry:
     try:
         return _entries.decode(stored)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged("an entry of the spool cannot be read") from error
 
 
 def _decode_progress(stored: bytes | memoryview) -> _Progress:
     try:
         return _progresses.decode(stored)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged("the progress of an entry of the spool cannot be read") from error
 
 

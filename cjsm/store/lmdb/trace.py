@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cjsm.community.identifiers import LENGTH, ConnectionId
-from cjsm.store.interfaces import Damaged, ICopied, ITrace, NewerStore, Traced
+from cjsm.store.interfaces import UNREADABLE, Damaged, ICopied, ITrace, NewerStore, Traced
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
 
@@ -254,7 +254,7 @@ def _decode(stored: bytes) -> Traced:
         raise NewerStore("a record of the message trace was written by a newer version of this software")
     try:
         moment, queue_id, message, sealed = _decoder.decode(stored[1:])
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged(f"a record of the message trace cannot be read: {error}") from error
     return Traced(moment=moment, queue_id=queue_id, message=message, sealed=sealed)
 
