@@ -130,7 +130,7 @@ def _known(view: View, record: Record) -> Record | None:
         case AddressRecord():
             return view.reserved_address(record.address)
         case RoleAssignment():
-            return next((held for held in view.roles_of(record.account) if held.id == record.id), None)
+            return view.role(record.id)
         case Domain():
             return view.domain(record.name)
         case Connection():
@@ -146,4 +146,4 @@ def _known(view: View, record: Record) -> Record | None:
         case Application():
             return view.application(record.id)
         case Job():
-            return None
+            return view.job(record.id)
