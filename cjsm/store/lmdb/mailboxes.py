@@ -299,7 +299,7 @@ class LmdbMailStore:
         found = await self.mailboxes()
         done: list[T] = []
         for at in range(0, len(found), _SLICE):
-            done += await self._disk.run(lambda at=at: self._some(found[at : at + _SLICE], act))  # type: ignore[misc]
+            done += await self._disk.run(partial(self._some, found[at : at + _SLICE], act))
         return done
 
     def _some(self, mailboxes: Sequence[MailboxId], act: Callable[[Mailbox], T]) -> list[T]:

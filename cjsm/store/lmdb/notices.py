@@ -1,6 +1,7 @@
 """``notices.mdb``: what people are told, until it is old; see :class:`~cjsm.store.interfaces.INoticeStore`."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -242,11 +243,8 @@ class LmdbNotices:
     async def _prune(self, before: int) -> int:
         gone, after = 0, b""
         while True:
-            removed, after = await self._serial.run(
-                lambda after=after: self._environment.write(  # type: ignore[misc]
-                    lambda transaction: self._prune_slice(transaction, before, after)
-                )
-            )
+            act = partial(self._prune_slice, before=before, after=after)
+            removed, after = await self._serial.run(partial(self._environment.write, act))
             gone += removed
             if not after:
                 return gone

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import pytest
@@ -140,7 +141,7 @@ def a_body_outlives_the_spool(place: Place) -> None:
     """Each mailbox keeps the body it was given, whatever becomes of the spool's and of the others'."""
     put_body(place, delivery(1).body_id, b"sealed")
     for mailbox in (MAILBOX, OTHER):
-        sure(lambda mailbox=mailbox: place.mail.deliver(mailbox, [large(1)], 0))  # type: ignore[misc]
+        sure(partial(place.mail.deliver, mailbox, [large(1)], 0))
     sure(lambda: place.bodies.release(delivery(1).body_id))
     assert read(place, 1) == b"sealed"
     sure(lambda: place.mail.destroy(MAILBOX))
@@ -225,7 +226,7 @@ def purged_is_destroyed(place: Place) -> None:
     """What was deleted before the moment is gone for good, and stays gone while the spool may hand it out again."""
     put_body(place, delivery(1).body_id, b"sealed")
     for mailbox in (MAILBOX, OTHER):
-        sure(lambda mailbox=mailbox: place.mail.deliver(mailbox, [large(1), delivery(2)], 0))  # type: ignore[misc]
+        sure(partial(place.mail.deliver, mailbox, [large(1), delivery(2)], 0))
     sure(lambda: place.bodies.release(delivery(1).body_id))
     place.clock.now = 2000.0
     sure(lambda: place.mail.delete(MAILBOX, [id_of(1)]))
@@ -334,7 +335,7 @@ def only_a_unique_id_is_taken(place: Place) -> None:
     """1 to 70 characters from ! to ~; otherwise nothing of the batch."""
     for bad in ("x" * 71, "a b", "é", "\x7f", "a\n"):
         with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
-            sure(lambda bad=bad: place.mail.import_messages(MAILBOX, [imported(1, "ok"), imported(2, bad)]))  # type: ignore[misc]
+            sure(partial(place.mail.import_messages, MAILBOX, [imported(1, "ok"), imported(2, bad)]))
     assert numbers(place) == []
 
 

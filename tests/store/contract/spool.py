@@ -1,6 +1,7 @@
 """What :class:`ISpool` and :class:`IBodyStore` promise, for any implementation."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import pytest
@@ -21,7 +22,7 @@ def promise(scenario: Callable[[Place], None]) -> Callable[[Place], None]:
 
 def put(place: Place, *entries: SpoolEntry) -> None:
     for each in entries:
-        sure(lambda each=each: place.spool.put(alone(each)))  # type: ignore[misc]
+        sure(partial(place.spool.put, alone(each)))
 
 
 def claim(place: Place, limit: int = 100, until: int = 5_000) -> Sequence[Claimed]:

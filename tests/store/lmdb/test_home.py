@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def test_processes_deliver_while_others_replace_the_file(tmp_path: Path) -> None
     store = open_mailboxes(tmp_path)
     fill(store, 1)
     store.close()
-    pids = [_in_another_process(lambda first=first: deliver(first)) for first in (100, 200, 300)]  # type: ignore[misc]
+    pids = [_in_another_process(partial(deliver, first)) for first in (100, 200, 300)]
     pids.append(_in_another_process(compact))
     assert [ended(pid) for pid in pids] == [0, 0, 0, 0]
     store = open_mailboxes(tmp_path)
