@@ -1,7 +1,7 @@
 """The directory ``ledger/``: files that are written whole and synced, or not at all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,27 +44,33 @@ class LedgerFiles:
 
     def write(self, files: Sequence[tuple[str, bytes]]) -> "Deferred[None]":
         """See :class:`ILedgerFiles`."""
-        return self._serial.run(lambda: self._write(files))
+        return self._changing(lambda: self._write(files))
 
     def remove(self, names: Sequence[str]) -> "Deferred[None]":
         """See :class:`ILedgerFiles`."""
-        return self._serial.run(lambda: self._remove(names))
+        return self._changing(lambda: self._remove(names))
+
+    def _changing(self, act: Callable[[], None]) -> "Deferred[None]":
+        def told() -> None:
+            try:
+                act()
+            except OSError as error:
+                raise Unavailable(f"{error.filename or self._directory}: {error.strerror}") from error
+
+        return self._serial.run(told)
 
     def _write(self, files: Sequence[tuple[str, bytes]]) -> None:
-        try:
-            changed: dict[Path, None] = {}
-            for name, octets in files:
-                path = self._directory / name
-                changed |= dict.fromkeys(self._made(path.parent))
-                _write_synced(path.with_name(path.name + _PART), octets)
-            for name, _ in files:
-                path = self._directory / name
-                os.rename(path.with_name(path.name + _PART), path)
-                changed[path.parent] = None
-            for directory in changed:
-                sync_directory(directory)
-        except OSError as error:
-            raise Unavailable(f"{error.filename or self._directory}: {error.strerror}") from error
+        changed: dict[Path, None] = {}
+        for name, octets in files:
+            path = self._directory / name
+            changed |= dict.fromkeys(self._made(path.parent))
+            _write_synced(path.with_name(path.name + _PART), octets)
+        for name, _ in files:
+            path = self._directory / name
+            os.rename(path.with_name(path.name + _PART), path)
+            changed[path.parent] = None
+        for directory in changed:
+            sync_directory(directory)
 
     def _made(self, directory: Path) -> list[Path]:
         """Make *directory* where it is missing; return the directories whose names changed."""

@@ -62,3 +62,10 @@ def test_what_cannot_be(files: LedgerFiles, tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("a file")
     with pytest.raises((Unavailable, CannotOpen)):
         result(files.write([("a", b"1")]))
+
+
+def test_what_cannot_be_removed(files: LedgerFiles) -> None:
+    """Is told likewise."""
+    result(files.write([("a/b", b"1")]))
+    with pytest.raises(Unavailable, match="a: "):
+        result(files.remove(["a"]))
