@@ -3,10 +3,8 @@
 from msgspec import Struct
 
 from cjsm.ledger.errors import Malformed
-from cjsm.ledger.notes import decoded, encoded
+from cjsm.ledger.notes import decoded, encoded, number
 from cjsm.ledger.tree import HASH
-
-_DIGITS = 18
 
 
 class Checkpoint(Struct, frozen=True):
@@ -30,12 +28,10 @@ class Checkpoint(Struct, frozen=True):
         lines = text.split("\n")
         if len(lines) < 4 or lines.pop() or not all(lines):
             raise Malformed("a checkpoint has lines for origin, size and root")
-        origin, digits, root = lines[0], lines[1], decoded(lines[2])
-        if len(digits) > _DIGITS or not (digits.isascii() and digits.isdecimal()) or digits != str(int(digits)):
-            raise Malformed("the second line of a checkpoint is how many entries there are")
+        origin, size, root = lines[0], number(lines[1]), decoded(lines[2])
         if len(root) != HASH:
             raise Malformed("the third line of a checkpoint is a hash")
-        return cls(origin, int(digits), root)
+        return cls(origin, size, root)
 
 
 def origin_of(suffix: str) -> str:

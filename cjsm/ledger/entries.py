@@ -15,7 +15,7 @@ from cjsm.community.records import LedgerEntry
 _TAG = b"cjsm ledger entry"
 _COMMITMENT = b"cjsm ledger words"
 _FIRST, _SECOND = b"\x01", b"\x02"
-#: Octets of an entry at most (C2SP tlog-tiles).
+#: Octets of an entry at most: where many are put together, the length of each has 16 bits (C2SP tlog-tiles).
 LONGEST = 65_535
 #: Where the act begins: behind tag, version and act id.
 _ACT_AT = 4 + len(_TAG) + 4 + 1 + 4 + 16

@@ -13,6 +13,7 @@ from cjsm.ledger.errors import Malformed
 LONGEST = 65_536
 _SIGNATURES = 100
 _ID = 4
+_DIGITS = 18
 _ED25519 = b"\x01"
 _DASH = "\N{EM DASH} "
 #: Octets of an Ed25519 public key.
@@ -144,3 +145,13 @@ def decoded(text: str) -> bytes:
     if encoded(octets) != text:
         raise Malformed("what should be base64 is not")
     return octets
+
+
+def number(digits: str) -> int:
+    """Return the number that *digits* are, of which each has one form: 18 at most, and no zeros in front.
+
+    :raises Malformed: when they are none.
+    """
+    if len(digits) > _DIGITS or not (digits.isascii() and digits.isdecimal()) or digits != str(int(digits)):
+        raise Malformed("what should be a number is not")
+    return int(digits)

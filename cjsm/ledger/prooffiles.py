@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from cjsm.ledger.errors import Malformed
-from cjsm.ledger.notes import decoded, encoded
+from cjsm.ledger.notes import decoded, encoded, number
 from cjsm.ledger.tree import HASH
 
 _FIRST = "c2sp.org/tlog-proof@v1"
+_EXTRA, _INDEX = "extra ", "index "
 #: A proof is refused beyond this: an entry, 63 hashes and a note are less.
 LONGEST = 262_144
 _HASHES = 63
@@ -24,7 +25,7 @@ class ProofFile(Struct, frozen=True):
 
     def __bytes__(self) -> bytes:
         """The file."""
-        lines = [_FIRST, f"extra {encoded(self.entry)}", f"index {self.index}", *map(encoded, self.hashes)]
+        lines = [_FIRST, f"{_EXTRA}{encoded(self.entry)}", f"{_INDEX}{self.index}", *map(encoded, self.hashes)]
         return "".join(f"{line}\n" for line in (*lines, "")).encode() + self.checkpoint
 
     @classmethod
@@ -40,12 +41,10 @@ class ProofFile(Struct, frozen=True):
             lines = head.decode("ascii").split("\n")
         except UnicodeDecodeError:
             raise Malformed("a proof begins with lines of ASCII") from None
-        if len(lines) < 3 or lines[0] != _FIRST or not lines[1].startswith("extra "):
+        if len(lines) < 3 or lines[0] != _FIRST or not lines[1].startswith(_EXTRA) or not lines[2].startswith(_INDEX):
             raise Malformed(f"a proof with an entry begins with lines {_FIRST}, extra and index")
-        word, _, digits = lines[2].partition(" ")
-        if word != "index" or not digits.isdecimal() or len(digits) > 18 or digits != str(int(digits)):
-            raise Malformed("the third line of a proof is the index of the entry")
+        entry, index = lines[1].removeprefix(_EXTRA), lines[2].removeprefix(_INDEX)
         hashes = [decoded(line) for line in lines[3:]]
         if len(hashes) > _HASHES or any(len(each) != HASH for each in hashes):
             raise Malformed("a proof has hashes, one a line")
-        return cls(decoded(lines[1].removeprefix("extra ")), int(digits), hashes, checkpoint)
+        return cls(decoded(entry), number(index), hashes, checkpoint)

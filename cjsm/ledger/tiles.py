@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+from cjsm.ledger.entries import LONGEST
 from cjsm.ledger.errors import LedgerBroken, Malformed
 from cjsm.ledger.tree import EMPTY, HASH, HEIGHT, WIDTH, Tile, cut, full_root, node_hash, split
 
 #: Where the signed checkpoint is, and the keys that check it.
 CHECKPOINT = "checkpoint"
 KEYS = "keys"
-#: Octets of an entry at most: a bundle says the length of each in 16 bits.
-LONGEST = 65_535
 _ENTRIES = "entries"
 _KEPT = 64
 
