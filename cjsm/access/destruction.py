@@ -12,11 +12,12 @@ from twisted.logger import Logger
 
 from cjsm.community.acts import destruction as acts
 from cjsm.community.acts.acting import By
+from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy, MailboxId, OrganisationId
-from cjsm.community.records import Account, Job
+from cjsm.community.records import Account, Job, LedgerEntry
 from cjsm.community.view import View
 from cjsm.configuration import KeySettings
-from cjsm.ledger.entries import decode_entry
+from cjsm.ledger.entries import decode_entry, tells_of
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, IMailStore, StoreError
 
 _HOUR = 3_600
@@ -68,6 +69,9 @@ class Destruction:
         for account in await self._due(before):
             try:
                 await self._end(account, before)
+            except CommunityError:
+                # Undeleted at this moment, or another process has begun it.
+                continue
             except StoreError as error:
                 # One that cannot be destroyed now keeps nobody else's from being.
                 self._log.error("{who} could not be destroyed: {error}", who=account.id.hex(), error=error)
@@ -113,15 +117,17 @@ class Destruction:
         again = 0
         while entries := await self._community.entries(self._seen, _SLICE):
             for number, encoded in entries:
-                entry = decode_entry(encoded)
-                if entry.act == acts.ACT and self._brought_back(AccountId(entry.subject)):
-                    mailbox = dict(entry.details).get(acts.MAILBOX)
-                    await self._destroy(
-                        AccountId(entry.subject), MailboxId(bytes.fromhex(mailbox)) if mailbox else None
-                    )
-                    again += 1
+                if tells_of(encoded, acts.ACT):
+                    again += await self._destroyed_again(decode_entry(encoded))
                 self._seen = number
         return again
+
+    async def _destroyed_again(self, entry: LedgerEntry) -> bool:
+        account, mailbox = AccountId(entry.subject), dict(entry.details).get(acts.MAILBOX)
+        if not self._brought_back(account):
+            return False
+        await self._destroy(account, MailboxId(bytes.fromhex(mailbox)) if mailbox else None)
+        return True
 
     def _brought_back(self, account: AccountId) -> bool:
         """Whether the key store has keys of somebody who was destroyed; an unfinished one is taken up elsewhere."""

@@ -2,18 +2,21 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 
 from cjsm.access.destruction import Destruction
 from cjsm.access.errors import AccessRefused
 from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.community.acts.lives import LifeStep, change_life
 from cjsm.community.errors import CommunityError
-from cjsm.community.identifiers import JobId, MailboxId
-from cjsm.community.records import Account, Job
+from cjsm.community.identifiers import ActId, JobId, MailboxId
+from cjsm.community.records import Account, Job, Life
+from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import Unavailable
 from cjsm.store.lmdb.disk import InlineDisk
@@ -145,6 +148,28 @@ def test_one_that_fails_stops_nobody_elses(house: House, monkeypatch: pytest.Mon
     assert house.community.read_now(lambda view: view.account(second.id)) is None
     assert house.community.read_now(lambda view: view.account(first.id)) is not None
     assert now(destruction(house).run(JOB)) == "1 users destroyed"
+
+
+def test_undeleted_at_the_last_moment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the act: they stay, nothing failed, and the others who are due are gone."""
+    first, _ = person(house)
+    second = house.join("ann.lock")
+    for account in (first, second):
+        step(house, account, LifeStep.DELETE)
+    house.moment += 31 * DAY
+    commit, due = house.community.commit, house.community.read_now(lambda view: view.account(first.id))
+    assert due is not None
+    undeleted = msgspec.structs.replace(due, life=Life.ACTIVE)
+
+    def overtaken(act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
+        monkeypatch.undo()
+        now(commit(ActId(bytes(16)), lambda view: Change(put=(undeleted,))))
+        return commit(act_id, decide)
+
+    monkeypatch.setattr(house.community, "commit", overtaken)
+    assert now(destruction(house).run(JOB)) == "1 users destroyed"
+    assert house.community.read_now(lambda view: view.account(second.id)) is None
+    assert house.sign_in().mail_keys
 
 
 def test_restored_key_store(house: House) -> None:
