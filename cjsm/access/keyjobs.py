@@ -112,12 +112,12 @@ class Rotation:
         """Return the moment from which the newest generation of a mailbox must be, so that it need not be rotated."""
         aged = int(self._clock()) - self.settings.rotate_after * _DAY if self.settings.rotate_after else 0
         above = tuple(chain(view, owner.organisation))
-        chosen = above[0].recovery_since if above else 0
+        changed = [found.recovery_since for found in above[:1]]
         recovery = parties(view, owner.organisation)
-        if recovery is None:
-            return max(aged, chosen + 1) if chosen else aged
-        changed = [chosen, *(found.moved for found in above), *([owner.moved] if isinstance(owner, Account) else [])]
-        return max(aged, *(authority.since + 1 for authority in recovery), *(each + 1 for each in changed if each))
+        if recovery is not None:
+            changed += [*(authority.since for authority in recovery), *(found.moved for found in above)]
+            changed += [owner.moved] if isinstance(owner, Account) else []
+        return max([aged, *(each + 1 for each in changed if each)])
 
 
 class EmptyGenerations:
