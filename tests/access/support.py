@@ -184,22 +184,14 @@ class House:
             entropy=os.urandom,
             clock=self.clock,
         )
+        self._signing_in = {**stores, "kdf": self.pool}
         self.checker = self.new_checker()
-        self.realm = Realm(**stores, mail=self.mail, enrolment=self.enrolment, kdf=self.pool)  # type: ignore[arg-type]
+        self.realm = Realm(**self._signing_in, mail=self.mail, enrolment=self.enrolment)
         self.current = CurrentKeys(self.community, self.keys, self.secrets)
 
     def new_checker(self, **more: Any) -> Checker:
         """Return a checker of this community; the house's own lets no refusal wait."""
-        return Checker(
-            self.settings,
-            community=self.community,
-            keys=self.keys,
-            secrets=self.secrets,
-            activity=self.activity,
-            kdf=self.pool,  # type: ignore[arg-type]
-            clock=self.clock,
-            **more,
-        )
+        return Checker(self.settings, **self._signing_in, activity=self.activity, clock=self.clock, **more)
 
     def close(self) -> None:
         """Write everything and close the stores."""

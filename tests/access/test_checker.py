@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 import pytest
@@ -158,10 +159,10 @@ def test_hostile_secrets(house: House, secret: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_normal_forms(house: House, form: str) -> None:
+def test_normal_forms(house: House, form: Literal["NFC", "NFD"]) -> None:
     """A password typed on another keyboard, composed or not, is the same password."""
     house.join(password=unicodedata.normalize("NFC" if form == "NFD" else "NFD", PASSWORD.decode()).encode())
-    typed = unicodedata.normalize(form, PASSWORD.decode()).encode()  # type: ignore[arg-type]
+    typed = unicodedata.normalize(form, PASSWORD.decode()).encode()
     assert house.sign_in(secret=typed).mail_keys
 
 

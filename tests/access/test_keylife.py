@@ -191,7 +191,7 @@ def test_crash_before_the_act(house: House, monkeypatch: pytest.MonkeyPatch) -> 
     house.choose(jo.id, reset(house, jo).one_time_password.encode(), OTHER_PASSWORD)
 
 
-def test_at_the_same_moment(house: House) -> None:
+def test_at_the_same_moment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A password chosen while a reset is made is not lost silently: the reset comes after it."""
     jo = house.join()
     commit = house.community.commit
@@ -203,7 +203,7 @@ def test_at_the_same_moment(house: House) -> None:
             house.choose(jo.id, PASSWORD, OTHER_PASSWORD)
         return commit(*arguments)
 
-    house.community.commit = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(house.community, "commit", meanwhile)
     made = reset(house, jo)
     with pytest.raises(AccessRefused):
         house.sign_in(secret=OTHER_PASSWORD)

@@ -1,9 +1,13 @@
 """The end of what recovery gave or handed over, where something comes between."""
 
+from collections.abc import Callable
+
 import pytest
+from twisted.internet.defer import Deferred
 
 from cjsm.community.identifiers import ActId
 from cjsm.community.records import RequestState
+from cjsm.community.view import Change, View
 
 from .support import House, now
 from .test_recovering import DAY, UNA, Place
@@ -59,7 +63,7 @@ def test_lapsed_meanwhile(place: Place, monkeypatch: pytest.MonkeyPatch) -> None
     place.house.moment += 14 * DAY
     commit, commits = place.house.community.commit, []
 
-    def overtaken(act_id, decide):  # type: ignore[no-untyped-def]
+    def overtaken(act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
         commits.append(act_id)
         if len(commits) == 1:
             now(commit(ActId(bytes(16)), decide))

@@ -1,5 +1,7 @@
 """Secrets that are kept in an older way are kept in today's after the next sign-in."""
 
+from typing import Any
+
 import bcrypt
 import msgspec
 import pytest
@@ -119,26 +121,27 @@ def test_a_new_pepper(house: House) -> None:
         logout()
 
 
-def test_it_waits_for_nobody(house: House) -> None:
+def test_it_waits_for_nobody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the pool is full or a store does not answer the person is in all the same; the next stretching does it."""
     account = house.join()
     settings = settle(house, bcrypt_cost=5)
-    run, puts = house.pool.run, house.keys.put
+    run = house.pool.run
 
-    def busy_after_the_first(source: str, derive, wanted=lambda: True):  # type: ignore[no-untyped-def]
+    def busy_after_the_first(*work: Any) -> Any:
         house.pool.failure = TryLater() if house.pool.sources else None
-        return run(source, derive, wanted)
+        return run(*work)
 
-    house.pool.run = busy_after_the_first  # type: ignore[method-assign]
+    monkeypatch.setattr(house.pool, "run", busy_after_the_first)
     house.sign_in()
-    house.pool.run, house.pool.failure = run, None  # type: ignore[method-assign]
+    monkeypatch.undo()
+    house.pool.failure = None
     assert is_dated(house.account_keys(account.id), settings, house.secrets)
     house.moment += house.settings.verification_cache
-    house.keys.put = lambda *_: fail(Unavailable("no disk"))  # type: ignore[method-assign]
+    monkeypatch.setattr(house.keys, "put", lambda *_: fail(Unavailable("no disk")))
     with logged() as texts:
         house.sign_in()
     assert texts == ["error: secrets could not be renewed: no disk"]
-    house.keys.put = puts  # type: ignore[method-assign]
+    monkeypatch.undo()
     house.sign_in()
     assert is_dated(house.account_keys(account.id), settings, house.secrets)
     house.moment += house.settings.verification_cache
