@@ -208,11 +208,11 @@ class MemoryAnchors:
         return succeed(None)
 
 
-def open_community(directory: Path) -> LmdbCommunityStore:
+def open_community(directory: Path, disk: Disk | None = None) -> LmdbCommunityStore:
     """The community in *directory*."""
     return LmdbCommunityStore(
         directory,
-        InlineDisk(),
+        disk or InlineDisk(),
         suffix="cjsm.test",
         map_size=MAP,
         encode_entry=lambda entry, salts: b"entry",

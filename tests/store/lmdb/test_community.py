@@ -1,9 +1,11 @@
 """The community's store: an act happens once, whole, and followers hear of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from cjsm.community.identifiers import ActId, OrganisationId
@@ -11,8 +13,11 @@ from cjsm.community.records import LedgerEntry, Organisation
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import ICommunityStore
 from cjsm.store.lmdb.community import LmdbCommunityStore
+from cjsm.store.lmdb.disk import InlineDisk
 
 from ..support import identifier, open_community, result
+
+T = TypeVar("T")
 
 COURT = Organisation(id=OrganisationId(b"o" * 16), parent=None, slug="court", name="Court")
 
@@ -50,6 +55,26 @@ def test_acts_together(store: LmdbCommunityStore) -> None:
     result(store.commit(act(1), lambda view: Change(put=(COURT,), entry=entries[0], further=tuple(entries[1:]))))
     assert store.number() == 1
     assert [number for number, _ in result(store.entries(0, 10))] == [1, 2, 3]
+
+
+class CountingDisk(InlineDisk):
+    """Does the work at once, and counts how often."""
+
+    times = 0
+
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
+        self.times += 1
+        return super().run(work)
+
+
+def test_entries_are_read_elsewhere(tmp_path: Path) -> None:
+    """By the disk's threads: who goes through a long ledger, some at a time, leaves others their turns in between."""
+    disk = CountingDisk()
+    store = open_community(tmp_path, disk)
+    for after in (0, 500, 1_000):
+        result(store.entries(after, 500))
+    assert disk.times == 3
+    result(store.close())
 
 
 def test_refused_act(store: LmdbCommunityStore) -> None:
