@@ -33,6 +33,8 @@ Test = Callable[[int], bool | None]
 #: Whether a term is what an assertion asks for.
 Compare = Callable[[str], bool]
 _OF_TEXT = (Rule.TEXT, Rule.EXACT)
+#: What a match with every attribute costs, and one with values that have to be made first.
+_EVERY_ATTRIBUTE, _MADE = 64, 16
 
 
 class Readable(Protocol):
@@ -51,6 +53,24 @@ class Readable(Protocol):
 
     def dn(self, position: int) -> str:
         """The entry's distinguished name."""
+
+
+def cost(filter_: Filter, schema: Schema) -> int:
+    """Return what testing one entry costs: about as many comparisons with a term that is at hand."""
+    if isinstance(filter_, (And, Or)):
+        return 1 + sum(cost(part, schema) for part in filter_.parts)
+    if isinstance(filter_, Not):
+        return 1 + cost(filter_.part, schema)
+    if isinstance(filter_, Undefined):
+        return 1
+    if filter_.attribute is None:
+        return _EVERY_ATTRIBUTE
+    attribute = schema.attribute(filter_.attribute)
+    if attribute is not None and attribute.operational:
+        return _MADE
+    if isinstance(filter_, Matches) and (filter_.rule is not None or filter_.names):
+        return _MADE
+    return 1 + len(filter_.inner) if isinstance(filter_, Substrings) else 1
 
 
 def compiled(filter_: Filter, reading: Readable) -> Test:
