@@ -25,7 +25,7 @@ from cjsm.directory.query import (
     Substrings,
     Undefined,
 )
-from cjsm.directory.rewriting import resolved_name
+from cjsm.directory.rewriting import ambiguous
 from cjsm.directory.schema import AttributeType, Schema, has_options
 
 #: True, False, or None for Undefined, of the entry at a position.
@@ -33,6 +33,8 @@ Test = Callable[[int], bool | None]
 #: Whether a term is what an assertion asks for.
 Compare = Callable[[str], bool]
 _OF_TEXT = (Rule.TEXT, Rule.EXACT)
+#: What a match with every attribute costs, and one with values that have to be made first.
+_EVERY_ATTRIBUTE, _MADE = 64, 16
 
 
 class Readable(Protocol):
@@ -53,6 +55,24 @@ class Readable(Protocol):
         """The entry's distinguished name."""
 
 
+def cost(filter_: Filter, schema: Schema) -> int:
+    """Return what testing one entry costs: about as many comparisons with a term that is at hand."""
+    if isinstance(filter_, (And, Or)):
+        return 1 + sum(cost(part, schema) for part in filter_.parts)
+    if isinstance(filter_, Not):
+        return 1 + cost(filter_.part, schema)
+    if isinstance(filter_, Undefined):
+        return 1
+    if filter_.attribute is None:
+        return _EVERY_ATTRIBUTE
+    attribute = schema.attribute(filter_.attribute)
+    if attribute is not None and attribute.operational:
+        return _MADE
+    if isinstance(filter_, Matches) and (filter_.rule is not None or filter_.names):
+        return _MADE
+    return 1 + len(filter_.inner) if isinstance(filter_, Substrings) else 1
+
+
 def compiled(filter_: Filter, reading: Readable) -> Test:
     """Return the test that *filter_* is for the entries of *reading*."""
     if isinstance(filter_, And):
@@ -66,7 +86,7 @@ def compiled(filter_: Filter, reading: Readable) -> Test:
     if isinstance(filter_, Matches):
         return _matches(filter_, reading)
     if filter_.attribute.lower() == "anr":
-        return _ambiguous(filter_, reading)
+        return compiled(ambiguous(filter_), reading)
     attribute = reading.schema.attribute(filter_.attribute)
     if attribute is None:
         return _undefined
@@ -234,24 +254,13 @@ def _in_pieces(term: str, initial: str, inner: Sequence[str], final: str) -> boo
     return at <= end
 
 
-def _ambiguous(item: Present | Equal | Similar | Substrings | AtLeast | AtMost, reading: Readable) -> Test:
-    """Ambiguous name resolution, as Outlook asks: ``(anr=jane smi)``."""
-    if isinstance(item, (Equal, Similar)) and item.value.strip():
-        return compiled(resolved_name(item.value), reading)
-    if isinstance(item, Substrings) and item.initial.strip() and not item.inner and not item.final:
-        return compiled(resolved_name(item.initial), reading)
-    return _undefined
-
-
 def _matches(item: Matches, reading: Readable) -> Test:
     """An extensible match with an attribute's own rule, or one that compares the same kind of text."""
     if item.attribute is None:
         return _any_attribute(item, reading)
     attribute = reading.schema.attribute(item.attribute)
-    if attribute is None or attribute.rule is None:
-        return _undefined
-    rule = RULES.get(item.rule.lower()) if item.rule is not None else attribute.rule
-    if rule is None or not compares(rule, attribute):
+    rule = asked_rule(item, attribute) if attribute is not None else None
+    if attribute is None or rule is None:
         return _undefined
     wanted = prepared_value(item.value, attribute, reading.schema, rule)
     if wanted is None:
@@ -266,7 +275,13 @@ def _matches(item: Matches, reading: Readable) -> Test:
     return _any(tests)
 
 
-def compares(rule: Rule, attribute: AttributeType) -> bool:
+def asked_rule(item: Matches, attribute: AttributeType) -> Rule | None:
+    """Return the rule by which *item* compares values of *attribute*; None when there is none that fits them."""
+    rule = RULES.get(item.rule.lower()) if item.rule is not None else attribute.rule
+    return rule if rule is not None and _compares(rule, attribute) else None
+
+
+def _compares(rule: Rule, attribute: AttributeType) -> bool:
     """Whether *rule* is for values of *attribute* (RFC 4517 §4.2)."""
     return rule is attribute.rule or (rule in _OF_TEXT and attribute.rule in (*_OF_TEXT, Rule.TELEPHONE))
 
@@ -276,7 +291,7 @@ def _any_attribute(item: Matches, reading: Readable) -> Test:
     rule = RULES.get(item.rule.lower()) if item.rule is not None else None
     if rule is None:
         return _undefined
-    kinds = (attribute for attribute in reading.schema.attributes if compares(rule, attribute))
+    kinds = (attribute for attribute in reading.schema.attributes if _compares(rule, attribute))
     return _any([_matches(Matches(kind.key, item.rule, item.value, item.names), reading) for kind in kinds])
 
 

@@ -6,7 +6,7 @@ what a search over the whole community's catalogue finds there.
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -17,8 +17,7 @@ from cjsm.community.identifiers import AccountId, OrganisationId, RoleAssignment
 from cjsm.community.records import Account, AddressRecord, MailList, Organisation, Role, RoleAssignment, SharedMailbox
 from cjsm.community.view import View
 from cjsm.directory import entries, listed, names
-from cjsm.directory.catalogue import Catalogue
-from cjsm.directory.loading import Gathering, delivering, listing
+from cjsm.directory.loading import Gathering, delivering, finished, listing
 from cjsm.directory.query import EVERYTHING, Filter, Limits, Query, Scope
 from cjsm.directory.reading import Reading
 from cjsm.directory.schema import Schema
@@ -189,7 +188,7 @@ class _Piece:
             packed = entries.pack(listed.of_account(account, addresses))
             kept = (account.user_id, bytes(account.id), packed)
             gathered.people.setdefault(account.organisation, []).append(kept)
-        return Reading(_made(listing(gathered, number=0, suffix=self._suffix, schema=self._schema)), self._reader)
+        return Reading(finished(listing(gathered, number=0, suffix=self._suffix, schema=self._schema)), self._reader)
 
     def search(self, filter_: Filter, term_characters: int) -> Iterator[Found]:
         """Yield what *filter_* finds of what was taken in, and nothing of what is only around it."""
@@ -214,15 +213,6 @@ class _Part(Struct, frozen=True):
 
 def _told(identifier: bytes) -> str:
     return str(entries.identity(identifier))
-
-
-def _made(making: Generator[None, None, Catalogue]) -> Catalogue:
-    while True:
-        try:
-            next(making)
-        except StopIteration as done:
-            made: Catalogue = done.value
-            return made
 
 
 def _chain(view: View, organisation: OrganisationId) -> Chain:

@@ -279,20 +279,18 @@ def _following(beginning: str) -> str | None:
     return stripped[:-1] + chr(ord(stripped[-1]) + 1) if stripped else None
 
 
-#: Pairs that are sorted, and buckets that are looked through, before others have their turn.
-_AT_ONCE = 8_192
-_SAMPLED = 512
+#: Terms that are sorted before others have their turn; one of so many helps to divide them into such parts.
+_AT_ONCE = 4_096
+_SAMPLED = 256
 
 
 def making(terms: Sequence[Term], slots: "Sequence[int]", *, searched: bool) -> Iterator[Index | None]:
-    """Make the index of these pairs, in slices of some milliseconds; the last one yielded is it."""
-    runs: list[list[int]] = []
-    for first in range(0, len(terms), _AT_ONCE):
-        # Slots rise in the order given, and sorting keeps it where terms are equal.
-        runs.append(sorted(range(first, min(first + _AT_ONCE, len(terms))), key=terms.__getitem__))
-        yield None
+    """Make the index of these pairs, in slices of some milliseconds; the last one yielded is it.
+
+    :param slots: rising, so that those of equal terms are in order.
+    """
     buckets: list[Bucket] = []
-    for part in _merged(runs, terms):
+    for part in in_order(terms):
         for at in range(0, len(part), _MADE):
             piece = part[at : at + _MADE]
             pairs = array("I", [slots[pair] for pair in piece])
@@ -308,20 +306,31 @@ def making(terms: Sequence[Term], slots: "Sequence[int]", *, searched: bool) -> 
     yield index
 
 
-def _merged(runs: list[list[int]], terms: Sequence[Term]) -> Iterator[list[int]]:
-    """Yield all of the sorted *runs* in order, in parts that are merged by themselves."""
+def in_order(terms: Sequence[Term]) -> Iterator[list[int]]:
+    """Yield the places of *terms* in their order, part by part, in slices of some milliseconds.
+
+    Equal terms stay in the order given, and may be in several parts; an empty part is work done.
+    """
+    runs: list[list[int]] = []
+    for first in range(0, len(terms), _AT_ONCE):
+        runs.append(sorted(range(first, min(first + _AT_ONCE, len(terms))), key=terms.__getitem__))
+        yield []
     if len(runs) <= 1:
         yield from runs
         return
-    sample = sorted(terms[run[at]] for run in runs for at in range(0, len(run), _SAMPLED))
-    bounds = list(dict.fromkeys(sample[_AT_ONCE // _SAMPLED :: _AT_ONCE // _SAMPLED]))
+
+    def pair(place: int) -> tuple[Term, int]:
+        return terms[place], place
+
+    # No two pairs are equal, so that there are bounds among equal terms too.
+    sample = sorted(pair(place) for run in runs for place in run[::_SAMPLED])
     begins = [0] * len(runs)
-    for bound in (*bounds, None):
+    for bound in (*sample[_AT_ONCE // _SAMPLED :: _AT_ONCE // _SAMPLED], None):
         ends = [
-            len(run) if bound is None else bisect_left(run, bound, begin, key=terms.__getitem__)
+            len(run) if bound is None else bisect_left(run, bound, begin, key=pair)
             for run, begin in zip(runs, begins, strict=True)
         ]
-        part = [pair for run, begin, end in zip(runs, begins, ends, strict=True) for pair in run[begin:end]]
+        part = [place for run, begin, end in zip(runs, begins, ends, strict=True) for place in run[begin:end]]
         part.sort(key=terms.__getitem__)
         begins = ends
         yield part

@@ -1,6 +1,7 @@
 """The first catalogue: the whole community read and listed, a slice of time after another."""
 
 from collections.abc import Callable, Generator, Iterator
+from typing import TypeVar
 
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import AddressRecord, MailList, Organisation, RoleAssignment, SharedMailbox
@@ -9,8 +10,11 @@ from cjsm.directory import entries, listed, names, places
 from cjsm.directory.catalogue import Catalogue
 from cjsm.directory.drafting import Draft
 from cjsm.directory.folding import fold
+from cjsm.directory.index import in_order
 from cjsm.directory.listed import ListedFunction
 from cjsm.directory.schema import Schema
+
+Made = TypeVar("Made")
 
 #: A person as kept until there is a place: user ID, identity, packed record.
 _Kept = tuple[str, bytes, bytes]
@@ -117,13 +121,15 @@ def listing(
 
 def _people(draft: Draft, home: OrganisationId, kept: list[_Kept]) -> Iterator[None]:
     kind, place, taken = draft.kinds.person, draft.tree.places[home], set[str]()
-    kept.sort(key=lambda each: each[0])
-    for _, identity, packed in kept:
-        record = kind.unpack(packed)
-        assert isinstance(record, listed.ListedPerson)
-        short = fold(record.short)
-        draft.add_settled(entries.made(kind, place, identity, record, whole=short in taken, packed=packed))
-        taken.add(short)
+    for part in in_order([user_id for user_id, _, _ in kept]):
+        for at in part:
+            _, identity, packed = kept[at]
+            record = kind.unpack(packed)
+            assert isinstance(record, listed.ListedPerson)
+            short = fold(record.short)
+            draft.add_settled(entries.made(kind, place, identity, record, whole=short in taken, packed=packed))
+            taken.add(short)
+            yield
         yield
 
 
@@ -142,10 +148,14 @@ def load(view: View, schema: Schema) -> Catalogue:
     gathered = Gathering()
     for _ in gathered.read(view):
         pass
-    making = listing(gathered, number=view.number, suffix=view.suffix, schema=schema)
+    return finished(listing(gathered, number=view.number, suffix=view.suffix, schema=schema))
+
+
+def finished(making: Generator[None, None, Made]) -> Made:
+    """Return what *making* makes, without letting anybody else have a turn."""
     while True:
         try:
             next(making)
         except StopIteration as done:
-            catalogue: Catalogue = done.value
-            return catalogue
+            made: Made = done.value
+            return made

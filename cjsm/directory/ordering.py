@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -111,16 +112,18 @@ def _resolved(key: SortKey, schema: Schema) -> Key:
 def arranged(positions: list[int], keys: tuple[Key, ...], reading: Reading) -> list[int]:
     """Return *positions* sorted; entries without a value are last, or first where the order is descending."""
     for key in reversed(keys):
-        with_value = {position: key.of(reading, position) for position in positions}
-        present = [position for position in positions if with_value[position] is not None]
-        absent = [position for position in positions if with_value[position] is None]
-        present.sort(key=with_value.__getitem__, reverse=key.descending)  # type: ignore[arg-type]
-        positions = absent + present if key.descending else present + absent
+        found = [(key.of(reading, position), position) for position in positions]
+        present = [pair for pair in found if pair[0] is not None]
+        present.sort(key=itemgetter(0), reverse=key.descending)
+        in_order = [position for _, position in present]
+        absent = [position for term, position in found if term is None]
+        positions = absent + in_order if key.descending else in_order + absent
     return positions
 
 
-#: Entries that are looked at before others have their turn.
-_AT_ONCE = 1_024
+#: Entries that are looked at before others have their turn; those of which a value has to be made first; and places
+#: that are only passed on.
+_AT_ONCE, _MADE, _PASSED = 1_024, 64, 8_192
 _SLOT = FLAT - 1
 
 
@@ -131,8 +134,10 @@ def walked(positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) ->
     """
     # The flat context's own entry is among the first, and has no other name.
     added = max(positions) & ~_SLOT if positions else 0
-    order = array("I", (position & _SLOT for position in positions))
-    yield None
+    order = array("I")
+    for part in _parts(positions):
+        order.extend(position & _SLOT for position in part)
+        yield None
     for place, key in enumerate(reversed(keys)):
         if not key.indexed:
             passing = _compared(order, key, reading, added)
@@ -141,7 +146,16 @@ def walked(positions: Sequence[int], keys: tuple[Key, ...], reading: Reading) ->
         for found in passing:
             order = found if found is not None else order
             yield None
-    yield array("Q", (_position(slot, added) for slot in order)) if added else order
+    if added:
+        slots, order = order, array("Q")
+        for part in _parts(slots):
+            order.extend(_position(slot, added) for slot in part)
+            yield None
+    yield order
+
+
+def _parts(sequence: Sequence[int], size: int = _PASSED) -> Iterator[Sequence[int]]:
+    return (sequence[first : first + size] for first in range(0, len(sequence), size))
 
 
 def _position(slot: int, added: int) -> int:
@@ -151,14 +165,11 @@ def _position(slot: int, added: int) -> int:
 def _picked(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[int] | None]":
     """Sort *slots* by one key: take them out of its index in the index's order."""
     catalogue = reading.catalogue
-    left = bytearray(len(catalogue.codes))
-    for slot in slots:
-        left[slot] = 1
-    yield None
-    if key.attribute.seen:
-        # Who may not read a value must not learn of it from the order.
-        for slot in slots:
-            left[slot] = reading.readable(slot, key.attribute)
+    left, public = bytearray(len(catalogue.codes)), not key.attribute.seen
+    for part in _parts(slots):
+        for slot in part:
+            # Who may not read a value must not learn of it from the order.
+            left[slot] = public or reading.readable(slot, key.attribute)
         yield None
     order = array("I")
     index = catalogue.index(key.attribute.key)
@@ -172,8 +183,12 @@ def _picked(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array[
         yield None
     if key.descending:
         order.reverse()
-    present = set(order) if len(order) < len(slots) else set()
-    absent = array("I", (slot for slot in slots if slot not in present)) if present or not order else array("I")
+    absent = array("I")
+    if len(order) < len(slots):
+        taken = frozenset(order)
+        for part in _parts(slots):
+            absent.extend(slot for slot in part if slot not in taken)
+            yield None
     yield absent + order if key.descending else order + absent
 
 
@@ -190,7 +205,7 @@ def _compared(slots: "array[int]", key: Key, reading: Reading, added: int) -> "I
         else:
             terms.append(term)
             places.append(place)
-        if not place % _AT_ONCE:
+        if not place % _MADE:
             yield None
     index = Index()
     for made in making(terms, places, searched=False):
@@ -207,8 +222,8 @@ def _grouped(slots: "array[int]", key: Key, reading: Reading) -> "Iterator[array
     """Sort *slots* by one key, those of one value in the order given."""
     groups: dict[str, array[int]] = {}
     absent = array("I")
-    for first in range(0, len(slots), _AT_ONCE):
-        for slot in slots[first : first + _AT_ONCE]:
+    for part in _parts(slots, _AT_ONCE):
+        for slot in part:
             term = key.of(reading, slot)
             if term is None:
                 absent.append(slot)

@@ -11,9 +11,9 @@ from msgspec import Struct
 from cjsm.directory import names
 from cjsm.directory.catalogue import FLAT, Catalogue
 from cjsm.directory.entries import kinds
-from cjsm.directory.evaluation import Compare, compares, prepared_pieces, prepared_value
+from cjsm.directory.evaluation import Compare, asked_rule, prepared_pieces, prepared_value
 from cjsm.directory.index import Index, Run
-from cjsm.directory.matching import RULES, Rule
+from cjsm.directory.matching import Rule
 from cjsm.directory.query import (
     And,
     AtLeast,
@@ -28,7 +28,7 @@ from cjsm.directory.query import (
     Substrings,
     Undefined,
 )
-from cjsm.directory.rewriting import resolved_name
+from cjsm.directory.rewriting import ambiguous
 from cjsm.directory.schema import AttributeType, has_options
 
 #: Indexes of operational attributes.
@@ -84,7 +84,7 @@ class _Planner:
             case Matches():
                 return self._matches(filter_)
         if filter_.attribute.lower() == "anr":
-            return self._ambiguous(filter_)
+            return self.plan(ambiguous(filter_))
         attribute = self._schema.attribute(filter_.attribute)
         if attribute is None or has_options(filter_.attribute):
             return self._nothing(filter_)
@@ -125,13 +125,6 @@ class _Planner:
                     yield from each.slots()
 
         return Plan(size, all(each.exact for each in found), slots if found else _none, filter_)
-
-    def _ambiguous(self, filter_: Filter) -> Plan | None:
-        if isinstance(filter_, (Equal, Similar)) and filter_.value.strip():
-            return self.plan(resolved_name(filter_.value))
-        if isinstance(filter_, Substrings) and filter_.initial.strip() and not filter_.inner and not filter_.final:
-            return self.plan(resolved_name(filter_.initial))
-        return self._nothing(filter_)
 
     # One attribute.
 
@@ -228,10 +221,8 @@ class _Planner:
         if filter_.attribute is None:
             return None
         attribute = self._schema.attribute(filter_.attribute)
-        if attribute is None or attribute.rule is None or has_options(filter_.attribute):
-            return self._nothing(filter_)
-        rule = RULES.get(filter_.rule.lower()) if filter_.rule is not None else attribute.rule
-        if rule is None or not compares(rule, attribute):
+        rule = asked_rule(filter_, attribute) if attribute is not None else None
+        if attribute is None or rule is None or has_options(filter_.attribute):
             return self._nothing(filter_)
         wanted = prepared_value(filter_.value, attribute, self._schema)
         index = self._index(attribute)

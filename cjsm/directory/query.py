@@ -94,9 +94,6 @@ class Undefined(Struct, frozen=True):
 Item: TypeAlias = "Present | Equal | Similar | Substrings | AtLeast | AtMost | Matches | Undefined"
 Filter: TypeAlias = "And | Or | Not | Item"
 
-#: What a match with every attribute counts as.
-_EVERY_ATTRIBUTE = 64
-
 #: True for every entry.
 EVERYTHING = Present("objectClass")
 
@@ -176,14 +173,3 @@ class TermTooShort(Exception):
 
     def __init__(self, characters: int) -> None:
         super().__init__(f"type at least {characters} characters of a name, address or number")
-
-
-def elements(filter_: Filter) -> int:
-    """Return how many items, connectives and pieces *filter_* has: what evaluating it costs."""
-    if isinstance(filter_, (And, Or)):
-        return 1 + sum(elements(part) for part in filter_.parts)
-    if isinstance(filter_, Not):
-        return 1 + elements(filter_.part)
-    if isinstance(filter_, Matches) and filter_.attribute is None:
-        return _EVERY_ATTRIBUTE
-    return 1 + len(filter_.inner) if isinstance(filter_, Substrings) else 1

@@ -83,8 +83,21 @@ def _weigh_item(item: Item, characters: int) -> _Breadth:
     return _Breadth.NARROW if longest >= characters else _Breadth.SHORT
 
 
-def resolved_name(text: str) -> Filter:
-    """Return what ``(anr=text)`` stands for: any name that begins with it, or first and last name in either order."""
+def ambiguous(item: Item) -> Filter:
+    """Return what an *item* of ambiguous name resolution stands for, as Outlook asks: ``(anr=jane smi)``.
+
+    That is any name that begins with the text, or first and last name in either order; nothing else than a beginning
+    has a meaning.
+    """
+    text = ""
+    if isinstance(item, (Equal, Similar)):
+        text = item.value
+    elif isinstance(item, Substrings) and not item.inner and not item.final:
+        text = item.initial
+    return _named(text) if text.strip() else Undefined()
+
+
+def _named(text: str) -> Filter:
     parts: list[Filter] = [Substrings(name, initial=text) for name in _NAMES]
     first, _, last = text.strip().partition(" ")
     if last.strip():

@@ -133,7 +133,7 @@ class Schema:
 
 def has_options(description: str) -> bool:
     """Whether an attribute description carries options other than ``binary``: no value here has any."""
-    return any(option.lower() != "binary" for option in description.split(";")[1:])
+    return ";" in description and any(option.lower() != "binary" for option in description.split(";")[1:])
 
 
 @cache

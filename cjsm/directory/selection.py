@@ -17,10 +17,12 @@ class Selection(Struct, frozen=True):
     """Attribute types with the name that each is returned under, in the order of the answer.
 
     :ivar attributes: (name, type) pairs.
+    :ivar names: those names alone: two selections with the same ones are the same.
     :ivar counted: whether a value depends on how much of the tree the reader sees.
     """
 
     attributes: tuple[tuple[str, AttributeType], ...]
+    names: tuple[str, ...]
     counted: bool
 
 
@@ -62,7 +64,7 @@ def _selected(schema: Schema, requested: Sequence[str]) -> Selection:
             if kind.key not in chosen or label == kind.names[0]:
                 chosen[kind.key] = (label, kind)
     pairs = tuple(chosen.values())
-    return Selection(pairs, any(kind.key in _COUNTED for _, kind in pairs))
+    return Selection(pairs, tuple(name for name, _ in pairs), any(kind.key in _COUNTED for _, kind in pairs))
 
 
 def attributes(holder: Holder, position: int, selection: Selection) -> Iterator[tuple[str, Sequence[str]]]:

@@ -31,8 +31,9 @@ def shape(filter_: Filter, schema: Schema) -> str:
 def _item(item: Item, schema: Schema) -> str:
     if isinstance(item, Undefined):
         return "?"
-    attribute = schema.attribute(item.attribute) if item.attribute is not None else None
-    name = attribute.names[0] if attribute else "anr" if item.attribute == "anr" else "?"
+    asked = item.attribute or ""
+    attribute = schema.attribute(asked)
+    name = attribute.names[0] if attribute else "anr" if asked.lower() == "anr" else "?"
     return f"{name}{_assertion(item)}"
 
 

@@ -34,8 +34,7 @@ class EncodedEntries:
         """Return what encodes entries for one search."""
         selection = selected(reading.schema, requested)
         # What the client asked for may be anything; of that, what it gets is attributes of the schema.
-        key = (tuple(name for name, _ in selection.attributes), types_only)
-        shelf = None if selection.counted else self._shelf(key)
+        shelf = None if selection.counted else self._shelf((selection.names, types_only))
         return Encoder(self, reading, selection, types_only=types_only, shelf=shelf)
 
     def remembered(self, octets: int) -> None:

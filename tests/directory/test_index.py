@@ -1,17 +1,29 @@
 """Indexes against a plain list of pairs."""
 
 from bisect import insort
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cjsm.directory import index as indexes
-from cjsm.directory.index import Index, Run, making
+from cjsm.directory.index import Index, Run, in_order, making
 
 TERMS = st.one_of(
     st.text("ab c", min_size=1, max_size=6), st.sampled_from(("anna", "annabel", "ann smith", "\U0010ffff"))
 )
 PAIRS = st.lists(st.tuples(TERMS, st.integers(0, 40)), max_size=60, unique=True)
+
+
+@contextmanager
+def tiny() -> Iterator[None]:
+    """All sizes are so small that a few terms are many."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, size in (("_MADE", 2), ("_MOST", 4), ("_LARGE", 2), ("_AT_ONCE", 8), ("_SAMPLED", 2)):
+            patch.setattr(indexes, name, size)
+        yield
 
 
 def small(pairs: list[tuple[str, int]]) -> Index:
@@ -48,9 +60,7 @@ def test_an_index_is_a_sorted_list(
     first: list[tuple[str, int]], more: list[tuple[str, int]], asked: str, data: st.DataObject
 ) -> None:
     """As made and after changes; the one before stays what it was."""
-    sizes = indexes._MADE, indexes._MOST, indexes._LARGE, indexes._AT_ONCE, indexes._SAMPLED
-    indexes._MADE, indexes._MOST, indexes._LARGE, indexes._AT_ONCE, indexes._SAMPLED = 2, 4, 2, 8, 2
-    try:
+    with tiny():
         index, pairs = small(first), list(first)
         check(index, pairs, asked)
         following, changed = index.copy(), sorted(pairs)
@@ -64,5 +74,14 @@ def test_an_index_is_a_sorted_list(
         following.settle()
         check(following, changed, asked)
         check(index, pairs, asked)
-    finally:
-        indexes._MADE, indexes._MOST, indexes._LARGE, indexes._AT_ONCE, indexes._SAMPLED = sizes
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(("ann", "bob", "cy")), max_size=200))
+def test_terms_are_sorted_in_small_parts(terms: list[str]) -> None:
+    """However many of them are equal; those stay in the order given."""
+    with tiny():
+        parts = list(in_order(terms))
+        most = 2 * indexes._AT_ONCE + indexes._SAMPLED * -(-len(terms) // indexes._AT_ONCE)
+    assert [place for part in parts for place in part] == sorted(range(len(terms)), key=terms.__getitem__)
+    assert max(map(len, parts), default=0) <= most

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjsm.directory.query import And, Equal, Filter, Not, Or, Present, Substrings, TermTooShort, Undefined
-from cjsm.directory.rewriting import narrowed, resolved_name
+from cjsm.directory.query import And, Equal, Filter, Item, Not, Or, Present, Substrings, TermTooShort, Undefined
+from cjsm.directory.rewriting import ambiguous, narrowed
 
 SHORT, LONG = Substrings("cn", initial="s"), Substrings("sn", initial="smi")
 BROWSING = Present("objectClass")
@@ -63,7 +63,19 @@ def test_twice_is_once(asked: Filter) -> None:
 
 def test_ambiguous_names() -> None:
     """One word is any name's beginning; two are first and last name in either order."""
-    assert len(resolved_name("jane").parts) == 6  # type: ignore[union-attr]  # an Or
-    *_, one, other = resolved_name("jane smith").parts  # type: ignore[union-attr]  # an Or
+    one_word, two_words = ambiguous(Equal("anr", "jane")), ambiguous(Substrings("anr", initial="jane smith"))
+    assert isinstance(one_word, Or)
+    assert len(one_word.parts) == 6
+    assert isinstance(two_words, Or)
+    *_, one, other = two_words.parts
     assert one == And((Substrings("givenName", initial="jane"), Substrings("sn", initial="smith")))
     assert other == And((Substrings("givenName", initial="smith"), Substrings("sn", initial="jane")))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [Equal("anr", " "), Present("anr"), Substrings("anr", "jane", final="smith"), Substrings("anr", inner=("a",))],
+)
+def test_nothing_else_is_an_ambiguous_name(item: Item) -> None:
+    """Neither true nor false of anybody."""
+    assert ambiguous(item) == Undefined()

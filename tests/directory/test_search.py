@@ -268,9 +268,10 @@ def test_shapes_have_nothing_that_was_typed() -> None:
             AtMost("sn", "jane"),
             Matches(None, "jane", "jane"),
             Present("mail"),
+            Present("ANR"),
             Undefined(),
         )
     )
     text = shape(filter_, load())
-    assert text == "(&(|(cn=_*_*_)(?~=_)(anr=_))(!(createTimestamp>=_))(sn<=_)(?:=_)(mail=*)(?))"
+    assert text == "(&(|(cn=_*_*_)(?~=_)(anr=_))(!(createTimestamp>=_))(sn<=_)(?:=_)(mail=*)(anr=*)(?))"
     assert "jane" not in text

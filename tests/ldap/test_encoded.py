@@ -5,6 +5,7 @@ from msgspec import structs
 from cjsm.directory.catalogue import Catalogue
 from cjsm.directory.drafting import Draft
 from cjsm.directory.entries import made
+from cjsm.directory.loading import finished
 from cjsm.directory.reading import Reading
 from cjsm.ldap.encoded import _ENTRY_OCTETS, _SHELF_OCTETS, EncodedEntries
 
@@ -55,13 +56,7 @@ def test_what_changed_is_encoded_anew() -> None:
     draft = Draft(before, suffix=before.suffix, schema=before.schema)
     entry = before.entry(PERSON)
     draft.put(made(entry.kind, entry.place, entry.identity, structs.replace(entry.listed, first_name="Joan")))
-    making = draft.finish(8)
-    while True:
-        try:
-            next(making)
-        except StopIteration as done:
-            after = done.value
-            break
+    after = finished(draft.finish(8))
     encoded = EncodedEntries()
 
     def encode(found: Catalogue, position: int) -> bytes:
