@@ -7,7 +7,6 @@ administrators of every organisation, inside the community: each of them can tel
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime, formataddr
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -130,14 +129,16 @@ class DailyCheckpoint:
         self, address: str, account: AccountId, checkpoint: Checkpoint, note: str, problem: str, now: datetime
     ) -> bytes:
         community = self.settings.community
-        sender = formataddr((community.service_name, f"postmaster@{community.suffix}"))
         told = hashlib.sha256(account + checkpoint.root + f"{now:%Y-%m-%d}".encode()).hexdigest()[:32]
-        head = (
-            f"From: {sender}\r\nTo: <{address}>\r\nSubject: Checkpoint of the ledger, {now:%d %B %Y}\r\n"
-            f"Date: {format_datetime(now)}\r\nMessage-ID: <checkpoint.{told}@{community.suffix}>\r\n"
-            f"Auto-Submitted: auto-generated\r\n{plaintext.HEAD}"
+        return plaintext.letter(
+            _words(checkpoint, note, problem),
+            sender=plaintext.postmaster(community),
+            to=address,
+            subject=f"Checkpoint of the ledger, {now:%d %B %Y}",
+            moment=now.timestamp(),
+            message_id=f"checkpoint.{told}@{community.suffix}",
+            fields=("Auto-Submitted: auto-generated",),
         )
-        return head.encode() + plaintext.lines(_words(checkpoint, note, problem))
 
 
 def _words(checkpoint: Checkpoint, note: str, problem: str) -> str:
