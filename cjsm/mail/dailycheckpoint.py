@@ -27,6 +27,7 @@ from cjsm.ledger.errors import LedgerBroken
 from cjsm.mail import plaintext
 from cjsm.mail.ownmail import OwnMail
 from cjsm.store.interfaces import ICommunityStore, ILedgerFiles, ISpool, StoreError
+from cjsm.vault.errors import VaultError
 
 _DAY = 86_400
 #: How the job's result begins where the ledger is not what it was.
@@ -110,7 +111,7 @@ class DailyCheckpoint:
         places: list[OrganisationId | None] = [None]
         places += await self._community.read(lambda view: [each.id for each in view.organisations()])
         for place in places:
-            found |= self._community.read_now(partial(_administrators_of, place=place))
+            found |= await self._community.read(partial(_administrators_of, place=place))
             await self._turn()
         return list(found.items())
 
@@ -120,7 +121,8 @@ class DailyCheckpoint:
             if batch is None:
                 return 0
             await self._spool.put(batch)
-        except StoreError as error:
+        except (StoreError, VaultError) as error:
+            # An administrator whose keys are not in order keeps it from nobody else.
             self._log.error("a checkpoint was not mailed: {error}", error=error)
             return 0
         return 1
