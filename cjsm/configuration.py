@@ -382,6 +382,7 @@ def parse(text: str, name: str = "cjsm.toml") -> Settings:
         raise ConfigurationError(f"{name}: {error}", "see etc/cjsm.toml, or a file that `cjsm init` makes") from None
     _check_networks(settings.connections, name)
     _check_policy(settings.access, name)
+    _check_inactivity(settings.access, name)
     _check_notices(settings.notices, settings.community.suffix, name)
     return settings
 
@@ -400,6 +401,14 @@ def _check_policy(access: AccessSettings, name: str) -> None:
         policies.load(access.policy)
     except policies.BadPolicy as error:
         raise ConfigurationError(f"{name}: access.policy: {error}", error.cure) from None
+
+
+def _check_inactivity(access: AccessSettings, name: str) -> None:
+    """Nobody is suspended on the day of the warning, which says that there is time."""
+    warned, suspended = access.inactive_warned, access.inactive_suspended
+    if warned and 0 < suspended <= warned:
+        problem = f"{name}: access.inactive_suspended = {suspended} leaves no time after the warning at {warned} days"
+        raise ConfigurationError(problem, "give more days than access.inactive_warned has, or 0: nobody is suspended")
 
 
 #: The address that letters to ordinary addresses come from, and the pin of a key.

@@ -179,7 +179,7 @@ class RunningSuite(Suite):
         self._pruning = kinds.Trace(stores.trace, time.time, settings.trace.kept)
         self._purging = kinds.DeletedMail(stores.mail, time.time, settings.mail.deleted_kept)
         telling: dict[str, Any] = {"community": stores.community, "desk": self.desk, "clock": time.time}
-        self._warnings = PasswordWarnings(policies.load(access.policy), **telling)
+        self._warnings = PasswordWarnings(policies.load(access.policy), turn=self._turn, **telling)
         self._failing = FailingConnections(settings.relay, queue=stores.spool.outgoing, **telling)
         self._forgetting_notices = kinds.Notices(stores.notices, time.time, settings.notices.kept)
         self.checkpointing = Checkpointing(
@@ -202,7 +202,7 @@ class RunningSuite(Suite):
             EmptyGenerations(self.key_life.generations, settings.keys, mail=stores.mail, spool=stores.spool, **acting),
             Destruction(settings.keys, keys=stores.keys, mail=stores.mail, activity=stores.activity, **acting),
         )
-        self._inactivity = Inactivity(access, activity=stores.activity, **acting)
+        self._inactivity = Inactivity(access, activity=stores.activity, turn=self._turn, **acting)
         self._applications = ApplicationTimes(settings.applications, **acting)
         self._terms_warnings = TermsWarnings(settings.applications, community=stores.community, desk=self.desk)
         jobs: tuple[Kind, ...] = (
@@ -211,7 +211,7 @@ class RunningSuite(Suite):
             self._forgetting,
             self._pruning,
             self._purging,
-            kinds.UnnamedKeys(stores.community, stores.keys),
+            kinds.UnnamedKeys(stores.community, stores.keys, self._turn),
             self._warnings,
             CertificateWarnings(**telling),
             self._terms_warnings,

@@ -60,6 +60,7 @@ def test_every_number_has_bounds() -> None:
         ("[trace]\nidentities = 'none'\n", "identities", "etc/cjsm.toml"),
         ("[connections]\nlisted_networks = ['here']\n", "connections.listed_networks", "192.0.2.0/24"),
         ("[connections]\nproxy_networks = ['10.0.0.5/8']\n", "connections.proxy_networks", "192.0.2.7/32"),
+        ("[access]\ninactive_suspended = 150\n", "no time after the warning at 150 days", "or 0"),
     ],
 )
 def test_mistakes(text: str, said: str, cure: str) -> None:
@@ -68,6 +69,12 @@ def test_mistakes(text: str, said: str, cure: str) -> None:
         configuration.parse(text)
     assert said in str(refused.value)
     assert cure in refused.value.cure
+
+
+def test_never_suspended() -> None:
+    """Nor warned: 0 is not too early."""
+    for text in ("[access]\ninactive_suspended = 0\n", "[access]\ninactive_warned = 0\n"):
+        assert configuration.parse(text).access
 
 
 def test_files(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
 
 from cjsm.community.acts import servicesecrets
@@ -50,6 +50,7 @@ class Checkpointing:
         self._community = community
         self._files = files
         self._turn = turn
+        self._lock = DeferredLock()
         self._tree: Tree | None = None
         self._root = b""
         self._broken: LedgerBroken | None = None
@@ -64,8 +65,11 @@ class Checkpointing:
             ledgertree.check_newest(checkpoint, self._community, self._files)
 
     def run(self) -> "Deferred[int]":
-        """Go on as far as there are entries, and sign where there are new ones; fires with how many those were."""
-        return Deferred.fromCoroutine(self._run())
+        """Go on as far as there are entries, and sign where there are new ones; fires with how many those were.
+
+        One run after the other: two that append to one tree would sign what no entries make.
+        """
+        return self._lock.run(lambda: Deferred.fromCoroutine(self._run()))
 
     async def _run(self) -> int:
         if self._broken is not None:

@@ -32,6 +32,7 @@ class Inactivity:
     """:ivar settings: may be replaced.
 
     :param clock: seconds since the epoch.
+    :param turn: gives everybody else on the reactor thread a turn.
     """
 
     name = "inactivity"
@@ -45,12 +46,14 @@ class Inactivity:
         activity: IActivity,
         clock: Callable[[], float],
         entropy: Entropy,
+        turn: "Callable[[], Deferred[None]]",
     ) -> None:
         self.settings = settings
         self._community = community
         self._activity = activity
         self._clock = clock
         self._entropy = entropy
+        self._turn = turn
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
@@ -63,6 +66,7 @@ class Inactivity:
         warned = suspended = 0
         organisations = await self._community.read(lambda view: [found.id for found in view.organisations()])
         for place in organisations:
+            await self._turn()
             quiet = await self._community.read(partial(self._quiet, place=place, patience=patience))
             for at in range(0, len(quiet), _LOOKED_UP):
                 # On the disk's thread, so that others have their turn.

@@ -73,9 +73,10 @@ class UnnamedKeys:
     name = "unnamed-keys"
     every = _DAY
 
-    def __init__(self, community: ICommunityStore, keys: IKeyStore) -> None:
+    def __init__(self, community: ICommunityStore, keys: IKeyStore, turn: "Callable[[], Deferred[None]]") -> None:
         self._community = community
         self._keys = keys
+        self._turn = turn
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
@@ -87,6 +88,7 @@ class UnnamedKeys:
         # The community has keys of its own, as its organisations do.
         for organisation in (*organisations, COMMUNITY):
             # One organisation is read in one slice, the next after others had their turn.
+            await self._turn()
             for owner, version in await self._community.read(partial(_named_in, organisation=organisation)):
                 # Versions only rise: what is below one that was named is never named again, whatever happens meanwhile.
                 gone += await self._keys.sweep(owner, version)

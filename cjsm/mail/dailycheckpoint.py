@@ -7,7 +7,6 @@ administrators of every organisation, inside the community: each of them can tel
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime, formataddr
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -28,6 +27,7 @@ from cjsm.ledger.errors import LedgerBroken
 from cjsm.mail import plaintext
 from cjsm.mail.ownmail import OwnMail
 from cjsm.store.interfaces import ICommunityStore, ILedgerFiles, ISpool, StoreError
+from cjsm.vault.errors import VaultError
 
 _DAY = 86_400
 #: How the job's result begins where the ledger is not what it was.
@@ -111,7 +111,7 @@ class DailyCheckpoint:
         places: list[OrganisationId | None] = [None]
         places += await self._community.read(lambda view: [each.id for each in view.organisations()])
         for place in places:
-            found |= self._community.read_now(partial(_administrators_of, place=place))
+            found |= await self._community.read(partial(_administrators_of, place=place))
             await self._turn()
         return list(found.items())
 
@@ -121,7 +121,8 @@ class DailyCheckpoint:
             if batch is None:
                 return 0
             await self._spool.put(batch)
-        except StoreError as error:
+        except (StoreError, VaultError) as error:
+            # An administrator whose keys are not in order keeps it from nobody else.
             self._log.error("a checkpoint was not mailed: {error}", error=error)
             return 0
         return 1
@@ -130,14 +131,16 @@ class DailyCheckpoint:
         self, address: str, account: AccountId, checkpoint: Checkpoint, note: str, problem: str, now: datetime
     ) -> bytes:
         community = self.settings.community
-        sender = formataddr((community.service_name, f"postmaster@{community.suffix}"))
         told = hashlib.sha256(account + checkpoint.root + f"{now:%Y-%m-%d}".encode()).hexdigest()[:32]
-        head = (
-            f"From: {sender}\r\nTo: <{address}>\r\nSubject: Checkpoint of the ledger, {now:%d %B %Y}\r\n"
-            f"Date: {format_datetime(now)}\r\nMessage-ID: <checkpoint.{told}@{community.suffix}>\r\n"
-            f"Auto-Submitted: auto-generated\r\n{plaintext.HEAD}"
+        return plaintext.letter(
+            _words(checkpoint, note, problem),
+            sender=plaintext.postmaster(community),
+            to=address,
+            subject=f"Checkpoint of the ledger, {now:%d %B %Y}",
+            moment=now.timestamp(),
+            message_id=f"checkpoint.{told}@{community.suffix}",
+            fields=("Auto-Submitted: auto-generated",),
         )
-        return head.encode() + plaintext.lines(_words(checkpoint, note, problem))
 
 
 def _words(checkpoint: Checkpoint, note: str, problem: str) -> str:

@@ -6,8 +6,6 @@ that the way back works.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import format_datetime
 
 from cjsm.community.address import Address
 from cjsm.community.admission import Service
@@ -75,31 +73,33 @@ class Echo:
         :raises StoreError: when it cannot be kept.
         """
         suffix, service = self.settings.community.suffix, self.settings.community.service_name
-        head = (
-            f"From: Echo <echo@{suffix}>\r\nTo: <{to}>\r\nSubject: Test of your connection {word}\r\n"
-            f"Date: {self._date()}\r\nMessage-ID: <test.{word}@{suffix}>\r\n{plaintext.HEAD}"
-        )
         words = (
             f"This letter tests the way between {service} and your mail system.\n"
             "It has reached you, so the way there works. Please answer it, with any words:\n"
             "your answer shows that the way back works too. Nobody reads it.\n"
         )
-        return await self._own_mail.write(Service.ECHO, to, head.encode() + plaintext.lines(words), plaintext.nothing)
-
-    def _date(self) -> str:
-        return format_datetime(datetime.fromtimestamp(int(self._clock()), UTC))
+        letter = plaintext.letter(
+            words,
+            sender=f"Echo <echo@{suffix}>",
+            to=to,
+            subject=f"Test of your connection {word}",
+            moment=self._clock(),
+            message_id=f"test.{word}@{suffix}",
+        )
+        return await self._own_mail.write(Service.ECHO, to, letter, plaintext.nothing)
 
     def _text(self, sender: Address, header: Header, hop: Hop, queue_id: str) -> bytes:
         suffix = self.settings.community.suffix
-        date = self._date()
-        earlier = header.first(b"message-id")
-        thread = f"In-Reply-To: {one_line(earlier)}\r\nReferences: {one_line(earlier)}\r\n" if earlier else ""
-        head = (
-            f"From: Echo <echo@{suffix}>\r\nTo: <{sender}>\r\nSubject: Echo of your message {queue_id}\r\n"
-            f"Date: {date}\r\nMessage-ID: <echo.{queue_id}@{suffix}>\r\n{thread}"
-            f"Auto-Submitted: auto-replied\r\n{plaintext.HEAD}"
+        now = self._clock()
+        return plaintext.letter(
+            self._words(header, hop, plaintext.date(now)),
+            sender=f"Echo <echo@{suffix}>",
+            to=str(sender),
+            subject=f"Echo of your message {queue_id}",
+            moment=now,
+            message_id=f"echo.{queue_id}@{suffix}",
+            fields=answering(header),
         )
-        return head.encode() + plaintext.lines(self._words(header, hop, date))
 
     def _words(self, header: Header, hop: Hop, date: str) -> str:
         agreed = " ".join(part for part in (hop.tls_version, hop.tls_group) if part) or "no TLS"
@@ -112,6 +112,8 @@ class Echo:
         )
 
 
-def one_line(text: str) -> str:
-    """Return *text*, a Message-ID of somebody's, as one header line may hold it."""
-    return "".join(each for each in text[:250] if each.isascii() and each.isprintable())
+def answering(header: Header) -> tuple[str, ...]:
+    """Return the fields of an automatic answer to the message with *header*, for :func:`plaintext.letter`."""
+    earlier = "".join(each for each in header.first(b"message-id")[:250] if each.isascii() and each.isprintable())
+    thread = (f"In-Reply-To: {earlier}", f"References: {earlier}") if earlier else ()
+    return (*thread, "Auto-Submitted: auto-replied")

@@ -1,14 +1,13 @@
 """How full mailboxes are: their owners are told at 70, 90 and 100 %, once each time one is passed (community §8)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Job, Life
-from cjsm.community.states import chain
 from cjsm.community.view import View
 from cjsm.configuration import MailSettings
 from cjsm.notices.desk import NoticeDesk
@@ -87,7 +86,12 @@ class Fullness:
     async def _run(self) -> None:
         for mailbox in list(self._touched)[:_LOOK]:
             del self._touched[mailbox]
-            await self.look(mailbox)
+            try:
+                await self.look(mailbox)
+            except StoreError:
+                # Nobody could be told: it is looked at again.
+                self.touched((mailbox,))
+                raise
 
     async def look(self, mailbox: MailboxId) -> bool:
         """Look at one mailbox; return whether somebody is told."""
@@ -140,57 +144,3 @@ class FullnessJob:
         for mailbox in await self._mail.mailboxes():
             told += await self._fullness.look(mailbox)
         return f"owners of {told} mailboxes told"
-
-
-class Totals(Struct, frozen=True, kw_only=True):
-    """What an organisation and all below it have and use, personal and shared mailboxes together.
-
-    :ivar quota: octets that its mailboxes may hold together; ``octets`` is what they hold.
-    :ivar near: mailboxes at the first of :data:`LEVELS` or above; ``full`` of them have no room left.
-    """
-
-    mailboxes: int = 0
-    messages: int = 0
-    octets: int = 0
-    quota: int = 0
-    near: int = 0
-    full: int = 0
-
-
-async def totals(
-    community: ICommunityStore, mail: IMailStore, settings: MailSettings, organisation: OrganisationId | None
-) -> Totals:
-    """Return the totals of *organisation* and all below it; of the whole community where it is None.
-
-    One organisation is read in one slice, and mailboxes are asked one after the other.
-    """
-    places = await community.read(lambda view: _places(view, organisation))
-    found = Totals()
-    for place in places:
-        for mailbox, quota in await community.read(lambda view, place=place: _capacities(view, place)):  # type: ignore[misc]
-            usage = await mail.usage(mailbox)
-            taken = percent(usage.octets, quota or settings.quota)
-            found = Totals(
-                mailboxes=found.mailboxes + 1,
-                messages=found.messages + usage.messages,
-                octets=found.octets + usage.octets,
-                quota=found.quota + (quota or settings.quota),
-                near=found.near + (taken >= LEVELS[0]),
-                full=found.full + (taken >= LEVELS[-1]),
-            )
-    return found
-
-
-def _places(view: View, organisation: OrganisationId | None) -> Sequence[OrganisationId]:
-    if organisation is None:
-        return [each.id for each in view.organisations()]
-    return [each.id for each in view.organisations() if any(above.id == organisation for above in chain(view, each.id))]
-
-
-def _capacities(view: View, organisation: OrganisationId) -> Sequence[tuple[MailboxId, int]]:
-    people = [
-        (each.mailbox, each.quota)
-        for each in view.accounts_in(organisation)
-        if each.mailbox is not None and each.life is not Life.DELETED
-    ]
-    return people + [(each.id, each.quota) for each in view.shared_mailboxes_in(organisation)]

@@ -16,8 +16,9 @@ ANSWER_TO = (
 )
 
 
-def check_identity(view: View, origin: Origin, header: Header, most: int, *, international: bool = False) -> None:
-    """Check that the message says truly who sent it, and asks for answers inside the community only.
+def check_identity(view: View, origin: Origin, header: Header, most: int, *, international: bool = False) -> Address:
+    """Check that the message says truly who sent it, and asks for answers inside the community only; return who From
+    says that is.
 
     From, and Sender where there is one, must be exactly one address that *origin* may use. To and Cc are not checked.
 
@@ -25,8 +26,9 @@ def check_identity(view: View, origin: Origin, header: Header, most: int, *, int
     :param most: addresses that may be asked to get answers, all fields together.
     :raises Refused: saying which field is wrong.
     """
-    for field in header.all(b"from", b"sender"):
-        _check_own(view, origin, field, international=international)
+    (written,) = (_own(view, origin, field, international=international) for field in header.all(b"from"))
+    for field in header.all(b"sender"):
+        _own(view, origin, field, international=international)
     asked: set[Address] = set()
     for field in header.all(*ANSWER_TO):
         for address in _read(field, international=international):
@@ -35,29 +37,32 @@ def check_identity(view: View, origin: Origin, header: Header, most: int, *, int
                 raise Refused(550, "5.7.1", f"the message asks more than {most} addresses to get the answers")
             if not is_member_address(view, origin, canonical(view, origin, address)):
                 raise Refused(550, "5.7.1", f"{field.title} names {address}, which mail from here cannot reach")
+    return written
 
 
-def on_behalf(view: View, origin: Origin, header: Header) -> str:
+def on_behalf(view: View, origin: Origin, written: Address) -> str:
     """Return the own address of an account whose mail is from a shared mailbox; empty where it is not.
 
-    Mail programs show Sender and From as "A on behalf of B" (community §8). Ask it of a header that was checked.
+    Mail programs show Sender and From as "A on behalf of B" (community §8).
+
+    :param written: what :func:`check_identity` returned.
     """
     if not isinstance(origin, AccountOrigin):
         return ""
-    (field,) = header.all(b"from")
-    (address,) = _read(field, groups=False, international=True)
-    record = view.address(str(address))
+    record = view.address(str(written))
     shared = record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX
     return finding.primary_address(view, origin.account) if shared else ""
 
 
-def _check_own(view: View, origin: Origin, field: Field, *, international: bool) -> None:
+def _own(view: View, origin: Origin, field: Field, *, international: bool) -> Address:
     named = _read(field, groups=False, international=international)
     if len(named) != 1:
         raise Refused(550, "5.7.1", f"the {field.title} field must name exactly one address, your own")
-    verdict = may_appear_as(view, origin, canonical(view, origin, named[0]))
+    written = canonical(view, origin, named[0])
+    verdict = may_appear_as(view, origin, written)
     if isinstance(verdict, Refuse):
         raise Refused(verdict.code, verdict.status, f"{field.title}: {verdict.text}")
+    return written
 
 
 def _read(field: Field, *, groups: bool = True, international: bool = False) -> list[Address]:

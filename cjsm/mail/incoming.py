@@ -232,9 +232,9 @@ class IncomingMessage:
 
         def look(view: View) -> tuple[Origin, Crossing | None, str]:
             origin = self._rooms.crossings.origin(view, self._origin, sender, header)
-            check_identity(view, origin, header, most, international=international)
+            written = check_identity(view, origin, header, most, international=international)
             crossing = self._rooms.crossings.begin(view, origin, hop, sender, header)
-            return origin, crossing, on_behalf(view, origin, header)
+            return origin, crossing, on_behalf(view, origin, written)
 
         self._origin, crossing, behalf = self._rooms.community.read_now(look)
         return crossing, behalf

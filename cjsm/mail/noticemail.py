@@ -1,9 +1,7 @@
 """Notices inside the community: from one fixed sender, by the way of all mail that the service itself writes."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from email.header import Header
-from email.utils import format_datetime, formataddr
 from functools import reduce
 
 import msgspec
@@ -120,22 +118,20 @@ class NoticeMail:
             to = self._community.read_now(lambda view: finding.primary_address(view, kept.account))
             if not to:
                 return None, (Way.NOBODY, "")
-            head = self._head(notice, to) + plaintext.lines(words(notice).text + self._ask())
-            batch = await self._own_mail.write(Service.NOTICE, to, head, plaintext.nothing)
+            batch = await self._own_mail.write(Service.NOTICE, to, self._letter(notice, to), plaintext.nothing)
         except (BadNotice, Missing, Damaged, VaultError) as error:
             self._log.error("notice {number} is not sent: {error}", number=kept.number, error=error)
             return None, (Way.GIVEN_UP, str(error))
         return batch, (Way.SENT, "") if batch is not None else (Way.NOBODY, "")
 
-    def _ask(self) -> str:
-        return f"\n{self.names.service_name} · {self.names.helpdesk_contact}\n"
-
-    def _head(self, notice: Notice, to: str) -> bytes:
-        sender = formataddr((self.names.service_name, f"postmaster@{self.names.suffix}"))
-        subject = Header(words(notice).subject, header_name="Subject").encode(linesep="\r\n")
-        now = datetime.fromtimestamp(int(self._clock()), UTC)
-        return (
-            f"From: {sender}\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: {format_datetime(now)}\r\n"
-            f"Message-ID: <notice.{self._entropy(LENGTH).hex()}@{self.names.suffix}>\r\n"
-            f"Auto-Submitted: auto-generated\r\nContent-Language: {notice.language}\r\n{plaintext.HEAD}"
-        ).encode()
+    def _letter(self, notice: Notice, to: str) -> bytes:
+        said, names = words(notice), self.names
+        return plaintext.letter(
+            f"{said.text}\n{names.service_name} · {names.helpdesk_contact}\n",
+            sender=plaintext.postmaster(names),
+            to=to,
+            subject=Header(said.subject, header_name="Subject").encode(linesep="\r\n"),
+            moment=self._clock(),
+            message_id=f"notice.{self._entropy(LENGTH).hex()}@{names.suffix}",
+            fields=("Auto-Submitted: auto-generated", f"Content-Language: {notice.language}"),
+        )

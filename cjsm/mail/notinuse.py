@@ -2,14 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from email.utils import format_datetime, formataddr
 
 from cjsm.community.address import Address
 from cjsm.community.admission import Service
 from cjsm.configuration import Settings
 from cjsm.mail import plaintext
-from cjsm.mail.echo import is_automatic, one_line
+from cjsm.mail.echo import answering, is_automatic
 from cjsm.mail.header import Header
 from cjsm.mail.ownmail import OwnMail
 from cjsm.store.interfaces import SpoolBatch
@@ -64,15 +62,6 @@ class NotInUse:
 
     def _text(self, sender: Address, header: Header, recipients: Sequence[str], queue_id: str) -> bytes:
         community = self.settings.community
-        written_by = formataddr((community.service_name, f"postmaster@{community.suffix}"))
-        earlier = one_line(header.first(b"message-id"))
-        thread = f"In-Reply-To: {earlier}\r\nReferences: {earlier}\r\n" if earlier else ""
-        head = (
-            f"From: {written_by}\r\nTo: <{sender}>\r\nSubject: A mailbox that you wrote to is not in use\r\n"
-            f"Date: {format_datetime(datetime.fromtimestamp(int(self._clock()), UTC))}\r\n"
-            f"Message-ID: <not-in-use.{queue_id}@{community.suffix}>\r\n{thread}"
-            f"Auto-Submitted: auto-replied\r\n{plaintext.HEAD}"
-        )
         named = "".join(f"    {each}\n" for each in recipients[:_NAMED])
         more = f"    and {len(recipients) - _NAMED} more\n" if len(recipients) > _NAMED else ""
         words = (
@@ -80,4 +69,12 @@ class NotInUse:
             f"{named}{more}\nNobody may read it there for now. Ask the person's organisation who can help,\n"
             "or write to somebody else.\n"
         )
-        return head.encode() + plaintext.lines(words)
+        return plaintext.letter(
+            words,
+            sender=plaintext.postmaster(community),
+            to=str(sender),
+            subject="A mailbox that you wrote to is not in use",
+            moment=self._clock(),
+            message_id=f"not-in-use.{queue_id}@{community.suffix}",
+            fields=answering(header),
+        )

@@ -60,6 +60,7 @@ class OwnMail:
         *following* gives; None where nobody is there to get it. It has the null reverse-path.
 
         :raises StoreError: when it cannot be kept.
+        :raises VaultError: when the key of a mailbox that gets it is not what the community signed.
         """
         found = self._found(service, to)
         if found is None:

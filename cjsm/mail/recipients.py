@@ -54,9 +54,8 @@ class Recipients:
     @property
     def not_in_use(self) -> tuple[str, ...]:
         """Addresses that the sender named, whose mail is kept for somebody who does not get at it."""
-        hosted = (each for each, _ in self._hosted.values())
-        found: Iterator[Destination | Relayed] = chain(hosted, (each for each, _ in self._relayed.values()))
-        return tuple(each.address for each in found if not each.in_use and each.through is None)
+        found: Iterator[tuple[Destination | Relayed, Wish]] = chain(self._hosted.values(), self._relayed.values())
+        return tuple(each.address for each, _ in found if not each.in_use and each.through is None)
 
     @property
     def copies(self) -> int:
@@ -74,16 +73,19 @@ class Recipients:
         """
         each = Wish() if found.of_list else wish
         for destination in found.every:
-            known = self._hosted.get(destination.mailbox)
-            if known is None or (known[0].through is not None and destination.through is None):
+            if _comes_first(destination, self._hosted.get(destination.mailbox)):
                 self._hosted[destination.mailbox] = (destination, each)
         for relayed in found.relayed:
             place = (relayed.connection, relayed.address)
-            before = self._relayed.get(place)
-            if before is None or (before[0].through is not None and relayed.through is None):
+            if _comes_first(relayed, self._relayed.get(place)):
                 self._relayed[place] = (relayed, each)
         self.echo |= found.echo
         self.asked += 1
+
+
+def _comes_first(found: Destination | Relayed, known: tuple[Destination | Relayed, Wish] | None) -> bool:
+    """Whether *found* is new, or the sender's own copy where what is known comes through a list."""
+    return known is None or (known[0].through is not None and found.through is None)
 
 
 def smallest_limit(relayed: Iterable[Relayed]) -> int:

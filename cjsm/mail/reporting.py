@@ -16,7 +16,7 @@ from cjsm.mail.ownmail import OwnMail
 from cjsm.mail.reports.facts import Action, Enclosure, RecipientReport, Reporter, Subject, enclosed
 from cjsm.mail.reports.message import UNIQUE_OCTETS, report
 from cjsm.mail.sending import Outcome
-from cjsm.store.interfaces import IBodyStore, Outgoing, SpoolBatch, SpoolEntry, StoreError
+from cjsm.store.interfaces import IBodyStore, Outgoing, SpoolBatch, SpoolEntry, StoreError, Unavailable
 from cjsm.vault.errors import VaultError
 from cjsm.vault.queue import open_envelope
 from cjsm.vault.secrets import ServiceSecrets
@@ -97,6 +97,8 @@ class Reports:
     async def delivered(self, entry: SpoolEntry, made: Sequence[DeliveryId]) -> tuple[SpoolBatch, ...]:
         """Return the report of deliveries into mailboxes, if its sender asked for one. It returns nothing of the
         message: for mailboxes kept here nobody but their owners can read it.
+
+        :raises Unavailable: when it cannot be kept now. One that never can be is not made.
         """
         try:
             envelope = decode_envelope(open_envelope(self._queue, entry.id, entry.envelope))
@@ -117,7 +119,14 @@ class Reports:
             envelope_id=envelope.demands.envelope_id,
             message_id=envelope.message_id,
         )
-        return await self._write(subject, told, None, None)
+        try:
+            return await self._write(subject, told, None, None)
+        except Unavailable:
+            raise
+        except StoreError as error:
+            # The spool is told of many deliveries at once, and none of the others may wait for one sender's keys.
+            self._log.error("a report of deliveries is not kept, its sender hears nothing: {error}", error=error)
+            return ()
 
     async def _write(
         self,

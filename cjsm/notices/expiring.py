@@ -3,6 +3,7 @@ certificates of their organisations' connections (community §12), and the terms
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
@@ -28,18 +29,26 @@ class PasswordWarnings:
 
     :ivar policy: may be replaced.
     :param clock: seconds since the epoch.
+    :param turn: gives everybody else on the reactor thread a turn.
     """
 
     name = "password-warnings"
     every = DAY // 4
 
     def __init__(
-        self, policy: Policy, *, community: ICommunityStore, desk: NoticeDesk, clock: Callable[[], float]
+        self,
+        policy: Policy,
+        *,
+        community: ICommunityStore,
+        desk: NoticeDesk,
+        clock: Callable[[], float],
+        turn: "Callable[[], Deferred[None]]",
     ) -> None:
         self.policy = policy
         self._community = community
         self._desk = desk
         self._clock = clock
+        self._turn = turn
 
     def run(self, job: Job) -> "Deferred[str]":
         """See :class:`~cjsm.jobs.schedule.Kind`."""
@@ -51,19 +60,19 @@ class PasswordWarnings:
         now, warned = int(self._clock()), 0
         organisations = await self._community.read(lambda view: [found.id for found in view.organisations()])
         for organisation in organisations:
-            dues = await self._community.read(lambda view, place=organisation: list(self._due_in(view, place, now)))  # type: ignore[misc]
-            warned += await self._desk.tell(dues)
+            await self._turn()
+            warned += await self._desk.tell(await self._community.read(partial(self._due_in, organisation, now)))
         return f"{warned} people warned"
 
-    def _due_in(self, view: View, organisation: OrganisationId, now: int) -> Iterator[Due]:
+    def _due_in(self, organisation: OrganisationId, now: int, view: View) -> list[Due]:
+        dues = []
         for account in view.accounts_in(organisation):
             since = account.password_since or account.created
             end, due = self._end(account, since), self.policy.warned_since(since, now)
             if end is not None and due is not None and now < end:
-                once = (b"ends" + account.id, since << 16 | due)
-                yield Due(
-                    kind=Kind.PASSWORD_ENDING, account=account.id, date=end, code=str(-((now - end) // DAY)), once=once
-                )
+                left, once = str(-((now - end) // DAY)), (b"ends" + account.id, since << 16 | due)
+                dues.append(Due(kind=Kind.PASSWORD_ENDING, account=account.id, date=end, code=left, once=once))
+        return dues
 
     def _end(self, account: Account, since: int) -> int | None:
         chosen = account.life is Life.ACTIVE and account.credential is Credential.CHOSEN

@@ -8,6 +8,7 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cjsm.community.acts.moving import subtree
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import LedgerEntry, Life
 from cjsm.community.view import View
@@ -103,7 +104,9 @@ class LedgerFollower:
         except StoreError:
             raise
         except Exception:  # noqa: BLE001 - whatever it was, one entry must not keep people from hearing of the others
-            self._log.failure("nobody is told of entry {number} of the ledger", number=number)
+            self._log.failure(
+                "nobody is told of entry {number} of the ledger: see `cjsm audit list`, and tell them", number=number
+            )
             return []
 
     def _entry(self, number: int, encoded: bytes) -> LedgerEntry | None:
@@ -115,8 +118,9 @@ class LedgerFollower:
 
     async def _step_to_many(self, place: _Place, number: int, told: ToMany) -> int:
         if self._many is None or self._many.number != number:
-            self._many = _Many(number, told.organisation, self._community.read_now)
-        people, organisation, account = self._many.following(place.organisation, place.account)
+            organisations = await self._community.read(lambda view: sorted(_below(view, told.organisation)))
+            self._many = _Many(number, organisations, self._community)
+        people, organisation, account = await self._many.following(place.organisation, place.account)
         dues = [Due(kind=told.kind, account=each, date=told.date, code=told.code) for each in people]
         following = _Place(place.number, organisation, account) if organisation else _Place(number)
         return await self._desk.tell(dues, followed=_encoded(following))
@@ -125,23 +129,20 @@ class LedgerFollower:
 class _Many:
     """Everybody who is told the same: organisations in order, and the people of each in order."""
 
-    def __init__(
-        self, number: int, organisation: OrganisationId | None, read: Callable[[Callable[[View], object]], object]
-    ) -> None:
+    def __init__(self, number: int, organisations: Sequence[OrganisationId], community: ICommunityStore) -> None:
         self.number = number
-        self._read = read
-        self._organisations: list[OrganisationId] = []
-        read(lambda view: self._organisations.extend(sorted(_below(view, organisation))))
+        self._organisations = organisations
+        self._community = community
         self._people: tuple[OrganisationId | None, list[AccountId]] = (None, [])
 
-    def following(
+    async def following(
         self, organisation: OrganisationId, account: AccountId
     ) -> tuple[list[AccountId], OrganisationId, AccountId]:
         """Return who comes next after *account* of *organisation*, and up to whom that is; empty when all were."""
         found: list[AccountId] = []
         at = bisect_left(self._organisations, organisation)
         for each in self._organisations[at : at + _ORGANISATIONS]:
-            people = self._people_of(each)
+            people = await self._people_of(each)
             after = account if each == organisation else AccountId(b"")
             fresh = [person for person in people if person > after][: _PEOPLE - len(found)]
             found += fresh
@@ -151,11 +152,10 @@ class _Many:
             return found, self._organisations[at + _ORGANISATIONS], AccountId(b"")
         return found, OrganisationId(b""), AccountId(b"")
 
-    def _people_of(self, organisation: OrganisationId) -> list[AccountId]:
+    async def _people_of(self, organisation: OrganisationId) -> list[AccountId]:
         if self._people[0] != organisation:
-            people: list[AccountId] = []
-            self._read(lambda view: people.extend(_working(view, organisation)))
-            self._people = (organisation, sorted(people))
+            people = await self._community.read(lambda view: sorted(_working(view, organisation)))
+            self._people = (organisation, people)
         return self._people[1]
 
 
@@ -167,14 +167,8 @@ def people_in(view: View, organisation: OrganisationId | None) -> Iterator[Accou
 
 def _below(view: View, organisation: OrganisationId | None) -> Iterator[OrganisationId]:
     """Yield *organisation* and all below it; every organisation where it is None."""
-    if organisation is None:
-        yield from (each.id for each in view.organisations())
-        return
-    left = [organisation]
-    while left:
-        each = left.pop()
-        yield each
-        left += [below.id for below in view.children(each)]
+    found = view.organisations() if organisation is None else subtree(view, organisation)
+    yield from (each.id for each in found)
 
 
 def _working(view: View, organisation: OrganisationId) -> Iterator[AccountId]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
+from cjsm.community.address import has_suffix
 from cjsm.community.identifiers import LENGTH, Entropy
 from cjsm.configuration import CommunitySettings, NoticeSettings
 from cjsm.notices.interfaces import CannotCarry, Host, ICarrier, IOrdinaryAddresses
@@ -101,7 +102,7 @@ class OrdinarySender:
         to = self._addresses.ordinary_address(kept.account)
         if not to:
             raise _Never(Way.NOBODY, "")
-        if not is_plain(to) or _inside(to, self.community.suffix):
+        if not is_plain(to) or has_suffix(to.rpartition("@")[2].lower(), self.community.suffix):
             raise _Never(Way.NOBODY, "the ordinary address is none that mail can go to")
         try:
             notice = decode(kept.notice)
@@ -144,9 +145,3 @@ class _Never(Exception):
     def __init__(self, way: Way, why: str) -> None:
         super().__init__(why)
         self.way = way
-
-
-def _inside(address: str, suffix: str) -> bool:
-    """Whether an address is one of the community: that is no ordinary one."""
-    domain = address.rpartition("@")[2].lower()
-    return domain == suffix or domain.endswith(f".{suffix}")

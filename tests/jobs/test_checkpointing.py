@@ -10,6 +10,7 @@ import lmdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from cjsm.community.acts import heads as acts
 from cjsm.community.identifiers import ActId, MailboxId
@@ -223,6 +224,25 @@ def kill(bench: Bench, left: int) -> None:
 
     counted("_write")
     counted("_remove")
+
+
+def test_two_runs_at_once(bench: Bench) -> None:
+    """A service that stops runs it once more, whatever is under way: each entry is in the tree once."""
+    turns: list[Deferred[None]] = []
+
+    def turn() -> "Deferred[None]":
+        turns.append(Deferred())
+        return turns[-1]
+
+    bench.append(700)
+    signer = Checkpointing(bench.keys, community=bench.store, files=bench.files, turn=turn)
+    first = signer.run()
+    bench.append(5)
+    second = signer.run()
+    while turns:
+        turns.pop(0).callback(None)
+    assert result(first) + result(second) == 706
+    bench.check()
 
 
 def test_disk_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

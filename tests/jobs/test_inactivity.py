@@ -1,14 +1,18 @@
 """The job that warns and suspends who does not sign in."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred, succeed
 
 from cjsm.community.acts import roles
 from cjsm.community.identifiers import JobId, RoleAssignmentId
 from cjsm.community.records import Account, Job, Life, Role, RoleAssignment
+from cjsm.configuration import AccessSettings
 from cjsm.jobs import inactivity
 from cjsm.jobs.inactivity import Inactivity
 from cjsm.ledger.words import SERVICE, nobody_acting
@@ -27,8 +31,12 @@ def ran(house: House, days: int = 0, **settings: int) -> str:
     """Let days pass, and the job run."""
     house.moment += days * DAY
     chosen = msgspec.structs.replace(SETTINGS, **settings)
-    job = Inactivity(chosen, community=house.community, activity=house.activity, clock=house.clock, entropy=os.urandom)
-    return now(job.run(JOB))
+    return now(job(house, chosen, lambda: succeed(None)).run(JOB))
+
+
+def job(house: House, settings: AccessSettings, turn: "Callable[[], Deferred[None]]") -> Inactivity:
+    stores: Any = {"community": house.community, "activity": house.activity}
+    return Inactivity(settings, **stores, clock=house.clock, entropy=os.urandom, turn=turn)
 
 
 def administers(house: House, *people: Account) -> None:
@@ -92,3 +100,13 @@ def test_turned_off(house: House) -> None:
     assert "access.inactive_warned is 0" in ran(house, 900, inactive_warned=0)
     assert ran(house, inactive_suspended=0) == "1 people warned, 0 suspended"
     assert ran(house, 900, inactive_suspended=0) == "0 people warned, 0 suspended"
+
+
+def test_others_have_their_turn(house: House) -> None:
+    """Before each organisation is looked at."""
+    house.join()
+    turn: Deferred[None] = Deferred()
+    running = job(house, SETTINGS, lambda: turn).run(JOB)
+    assert not running.called
+    turn.callback(None)
+    assert now(running) == "0 people warned, 0 suspended"

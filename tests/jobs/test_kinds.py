@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import succeed
 
 from cjsm.community.identifiers import AccountId, ActId, JobId, MailboxId
 from cjsm.community.records import Job, SharedMailbox
@@ -69,7 +70,7 @@ def test_unnamed_keys(tmp_path: Path) -> None:
     assert account.keys >= 2
     later = account.keys + 1
     now(house.keys.put(account.id, later, b"being committed"))
-    said = now(kinds.UnnamedKeys(house.community, house.keys).run(JOB))
+    said = now(kinds.UnnamedKeys(house.community, house.keys, lambda: succeed(None)).run(JOB))
     assert said == f"{account.keys - 1} versions removed"
     assert house.keys.get_now(account.id, account.keys)
     assert house.keys.latest(account.id) == later
@@ -88,7 +89,7 @@ def test_unnamed_keys_of_a_shared_mailbox(tmp_path: Path) -> None:
     for version in (1, 2):
         now(house.keys.put(shared.id, version, b"seed"))
     now(house.community.commit(ActId(b"shared mailbox.."), lambda view: Change(put=(shared,))))
-    now(kinds.UnnamedKeys(house.community, house.keys).run(JOB))
+    now(kinds.UnnamedKeys(house.community, house.keys, lambda: succeed(None)).run(JOB))
     assert house.keys.get_now(shared.id, 2) == b"seed"
     with pytest.raises(Missing):
         house.keys.get_now(shared.id, 1)

@@ -17,10 +17,11 @@ from cjsm.community.records import Job
 from cjsm.configuration import LedgerSettings
 from cjsm.mail.dailycheckpoint import DailyCheckpoint
 from cjsm.store.interfaces import DiskFull
+from cjsm.vault.errors import NotAuthentic
 from tests.community.communities import NOW, identifier
 from tests.jobs.test_checkpointing import Bench
 
-from .support import House, logged, opened, result, small
+from .support import OLIVE, House, logged, missing, opened, result, small
 from .weather import Fate
 
 JOB = Job(id=JobId(identifier("job")), kind="ledger-checkpoint", due=0)
@@ -132,3 +133,16 @@ def test_one_that_cannot_be_written(day: Day) -> None:
         day.run()
     assert any("below the floor" in line for line in lines)
     assert day.letters()
+
+
+@pytest.mark.parametrize("error", [missing(), NotAuthentic("not signed")])
+def test_an_administrator_whose_keys_are_not_in_order(day: Day, error: Exception) -> None:
+    """Keeps nobody else from hearing: whoever changes the ledger could have changed those too."""
+    day.run()
+    everybody = len(day.letters())
+    day.house.platter.entries.clear()
+    day.house.keys.lost[OLIVE] = error
+    with logged() as lines:
+        assert day.run() == f"301 entries verified, mailed to {everybody - 1} administrators"
+    assert len(day.letters()) == everybody - 1
+    assert any("a checkpoint was not mailed" in line for line in lines)

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import fail
 
-from cjsm.community.identifiers import JobId, OrganisationId
-from cjsm.community.records import Job, Role
-from cjsm.mail.fullness import LEVELS, FullnessJob, Totals, level, totals
+from cjsm.community.identifiers import JobId
+from cjsm.community.records import Job
+from cjsm.mail.fullness import LEVELS, FullnessJob, level
 from cjsm.notices.notice import Kind
 from cjsm.store.interfaces import Filling, Unavailable
-from tests.community.communities import DESK, hosted, identifier, role
+from tests.community.communities import DESK, hosted, identifier
 from tests.notices.support import JO, OLIVE, SAM, Office
 
 from .support import DESK_ADDRESS, HOP, JO_ADDRESS, JO_MAILBOX, SAM_ADDRESS, logged, refusal, result
@@ -130,6 +131,17 @@ def test_each_day(office: Office) -> None:
     assert codes(office) == codes(office, SAM) == ["70"]
 
 
+def test_while_nobody_can_be_told(office: Office) -> None:
+    """A mailbox of which no notice could be kept is looked at again."""
+    with pytest.MonkeyPatch.context() as patched, logged() as texts:
+        patched.setattr(office.store, "keep", lambda *told, **more: fail(Unavailable("away")))
+        deliver(office, 75_000)
+    assert any("notices have to wait" in text for text in texts)
+    assert codes(office) == []
+    result(office.fullness.run())
+    assert codes(office) == ["70"]
+
+
 @given(st.integers(0, 2_000), st.integers(0, 1_000), st.sampled_from((0, *LEVELS)), st.sampled_from((0, 5)))
 def test_levels(octets: int, quota: int, before: int, full: int) -> None:
     """Never above what is reached, or was; full is full; a small fall is none."""
@@ -141,22 +153,3 @@ def test_levels(octets: int, quota: int, before: int, full: int) -> None:
         assert octets * 100 >= found * quota
     elif found < before:
         assert octets * 100 <= (before - 4) * quota
-
-
-def test_totals(office: Office) -> None:
-    """Of an organisation and all below it, personal and shared mailboxes; of everything."""
-    deliver(office, 75_000)
-    deliver(office, 10_000, DESK_ADDRESS)
-    office.change(*hosted("law.yer", "firm", "firm", quota=5_000), role("law.yer", Role.MAILBOX_USER, "firm"))
-
-    def of(slug: str) -> Totals:
-        place = OrganisationId(identifier(slug)) if slug else None
-        return result(totals(office.community, office.mail, office.settings.mail, place))  # type: ignore[arg-type]
-
-    crime, avon, firm, everything = of("crime"), of("avon"), of("firm"), of("")
-    assert (crime.mailboxes, crime.quota, crime.near, crime.full) == (1, QUOTA, 1, 0)
-    assert (avon.mailboxes, avon.quota) == (5, 5 * QUOTA)
-    assert avon.octets == sum(result(office.mail.usage(each)).octets for each in (JO_MAILBOX, DESK.id))
-    assert (firm.mailboxes, firm.quota, firm.octets) == (1, 5_000, 0)
-    assert everything.mailboxes == 9
-    assert everything.messages == avon.messages

@@ -157,4 +157,5 @@ def test_the_service_is_checked_as_everybody_is() -> None:
 )
 def test_who_writes_for_a_shared_mailbox(origin: Origin, written: str, who: str) -> None:
     """The account itself; of anybody else there is nothing to tell."""
-    assert on_behalf(VIEW, origin, header(f"From: {written}\r\n")) == who
+    told = check_identity(VIEW, origin, header(f"From: {written}\r\n"), 10)
+    assert on_behalf(VIEW, origin, told) == who

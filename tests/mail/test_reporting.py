@@ -12,7 +12,8 @@ from cjsm.mail.envelope import Demands, Notify, OutgoingEnvelope, OutgoingRecipi
 from cjsm.mail.outgoing import open_outgoing
 from cjsm.mail.reporting import Happened
 from cjsm.mail.sending import Outcome
-from cjsm.store.interfaces import Missing, StoreError
+from cjsm.store.interfaces import Damaged, Missing, SpoolEntry, StoreError, Unavailable
+from cjsm.vault.errors import NotAuthentic
 from cjsm.vault.queue import EnvelopeSealer
 
 from .support import JO_MAILBOX, LETTER, SAM_ADDRESS, SECRETS, envelope, logged, result
@@ -167,6 +168,33 @@ def test_a_report_that_cannot_be_kept(way: Way) -> None:
     way.house.keys.lost[JO_MAILBOX] = Missing("no key")
     with pytest.raises(StoreError):
         reported(way, NOBODY, Notify.FAILURE)
+
+
+@pytest.mark.parametrize("error", [Missing("no key"), Damaged("no record"), NotAuthentic("not signed")])
+def test_deliveries_of_whose_keys_are_not_in_order(way: Way, error: Exception) -> None:
+    """Are told to nobody: what is noted of everybody's deliveries together does not wait for that."""
+    entry = wanted(way)
+    way.house.keys.lost[JO_MAILBOX] = error
+    with logged() as texts:
+        assert result(way.reports.delivered(entry, [entry.deliveries[-1].delivery_id])) == ()
+    assert any("a report of deliveries is not kept" in text for text in texts)
+
+
+def test_deliveries_while_a_store_is_away(way: Way) -> None:
+    """Are told when it is back."""
+    entry = wanted(way)
+    way.house.keys.lost[JO_MAILBOX] = Unavailable("away")
+    with pytest.raises(Unavailable):
+        result(way.reports.delivered(entry, [entry.deliveries[-1].delivery_id]))
+
+
+def wanted(way: Way) -> SpoolEntry:
+    """A message whose sender wants to hear of its deliveries."""
+    message = way.house.begun()
+    result(message.recipient(SAM_ADDRESS, Wish(notify=frozenset({Notify.SUCCESS}))))
+    message.write(LETTER)
+    result(message.commit())
+    return way.house.entry()
 
 
 @pytest.mark.parametrize("wish", [Wish(), Wish(notify=frozenset({Notify.SUCCESS}))])

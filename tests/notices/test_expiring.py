@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred, succeed
 
 from cjsm import policies
 from cjsm.community.applicationrecords import AcceptedTerms, Application
@@ -32,8 +33,14 @@ class Warned(Office):
     def __init__(self, directory: Path, policy: str = "legacy", **changes: Any) -> None:
         view = community(*hosted("jo.ward", "crime", "avon", **{"password_since": SINCE} | changes))
         super().__init__(directory, view=view)
+        #: Turns that others take; each of them is over at once where there are none.
+        self.turns: list[Deferred[None]] = []
         self.warnings = PasswordWarnings(
-            policies.load(policy), community=self.community, desk=self.desk, clock=self.clock.seconds
+            policies.load(policy),
+            community=self.community,
+            desk=self.desk,
+            clock=self.clock.seconds,
+            turn=lambda: self.turns.pop(0) if self.turns else succeed(None),
         )
 
     def on(self, day: float) -> list[str]:
@@ -55,6 +62,20 @@ def test_each_once(tmp_path: Path) -> None:
     letters = office.letters(JO)
     assert letters[0]["Subject"] == "Your password ends soon: days left: 15"
     assert "Device passwords" in said(letters[0])
+
+
+def test_others_have_their_turn(tmp_path: Path) -> None:
+    """Between one organisation and the next, where nobody is told too."""
+    office = Warned(tmp_path)
+    turns: list[Deferred[None]] = [Deferred() for _ in office.community.view.organisations()]
+    office.turns = turns[:]
+    office.clock.advance(SINCE + 75 * DAY - office.clock.seconds())
+    running = office.warnings.run(JOB)
+    for each in turns:
+        assert not running.called
+        each.callback(None)
+    assert result(running).endswith("people warned")
+    assert len(office.notices(JO)) == 1
 
 
 def test_after_a_time_without_the_service(tmp_path: Path) -> None:

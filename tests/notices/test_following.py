@@ -1,6 +1,6 @@
 """From acts to notices: each act once, whatever ends the process in between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,12 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Life
+from cjsm.community.records import LedgerEntry, Life
+from cjsm.community.view import View
 from cjsm.configuration import NoticeSettings
+from cjsm.notices import following
 from cjsm.notices.notice import Kind
+from cjsm.notices.rules import Due, notices_of
 from cjsm.store.interfaces import DiskFull, NoticeLimits, Way
 from tests.community.communities import NOW, hosted, identifier, organisation
 from tests.mail.support import logged, missing, result
@@ -81,6 +84,23 @@ def test_acts_that_nobody_is_told_of(office: Office) -> None:
     with logged() as texts:
         office.tell()
     assert any("nobody is told of entry 7" in text for text in texts)
+    assert [(each.account, each.kind) for each in office.notices()] == [(SAM, Kind.UNLOCKED)]
+
+
+def test_an_entry_that_no_rule_can_take(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs nobody else a notice; the log says of which entry people have to be told."""
+
+    def broken(view: View, entry: LedgerEntry) -> Iterator[Due]:
+        if entry.subject == JO:
+            raise RuntimeError("not foreseen")
+        return notices_of(view, entry)
+
+    monkeypatch.setattr(following, "notices_of", broken)
+    office.act("user-lock")
+    office.act("user-unlock", SAM)
+    with logged() as texts:
+        office.tell()
+    assert any("nobody is told of entry 2 of the ledger: see `cjsm audit list`" in text for text in texts)
     assert [(each.account, each.kind) for each in office.notices()] == [(SAM, Kind.UNLOCKED)]
 
 

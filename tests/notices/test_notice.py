@@ -93,6 +93,23 @@ def test_words() -> None:
     assert "3 Mawrth 2027 am 22:05 UTC" in welsh.text
 
 
+@pytest.mark.parametrize(
+    "kind", [Kind.TERMS_DUE, Kind.CERTIFICATE_ENDING, Kind.CONNECTION_FAILING, Kind.ORGANISATION_SUSPENDED]
+)
+def test_what_administrators_are_told(kind: Kind) -> None:
+    """Does not send them to themselves."""
+    for language in Language:
+        text = " ".join(words(sample(kind, language, DATE)).text.split())
+        assert not re.search("your administrator|eich gweinyddwr", text)
+
+
+def test_no_figure_that_is_a_setting() -> None:
+    """How long nobody is told again of new mail, and for how long terms are good, whoever runs the service says."""
+    for kind in (Kind.SHARED_NEW_MAIL, Kind.TERMS_DUE):
+        said = [words(sample(kind, language, DATE)).text for language in Language]
+        assert not re.search(r"\bhour|\byear|\bawr\b|blwyddyn|flwyddyn", " ".join(said))
+
+
 @given(st.integers(0, 253_402_300_799 - 7 * 86_400), st.sampled_from(EVERY), st.binary(min_size=16, max_size=16))
 def test_words_depend_on_nothing_else(date: int, which: tuple[Kind, Language], account: bytes) -> None:
     """The same date and code say the same to everybody."""
