@@ -76,12 +76,12 @@ def add(view: View, by: By, application: Application, days: int) -> Change:
 def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) -> Change:
     """Change *values*, by the names of the record; the points of the checklist that they are about are open again."""
     found, permission = _open(view, by, identifier)
-    changed = {name for name, value in values.items() if value != getattr(found, name)}
+    made = checked(msgspec.structs.replace(found, **values))
+    changed = {name for name in values if getattr(made, name) != getattr(found, name)}
     if not changed:
         raise BadValue("nothing is to be changed", "see `cjsm application edit --help`")
     stale = {item for item, about in ABOUT.items() if changed & about}
     actor = by.actor or b""
-    made = checked(msgspec.structs.replace(found, **values))
     made = msgspec.structs.replace(
         made,
         checks=tuple(each for each in found.checks if each.item not in stale),

@@ -152,8 +152,10 @@ def test_an_edit_opens_what_it_is_about() -> None:
         assert set(unchecked(found(after))) == opened
         assert bool(found(after).terms) is ("signatory" not in values)
         assert found(after).entered_by == (identifier("henry.desk"), identifier("erin.wright"))
-    with pytest.raises(BadValue, match="nothing"):
-        applications.edit(view, by("henry.desk"), IDENTIFIER, {"area": "Avon"})
+    shouted = msgspec.structs.replace(LAW, email="jo@NEW.co.uk")
+    for same in ({"area": "Avon"}, {"area": " Avon "}, {"domain": "NEW.co.uk"}, {"signatory": shouted}):
+        with pytest.raises(BadValue, match="nothing"):
+            applications.edit(view, by("henry.desk"), IDENTIFIER, same)
 
 
 def test_the_sponsors_code() -> None:
