@@ -73,6 +73,14 @@ def check_text(text: str, what: str) -> str:
     return told
 
 
+def check_line(text: str, what: str) -> str:
+    """Return *text* without outer space, which may be empty.
+
+    :raises BadValue: see :func:`check_text`.
+    """
+    return check_text(text, what) if text else text
+
+
 def existing(view: View, account: AccountId) -> Account:
     """Return the account.
 

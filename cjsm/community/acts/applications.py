@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.acting import By, check_line, check_text, entry_of
 from cjsm.community.acts.applicationvalues import check_free, checked
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.address import Address
@@ -62,7 +62,7 @@ def add(view: View, by: By, application: Application, days: int) -> Change:
     """Enter an application; *days* until it is overdue."""
     permission = require(may(view, by.actor, Action.ASSESS_APPLICATIONS, None))
     made = msgspec.structs.replace(
-        checked(application),
+        checked(view, application),
         state=ApplicationState.NEW,
         created=view.moment,
         state_since=view.moment,
@@ -76,7 +76,7 @@ def add(view: View, by: By, application: Application, days: int) -> Change:
 def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) -> Change:
     """Change *values*, by the names of the record; the points of the checklist that they are about are open again."""
     found, permission = _open(view, by, identifier)
-    made = checked(msgspec.structs.replace(found, **values))
+    made = checked(view, msgspec.structs.replace(found, **values))
     changed = {name for name in values if getattr(made, name) != getattr(found, name)}
     if not changed:
         raise BadValue("nothing is to be changed", "see `cjsm application edit --help`")
@@ -101,8 +101,7 @@ def assess(
     found, permission = _open(view, by, identifier)
     checks = found.checks
     if item is not None:
-        if note:
-            check_text(note, "a note")
+        note = check_line(note, "a note")
         if result is CheckResult.NOT_NEEDED and not (item in _SPARED and found.system is MailSystem.HOSTED):
             raise BadValue(f"{item} is needed", "only domain and mail-system are not, where mail is kept here")
         if result is CheckResult.FAILED and not note:
@@ -249,8 +248,7 @@ def reject(view: View, by: By, identifier: ApplicationId, code: Rejection, note:
     """Reject an application; nothing personal is left of it after some time."""
     found, _ = _open(view, by, identifier)
     permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
-    if note:
-        check_text(note, "a note")
+    note = check_line(note, "a note")
     made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.REJECTED), code=code.value, note=note)
     return _done(view, by, made, permission, "application-reject", code=code.value)
 

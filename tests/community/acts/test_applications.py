@@ -129,9 +129,10 @@ def test_every_check_counts(item: Check) -> None:
     view = whole()
     with pytest.raises(BadValue, match="note"):
         applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.FAILED)
-    failed = applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.FAILED, "nobody answers")
+    failed = applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.FAILED, " nobody answers ")
     with pytest.raises(Conflict, match=f"the check {item}"):
         approved(view.apply(failed))
+    assert found(view.apply(failed)).checks[-1].note == "nobody answers"
     if item not in (Check.DOMAIN, Check.MAIL_SYSTEM):
         with pytest.raises(BadValue, match="needed"):
             applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.NOT_NEEDED)
@@ -231,6 +232,7 @@ def test_duplicates() -> None:
         {"name": ""}, {"name": "x" * 10_240}, {"slug": "a b"}, {"slug": "0" * 32}, {"domain": "nowhere"},
         {"need": "a\u202eb"}, {"users": -1}, {"users": 10**9}, {"abbreviation": "a.b"}, {"next_hops": ("mx:x",)},
         {"next_hops": ("no host:25",)}, {"next_hops": ("mx.a",) * 9}, {"contact": Person(email="nobody")},
+        {"administrator": Person(email=f"a@avon.{SUFFIX}")}, {"signatory": Person(email=f"a@FIRM.co.uk.{SUFFIX}")},
         {"signatory": Person(first_name="x" * 300)},
     ],
 )  # fmt: skip
