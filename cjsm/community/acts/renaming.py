@@ -14,7 +14,7 @@ from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.finding import abbreviation_for, free_user_id
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, AccountKind, AddressRecord, Life, MailList, OwnerKind
-from cjsm.community.view import Change, View
+from cjsm.community.view import Change, View, address_delivers
 
 
 class OldAddress(Struct, frozen=True):
@@ -99,7 +99,9 @@ def _address(view: View, account: Account, user_id: str, name: Name) -> Address:
 
 
 def readdressed(view: View, account: Account, address: Address, old: OldAddress) -> Iterator[AddressRecord]:
-    """Yield the records of an account's new primary address and of the one before; nothing where it stays.
+    """Yield the records of an account's new primary address and of those that end with it; nothing where it stays.
+
+    The primary address of before ends, and in another domain every other one too: aliases stay with a domain.
 
     :raises Exists: when somebody else has it.
     """
@@ -110,13 +112,18 @@ def readdressed(view: View, account: Account, address: Address, old: OldAddress)
         return
     yield AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=account.id)
     for record in view.addresses_of(account.id):
-        if not record.alias and record.address != str(address):
-            yield msgspec.structs.replace(
-                record,
-                alias=True,
-                delivers_until=view.moment + old.delivers,
-                reserved_until=view.moment + max(old.delivers, old.reserved),
-            )
+        leaving = not record.alias or not record.address.endswith(f"@{address.domain}")
+        if leaving and record.address != str(address) and address_delivers(record, view.moment):
+            yield _ending(record, view.moment, old)
+
+
+def _ending(record: AddressRecord, moment: int, old: OldAddress) -> AddressRecord:
+    """Return the record of an address of before; one that was to end sooner does."""
+    delivers, reserved = moment + old.delivers, moment + max(old.delivers, old.reserved)
+    if record.delivers_until is not None:
+        delivers = min(delivers, record.delivers_until)
+        reserved = max(reserved, record.reserved_until or 0)
+    return msgspec.structs.replace(record, alias=True, delivers_until=delivers, reserved_until=reserved)
 
 
 def relisted(view: View, records: tuple[AddressRecord, ...], address: Address) -> Iterator[MailList]:

@@ -35,7 +35,7 @@ def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAdd
 
     Where user IDs end in another abbreviation there, the person gets a new one and a new address.
 
-    :param old: what becomes of the address of before, then.
+    :param old: what becomes of the addresses of before, then: aliases stay with the domain they are in.
     :raises Conflict: when something keeps the person where they are, with what to do about it.
     """
     found = existing(view, account)
