@@ -130,8 +130,8 @@ def name_of(connection: Connection) -> str:
     return connection.slug or text(connection.id)
 
 
-def primary_address(view: View, owner: AccountId | MailboxId | ListId) -> str:
-    """Return the one primary address of an account, shared mailbox or list."""
+def primary_address(view: View, owner: bytes) -> str:
+    """Return the one primary address of an account, shared mailbox or list; empty where it has none."""
     return next((record.address for record in view.addresses_of(owner) if not record.alias), "")
 
 

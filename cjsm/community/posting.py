@@ -3,7 +3,7 @@
 from cjsm.community.address import Address
 from cjsm.community.identifiers import ListId, OrganisationId
 from cjsm.community.records import MailList, OwnerKind, WhoMayPost
-from cjsm.community.states import chain
+from cjsm.community.states import top_of
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, Origin, Service, ServiceOrigin
 from cjsm.community.view import View
 
@@ -78,5 +78,5 @@ def _place(view: View, origin: Origin, sender: Address) -> OrganisationId | None
 
 
 def _same_top(view: View, one: OrganisationId, other: OrganisationId) -> bool:
-    tops = [tuple(chain(view, organisation))[-1:] for organisation in (one, other)]
-    return bool(tops[0]) and tops[0] == tops[1]
+    top = top_of(view, one)
+    return top is not None and top == top_of(view, other)

@@ -11,10 +11,11 @@ from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit, expand
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import BadValue, Conflict, NotFound
+from cjsm.community.finding import primary_address
 from cjsm.community.identifiers import AccountId, ListId
 from cjsm.community.posting import LIST_DEPTH, LIST_TOTAL
 from cjsm.community.records import Account, Life, MailList, OwnerKind, WhoMayPost
-from cjsm.community.states import may_sign_in, must_choose_password
+from cjsm.community.states import may_act
 from cjsm.community.verdicts import Service, ServiceOrigin
 from cjsm.community.view import Change, View
 
@@ -167,7 +168,7 @@ def primary_of(view: View, address: Address) -> str:
     record = view.address(str(address))
     if record is None:
         return str(address)
-    return next((own.address for own in view.addresses_of(record.owner) if not own.alias), str(address))
+    return primary_address(view, record.owner) or str(address)
 
 
 def _member_named(view: View, found: MailList, address: Address) -> str:
@@ -249,9 +250,8 @@ def _check_manager(view: View, account: AccountId) -> Account:
 
 
 def _is_own(view: View, account: AccountId, leaving: tuple[str, ...]) -> bool:
-    found = existing(view, account)
     own = {record.address for record in view.addresses_of(account)}
-    return own.issuperset(leaving) and may_sign_in(view, found) and not must_choose_password(found)
+    return own.issuperset(leaving) and may_act(view, existing(view, account))
 
 
 def _told(view: View, members: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
 from cjsm.community.address import Address, UserId, hosted_domain, name_from
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
-from cjsm.community.finding import abbreviation_for, free_user_id
+from cjsm.community.finding import abbreviation_for, free_user_id, primary_address
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, AccountKind, AddressRecord, Life, MailList, OwnerKind
 from cjsm.community.view import Change, View, address_delivers
@@ -90,8 +90,7 @@ def _address(view: View, account: Account, user_id: str, name: Name) -> Address:
     if account.kind is AccountKind.HOSTED:
         return UserId.parse(user_id).address(view.suffix)
     if name.address is None:
-        primary = next(record for record in view.addresses_of(account.id) if not record.alias)
-        return Address.parse(primary.address, international=True)
+        return Address.parse(primary_address(view, account.id), international=True)
     domain = view.domain(name.address.domain)
     if domain is None or domain.organisation not in {each.id for each in states.chain(view, account.organisation)}:
         raise BadValue(f"{name.address.domain} is not a domain of that organisation")
