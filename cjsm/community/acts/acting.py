@@ -4,10 +4,10 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.acts.reasons import Reason
-from cjsm.community.authority import Permission
-from cjsm.community.errors import BadValue, NotFound
+from cjsm.community.authority import OPERATOR, Permission
+from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, ActId, OrganisationId
-from cjsm.community.records import Account, LedgerEntry
+from cjsm.community.records import Account, LedgerEntry, Life
 from cjsm.community.subjects import organisation_of_subject, person_of_subject
 from cjsm.community.view import View
 
@@ -90,6 +90,26 @@ def existing(view: View, account: AccountId) -> Account:
     if found is None:
         raise NotFound("there is no such user")
     return found
+
+
+def check_not_deleted(account: Account) -> None:
+    """Check that an account is not a deleted one.
+
+    :raises Conflict: when it is.
+    """
+    if account.life is Life.DELETED:
+        raise Conflict("this user is deleted", "undelete the user first")
+
+
+def operators(by: By, what: str) -> Permission:
+    """Return the permission to do what is the operator's alone, without break-glass.
+
+    :param what: what is theirs, for whoever else asks: ``"the service's own work is"``.
+    :raises NotAllowed: for anybody else.
+    """
+    if by.actor is not OPERATOR:
+        raise NotAllowed(f"{what} the operator's", "do it without --as, on the server")
+    return Permission(True, "local operator on the server")
 
 
 def changed(account: Account, **changes: object) -> Account:

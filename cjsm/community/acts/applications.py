@@ -174,8 +174,7 @@ def is_confirmed(change: Change) -> bool:
 
 def note_sponsor(view: View, by: By, identifier: ApplicationId, address: Address, note: str) -> Change:
     """Record the sponsor's word without a code: an administrator's act, with what they know of it."""
-    found, _ = _open(view, by, identifier)
-    permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
+    found, permission = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
     check_sponsor(view, found, address)
     sponsor = Sponsor(
         address=str(address),
@@ -225,8 +224,7 @@ def decidable(view: View, by: By, identifier: ApplicationId, *, terms_version: s
 
     :raises CommunityError: saying why it cannot.
     """
-    found, _ = _open(view, by, identifier)
-    require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
+    found, _ = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
     if by_another and (by.actor or b"") in found.entered_by:
         told = "only somebody else than those who entered or edited it approves it"
         raise NotAllowed(told, "ask another administrator")
@@ -246,8 +244,7 @@ def _is_sponsor(view: View, application: Application, account: AccountId) -> boo
 
 def reject(view: View, by: By, identifier: ApplicationId, code: Rejection, note: str = "") -> Change:
     """Reject an application; nothing personal is left of it after some time."""
-    found, _ = _open(view, by, identifier)
-    permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
+    found, permission = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
     note = check_line(note, "a note")
     made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.REJECTED), code=code.value, note=note)
     return _done(view, by, made, permission, "application-reject", code=code.value)
@@ -288,8 +285,11 @@ def erase(view: View, by: By, identifier: ApplicationId, before: int) -> Change:
     return msgspec.structs.replace(change, forgotten=(found.id,))
 
 
-def _open(view: View, by: By, identifier: ApplicationId) -> tuple[Application, Permission]:
-    permission = require(may(view, by.actor, Action.ASSESS_APPLICATIONS, None))
+def _open(
+    view: View, by: By, identifier: ApplicationId, action: Action = Action.ASSESS_APPLICATIONS
+) -> tuple[Application, Permission]:
+    """Return an application that nobody has decided on, and the permission to do *action* to it."""
+    permission = require(may(view, by.actor, action, None))
     found = existing_application(view, identifier)
     if found.state not in OPEN:
         raise Conflict(f"this application was {found.state}", "see `cjsm application show`")

@@ -7,13 +7,13 @@ from msgspec import Struct
 
 from cjsm.community import states
 from cjsm.community.acts import profiles
-from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing, saying
 from cjsm.community.address import Address, UserId, hosted_domain, name_from
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.finding import abbreviation_for, free_user_id, primary_address
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Account, AccountKind, AddressRecord, Life, MailList, OwnerKind
+from cjsm.community.records import Account, AccountKind, AddressRecord, MailList, OwnerKind
 from cjsm.community.view import Change, View, address_delivers
 
 
@@ -44,8 +44,7 @@ def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) 
     """
     found = existing(view, account)
     permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     profile = profiles.with_values(found.profile, {"first_name": name.first, "last_name": name.last})
     user_id = renamed_user_id(view, found, name)
     if found.kind is AccountKind.HOSTED and name.address is not None:
@@ -170,6 +169,5 @@ def remove_alias(view: View, by: By, account: AccountId, address: Address, reser
 
 
 def _permitted(view: View, by: By, account: Account) -> Permission:
-    if account.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(account)
     return require(may(view, by.actor, Action.MANAGE_USERS, account.organisation, account=account.id))

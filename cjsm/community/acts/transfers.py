@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing, saying
 from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.acts.recovery import PENDING
 from cjsm.community.acts.renaming import Name, OldAddress, readdressed, relisted, renamed_user_id
@@ -22,7 +22,6 @@ from cjsm.community.records import (
     Account,
     AccountKind,
     AddressRecord,
-    Life,
     MailList,
     OrganisationState,
 )
@@ -41,8 +40,7 @@ def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAdd
     require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
     permission = require(may(view, by.actor, Action.MANAGE_USERS, to, account=account))
     existing_organisation(view, to)
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     if found.organisation == to:
         raise Conflict("this user is there already")
     if states.organisation_state(view, to) is not OrganisationState.ACTIVE:
