@@ -1,15 +1,33 @@
 """What every act has in common: who acts, the ledger entry, and checks of values."""
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Struct
 
 from cjsm.community.acts.reasons import Reason
+from cjsm.community.applicationrecords import Application
 from cjsm.community.authority import OPERATOR, Permission
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, ActId, OrganisationId
-from cjsm.community.records import Account, LedgerEntry, Life
+from cjsm.community.records import (
+    Account,
+    Connection,
+    LedgerEntry,
+    Life,
+    MailList,
+    Organisation,
+    RecoveryRequest,
+    SharedMailbox,
+)
 from cjsm.community.subjects import organisation_of_subject, person_of_subject
 from cjsm.community.view import View
+
+#: What has a version, which rises with every change.
+Versioned = TypeVar(
+    "Versioned",
+    bound=Account | Application | Connection | MailList | Organisation | RecoveryRequest | SharedMailbox,
+)
 
 _LONGEST_TEXT = 200
 _CODES = frozenset(Reason)
@@ -112,6 +130,6 @@ def operators(by: By, what: str) -> Permission:
     return Permission(True, "local operator on the server")
 
 
-def changed(account: Account, **changes: object) -> Account:
-    """Return the account with *changes* and the next version, so that sessions and caches notice."""
-    return msgspec.structs.replace(account, version=account.version + 1, **changes)
+def changed(record: Versioned, **changes: object) -> Versioned:
+    """Return the record with *changes* and the next version, so that sessions, caches and queues notice."""
+    return msgspec.structs.replace(record, version=record.version + 1, **changes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_line, check_text, entry_of
+from cjsm.community.acts.acting import By, changed, check_line, check_text, entry_of
 from cjsm.community.acts.applicationvalues import check_free, checked
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.address import Address
@@ -33,6 +33,8 @@ from cjsm.community.verdicts import Service, ServiceOrigin
 from cjsm.community.view import Change, View
 
 _DAY = 86_400
+#: How many of the acceptances of the terms are remembered: the newest.
+_TERMS_KEPT = 10
 
 
 class Rejection(StrEnum):
@@ -77,21 +79,20 @@ def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) 
     """Change *values*, by the names of the record; the points of the checklist that they are about are open again."""
     found, permission = _open(view, by, identifier)
     made = checked(view, msgspec.structs.replace(found, **values))
-    changed = {name for name in values if getattr(made, name) != getattr(found, name)}
-    if not changed:
+    different = {name for name in values if getattr(made, name) != getattr(found, name)}
+    if not different:
         raise BadValue("nothing is to be changed", "see `cjsm application edit --help`")
-    stale = {item for item, about in ABOUT.items() if changed & about}
+    stale = {item for item, about in ABOUT.items() if different & about}
     actor = by.actor or b""
-    made = msgspec.structs.replace(
+    made = changed(
         made,
         checks=tuple(each for each in found.checks if each.item not in stale),
         # Other people's signature, or another version's, is not this one's.
-        terms=() if "signatory" in changed else found.terms,
+        terms=() if "signatory" in different else found.terms,
         entered_by=found.entered_by if actor in found.entered_by else (*found.entered_by, actor),
-        version=found.version + 1,
     )
     check_free(view, made)
-    return _done(view, by, made, permission, "application-edit", changed=" ".join(sorted(changed)))
+    return _done(view, by, made, permission, "application-edit", changed=" ".join(sorted(different)))
 
 
 def assess(
@@ -111,12 +112,11 @@ def assess(
     elif found.state is not ApplicationState.NEW:
         raise Conflict(f"it is {found.state} already", "name a point of the checklist")
     begun = found.state is ApplicationState.NEW
-    made_of = msgspec.structs.replace(
+    made_of = changed(
         found,
         checks=checks,
         state=ApplicationState.IN_ASSESSMENT if begun else found.state,
         state_since=view.moment if begun else found.state_since,
-        version=found.version + 1,
     )
     told = {"item": item.value, "result": result.value} if item is not None else {}
     return _done(view, by, made_of, permission, "application-assess", **told)
@@ -195,7 +195,7 @@ def accept_terms(view: View, by: By, identifier: ApplicationId, version: str) ->
     if not who:
         raise Conflict("there is no signatory", "name one first: cjsm application edit")
     accepted = AcceptedTerms(version=version, moment=view.moment, signatory=who, by=by.actor or b"")
-    made = msgspec.structs.replace(found, terms=(*found.terms, accepted)[-10:], version=found.version + 1)
+    made = changed(found, terms=(*found.terms, accepted)[-_TERMS_KEPT:])
     return _done(view, by, made, permission, "application-terms", version=version)
 
 
@@ -215,7 +215,7 @@ def approve(
     """
     found = decidable(view, by, identifier, terms_version=terms_version, by_another=by_another)
     permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
-    made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.APPROVED), organisation=organisation)
+    made = _decided(view, by, found, ApplicationState.APPROVED, organisation=organisation)
     return _done(view, by, made, permission, "application-approve", organisation=organisation.hex())
 
 
@@ -245,8 +245,7 @@ def _is_sponsor(view: View, application: Application, account: AccountId) -> boo
 def reject(view: View, by: By, identifier: ApplicationId, code: Rejection, note: str = "") -> Change:
     """Reject an application; nothing personal is left of it after some time."""
     found, permission = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
-    note = check_line(note, "a note")
-    made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.REJECTED), code=code.value, note=note)
+    made = _decided(view, by, found, ApplicationState.REJECTED, code=code.value, note=check_line(note, "a note"))
     return _done(view, by, made, permission, "application-reject", code=code.value)
 
 
@@ -255,9 +254,7 @@ def overdue(view: View, by: By, identifier: ApplicationId) -> Change:
     found = existing_application(view, identifier)
     if found.state not in OPEN - {ApplicationState.OVERDUE} or view.moment < found.due:
         return Change()
-    made = msgspec.structs.replace(
-        found, state=ApplicationState.OVERDUE, state_since=view.moment, version=found.version + 1
-    )
+    made = changed(found, state=ApplicationState.OVERDUE, state_since=view.moment)
     return _done(view, by, made, ITSELF, "application-overdue")
 
 
@@ -296,17 +293,14 @@ def _open(
     return found, permission
 
 
-def _decided(view: View, by: By, found: Application, state: ApplicationState) -> Application:
-    return msgspec.structs.replace(
-        found, state=state, state_since=view.moment, decided_by=by.actor or b"", version=found.version + 1
-    )
+def _decided(view: View, by: By, found: Application, state: ApplicationState, **changes: object) -> Application:
+    return changed(found, state=state, state_since=view.moment, decided_by=by.actor or b"", **changes)
 
 
 def _sponsored(
     view: View, by: By, found: Application, sponsor: Sponsor, permission: Permission, act: str, **told: str
 ) -> Change:
-    made = msgspec.structs.replace(found, sponsor=sponsor, version=found.version + 1)
-    return _done(view, by, made, permission, act, **told)
+    return _done(view, by, changed(found, sponsor=sponsor), permission, act, **told)
 
 
 def _done(view: View, by: By, made: Application, permission: Permission, act: str, **told: str) -> Change:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
@@ -64,9 +63,7 @@ def stepped(owner: Owner, step: MailboxStep, moment: int) -> Owner:
     made = moment if step.generation > generation else rotated
     if isinstance(owner, Account):
         return changed(owner, mailbox_keys=step.written, mailbox_generation=step.generation, mailbox_rotated=made)
-    return msgspec.structs.replace(
-        owner, keys=step.written, generation=step.generation, rotated=made, version=owner.version + 1
-    )
+    return changed(owner, keys=step.written, generation=step.generation, rotated=made)
 
 
 def with_step(view: View, step: MailboxStep) -> Account | SharedMailbox:

@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
 from cjsm.community.acts.naming import given_up, new_address
 from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit, expand
@@ -138,7 +138,7 @@ def delete(view: View, by: By, identifier: ListId, reserved_for: int) -> Change:
 
 def _without(found: MailList, gone: set[str]) -> MailList:
     members = tuple(member for member in found.members if member not in gone)
-    return msgspec.structs.replace(found, members=members, version=found.version + 1)
+    return changed(found, members=members)
 
 
 def _check_many(members: Iterable[str], otherwise: str) -> None:
@@ -273,6 +273,6 @@ def _done(
     changes: dict[str, object],
     **told: str | int,
 ) -> Change:
-    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    made = changed(found, **changes)
     details = {name: str(value) for name, value in told.items()}
     return Change(put=(made,), entry=entry_of(view, by, act, "list", found.id, permission, **details))

@@ -1,6 +1,5 @@
 """Capacity of mailboxes: who may give how much (community §8)."""
 
-import msgspec
 from msgspec import Struct
 
 from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of
@@ -54,7 +53,6 @@ def set_quota(view: View, by: By, mailbox: MailboxId, octets: int, limits: Quota
     told = {"octets": str(octets), "before": str(owner.quota)}
     if isinstance(owner, Account):
         check_not_deleted(owner)
-        entry = entry_of(view, by, "quota-set", "account", owner.id, permission, **told)
-        return Change(put=(changed(owner, quota=octets),), entry=entry)
-    made = msgspec.structs.replace(owner, quota=octets, version=owner.version + 1)
-    return Change(put=(made,), entry=entry_of(view, by, "quota-set", "shared-mailbox", owner.id, permission, **told))
+    kind = "account" if isinstance(owner, Account) else "shared-mailbox"
+    entry = entry_of(view, by, "quota-set", kind, owner.id, permission, **told)
+    return Change(put=(changed(owner, quota=octets),), entry=entry)

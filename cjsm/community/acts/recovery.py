@@ -293,7 +293,7 @@ def _acts(view: View, account: AccountId) -> bool:
 
 
 def _moved(request: RecoveryRequest, state: RequestState, **changes: object) -> RecoveryRequest:
-    return msgspec.structs.replace(request, state=state, version=request.version + 1, **changes)
+    return changed(request, state=state, **changes)
 
 
 def _entry(view: View, by: By, act: str, made: RecoveryRequest, permission: Permission) -> LedgerEntry:

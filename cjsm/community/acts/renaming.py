@@ -130,7 +130,7 @@ def relisted(view: View, records: tuple[AddressRecord, ...], address: Address) -
     for found in view.lists() if before else ():
         if not before.isdisjoint(found.members):
             members = dict.fromkeys(str(address) if member in before else member for member in found.members)
-            yield msgspec.structs.replace(found, members=tuple(members), version=found.version + 1)
+            yield changed(found, members=tuple(members))
 
 
 def add_alias(view: View, by: By, account: AccountId, address: Address, most: int) -> Change:

@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
 from cjsm.community.acts.keys import MailboxStep, stepped
 from cjsm.community.acts.naming import new_address
 from cjsm.community.address import Address
@@ -66,7 +66,7 @@ def change(
         changes["managers"] = managers
     if not changes:
         raise BadValue("nothing is to be changed", "see `cjsm shared change --help`")
-    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    made = changed(found, **changes)
     return _done(view, by, made, permission, "shared-change", None, changed=" ".join(sorted(changes)))
 
 
