@@ -102,8 +102,7 @@ def _named(seen: Seen, name: str) -> Connection | None:
 
 
 def _added(seen: Seen, slug: str, table: ConnectionTable) -> Difference:
-    path = organisation_path(needed(table.organisation, "organisation"))
-    seen.check_organisation(path)
+    path = seen.place(needed(table.organisation, "organisation"))
     kind = ConnectionKind(needed(table.kind, "kind"))
     identifier = ConnectionId(seen.entropy(LENGTH))
     made = checked(

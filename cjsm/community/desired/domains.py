@@ -13,7 +13,6 @@ from cjsm.community.address import Address
 from cjsm.community.authority import Action
 from cjsm.community.desired.connections import existing
 from cjsm.community.desired.differences import Difference, Step, Turn, What, at, differing, mentioned, place_of
-from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import DomainTable
 from cjsm.community.errors import BadValue, NotFound
@@ -54,8 +53,7 @@ def compare(seen: Seen) -> Iterator[Difference]:
 def _normal(seen: Seen, table: DomainTable) -> DomainTable:
     changes: dict[str, Any] = {}
     if table.organisation is not UNSET:
-        changes["organisation"] = organisation_path(table.organisation)
-        seen.check_organisation(changes["organisation"])
+        changes["organisation"] = seen.place(table.organisation)
     if table.connection is not UNSET:
         changes["connection"] = table.connection.lower()
         _check_connection(seen, changes["connection"])

@@ -9,11 +9,10 @@ from msgspec import UNSET
 
 from cjsm.community import finding
 from cjsm.community.acts import lists
-from cjsm.community.acts.acting import By, check_text
+from cjsm.community.acts.acting import By
 from cjsm.community.address import Address
 from cjsm.community.authority import Action, may_see_members, require
 from cjsm.community.desired.differences import Difference, Step, Turn, What, at, differing, mentioned, place_of
-from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import ListTable
 from cjsm.community.errors import BadValue, NotFound
@@ -26,13 +25,12 @@ _KIND = "list"
 
 def told(seen: Seen, found: MailList) -> ListTable:
     """Return the table of a list."""
-    managers = (seen.view.account(each) for each in found.managers)
     return ListTable(
         organisation=seen.path(found.organisation),
         name=found.name,
         who_may_post=found.who_may_post,
         ex_directory=found.ex_directory,
-        managers=tuple(sorted(each.user_id for each in managers if each is not None)),
+        managers=seen.user_ids(found.managers),
         members=tuple(sorted(found.members)),
     )
 
@@ -43,10 +41,7 @@ def tables(seen: Seen) -> dict[str, ListTable]:
 
 
 def _visible(seen: Seen) -> Iterator[MailList]:
-    for organisation in seen.view.organisations():
-        for found in seen.view.lists_in(organisation.id):
-            if may_see_members(seen.view, seen.actor, found).allowed:
-                yield found
+    return (found for found in seen.view.lists() if may_see_members(seen.view, seen.actor, found).allowed)
 
 
 def compare(seen: Seen) -> Iterator[Difference]:
@@ -92,15 +87,7 @@ def _compare(seen: Seen, address: str, table: ListTable) -> Difference | None:
 
 
 def _normal(seen: Seen, table: ListTable) -> ListTable:
-    changes: dict[str, Any] = {}
-    if table.organisation is not UNSET:
-        changes["organisation"] = organisation_path(table.organisation)
-        seen.check_organisation(changes["organisation"])
-    if table.name is not UNSET:
-        changes["name"] = check_text(table.name, "name:")
-    if table.managers is not UNSET:
-        with at("managers"):
-            changes["managers"] = seen.user_ids(table.managers)
+    changes = seen.normal(table)
     if table.members is not UNSET:
         with at("members"):
             members = {lists.primary_of(seen.view, Address.parse(each)) for each in table.members}

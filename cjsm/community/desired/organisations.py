@@ -70,7 +70,7 @@ def _is_left_behind(seen: Seen, path: str, table: OrganisationTable) -> bool:
 def _compare(seen: Seen, path: str, table: OrganisationTable, order: int) -> Difference | None:
     above = path.rpartition("/")[0]
     if above:
-        seen.check_organisation(above)
+        seen.place(above)
     wanted = _normal(path, table)
     found = seen.organisation(path)
     if wanted.state is OrganisationState.DELETED:

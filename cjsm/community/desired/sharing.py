@@ -9,11 +9,10 @@ from msgspec import UNSET
 
 from cjsm.community import finding
 from cjsm.community.acts import shared
-from cjsm.community.acts.acting import By, check_text
+from cjsm.community.acts.acting import By
 from cjsm.community.acts.quotas import QuotaLimits, set_quota
 from cjsm.community.authority import may_see_members, require
 from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, place_of
-from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen
 from cjsm.community.desired.tables import SharedTable
 from cjsm.community.errors import BadValue
@@ -27,7 +26,6 @@ Rights = tuple[MailboxRight, ...]
 
 def told(seen: Seen, found: SharedMailbox) -> SharedTable:
     """Return the table of a shared mailbox."""
-    managers = (seen.view.account(each) for each in found.managers)
     members = ((seen.view.account(each.account), each.rights) for each in found.members)
     by_name = {account.user_id: _sorted(rights) for account, rights in members if account is not None}
     return SharedTable(
@@ -36,7 +34,7 @@ def told(seen: Seen, found: SharedMailbox) -> SharedTable:
         quota=found.quota,
         ex_directory=found.ex_directory,
         notice=found.notice,
-        managers=tuple(sorted(each.user_id for each in managers if each is not None)),
+        managers=seen.user_ids(found.managers),
         members=dict(sorted(by_name.items())),
     )
 
@@ -77,15 +75,7 @@ def compare(seen: Seen) -> Iterator[Difference]:
 
 
 def _normal(seen: Seen, table: SharedTable) -> SharedTable:
-    changes: dict[str, Any] = {}
-    if table.organisation is not UNSET:
-        changes["organisation"] = organisation_path(table.organisation)
-        seen.check_organisation(changes["organisation"])
-    if table.name is not UNSET:
-        changes["name"] = check_text(table.name, "name:")
-    if table.managers is not UNSET:
-        with at("managers"):
-            changes["managers"] = seen.user_ids(table.managers)
+    changes = seen.normal(table)
     if table.members is not UNSET:
         with at("members"):
             by_name = {finding.account_of(seen.view, name).user_id: _sorted(r) for name, r in table.members.items()}
