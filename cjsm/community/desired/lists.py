@@ -1,8 +1,6 @@
 """Distribution lists of a file: their tables, and how they are added, changed, filled and deleted."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -12,7 +10,7 @@ from cjsm.community.acts import lists
 from cjsm.community.acts.acting import By
 from cjsm.community.address import Address
 from cjsm.community.authority import Action, may_see_members, require
-from cjsm.community.desired.differences import Difference, Step, Turn, What, at, differing, mentioned, place_of
+from cjsm.community.desired.differences import Difference, Step, Turn, What, at, calling, differing, mentioned, place_of
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import ListTable
 from cjsm.community.errors import BadValue, NotFound
@@ -76,13 +74,10 @@ def _compare(seen: Seen, address: str, table: ListTable) -> Difference | None:
     values = {each.name: each.after for each in changed if each.name not in ("managers", "members")}
     steps = []
     if values:
-
-        def change(view: View, by: By) -> Change:
-            return lists.change(view, by, found.id, **values)
-
-        steps.append(Step(turn=Turn.LISTS, where=place_of(_KIND, address), act=change))
+        act = calling(lists.change, found.id, **values)
+        steps.append(Step(turn=Turn.LISTS, where=place_of(_KIND, address), act=act))
     steps += _managed(seen, address, found, wanted)
-    steps += _members(address, found.members, wanted)
+    steps += _members(address, found.id, found.members, wanted)
     return Difference(what=What.CHANGE, table=_KIND, key=address, changed=changed, steps=tuple(steps))
 
 
@@ -114,7 +109,7 @@ def _added(seen: Seen, address: str, wanted: ListTable) -> Difference:
         )
         return lists.add(view, by, made, Address.parse(address))
 
-    steps = (Step(turn=Turn.LISTS, where=where, act=add), *_members(address, (), wanted))
+    steps = (Step(turn=Turn.LISTS, where=where, act=add), *_members(address, identifier, (), wanted))
     return Difference(what=What.ADD, table=_KIND, key=address, changed=mentioned(wanted), steps=steps)
 
 
@@ -129,21 +124,13 @@ def _managed(seen: Seen, address: str, found: MailList, wanted: ListTable) -> It
     where = place_of(_KIND, address, "managers")
     for account in asked:
         if account not in found.managers:
-            yield Step(turn=Turn.LISTS, where=where, act=partial(_appoint, found.id, account))
+            yield Step(turn=Turn.LISTS, where=where, act=calling(lists.appoint, found.id, account))
     for account in found.managers:
         if account not in asked:
-            yield Step(turn=Turn.LISTS, where=where, act=partial(_dismiss, found.id, account))
+            yield Step(turn=Turn.LISTS, where=where, act=calling(lists.dismiss, found.id, account))
 
 
-def _appoint(identifier: ListId, account: AccountId, view: View, by: By) -> Change:
-    return lists.appoint(view, by, identifier, account)
-
-
-def _dismiss(identifier: ListId, account: AccountId, view: View, by: By) -> Change:
-    return lists.dismiss(view, by, identifier, account)
-
-
-def _members(address: str, before: tuple[str, ...], wanted: ListTable) -> Iterator[Step]:
+def _members(address: str, identifier: ListId, before: tuple[str, ...], wanted: ListTable) -> Iterator[Step]:
     if wanted.members is UNSET:
         return
     where = place_of(_KIND, address, "members")
@@ -152,12 +139,7 @@ def _members(address: str, before: tuple[str, ...], wanted: ListTable) -> Iterat
     for order, (act, some) in enumerate(((lists.leave, was - shall), (lists.join, shall - was))):
         each = [Address.parse(member) for member in sorted(some)]
         for part in (each[start : start + lists.AT_ONCE] for start in range(0, len(each), lists.AT_ONCE)):
-            yield Step(turn=Turn.MEMBERS, where=where, order=order, act=partial(_with, act, address, part))
-
-
-def _with(act: Any, address: str, members: list[Address], view: View, by: By) -> Change:
-    change: Change = act(view, by, finding.list_of(view, address).id, members)
-    return change
+            yield Step(turn=Turn.MEMBERS, where=where, order=order, act=calling(act, identifier, part))
 
 
 def _removed(seen: Seen) -> Iterator[Difference]:
@@ -175,9 +157,5 @@ def _removed(seen: Seen) -> Iterator[Difference]:
             gone = _existing(seen, address)
             if gone is None:
                 raise NotFound("this address is no list's", "see `cjsm list list`")
-        step = Step(turn=Turn.REMOVALS, where=where, act=partial(_delete, gone.id, seen.reserved_for))
+        step = Step(turn=Turn.REMOVALS, where=where, act=calling(lists.delete, gone.id, seen.reserved_for))
         yield Difference(what=What.REMOVE, table=_KIND, key=address, steps=(step,))
-
-
-def _delete(identifier: ListId, reserved_for: int, view: View, by: By) -> Change:
-    return lists.delete(view, by, identifier, reserved_for)

@@ -1,7 +1,6 @@
 """Shared mailboxes of a file: what needs no keys is done, and for what does the command is named."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,16 +8,14 @@ from msgspec import UNSET
 
 from cjsm.community import finding
 from cjsm.community.acts import shared
-from cjsm.community.acts.acting import By
-from cjsm.community.acts.quotas import QuotaLimits, set_quota
+from cjsm.community.acts.quotas import set_quota
 from cjsm.community.authority import may_see_members, require
-from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, place_of
+from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, calling, differing, place_of
 from cjsm.community.desired.seeing import Seen
 from cjsm.community.desired.tables import SharedTable
 from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import MailboxId
 from cjsm.community.records import MailboxRight, OwnerKind, SharedMailbox, SharedMember
-from cjsm.community.view import Change, View
 
 _KIND = "shared"
 Rights = tuple[MailboxRight, ...]
@@ -140,29 +137,17 @@ def _steps(
 ) -> Iterator[Step]:
     values = {name: each.after for name, each in changed.items() if name not in ("members", "managers", "quota")}
     if "quota" in changed:
-        act = partial(_capacity, found.id, changed["quota"].after, seen.quotas)
+        act = calling(set_quota, found.id, changed["quota"].after, seen.quotas)
         yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, "quota"), act=act)
     if "managers" in changed:
         managers = (finding.account_of(seen.view, name) for name in changed["managers"].after)
         values["managers"] = tuple(each.id for each in managers)
     if values:
-        act = partial(_change, found.id, values)
+        act = calling(shared.change, found.id, **values)
         yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, " ".join(sorted(values))), act=act)
     for name, _, shall in rights:
         account = finding.account_of(seen.view, name).id
         first = next(each.first for each in found.members if each.account == account)
         member = SharedMember(account=account, rights=shall, first=first)
-        act = partial(_rights, found.id, member)
+        act = calling(shared.join, found.id, member, None)
         yield Step(turn=Turn.SHARED, order=1, where=place_of(_KIND, address, f"members {name}"), act=act)
-
-
-def _change(mailbox: MailboxId, values: dict[str, Any], view: View, by: By) -> Change:
-    return shared.change(view, by, mailbox, **values)
-
-
-def _capacity(mailbox: MailboxId, octets: int, limits: QuotaLimits, view: View, by: By) -> Change:
-    return set_quota(view, by, mailbox, octets, limits)
-
-
-def _rights(mailbox: MailboxId, member: SharedMember, view: View, by: By) -> Change:
-    return shared.join(view, by, mailbox, member, None)
