@@ -1,5 +1,6 @@
 """Shared mailboxes of a file: what needs no keys is done, and for what does the command is named."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,7 @@ def _normal(seen: Seen, table: SharedTable) -> SharedTable:
 def _new(address: str, wanted: SharedTable) -> Difference:
     first = next(iter(wanted.members or ()), "USER")
     place, slug = wanted.organisation or "ORGANISATION", address.partition("@")[0]
-    cure = f'cjsm shared add {place} {slug} --name "{wanted.name or "NAME"}" --member {first}'
+    cure = _command("add", place, slug, "--name", wanted.name or "NAME", "--member", first)
     return Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure=cure)
 
 
@@ -122,10 +123,15 @@ def _members(
         if was and (MailboxRight.READ in was) is (MailboxRight.READ in shall):
             rights += [(name, was, shall)] if was != shall else []
         else:
-            given = " ".join(f"--right {right}" for right in shall)
-            elsewhere.append(f"cjsm shared join {address} {name} {given}")
-    elsewhere += [f"cjsm shared leave {address} {name}" for name in current if name not in wanted]
+            given = (word for right in shall for word in ("--right", right.value))
+            elsewhere.append(_command("join", address, name, *given))
+    elsewhere += [_command("leave", address, name) for name in current if name not in wanted]
     return rights, elsewhere
+
+
+def _command(*words: str) -> str:
+    """Return the command for people to copy: a shell takes each word as it is, whatever a file has in it."""
+    return shlex.join(("cjsm", "shared", *words))
 
 
 def _steps(
