@@ -1,6 +1,6 @@
 """Distribution lists: made, changed, given members and managers, deleted (community §8)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 
 import msgspec
@@ -78,7 +78,8 @@ def join(view: View, by: By, identifier: ListId, members: Iterable[Address]) -> 
     found = existing_list(view, identifier)
     permission = require(may_manage_members(view, by.actor, found))
     joining = dict.fromkeys(checked_member(view, found, address) for address in members)
-    fresh = [address for address in joining if address not in found.members]
+    known = frozenset(found.members)
+    fresh = [address for address in joining if address not in known]
     _check_many(fresh, "they are members already")
     made = msgspec.structs.replace(found, members=(*found.members, *fresh))
     _check_reach(view, found, made)
@@ -93,7 +94,8 @@ def leave(view: View, by: By, identifier: ListId, members: Iterable[Address]) ->
     :raises NotFound: naming the first that is no member; then none leaves.
     """
     found = existing_list(view, identifier)
-    leaving = tuple(dict.fromkeys(_member_named(view, found, address) for address in members))
+    known = frozenset(found.members)
+    leaving = dict.fromkeys(_member_named(view, known, address) for address in members)
     _check_many(leaving, "nobody is to leave")
     permission = may_manage_members(view, by.actor, found)
     if not permission.allowed and by.actor is not None and _is_own(view, by.actor, leaving):
@@ -141,11 +143,10 @@ def _without(found: MailList, gone: set[str]) -> MailList:
     return changed(found, members=members)
 
 
-def _check_many(members: Iterable[str], otherwise: str) -> None:
-    many = len(tuple(members))
-    if not many:
+def _check_many(members: Collection[str], otherwise: str) -> None:
+    if not members:
         raise Conflict(otherwise)
-    if many > AT_ONCE:
+    if len(members) > AT_ONCE:
         raise BadValue(f"at most {AT_ONCE} members join or leave at once", "do it in parts")
 
 
@@ -171,12 +172,12 @@ def primary_of(view: View, address: Address) -> str:
     return primary_address(view, record.owner) or str(address)
 
 
-def _member_named(view: View, found: MailList, address: Address) -> str:
+def _member_named(view: View, members: Collection[str], address: Address) -> str:
     """Return the member that *address* is, as it is or as the primary address of whom it belongs to."""
     record = view.reserved_address(str(address))
     own = [each.address for each in view.addresses_of(record.owner)] if record is not None else []
     for known in (str(address), *own):
-        if known in found.members:
+        if known in members:
             return known
     raise NotFound(f"{address} is no member", "see `cjsm list show`")
 
@@ -249,7 +250,7 @@ def _check_manager(view: View, account: AccountId) -> Account:
     return found
 
 
-def _is_own(view: View, account: AccountId, leaving: tuple[str, ...]) -> bool:
+def _is_own(view: View, account: AccountId, leaving: Iterable[str]) -> bool:
     own = {record.address for record in view.addresses_of(account)}
     return own.issuperset(leaving) and may_act(view, existing(view, account))
 
