@@ -6,8 +6,9 @@ import msgspec
 
 from cjsm.community.acts.acting import check_line, check_text
 from cjsm.community.acts.connectionvalues import check_short_name, checked_hop, hop_in_words, next_hop_of
+from cjsm.community.acts.domains import canonical_domain
 from cjsm.community.acts.persons import checked_email
-from cjsm.community.address import Address, check_domain, check_slug
+from cjsm.community.address import Address, check_slug
 from cjsm.community.applicationrecords import Application, Person
 from cjsm.community.applying import OPEN
 from cjsm.community.errors import BadValue, Exists
@@ -26,9 +27,7 @@ def checked(view: View, application: Application) -> Application:
     :raises BadValue: naming the value that is not taken.
     """
     slug = check_short_name(application.slug)
-    domain = application.domain.lower()
-    if domain:
-        check_domain(domain)
+    domain = application.domain and canonical_domain(view, application.domain).removesuffix(f".{view.suffix}")
     abbreviation = application.abbreviation.lower()
     if abbreviation:
         check_slug(abbreviation)

@@ -212,9 +212,11 @@ def test_duplicates() -> None:
             applications.add(view, by(), msgspec.structs.replace(other, **values), 28)
     with pytest.raises(Exists, match="taken"):
         applications.add(view, by(), msgspec.structs.replace(other, abbreviation="avon"), 28)
-    same = msgspec.structs.replace(other, name="FIRM", domain="firm.co.uk", slug="firm")
+    same = msgspec.structs.replace(other, name="FIRM", domain=f"Firm.co.uk.{SUFFIX}", slug="firm")
     view = view.apply(applications.add(view, by(), same, 28))
-    assert len(duplicates(view, applications.existing_application(view, other.id))) == 2
+    known = applications.existing_application(view, other.id)
+    assert known.domain == "firm.co.uk"
+    assert len(duplicates(view, known)) == 2
     rejected = view.apply(applications.reject(view, by("ada.central"), IDENTIFIER, Rejection.OTHER))
     again = msgspec.structs.replace(NEW, id=ApplicationId(identifier("again")))
     rejected = rejected.apply(applications.add(rejected, by(), again, 28))
@@ -230,6 +232,7 @@ def test_duplicates() -> None:
     "values",
     [
         {"name": ""}, {"name": "x" * 10_240}, {"slug": "a b"}, {"slug": "0" * 32}, {"domain": "nowhere"},
+        {"domain": SUFFIX}, {"domain": f"avon.{SUFFIX}"},
         {"need": "a\u202eb"}, {"users": -1}, {"users": 10**9}, {"abbreviation": "a.b"}, {"next_hops": ("mx:x",)},
         {"next_hops": ("no host:25",)}, {"next_hops": ("mx.a",) * 9}, {"contact": Person(email="nobody")},
         {"administrator": Person(email=f"a@avon.{SUFFIX}")}, {"signatory": Person(email=f"a@FIRM.co.uk.{SUFFIX}")},
