@@ -82,6 +82,8 @@ def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) 
     different = {name for name in values if getattr(made, name) != getattr(found, name)}
     if not different:
         raise BadValue("nothing is to be changed", "see `cjsm application edit --help`")
+    if made.sponsor is not None:
+        _check_another(view, made, made.sponsor.address.rpartition("@")[2])
     stale = {item for item, about in ABOUT.items() if different & about}
     actor = by.actor or b""
     made = changed(
@@ -145,8 +147,13 @@ def check_sponsor(view: View, application: Application, address: Address) -> Non
     account = view.account(AccountId(record.owner)) if record and record.owner_kind is OwnerKind.ACCOUNT else None
     if record is not None and (account is None or not may_sign_in(view, account)):
         raise Conflict(f"{address} is nobody who can answer: a sponsor is a person, who may sign in", "name another")
-    if application.domain and address.domain == f"{application.domain}.{view.suffix}":
-        raise Conflict(f"{address} is of the organisation that applies", "name a member of another one")
+    _check_another(view, application, address.domain)
+
+
+def _check_another(view: View, application: Application, domain: str) -> None:
+    """Check that a sponsor's *domain* is not that of the organisation which applies."""
+    if application.domain and domain == f"{application.domain}.{view.suffix}":
+        raise Conflict("the sponsor is of the organisation that applies", "name a member of another one as sponsor")
 
 
 def confirm_sponsor(view: View, by: By, identifier: ApplicationId, tag: bytes, tries: int) -> Change:

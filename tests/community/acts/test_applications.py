@@ -180,6 +180,11 @@ def test_the_sponsors_code() -> None:
         applications.check_sponsor(
             view, msgspec.structs.replace(NEW, domain="firm.co.uk"), Address.parse("re.layed@firm.co.uk.cjsm.test")
         )
+    theirs = view.apply(
+        applications.note_sponsor(view, by("ada.central"), IDENTIFIER, Address.parse("a@firm.co.uk.cjsm.test"), "rang")
+    )
+    with pytest.raises(Conflict, match="of the organisation that applies"):
+        applications.edit(theirs, desk, IDENTIFIER, {"domain": "firm.co.uk"})
     view = view.apply(applications.ask_sponsor(view, desk, IDENTIFIER, JO, b"t" * 32, 14))
     assert "the sponsor's word" in missing(found(view), "1")
     right = applications.confirm_sponsor(view, desk, IDENTIFIER, b"t" * 32, 5)
