@@ -67,6 +67,20 @@ def entry_of(
     )
 
 
+def service_entry(act_id: ActId, act: str, moment: int, kind: str, subject: bytes, **details: str) -> LedgerEntry:
+    """Return an entry of the service's own, for the whole community to read, for which no view is looked at."""
+    return LedgerEntry(
+        act_id=act_id,
+        act=act,
+        moment=moment,
+        actor=b"",
+        subject_kind=kind,
+        subject=subject,
+        details=tuple(sorted(details.items())),
+        organisation=b"",
+    )
+
+
 def made_in(organisation: OrganisationId, entry: LedgerEntry, *words: tuple[str, str]) -> LedgerEntry:
     """Return the entry of an act that makes its subject, which belongs to *organisation*.
 
