@@ -1,7 +1,6 @@
 """Distribution lists: made, changed, given members and managers, deleted (community §8)."""
 
 from collections.abc import Collection, Iterable, Iterator
-from functools import partial
 
 import msgspec
 
@@ -11,7 +10,7 @@ from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit, expand
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import BadValue, Conflict, NotFound
-from cjsm.community.finding import primary_address
+from cjsm.community.finding import owned_list, primary_address
 from cjsm.community.identifiers import AccountId, ListId
 from cjsm.community.posting import LIST_DEPTH, LIST_TOTAL
 from cjsm.community.records import Account, Life, MailList, OwnerKind, WhoMayPost
@@ -186,7 +185,7 @@ def _check_reach(view: View, found: MailList, made: MailList) -> None:
     """Check that no list comes back to itself, that all count, and that not too many are reached."""
     if len(made.members) > LIST_TOTAL:
         raise Conflict(f"a list has at most {LIST_TOTAL} members", "make several, and a list of them")
-    fresh = [inner for inner in map(partial(_list_of, view), made.members[len(found.members) :]) if inner is not None]
+    fresh = list(_lists_in(view, made.members[len(found.members) :]))
     if not fresh:
         return
     if found.id in set(_lists_below(view, made)):
@@ -199,14 +198,9 @@ def _check_reach(view: View, found: MailList, made: MailList) -> None:
             raise Conflict(f"a list reaches at most {LIST_TOTAL} addresses", "make several")
 
 
-def _list_of(view: View, member: str) -> MailList | None:
-    record = view.address(member)
-    return view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
-
-
-def _lists_in(view: View, found: MailList) -> Iterator[MailList]:
-    for member in found.members:
-        inner = _list_of(view, member)
+def _lists_in(view: View, members: Iterable[str]) -> Iterator[MailList]:
+    for member in members:
+        inner = owned_list(view, view.address(member))
         if inner is not None:
             yield inner
 
@@ -215,7 +209,7 @@ def _lists_below(view: View, found: MailList) -> Iterator[ListId]:
     seen: set[ListId] = set()
     waiting = [found]
     while waiting:
-        for inner in _lists_in(view, waiting.pop()):
+        for inner in _lists_in(view, waiting.pop().members):
             if inner.id not in seen:
                 seen.add(inner.id)
                 yield inner.id
@@ -227,7 +221,7 @@ def _height(view: View, found: MailList) -> int:
     level, height = [found], 0
     while level:
         height += 1
-        following = {inner.id: inner for each in level for inner in _lists_in(view, each)}
+        following = {inner.id: inner for each in level for inner in _lists_in(view, each.members)}
         level = list(following.values())
     return height
 

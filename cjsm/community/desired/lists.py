@@ -15,7 +15,7 @@ from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import ListTable
 from cjsm.community.errors import BadValue, NotFound
 from cjsm.community.identifiers import LENGTH, AccountId, ListId
-from cjsm.community.records import MailList, OwnerKind, WhoMayPost
+from cjsm.community.records import MailList, WhoMayPost
 from cjsm.community.view import Change, View
 
 _KIND = "list"
@@ -53,8 +53,7 @@ def compare(seen: Seen) -> Iterator[Difference]:
 
 
 def _existing(seen: Seen, address: str) -> MailList | None:
-    record = seen.view.reserved_address(address)
-    found = seen.view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
+    found = finding.owned_list(seen.view, seen.view.reserved_address(address))
     if found is not None:
         require(may_see_members(seen.view, seen.actor, found))
     return found
