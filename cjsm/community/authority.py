@@ -10,7 +10,7 @@ from msgspec import Struct
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import MailList, Role, RoleAssignment, SharedMailbox
-from cjsm.community.states import chain, may_sign_in, must_choose_password
+from cjsm.community.states import chain, may_act, may_sign_in, must_choose_password
 from cjsm.community.view import View
 
 
@@ -236,9 +236,7 @@ def may_manage_members(view: View, actor: AccountId | None, of: MailList | Share
     action = Action.MANAGE_LISTS if isinstance(of, MailList) else Action.MANAGE_SHARED_MAILBOXES
     permission = may(view, actor, action, of.organisation)
     acting = view.account(actor) if actor is not OPERATOR else None
-    if permission.allowed or acting is None or acting.id not in of.managers:
-        return permission
-    if not may_sign_in(view, acting) or must_choose_password(acting):
+    if permission.allowed or acting is None or acting.id not in of.managers or not may_act(view, acting):
         return permission
     return Permission(True, f"manager of {of.slug}")
 

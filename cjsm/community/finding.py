@@ -6,7 +6,7 @@ from cjsm.community import states
 from cjsm.community.address import UserId
 from cjsm.community.errors import Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId, OrganisationId, from_text, text
-from cjsm.community.records import Account, Connection, MailList, Organisation, OwnerKind, SharedMailbox
+from cjsm.community.records import Account, AddressRecord, Connection, MailList, Organisation, OwnerKind, SharedMailbox
 from cjsm.community.view import View
 
 
@@ -59,13 +59,17 @@ def shared_mailbox_of(view: View, name: str) -> SharedMailbox:
     return found
 
 
+def owned_list(view: View, record: AddressRecord | None) -> MailList | None:
+    """Return the distribution list whose address a record is; None for another's, and without one."""
+    return view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
+
+
 def list_of(view: View, name: str) -> MailList:
     """Return the distribution list with an address.
 
     :raises NotFound: when there is none.
     """
-    record = view.reserved_address(name.lower())
-    found = view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
+    found = owned_list(view, view.reserved_address(name.lower()))
     if found is None:
         raise NotFound(f"there is no list {name!r}", "see `cjsm list list`")
     return found
@@ -130,8 +134,8 @@ def name_of(connection: Connection) -> str:
     return connection.slug or text(connection.id)
 
 
-def primary_address(view: View, owner: AccountId | MailboxId | ListId) -> str:
-    """Return the one primary address of an account, shared mailbox or list."""
+def primary_address(view: View, owner: bytes) -> str:
+    """Return the one primary address of an account, shared mailbox or list; empty where it has none."""
     return next((record.address for record in view.addresses_of(owner) if not record.alias), "")
 
 

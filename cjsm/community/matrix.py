@@ -1,7 +1,7 @@
 """The whole of admission as one table: classes of who sends against classes of who is written to.
 
 A class is everybody whom the rules cannot tell apart by kind and state. For each pair of classes a few members stand
-for all: where their answers differ, as they do for lists, the cell says so.
+for all, those of a list among them: where their answers differ, as they do for lists, the cell says so.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,8 +13,17 @@ from msgspec import Struct
 from cjsm.community import finding
 from cjsm.community.address import Address
 from cjsm.community.admission import admit
-from cjsm.community.identifiers import OrganisationId
-from cjsm.community.records import Account, AccountKind, Connection, Domain, DomainState, OrganisationState
+from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.records import (
+    Account,
+    AccountKind,
+    Connection,
+    Domain,
+    DomainState,
+    MailList,
+    OrganisationState,
+    OwnerKind,
+)
 from cjsm.community.states import display_name, organisation_state
 from cjsm.community.verdicts import Accept, AccountOrigin, ConnectionOrigin, Origin, Service, ServiceOrigin, Verdict
 from cjsm.community.view import View
@@ -85,6 +94,13 @@ class _Gathering:
         found.sending += (sending,) if sending is not None else ()
         found.written += (written,) if written is not None else ()
 
+    def add_example(self, label: str, example: tuple[Sending | None, Address | None]) -> None:
+        """Let one more stand for a class that is there."""
+        found = self.classes.get(label)
+        sending, _ = example
+        if found is not None and sending is not None and sending not in found.sending:
+            found.sending += (sending,)
+
     def all(self) -> Iterator[Class]:
         return (self.classes[label] for label in sorted(self.classes))
 
@@ -102,14 +118,14 @@ def classes(
     :param watch: is handed the accounts, of which there may be many, and hands them on.
     """
     places = _places(view, organisation)
-    gathered = _Gathering()
+    people, relayed = _Gathering(), _Gathering()
     for account in watch(islice(_accounts(view, places), limit)):
-        gathered.add(_account_label(view, account), partial(_account, view, account))
-    hosted, relayed = list(gathered.all()), _Gathering()
+        people.add(_account_label(view, account), partial(_account, view, account))
+    groups = list(_groups(view, places, people))
     for connection in view.connections():
         if places is None or connection.organisation in places:
             relayed.add(_connection_label(view, connection), partial(_connection, view, connection))
-    written = [*_groups(view, places), *_domains(view, places), *_special(view)]
+    hosted, written = list(people.all()), [*groups, *_domains(view, places), *_special(view)]
     services = [Class(f"service: {each}", 1, (Sending(ServiceOrigin(service=each), None),)) for each in Service]
     origins = [each for each in (*hosted, *relayed.all(), *services) if each.sending]
     return Classes(tuple(origins), tuple(each for each in (*hosted, *written) if each.written))
@@ -201,18 +217,31 @@ def _unknown(view: View, local: str, domain: str) -> Address:
     )
 
 
-def _groups(view: View, places: set[OrganisationId] | None) -> Iterator[Class]:
+def _groups(view: View, places: set[OrganisationId] | None, people: _Gathering) -> Iterator[Class]:
     gathered = _Gathering()
     for organisation in view.organisations():
         if places is not None and organisation.id not in places:
             continue
         for mail_list in view.lists_in(organisation.id):
             label = _with_organisation(view, f"list for its {mail_list.who_may_post}", organisation.id)
-            gathered.add(label, partial(_address_of, view, mail_list.id))
+            gathered.add(label, partial(_list, view, mail_list, places, people))
         for shared in view.shared_mailboxes_in(organisation.id):
             label = _with_organisation(view, "shared mailbox", organisation.id)
             gathered.add(label, partial(_address_of, view, shared.id))
     return gathered.all()
+
+
+def _list(
+    view: View, found: MailList, places: set[OrganisationId] | None, people: _Gathering
+) -> tuple[Sending | None, Address | None]:
+    """A list's address; some of its managers and members stand for *people* like them, as others may not post."""
+    records = (view.address(member) for member in found.members[:_EXAMPLES])
+    members = (AccountId(each.owner) for each in records if each is not None and each.owner_kind is OwnerKind.ACCOUNT)
+    for identifier in (*found.managers[:_EXAMPLES], *members):
+        account = view.account(identifier)
+        if account is not None and (places is None or account.organisation in places):
+            people.add_example(_account_label(view, account), _account(view, account))
+    return _address_of(view, found.id)
 
 
 def _address_of(view: View, owner: bytes) -> tuple[Sending | None, Address | None]:

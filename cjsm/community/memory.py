@@ -64,9 +64,8 @@ class MemoryView:
                 yield record
 
     def _after(self, kind: type[Identified], after: bytes | None) -> Iterator[Identified]:
-        if after is None:
-            return self._all(kind)
-        return iter(sorted(self._all(kind, lambda found: found.id > after), key=lambda found: found.id))
+        following = self._all(kind, lambda found: after is None or found.id > after)
+        return iter(sorted(following, key=lambda found: found.id))
 
     def _one(self, kind: type[Found], key: object) -> Found | None:
         record = self._records.get((kind, key))

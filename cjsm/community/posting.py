@@ -1,9 +1,10 @@
 """Who may post to a list (community §8)."""
 
 from cjsm.community.address import Address
+from cjsm.community.finding import owned_list
 from cjsm.community.identifiers import ListId, OrganisationId
-from cjsm.community.records import MailList, OwnerKind, WhoMayPost
-from cjsm.community.states import chain
+from cjsm.community.records import MailList, WhoMayPost
+from cjsm.community.states import top_of
 from cjsm.community.verdicts import AccountOrigin, ConnectionOrigin, Origin, Service, ServiceOrigin
 from cjsm.community.view import View
 
@@ -61,8 +62,7 @@ def _is_member(view: View, identities: set[str], found: MailList, depth: int) ->
 def _lists_in(view: View, found: MailList, seen: set[ListId]) -> list[MailList]:
     inside = []
     for member in found.members:
-        record = view.address(member)
-        inner = view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
+        inner = owned_list(view, view.address(member))
         if inner is not None and inner.id not in seen:
             seen.add(inner.id)
             inside.append(inner)
@@ -78,5 +78,5 @@ def _place(view: View, origin: Origin, sender: Address) -> OrganisationId | None
 
 
 def _same_top(view: View, one: OrganisationId, other: OrganisationId) -> bool:
-    tops = [tuple(chain(view, organisation))[-1:] for organisation in (one, other)]
-    return bool(tops[0]) and tops[0] == tops[1]
+    top = top_of(view, one)
+    return top is not None and top == top_of(view, other)

@@ -23,6 +23,12 @@ def chain(view: View, organisation: OrganisationId | None) -> Iterator[Organisat
         organisation = found.parent
 
 
+def top_of(view: View, organisation: OrganisationId) -> OrganisationId | None:
+    """Return the top organisation that it is or is below; None where there is none."""
+    above = tuple(chain(view, organisation))
+    return above[-1].id if above else None
+
+
 def organisation_state(view: View, organisation: OrganisationId) -> OrganisationState:
     """Return the state in force: the worst of the organisation's own and of all above it."""
     states = {found.state for found in chain(view, organisation)}
@@ -68,6 +74,11 @@ def may_sign_in(view: View, account: Account) -> bool:
 def must_choose_password(account: Account) -> bool:
     """Whether signing in serves only to choose a password."""
     return account.credential is Credential.ONE_TIME
+
+
+def may_act(view: View, account: Account) -> bool:
+    """Whether whoever is signed in may do more than choose a password."""
+    return may_sign_in(view, account) and not must_choose_password(account)
 
 
 def may_send(view: View, account: Account) -> bool:

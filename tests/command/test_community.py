@@ -95,7 +95,7 @@ def test_applied(cjsm: Run, file: Path, config: Path) -> None:
         "+ organisation avon/new", '    name: "Avon Police" → "Avon & Somerset"', "    state: testing → live",
         "    members: 1 more (tom.jones@avon.cjsm.test), 1 fewer (jane.smith@avon.cjsm.test)",
         "    rights of jane.smith@avon: 2 fewer (delete, send)", "~ roles of tom.jones@avon",
-        '    not applied here: cjsm shared add avon front --name "Front" --member USER',
+        '    not applied here: cjsm shared add avon front --name Front --member USER',
         "1 to add, 5 to change, 0 to remove, 1 that a file cannot do: see above",
     ):  # fmt: skip
         assert f"{line}\n" in shown

@@ -22,6 +22,17 @@ def test_apply() -> None:
     assert after.apply(Change(removed=(organisation("not-there"),))).moment == NOW + 5
 
 
+def test_in_order() -> None:
+    """People and organisations come by identifier, all of them or those after one, as they do from a store."""
+    view = community()
+    people = [found.id for found in view.accounts()]
+    assert people == sorted(people)
+    assert [found.id for found in view.accounts(people[1])] == people[2:]
+    places = [found.id for found in view.organisations()]
+    assert places == sorted(places)
+    assert [found.id for found in view.organisations(places[1])] == places[2:]
+
+
 def test_lookups() -> None:
     """By identifier, by name, by owner."""
     view = community()

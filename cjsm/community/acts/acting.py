@@ -1,15 +1,33 @@
 """What every act has in common: who acts, the ledger entry, and checks of values."""
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Struct
 
 from cjsm.community.acts.reasons import Reason
-from cjsm.community.authority import Permission
-from cjsm.community.errors import BadValue, NotFound
+from cjsm.community.applicationrecords import Application
+from cjsm.community.authority import OPERATOR, Permission
+from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, ActId, OrganisationId
-from cjsm.community.records import Account, LedgerEntry
+from cjsm.community.records import (
+    Account,
+    Connection,
+    LedgerEntry,
+    Life,
+    MailList,
+    Organisation,
+    RecoveryRequest,
+    SharedMailbox,
+)
 from cjsm.community.subjects import organisation_of_subject, person_of_subject
 from cjsm.community.view import View
+
+#: What has a version, which rises with every change.
+Versioned = TypeVar(
+    "Versioned",
+    bound=Account | Application | Connection | MailList | Organisation | RecoveryRequest | SharedMailbox,
+)
 
 _LONGEST_TEXT = 200
 _CODES = frozenset(Reason)
@@ -49,6 +67,20 @@ def entry_of(
     )
 
 
+def service_entry(act_id: ActId, act: str, moment: int, kind: str, subject: bytes, **details: str) -> LedgerEntry:
+    """Return an entry of the service's own, for the whole community to read, for which no view is looked at."""
+    return LedgerEntry(
+        act_id=act_id,
+        act=act,
+        moment=moment,
+        actor=b"",
+        subject_kind=kind,
+        subject=subject,
+        details=tuple(sorted(details.items())),
+        organisation=b"",
+    )
+
+
 def made_in(organisation: OrganisationId, entry: LedgerEntry, *words: tuple[str, str]) -> LedgerEntry:
     """Return the entry of an act that makes its subject, which belongs to *organisation*.
 
@@ -73,6 +105,14 @@ def check_text(text: str, what: str) -> str:
     return told
 
 
+def check_line(text: str, what: str) -> str:
+    """Return *text* without outer space, which may be empty.
+
+    :raises BadValue: see :func:`check_text`.
+    """
+    return check_text(text, what) if text else text
+
+
 def existing(view: View, account: AccountId) -> Account:
     """Return the account.
 
@@ -84,6 +124,26 @@ def existing(view: View, account: AccountId) -> Account:
     return found
 
 
-def changed(account: Account, **changes: object) -> Account:
-    """Return the account with *changes* and the next version, so that sessions and caches notice."""
-    return msgspec.structs.replace(account, version=account.version + 1, **changes)
+def check_not_deleted(account: Account) -> None:
+    """Check that an account is not a deleted one.
+
+    :raises Conflict: when it is.
+    """
+    if account.life is Life.DELETED:
+        raise Conflict("this user is deleted", "undelete the user first")
+
+
+def operators(by: By, what: str) -> Permission:
+    """Return the permission to do what is the operator's alone, without break-glass.
+
+    :param what: what is theirs, for whoever else asks: ``"the service's own work is"``.
+    :raises NotAllowed: for anybody else.
+    """
+    if by.actor is not OPERATOR:
+        raise NotAllowed(f"{what} the operator's", "do it without --as, on the server")
+    return Permission(True, "local operator on the server")
+
+
+def changed(record: Versioned, **changes: object) -> Versioned:
+    """Return the record with *changes* and the next version, so that sessions, caches and queues notice."""
+    return msgspec.structs.replace(record, version=record.version + 1, **changes)

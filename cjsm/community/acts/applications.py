@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.acting import By, changed, check_line, check_text, entry_of
 from cjsm.community.acts.applicationvalues import check_free, checked
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.address import Address
@@ -33,6 +33,8 @@ from cjsm.community.verdicts import Service, ServiceOrigin
 from cjsm.community.view import Change, View
 
 _DAY = 86_400
+#: How many of the acceptances of the terms are remembered: the newest.
+_TERMS_KEPT = 10
 
 
 class Rejection(StrEnum):
@@ -62,7 +64,7 @@ def add(view: View, by: By, application: Application, days: int) -> Change:
     """Enter an application; *days* until it is overdue."""
     permission = require(may(view, by.actor, Action.ASSESS_APPLICATIONS, None))
     made = msgspec.structs.replace(
-        checked(application),
+        checked(view, application),
         state=ApplicationState.NEW,
         created=view.moment,
         state_since=view.moment,
@@ -76,22 +78,23 @@ def add(view: View, by: By, application: Application, days: int) -> Change:
 def edit(view: View, by: By, identifier: ApplicationId, values: dict[str, Any]) -> Change:
     """Change *values*, by the names of the record; the points of the checklist that they are about are open again."""
     found, permission = _open(view, by, identifier)
-    changed = {name for name, value in values.items() if value != getattr(found, name)}
-    if not changed:
+    made = checked(view, msgspec.structs.replace(found, **values))
+    different = {name for name in values if getattr(made, name) != getattr(found, name)}
+    if not different:
         raise BadValue("nothing is to be changed", "see `cjsm application edit --help`")
-    stale = {item for item, about in ABOUT.items() if changed & about}
+    if made.sponsor is not None:
+        _check_another(view, made, made.sponsor.address.rpartition("@")[2])
+    stale = {item for item, about in ABOUT.items() if different & about}
     actor = by.actor or b""
-    made = checked(msgspec.structs.replace(found, **values))
-    made = msgspec.structs.replace(
+    made = changed(
         made,
         checks=tuple(each for each in found.checks if each.item not in stale),
         # Other people's signature, or another version's, is not this one's.
-        terms=() if "signatory" in changed else found.terms,
+        terms=() if "signatory" in different else found.terms,
         entered_by=found.entered_by if actor in found.entered_by else (*found.entered_by, actor),
-        version=found.version + 1,
     )
     check_free(view, made)
-    return _done(view, by, made, permission, "application-edit", changed=" ".join(sorted(changed)))
+    return _done(view, by, made, permission, "application-edit", changed=" ".join(sorted(different)))
 
 
 def assess(
@@ -101,8 +104,7 @@ def assess(
     found, permission = _open(view, by, identifier)
     checks = found.checks
     if item is not None:
-        if note:
-            check_text(note, "a note")
+        note = check_line(note, "a note")
         if result is CheckResult.NOT_NEEDED and not (item in _SPARED and found.system is MailSystem.HOSTED):
             raise BadValue(f"{item} is needed", "only domain and mail-system are not, where mail is kept here")
         if result is CheckResult.FAILED and not note:
@@ -112,12 +114,11 @@ def assess(
     elif found.state is not ApplicationState.NEW:
         raise Conflict(f"it is {found.state} already", "name a point of the checklist")
     begun = found.state is ApplicationState.NEW
-    made_of = msgspec.structs.replace(
+    made_of = changed(
         found,
         checks=checks,
         state=ApplicationState.IN_ASSESSMENT if begun else found.state,
         state_since=view.moment if begun else found.state_since,
-        version=found.version + 1,
     )
     told = {"item": item.value, "result": result.value} if item is not None else {}
     return _done(view, by, made_of, permission, "application-assess", **told)
@@ -146,8 +147,13 @@ def check_sponsor(view: View, application: Application, address: Address) -> Non
     account = view.account(AccountId(record.owner)) if record and record.owner_kind is OwnerKind.ACCOUNT else None
     if record is not None and (account is None or not may_sign_in(view, account)):
         raise Conflict(f"{address} is nobody who can answer: a sponsor is a person, who may sign in", "name another")
-    if application.domain and address.domain == f"{application.domain}.{view.suffix}":
-        raise Conflict(f"{address} is of the organisation that applies", "name a member of another one")
+    _check_another(view, application, address.domain)
+
+
+def _check_another(view: View, application: Application, domain: str) -> None:
+    """Check that a sponsor's *domain* is not that of the organisation which applies."""
+    if application.domain and domain == f"{application.domain}.{view.suffix}":
+        raise Conflict("the sponsor is of the organisation that applies", "name a member of another one as sponsor")
 
 
 def confirm_sponsor(view: View, by: By, identifier: ApplicationId, tag: bytes, tries: int) -> Change:
@@ -175,8 +181,7 @@ def is_confirmed(change: Change) -> bool:
 
 def note_sponsor(view: View, by: By, identifier: ApplicationId, address: Address, note: str) -> Change:
     """Record the sponsor's word without a code: an administrator's act, with what they know of it."""
-    found, _ = _open(view, by, identifier)
-    permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
+    found, permission = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
     check_sponsor(view, found, address)
     sponsor = Sponsor(
         address=str(address),
@@ -197,7 +202,7 @@ def accept_terms(view: View, by: By, identifier: ApplicationId, version: str) ->
     if not who:
         raise Conflict("there is no signatory", "name one first: cjsm application edit")
     accepted = AcceptedTerms(version=version, moment=view.moment, signatory=who, by=by.actor or b"")
-    made = msgspec.structs.replace(found, terms=(*found.terms, accepted)[-10:], version=found.version + 1)
+    made = changed(found, terms=(*found.terms, accepted)[-_TERMS_KEPT:])
     return _done(view, by, made, permission, "application-terms", version=version)
 
 
@@ -217,7 +222,7 @@ def approve(
     """
     found = decidable(view, by, identifier, terms_version=terms_version, by_another=by_another)
     permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
-    made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.APPROVED), organisation=organisation)
+    made = _decided(view, by, found, ApplicationState.APPROVED, organisation=organisation)
     return _done(view, by, made, permission, "application-approve", organisation=organisation.hex())
 
 
@@ -226,8 +231,7 @@ def decidable(view: View, by: By, identifier: ApplicationId, *, terms_version: s
 
     :raises CommunityError: saying why it cannot.
     """
-    found, _ = _open(view, by, identifier)
-    require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
+    found, _ = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
     if by_another and (by.actor or b"") in found.entered_by:
         told = "only somebody else than those who entered or edited it approves it"
         raise NotAllowed(told, "ask another administrator")
@@ -247,11 +251,8 @@ def _is_sponsor(view: View, application: Application, account: AccountId) -> boo
 
 def reject(view: View, by: By, identifier: ApplicationId, code: Rejection, note: str = "") -> Change:
     """Reject an application; nothing personal is left of it after some time."""
-    found, _ = _open(view, by, identifier)
-    permission = require(may(view, by.actor, Action.DECIDE_APPLICATIONS, None))
-    if note:
-        check_text(note, "a note")
-    made = msgspec.structs.replace(_decided(view, by, found, ApplicationState.REJECTED), code=code.value, note=note)
+    found, permission = _open(view, by, identifier, Action.DECIDE_APPLICATIONS)
+    made = _decided(view, by, found, ApplicationState.REJECTED, code=code.value, note=check_line(note, "a note"))
     return _done(view, by, made, permission, "application-reject", code=code.value)
 
 
@@ -260,9 +261,7 @@ def overdue(view: View, by: By, identifier: ApplicationId) -> Change:
     found = existing_application(view, identifier)
     if found.state not in OPEN - {ApplicationState.OVERDUE} or view.moment < found.due:
         return Change()
-    made = msgspec.structs.replace(
-        found, state=ApplicationState.OVERDUE, state_since=view.moment, version=found.version + 1
-    )
+    made = changed(found, state=ApplicationState.OVERDUE, state_since=view.moment)
     return _done(view, by, made, ITSELF, "application-overdue")
 
 
@@ -290,25 +289,25 @@ def erase(view: View, by: By, identifier: ApplicationId, before: int) -> Change:
     return msgspec.structs.replace(change, forgotten=(found.id,))
 
 
-def _open(view: View, by: By, identifier: ApplicationId) -> tuple[Application, Permission]:
-    permission = require(may(view, by.actor, Action.ASSESS_APPLICATIONS, None))
+def _open(
+    view: View, by: By, identifier: ApplicationId, action: Action = Action.ASSESS_APPLICATIONS
+) -> tuple[Application, Permission]:
+    """Return an application that nobody has decided on, and the permission to do *action* to it."""
+    permission = require(may(view, by.actor, action, None))
     found = existing_application(view, identifier)
     if found.state not in OPEN:
         raise Conflict(f"this application was {found.state}", "see `cjsm application show`")
     return found, permission
 
 
-def _decided(view: View, by: By, found: Application, state: ApplicationState) -> Application:
-    return msgspec.structs.replace(
-        found, state=state, state_since=view.moment, decided_by=by.actor or b"", version=found.version + 1
-    )
+def _decided(view: View, by: By, found: Application, state: ApplicationState, **changes: object) -> Application:
+    return changed(found, state=state, state_since=view.moment, decided_by=by.actor or b"", **changes)
 
 
 def _sponsored(
     view: View, by: By, found: Application, sponsor: Sponsor, permission: Permission, act: str, **told: str
 ) -> Change:
-    made = msgspec.structs.replace(found, sponsor=sponsor, version=found.version + 1)
-    return _done(view, by, made, permission, act, **told)
+    return _done(view, by, changed(found, sponsor=sponsor), permission, act, **told)
 
 
 def _done(view: View, by: By, made: Application, permission: Permission, act: str, **told: str) -> Change:

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cjsm.community.acts.acting import check_text
+from cjsm.community.acts.acting import check_line, check_text
 from cjsm.community.acts.connectionvalues import check_short_name, checked_hop, hop_in_words, next_hop_of
-from cjsm.community.address import Address, check_domain, check_slug
+from cjsm.community.acts.domains import canonical_domain
+from cjsm.community.acts.persons import checked_email
+from cjsm.community.address import Address, check_slug
 from cjsm.community.applicationrecords import Application, Person
 from cjsm.community.applying import OPEN
 from cjsm.community.errors import BadValue, Exists
@@ -19,15 +21,13 @@ _LINES = ("need", "provider", "tenant", "address1", "address2", "town", "postcod
 _PEOPLE = ("contact", "administrator", "signatory")
 
 
-def checked(application: Application) -> Application:
+def checked(view: View, application: Application) -> Application:
     """Return the application with every value in its stored form.
 
     :raises BadValue: naming the value that is not taken.
     """
     slug = check_short_name(application.slug)
-    domain = application.domain.lower()
-    if domain:
-        check_domain(domain)
+    domain = application.domain and canonical_domain(view, application.domain).removesuffix(f".{view.suffix}")
     abbreviation = application.abbreviation.lower()
     if abbreviation:
         check_slug(abbreviation)
@@ -35,8 +35,8 @@ def checked(application: Application) -> Application:
         raise BadValue(f"there are 0 to {_MOST_USERS:,} people")
     if len(application.next_hops) > _NEXT_HOPS:
         raise BadValue(f"there are at most {_NEXT_HOPS} next hops")
-    lines = {name: _line(getattr(application, name), name) for name in _LINES}
-    people = {name: _person(getattr(application, name), name) for name in _PEOPLE}
+    lines = {name: check_line(getattr(application, name), name.replace("_", " ")) for name in _LINES}
+    people = {name: _person(view, getattr(application, name), name) for name in _PEOPLE}
     return msgspec.structs.replace(
         application,
         slug=slug,
@@ -49,14 +49,12 @@ def checked(application: Application) -> Application:
     )
 
 
-def _line(value: str, what: str) -> str:
-    return check_text(value, what.replace("_", " ")) if value else value
-
-
-def _person(person: Person, who: str) -> Person:
-    told = {name: _line(value, f"{who}: {name}") for name, value in msgspec.structs.asdict(person).items()}
+def _person(view: View, person: Person, who: str) -> Person:
+    values = msgspec.structs.asdict(person).items()
+    told = {name: check_line(value, f"{who}: {name.replace('_', ' ')}") for name, value in values}
     if told["email"]:
-        told["email"] = str(Address.parse(told["email"]))
+        # Plain as well as ordinary: with the suffix it may become a member's address.
+        told["email"] = str(Address.parse(checked_email(view, told["email"])))
     return Person(**told)
 
 

@@ -5,8 +5,8 @@ The record is what the door asks: a certificate that is not in it, or revoked th
 
 import re
 
-from cjsm.community.acts.acting import By, check_text, entry_of
-from cjsm.community.acts.connections import in_force, managed, raised
+from cjsm.community.acts.acting import By, changed, check_text, entry_of
+from cjsm.community.acts.connections import in_force, managed
 from cjsm.community.acts.connectionvalues import check_host
 from cjsm.community.address import has_suffix
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -37,7 +37,7 @@ def issued(
         if any(known.fingerprint == certificate.fingerprint for known in other.issued):
             raise Exists("this certificate is recorded already")
     kept = tuple(known for known in found.issued if view.moment < known.not_after + _KEPT)
-    made = raised(found, issued=(*kept, certificate))
+    made = changed(found, issued=(*kept, certificate))
     entry = entry_of(
         view, by, "certificate-issue", "connection", connection, permission, fingerprint=certificate.fingerprint
     )
@@ -63,7 +63,7 @@ def revoked(view: View, by: By, connection: ConnectionId, serial: str) -> Change
         not_after=known.not_after,
         revoked=view.moment,
     )
-    made = raised(found, issued=tuple(ended if each is known else each for each in found.issued))
+    made = changed(found, issued=tuple(ended if each is known else each for each in found.issued))
     entry = entry_of(
         view, by, "certificate-revoke", "connection", connection, permission, fingerprint=known.fingerprint
     )

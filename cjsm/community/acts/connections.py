@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from cjsm.community.acts.acting import By, check_text, entry_of, made_in
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, made_in
 from cjsm.community.acts.connectionvalues import checked
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -75,7 +75,7 @@ def edit(view: View, by: By, connection: ConnectionId, changes: ConnectionChange
         raise BadValue("nothing to change was given", "see `cjsm connection edit --help`")
     if not given.get("slug", found.slug):
         raise BadValue("this connection is older than short names", "give it one with --rename")
-    made = raised(checked(msgspec.structs.replace(found, **given)))
+    made = changed(checked(msgspec.structs.replace(found, **given)))
     _check_unique(view, made)
     if made.state is ConnectionState.LIVE:
         _check_complete(view, made)
@@ -95,7 +95,7 @@ def set_state(view: View, by: By, connection: ConnectionId, state: ConnectionSta
         _check_reason(by)
     if state is ConnectionState.LIVE:
         _check_complete(view, found)
-    made = raised(found, state=state, state_reason=by.reason, state_since=view.moment)
+    made = changed(found, state=state, state_reason=by.reason, state_since=view.moment)
     entry = entry_of(view, by, f"connection-{state.value}", "connection", connection, permission)
     return Change(put=(made,), entry=entry)
 
@@ -137,11 +137,6 @@ def managed(view: View, by: By, connection: ConnectionId) -> tuple[Connection, P
     if found is None:
         raise NotFound("there is no such connection", "see `cjsm connection list`")
     return found, require(may(view, by.actor, Action.MANAGE_CONNECTIONS, found.organisation))
-
-
-def raised(connection: Connection, **changes: object) -> Connection:
-    """Return the connection with *changes* and the next version, so that doors and queues notice."""
-    return msgspec.structs.replace(connection, version=connection.version + 1, **changes)
 
 
 def _can_be_proved(connection: Connection, moment: int) -> bool:

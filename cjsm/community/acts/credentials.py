@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_not_deleted, check_text, entry_of, existing
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound, Overtaken
 from cjsm.community.identifiers import AccountId, SecretId
@@ -43,8 +43,7 @@ def choose_password(
     """
     found = unovertaken(view, account, keys)
     permission = require(may(view, by.actor, Action.CHOOSE_PASSWORD, found.organisation, account=account))
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     life = Life.ACTIVE if found.life is Life.NEW else found.life
     own = {"reset_by": b"", "factor_removed_by": b""} if using in _OWN else {}
     made = changed(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from cjsm.community.acts.acting import By, changed, entry_of, existing
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.acts.naming import given_up
@@ -67,4 +65,4 @@ def _left(view: View, account: Account) -> Iterator[Record]:
 def _changed(found: MailList | SharedMailbox, members: tuple[object, ...], gone: AccountId) -> Iterator[Record]:
     managers = tuple(manager for manager in found.managers if manager != gone)
     if (members, managers) != (found.members, found.managers):
-        yield msgspec.structs.replace(found, members=members, managers=managers, version=found.version + 1)
+        yield changed(found, members=members, managers=managers)

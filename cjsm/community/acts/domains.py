@@ -3,8 +3,8 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, check_text, entry_of, made_in
-from cjsm.community.acts.connections import managed, raised
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, made_in
+from cjsm.community.acts.connections import managed
 from cjsm.community.address import Address, check_domain, has_suffix
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -56,7 +56,7 @@ def add(
         raise Conflict(f"a connection has at most {_DOMAINS} domains", "add another connection")
     domain = Domain(name=told, connection=connection, organisation=place, listed_members_only=listed_members_only)
     entry = entry_of(view, by, "domain-add", "domain", told.encode(), permission)
-    return Change(put=(domain, raised(found)), entry=made_in(domain.organisation, entry))
+    return Change(put=(domain, changed(found)), entry=made_in(domain.organisation, entry))
 
 
 def set_state(view: View, by: By, name: str, state: DomainState) -> Change:
@@ -71,7 +71,7 @@ def set_state(view: View, by: By, name: str, state: DomainState) -> Change:
         check_text(by.reason, "a reason")
     made = msgspec.structs.replace(domain, state=state)
     entry = entry_of(view, by, f"domain-{state.value}", "domain", domain.name.encode(), permission)
-    return Change(put=(made, raised(connection)), entry=entry)
+    return Change(put=(made, changed(connection)), entry=entry)
 
 
 def set_listed_members_only(view: View, by: By, name: str, listed: bool) -> Change:
@@ -83,7 +83,7 @@ def set_listed_members_only(view: View, by: By, name: str, listed: bool) -> Chan
     made = msgspec.structs.replace(domain, listed_members_only=listed)
     told = {"listed-members-only": "yes" if listed else "no"}
     entry = entry_of(view, by, "domain-members", "domain", domain.name.encode(), permission, **told)
-    return Change(put=(made, raised(connection)), entry=entry)
+    return Change(put=(made, changed(connection)), entry=entry)
 
 
 def remove(view: View, by: By, name: str) -> Change:
@@ -96,7 +96,7 @@ def remove(view: View, by: By, name: str) -> Change:
     if member:
         raise Conflict(f"{member} is a member in {domain.name}", "delete its members first, or suspend the domain")
     entry = entry_of(view, by, "domain-remove", "domain", domain.name.encode(), permission)
-    return Change(put=(raised(connection),), removed=(domain,), entry=entry)
+    return Change(put=(changed(connection),), removed=(domain,), entry=entry)
 
 
 def set_exceptions(view: View, by: By, name: str, exceptions: tuple[tuple[str, str], ...]) -> Change:
@@ -107,7 +107,7 @@ def set_exceptions(view: View, by: By, name: str, exceptions: tuple[tuple[str, s
     entry = entry_of(
         view, by, "domain-exceptions", "domain", domain.name.encode(), permission, count=str(len(exceptions))
     )
-    return Change(put=(made, raised(connection)), entry=entry)
+    return Change(put=(made, changed(connection)), entry=entry)
 
 
 def _existing(view: View, name: str) -> tuple[Domain, Connection]:

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
 from cjsm.community.acts.credentials import KeyStep, two_people
 from cjsm.community.acts.reasons import check_reason
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
-from cjsm.community.errors import Conflict, NotFound, Overtaken
+from cjsm.community.errors import NotFound, Overtaken
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import Account, Credential, LedgerEntry, Life, SharedMailbox
+from cjsm.community.records import Account, Credential, LedgerEntry, SharedMailbox
 from cjsm.community.view import Change, View
 
 #: What the service does by itself, as its settings say.
@@ -64,9 +63,7 @@ def stepped(owner: Owner, step: MailboxStep, moment: int) -> Owner:
     made = moment if step.generation > generation else rotated
     if isinstance(owner, Account):
         return changed(owner, mailbox_keys=step.written, mailbox_generation=step.generation, mailbox_rotated=made)
-    return msgspec.structs.replace(
-        owner, keys=step.written, generation=step.generation, rotated=made, version=owner.version + 1
-    )
+    return changed(owner, keys=step.written, generation=step.generation, rotated=made)
 
 
 def with_step(view: View, step: MailboxStep) -> Account | SharedMailbox:
@@ -88,8 +85,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
     found = existing(view, account)
     permission = require(may(view, by.actor, Action.RESET, found.organisation, account=account))
     check_reason(by.reason)
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     two_people(by, found.factor_removed_by)
     if found.keys != keys.read:
         raise Overtaken("this user's passwords were changed at the same moment", "try again")

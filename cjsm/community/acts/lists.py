@@ -1,20 +1,20 @@
 """Distribution lists: made, changed, given members and managers, deleted (community §8)."""
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
 from cjsm.community.acts.naming import given_up, new_address
 from cjsm.community.address import Address
 from cjsm.community.admission import Refuse, admit, expand
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import BadValue, Conflict, NotFound
+from cjsm.community.finding import owned_list, primary_address
 from cjsm.community.identifiers import AccountId, ListId
 from cjsm.community.posting import LIST_DEPTH, LIST_TOTAL
 from cjsm.community.records import Account, Life, MailList, OwnerKind, WhoMayPost
-from cjsm.community.states import may_sign_in, must_choose_password
+from cjsm.community.states import may_act
 from cjsm.community.verdicts import Service, ServiceOrigin
 from cjsm.community.view import Change, View
 
@@ -77,7 +77,8 @@ def join(view: View, by: By, identifier: ListId, members: Iterable[Address]) -> 
     found = existing_list(view, identifier)
     permission = require(may_manage_members(view, by.actor, found))
     joining = dict.fromkeys(checked_member(view, found, address) for address in members)
-    fresh = [address for address in joining if address not in found.members]
+    known = frozenset(found.members)
+    fresh = [address for address in joining if address not in known]
     _check_many(fresh, "they are members already")
     made = msgspec.structs.replace(found, members=(*found.members, *fresh))
     _check_reach(view, found, made)
@@ -92,7 +93,8 @@ def leave(view: View, by: By, identifier: ListId, members: Iterable[Address]) ->
     :raises NotFound: naming the first that is no member; then none leaves.
     """
     found = existing_list(view, identifier)
-    leaving = tuple(dict.fromkeys(_member_named(view, found, address) for address in members))
+    known = frozenset(found.members)
+    leaving = dict.fromkeys(_member_named(view, known, address) for address in members)
     _check_many(leaving, "nobody is to leave")
     permission = may_manage_members(view, by.actor, found)
     if not permission.allowed and by.actor is not None and _is_own(view, by.actor, leaving):
@@ -137,14 +139,13 @@ def delete(view: View, by: By, identifier: ListId, reserved_for: int) -> Change:
 
 def _without(found: MailList, gone: set[str]) -> MailList:
     members = tuple(member for member in found.members if member not in gone)
-    return msgspec.structs.replace(found, members=members, version=found.version + 1)
+    return changed(found, members=members)
 
 
-def _check_many(members: Iterable[str], otherwise: str) -> None:
-    many = len(tuple(members))
-    if not many:
+def _check_many(members: Collection[str], otherwise: str) -> None:
+    if not members:
         raise Conflict(otherwise)
-    if many > AT_ONCE:
+    if len(members) > AT_ONCE:
         raise BadValue(f"at most {AT_ONCE} members join or leave at once", "do it in parts")
 
 
@@ -167,15 +168,15 @@ def primary_of(view: View, address: Address) -> str:
     record = view.address(str(address))
     if record is None:
         return str(address)
-    return next((own.address for own in view.addresses_of(record.owner) if not own.alias), str(address))
+    return primary_address(view, record.owner) or str(address)
 
 
-def _member_named(view: View, found: MailList, address: Address) -> str:
+def _member_named(view: View, members: Collection[str], address: Address) -> str:
     """Return the member that *address* is, as it is or as the primary address of whom it belongs to."""
     record = view.reserved_address(str(address))
     own = [each.address for each in view.addresses_of(record.owner)] if record is not None else []
     for known in (str(address), *own):
-        if known in found.members:
+        if known in members:
             return known
     raise NotFound(f"{address} is no member", "see `cjsm list show`")
 
@@ -184,7 +185,7 @@ def _check_reach(view: View, found: MailList, made: MailList) -> None:
     """Check that no list comes back to itself, that all count, and that not too many are reached."""
     if len(made.members) > LIST_TOTAL:
         raise Conflict(f"a list has at most {LIST_TOTAL} members", "make several, and a list of them")
-    fresh = [inner for inner in map(partial(_list_of, view), made.members[len(found.members) :]) if inner is not None]
+    fresh = list(_lists_in(view, made.members[len(found.members) :]))
     if not fresh:
         return
     if found.id in set(_lists_below(view, made)):
@@ -197,14 +198,9 @@ def _check_reach(view: View, found: MailList, made: MailList) -> None:
             raise Conflict(f"a list reaches at most {LIST_TOTAL} addresses", "make several")
 
 
-def _list_of(view: View, member: str) -> MailList | None:
-    record = view.address(member)
-    return view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
-
-
-def _lists_in(view: View, found: MailList) -> Iterator[MailList]:
-    for member in found.members:
-        inner = _list_of(view, member)
+def _lists_in(view: View, members: Iterable[str]) -> Iterator[MailList]:
+    for member in members:
+        inner = owned_list(view, view.address(member))
         if inner is not None:
             yield inner
 
@@ -213,7 +209,7 @@ def _lists_below(view: View, found: MailList) -> Iterator[ListId]:
     seen: set[ListId] = set()
     waiting = [found]
     while waiting:
-        for inner in _lists_in(view, waiting.pop()):
+        for inner in _lists_in(view, waiting.pop().members):
             if inner.id not in seen:
                 seen.add(inner.id)
                 yield inner.id
@@ -225,7 +221,7 @@ def _height(view: View, found: MailList) -> int:
     level, height = [found], 0
     while level:
         height += 1
-        following = {inner.id: inner for each in level for inner in _lists_in(view, each)}
+        following = {inner.id: inner for each in level for inner in _lists_in(view, each.members)}
         level = list(following.values())
     return height
 
@@ -248,10 +244,9 @@ def _check_manager(view: View, account: AccountId) -> Account:
     return found
 
 
-def _is_own(view: View, account: AccountId, leaving: tuple[str, ...]) -> bool:
-    found = existing(view, account)
+def _is_own(view: View, account: AccountId, leaving: Iterable[str]) -> bool:
     own = {record.address for record in view.addresses_of(account)}
-    return own.issuperset(leaving) and may_sign_in(view, found) and not must_choose_password(found)
+    return own.issuperset(leaving) and may_act(view, existing(view, account))
 
 
 def _told(view: View, members: Iterable[str]) -> str:
@@ -273,6 +268,6 @@ def _done(
     changes: dict[str, object],
     **told: str | int,
 ) -> Change:
-    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    made = changed(found, **changes)
     details = {name: str(value) for name, value in told.items()}
     return Change(put=(made,), entry=entry_of(view, by, act, "list", found.id, permission, **details))

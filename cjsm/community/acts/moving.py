@@ -6,10 +6,8 @@ officers recover what comes from then on.
 
 from collections.abc import Iterator
 
-import msgspec
-
 from cjsm.community import states
-from cjsm.community.acts.acting import By, entry_of
+from cjsm.community.acts.acting import By, changed, entry_of
 from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists
@@ -41,7 +39,7 @@ def move(view: View, by: By, organisation: OrganisationId, parent: OrganisationI
         raise Conflict("a top organisation has an abbreviation of its own, this one shares that above it")
     _check_connected(view, below, {each.id for each in above})
     _check_shared(view, below, organisation, above)
-    made = msgspec.structs.replace(found, parent=parent, moved=view.moment, version=found.version + 1)
+    made = changed(found, parent=parent, moved=view.moment)
     told = {"from": (found.parent or b"").hex(), "to": (parent or b"").hex()}
     entry = entry_of(view, by, "organisation-move", "organisation", organisation, permission, **told)
     return Change(put=(made,), entry=entry)

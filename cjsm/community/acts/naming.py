@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cjsm.community.address import Address, check_slug
+from cjsm.community.address import Address, check_slug, hosted_domain
 from cjsm.community.errors import BadValue, Exists
 from cjsm.community.finding import abbreviation_for
 from cjsm.community.identifiers import OrganisationId
@@ -18,7 +18,7 @@ def new_address(
     :raises CommunityError: when it is of another domain, taken or still reserved.
     """
     check_slug(slug)
-    domain = f"{abbreviation_for(view, organisation)}.{view.suffix}"
+    domain = hosted_domain(abbreviation_for(view, organisation), view.suffix)
     if address.domain != domain:
         raise BadValue(f"addresses there end in @{domain}")
     if view.reserved_address(str(address)) is not None:

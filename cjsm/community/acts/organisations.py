@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, check_text, entry_of
+from cjsm.community.acts.acting import By, changed, check_line, check_text, entry_of
 from cjsm.community.acts.reasons import check_reason
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action, may, require
@@ -76,8 +76,8 @@ def change(
     asked = {
         "name": check_text(name, "a name") if name is not None else None,
         "recovery": recovery,
-        "business_type": _line(business_type, "a business type"),
-        "area": _line(area, "an area"),
+        "business_type": check_line(business_type, "a business type") if business_type is not None else None,
+        "area": check_line(area, "an area") if area is not None else None,
         "ex_directory": ex_directory,
         "protected": protected,
     }
@@ -94,14 +94,9 @@ def change(
     if recovery is not None and "recovery" in changes:
         changes["recovery_since"] = view.moment
         told["recovery"] = recovery.value
-    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    made = changed(found, **changes)
     entry = entry_of(view, by, "organisation-change", "organisation", organisation, permission, **told)
     return Change(put=(made,), entry=entry)
-
-
-def _line(value: str | None, what: str) -> str | None:
-    """Return a line that may be empty."""
-    return check_text(value, what) if value else value
 
 
 def _check_abbreviation(view: View, found: Organisation, abbreviation: str) -> None:
@@ -144,9 +139,7 @@ def set_state(view: View, by: By, organisation: OrganisationId, state: Organisat
         above = view.organisation(found.parent)
         if above is None or above.state is OrganisationState.DELETED:
             raise Conflict("the organisation above is deleted", "have that one back first")
-    made = msgspec.structs.replace(
-        found, state=state, state_reason=by.reason, state_since=view.moment, version=found.version + 1
-    )
+    made = changed(found, state=state, state_reason=by.reason, state_since=view.moment)
     return Change(put=(made,), entry=entry_of(view, by, act, "organisation", organisation, permission))
 
 

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 import msgspec
 
 from cjsm.community.acts import profiles
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
 from cjsm.community.address import Address
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Life
 from cjsm.community.view import Change, View
 
 
@@ -41,8 +40,7 @@ def change(
     """
     found = existing(view, account)
     permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     profile = profiles.with_values(found.profile, values)
     if ordinary_email is not None:
         profile = msgspec.structs.replace(

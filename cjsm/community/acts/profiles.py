@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Account, Life, Profile
+from cjsm.community.records import Account, Profile
 from cjsm.community.view import Change, View
 
 #: The most characters of each field. What is not named here is not changed by these acts.
@@ -62,8 +62,7 @@ def change(view: View, by: By, account: AccountId, values: Mapping[str, str]) ->
     """
     found = existing(view, account)
     permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     profile = with_values(found.profile, values)
     fields = different(found, profile)
     if not fields:

@@ -1,14 +1,13 @@
 """Capacity of mailboxes: who may give how much (community §8)."""
 
-import msgspec
 from msgspec import Struct
 
-from cjsm.community.acts.acting import By, changed, entry_of
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of
 from cjsm.community.acts.keys import mailbox_of
 from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
-from cjsm.community.records import Account, Life
+from cjsm.community.records import Account
 from cjsm.community.view import Change, View
 
 #: Stands for the setting ``mail.quota``, whatever it is.
@@ -53,9 +52,7 @@ def set_quota(view: View, by: By, mailbox: MailboxId, octets: int, limits: Quota
         return Change()
     told = {"octets": str(octets), "before": str(owner.quota)}
     if isinstance(owner, Account):
-        if owner.life is Life.DELETED:
-            raise Conflict("this user is deleted", "undelete the user first")
-        entry = entry_of(view, by, "quota-set", "account", owner.id, permission, **told)
-        return Change(put=(changed(owner, quota=octets),), entry=entry)
-    made = msgspec.structs.replace(owner, quota=octets, version=owner.version + 1)
-    return Change(put=(made,), entry=entry_of(view, by, "quota-set", "shared-mailbox", owner.id, permission, **told))
+        check_not_deleted(owner)
+    kind = "account" if isinstance(owner, Account) else "shared-mailbox"
+    entry = entry_of(view, by, "quota-set", kind, owner.id, permission, **told)
+    return Change(put=(changed(owner, quota=octets),), entry=entry)

@@ -22,7 +22,6 @@ from cjsm.community.records import (
     Role,
     RoleAssignment,
 )
-from cjsm.community.states import may_sign_in, must_choose_password
 from cjsm.community.view import Change, View
 
 #: States from which a request may still be approved or refused.
@@ -290,12 +289,11 @@ def _officer(view: View, by: By, authority: OrganisationId, request: RecoveryReq
 
 
 def _acts(view: View, account: AccountId) -> bool:
-    found = existing(view, account)
-    return may_sign_in(view, found) and not must_choose_password(found)
+    return states.may_act(view, existing(view, account))
 
 
 def _moved(request: RecoveryRequest, state: RequestState, **changes: object) -> RecoveryRequest:
-    return msgspec.structs.replace(request, state=state, version=request.version + 1, **changes)
+    return changed(request, state=state, **changes)
 
 
 def _entry(view: View, by: By, act: str, made: RecoveryRequest, permission: Permission) -> LedgerEntry:

@@ -7,14 +7,14 @@ from msgspec import Struct
 
 from cjsm.community import states
 from cjsm.community.acts import profiles
-from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing, saying
 from cjsm.community.address import Address, UserId, hosted_domain, name_from
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
-from cjsm.community.finding import abbreviation_for, free_user_id
+from cjsm.community.finding import abbreviation_for, free_user_id, primary_address
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Account, AccountKind, AddressRecord, Life, MailList, OwnerKind
-from cjsm.community.view import Change, View
+from cjsm.community.records import Account, AccountKind, AddressRecord, MailList, OwnerKind
+from cjsm.community.view import Change, View, address_delivers
 
 
 class OldAddress(Struct, frozen=True):
@@ -44,8 +44,7 @@ def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) 
     """
     found = existing(view, account)
     permission = require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(found)
     profile = profiles.with_values(found.profile, {"first_name": name.first, "last_name": name.last})
     user_id = renamed_user_id(view, found, name)
     if found.kind is AccountKind.HOSTED and name.address is not None:
@@ -90,8 +89,7 @@ def _address(view: View, account: Account, user_id: str, name: Name) -> Address:
     if account.kind is AccountKind.HOSTED:
         return UserId.parse(user_id).address(view.suffix)
     if name.address is None:
-        primary = next(record for record in view.addresses_of(account.id) if not record.alias)
-        return Address.parse(primary.address, international=True)
+        return Address.parse(primary_address(view, account.id), international=True)
     domain = view.domain(name.address.domain)
     if domain is None or domain.organisation not in {each.id for each in states.chain(view, account.organisation)}:
         raise BadValue(f"{name.address.domain} is not a domain of that organisation")
@@ -99,7 +97,9 @@ def _address(view: View, account: Account, user_id: str, name: Name) -> Address:
 
 
 def readdressed(view: View, account: Account, address: Address, old: OldAddress) -> Iterator[AddressRecord]:
-    """Yield the records of an account's new primary address and of the one before; nothing where it stays.
+    """Yield the records of an account's new primary address and of those that end with it; nothing where it stays.
+
+    The primary address of before ends, and in another domain every other one too: aliases stay with a domain.
 
     :raises Exists: when somebody else has it.
     """
@@ -110,13 +110,18 @@ def readdressed(view: View, account: Account, address: Address, old: OldAddress)
         return
     yield AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=account.id)
     for record in view.addresses_of(account.id):
-        if not record.alias and record.address != str(address):
-            yield msgspec.structs.replace(
-                record,
-                alias=True,
-                delivers_until=view.moment + old.delivers,
-                reserved_until=view.moment + max(old.delivers, old.reserved),
-            )
+        leaving = not record.alias or not record.address.endswith(f"@{address.domain}")
+        if leaving and record.address != str(address) and address_delivers(record, view.moment):
+            yield _ending(record, view.moment, old)
+
+
+def _ending(record: AddressRecord, moment: int, old: OldAddress) -> AddressRecord:
+    """Return the record of an address of before; one that was to end sooner does."""
+    delivers, reserved = moment + old.delivers, moment + max(old.delivers, old.reserved)
+    if record.delivers_until is not None:
+        delivers = min(delivers, record.delivers_until)
+        reserved = max(reserved, record.reserved_until or 0)
+    return msgspec.structs.replace(record, alias=True, delivers_until=delivers, reserved_until=reserved)
 
 
 def relisted(view: View, records: tuple[AddressRecord, ...], address: Address) -> Iterator[MailList]:
@@ -125,7 +130,7 @@ def relisted(view: View, records: tuple[AddressRecord, ...], address: Address) -
     for found in view.lists() if before else ():
         if not before.isdisjoint(found.members):
             members = dict.fromkeys(str(address) if member in before else member for member in found.members)
-            yield msgspec.structs.replace(found, members=tuple(members), version=found.version + 1)
+            yield changed(found, members=tuple(members))
 
 
 def add_alias(view: View, by: By, account: AccountId, address: Address, most: int) -> Change:
@@ -164,6 +169,5 @@ def remove_alias(view: View, by: By, account: AccountId, address: Address, reser
 
 
 def _permitted(view: View, by: By, account: Account) -> Permission:
-    if account.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    check_not_deleted(account)
     return require(may(view, by.actor, Action.MANAGE_USERS, account.organisation, account=account.id))

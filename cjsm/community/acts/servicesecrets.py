@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from cjsm.community.acts.acting import By, changed, entry_of
+from cjsm.community.acts.acting import By, changed, entry_of, operators, service_entry
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import ITSELF
 from cjsm.community.authority import Permission
-from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, ActId
 from cjsm.community.records import LedgerEntry
 from cjsm.community.view import Change, View
@@ -30,22 +29,11 @@ def recovered(view: View, by: By, told: dict[str, str]) -> Change:
 
 def announced(act_id: ActId, moment: int, told: dict[str, str]) -> LedgerEntry:
     """Return the entry with a public key of the ledger, which the service makes when it first signs with it."""
-    return LedgerEntry(
-        act_id=act_id,
-        act="ledger-key",
-        moment=moment,
-        actor=b"",
-        subject_kind="service",
-        subject=b"",
-        details=tuple(sorted(told.items())),
-        organisation=b"",
-    )
+    return service_entry(act_id, "ledger-key", moment, "service", b"", **told)
 
 
 def _operator(by: By) -> Permission:
-    if by.actor is not None:
-        raise NotAllowed("the service's own secrets are the operator's", "do it without --as, on the server")
-    return Permission(True, "local operator")
+    return operators(by, "the service's own secrets are")
 
 
 def reseal_factors(view: View, by: By, steps: Sequence[tuple[AccountId, KeyStep]]) -> Change:

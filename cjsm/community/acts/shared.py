@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, check_text, entry_of, existing, made_in
+from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
 from cjsm.community.acts.keys import MailboxStep, stepped
 from cjsm.community.acts.naming import new_address
 from cjsm.community.address import Address
@@ -11,7 +11,6 @@ from cjsm.community.authority import Action, Permission, may, may_manage_members
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
 from cjsm.community.records import AccountKind, Life, MailboxRight, OwnerKind, SharedMailbox, SharedMember
-from cjsm.community.states import may_sign_in, must_choose_password
 from cjsm.community.view import Change, View
 
 
@@ -67,7 +66,7 @@ def change(
         changes["managers"] = managers
     if not changes:
         raise BadValue("nothing is to be changed", "see `cjsm shared change --help`")
-    made = msgspec.structs.replace(found, version=found.version + 1, **changes)
+    made = changed(found, **changes)
     return _done(view, by, made, permission, "shared-change", None, changed=" ".join(sorted(changes)))
 
 
@@ -95,13 +94,8 @@ def check_member(view: View, organisation: OrganisationId, member: SharedMember)
         raise Conflict(f"this user is {account.life}", "resume or undelete the user first")
     if account.kind is not AccountKind.HOSTED:
         raise Conflict("this user's mail is kept elsewhere: there is no key to read with", "name somebody hosted here")
-    if _top(view, account.organisation) != _top(view, organisation):
+    if states.top_of(view, account.organisation) != states.top_of(view, organisation):
         raise Conflict("this user is of another organisation", "share with people of one top organisation")
-
-
-def _top(view: View, organisation: OrganisationId) -> OrganisationId | None:
-    above = tuple(states.chain(view, organisation))
-    return above[-1].id if above else None
 
 
 def join(
@@ -137,7 +131,7 @@ def leave(view: View, by: By, mailbox: MailboxId, account: AccountId, step: Mail
     """Take somebody out, who may do it too; what comes from now on is sealed to the others alone."""
     found = existing_mailbox(view, mailbox)
     permission = may_manage_members(view, by.actor, found)
-    if not permission.allowed and by.actor == account and _acts(view, account):
+    if not permission.allowed and by.actor == account and states.may_act(view, existing(view, account)):
         permission = Permission(True, "one's own")
     require(permission)
     if member_of(found, account) is None:
@@ -156,7 +150,8 @@ def open_old(view: View, by: By, step: MailboxStep, released: tuple[tuple[Accoun
     """
     found = existing_mailbox(view, step.mailbox)
     reader = member_of(found, by.actor) if by.actor is not None else None
-    if by.actor is None or reader is None or MailboxRight.READ not in reader.rights or not _acts(view, by.actor):
+    reads = reader is not None and MailboxRight.READ in reader.rights
+    if by.actor is None or not reads or not states.may_act(view, existing(view, by.actor)):
         raise NotAllowed("only who reads this mailbox can open its old mail to others", "let such a member do it")
     made = _changed(view, found, found.members, step)
     told: dict[str, str] = {}
@@ -167,11 +162,6 @@ def open_old(view: View, by: By, step: MailboxStep, released: tuple[tuple[Accoun
         told[account.hex()] = " ".join(filter(None, (told.get(account.hex()), str(generation))))
     permission = Permission(True, "reads this mailbox")
     return _done(view, by, made, permission, "shared-open", step, **told)
-
-
-def _acts(view: View, account: AccountId) -> bool:
-    found = existing(view, account)
-    return may_sign_in(view, found) and not must_choose_password(found)
 
 
 def _changed(

@@ -9,25 +9,23 @@ from collections.abc import Iterator
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, entry_of, existing, saying
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing, saying
+from cjsm.community.acts.organisations import existing_organisation
+from cjsm.community.acts.recovery import PENDING
 from cjsm.community.acts.renaming import Name, OldAddress, readdressed, relisted, renamed_user_id
 from cjsm.community.address import Address, UserId
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import Conflict, NotFound
+from cjsm.community.errors import Conflict
 from cjsm.community.finding import abbreviation_for, path_of, primary_address
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import (
     Account,
     AccountKind,
     AddressRecord,
-    Life,
     MailList,
     OrganisationState,
-    RequestState,
 )
 from cjsm.community.view import Change, View
-
-_WAITING = (RequestState.REQUESTED, RequestState.COUNTER_SIGNED)
 
 
 def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAddress) -> Change:
@@ -35,16 +33,14 @@ def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAdd
 
     Where user IDs end in another abbreviation there, the person gets a new one and a new address.
 
-    :param old: what becomes of the address of before, then.
+    :param old: what becomes of the addresses of before, then: aliases stay with the domain they are in.
     :raises Conflict: when something keeps the person where they are, with what to do about it.
     """
     found = existing(view, account)
     require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
     permission = require(may(view, by.actor, Action.MANAGE_USERS, to, account=account))
-    if view.organisation(to) is None:
-        raise NotFound("there is no such organisation", "see `cjsm organisation list`")
-    if found.life is Life.DELETED:
-        raise Conflict("this user is deleted", "undelete the user first")
+    existing_organisation(view, to)
+    check_not_deleted(found)
     if found.organisation == to:
         raise Conflict("this user is there already")
     if states.organisation_state(view, to) is not OrganisationState.ACTIVE:
@@ -79,11 +75,11 @@ def _ties(view: View, account: Account, to: OrganisationId) -> Iterator[tuple[st
             place, cure = path_of(view, held.organisation), "revoke it first: cjsm role revoke"
             yield f"{account.user_id} is {held.role} of {place}", cure
     for request in view.recovery_requests():
-        if account.id in (request.account, request.beneficiary) and request.state in _WAITING:
+        if account.id in (request.account, request.beneficiary) and request.state in PENDING:
             yield "a request for recovery waits for approval", "refuse it first: cjsm recovery refuse"
     if account.kind is AccountKind.RELAYED:
         yield from _domains(view, account, above)
-    if _top(view, account.organisation) != _top(view, to):
+    if states.top_of(view, account.organisation) != states.top_of(view, to):
         yield from _shared_and_lists(view, account)
 
 
@@ -107,8 +103,3 @@ def _shared_and_lists(view: View, account: Account) -> Iterator[tuple[str, str]]
             address = primary_address(view, found.id)
             cure = f"dismiss them first: cjsm list dismiss {address} {account.user_id}"
             yield f"{account.user_id} manages the list {address}", cure
-
-
-def _top(view: View, organisation: OrganisationId) -> OrganisationId | None:
-    above = tuple(states.chain(view, organisation))
-    return above[-1].id if above else None

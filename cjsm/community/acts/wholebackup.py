@@ -1,8 +1,7 @@
 """The whole service backed up and put back: nothing of it changes, and everybody can see that it was."""
 
-from cjsm.community.acts.acting import By, entry_of
-from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import NotAllowed
+from cjsm.community.acts.acting import By, entry_of, operators
+from cjsm.community.authority import Action, may, require
 from cjsm.community.view import Change, View
 
 
@@ -17,7 +16,5 @@ def keep(view: View, by: By) -> Change:
 
 def restored(view: View, by: By, begun: str) -> Change:
     """Note that everything was put back from a backup begun at *begun*: what came between that and now is lost."""
-    if by.actor is not None:
-        raise NotAllowed("only the operator puts a service back", "do it without --as, on the server")
-    permission = Permission(True, "local operator on the server")
+    permission = operators(by, "putting a service back is")
     return Change(entry=entry_of(view, by, "service-restored", "service", b"", permission, backup=begun))

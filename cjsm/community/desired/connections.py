@@ -1,7 +1,6 @@
 """Connections of a file: their tables, and how they are added, edited and set live. Certificates are not in files."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +12,18 @@ from cjsm.community.acts.acting import By
 from cjsm.community.acts.connections import ConnectionChanges
 from cjsm.community.acts.connectionvalues import LIMITS, checked, hop_in_words, next_hop_of
 from cjsm.community.authority import Action
-from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, mentioned, place_of
+from cjsm.community.desired.differences import (
+    Changed,
+    Difference,
+    Step,
+    Turn,
+    What,
+    at,
+    calling,
+    differing,
+    mentioned,
+    place_of,
+)
 from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import ConnectionTable
@@ -102,8 +112,7 @@ def _named(seen: Seen, name: str) -> Connection | None:
 
 
 def _added(seen: Seen, slug: str, table: ConnectionTable) -> Difference:
-    path = organisation_path(needed(table.organisation, "organisation"))
-    seen.check_organisation(path)
+    path = seen.place(needed(table.organisation, "organisation"))
     kind = ConnectionKind(needed(table.kind, "kind"))
     identifier = ConnectionId(seen.entropy(LENGTH))
     made = checked(
@@ -145,7 +154,7 @@ def _changed(seen: Seen, slug: str, found: Connection, table: ConnectionTable) -
         changed = (*changed, Changed(name="state", before=found.state, after=table.state))
     steps = []
     if edited:
-        act = partial(_edit, found.id, ConnectionChanges(**edited))
+        act = calling(connections.edit, found.id, ConnectionChanges(**edited))
         steps.append(Step(turn=Turn.CONNECTIONS, where=place_of(_KIND, slug), act=act))
     if table.state not in (UNSET, found.state):
         steps.append(_state(slug, found.id, ConnectionState(table.state)))
@@ -184,12 +193,6 @@ def _values(table: ConnectionTable) -> dict[str, Any]:
     return values
 
 
-def _edit(identifier: ConnectionId, changes: ConnectionChanges, view: View, by: By) -> Change:
-    return connections.edit(view, by, identifier, changes)
-
-
 def _state(slug: str, identifier: ConnectionId, state: ConnectionState) -> Step:
-    def act(view: View, by: By) -> Change:
-        return connections.set_state(view, by, identifier, state)
-
+    act = calling(connections.set_state, identifier, state)
     return Step(turn=Turn.CONNECTION_STATES, where=place_of(_KIND, slug, "state"), act=act)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from msgspec import UNSET, Struct
 
@@ -12,6 +12,10 @@ from cjsm.community.acts.acting import By
 from cjsm.community.desired.tables import Table
 from cjsm.community.errors import CommunityError
 from cjsm.community.view import Change, View
+
+P = ParamSpec("P")
+#: What is left of an act when its values are known.
+Doing = Callable[[View, By], Change]
 
 #: TOML takes these as keys without quotation marks.
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -40,8 +44,13 @@ class Step(Struct, frozen=True, kw_only=True):
 
     turn: Turn
     where: str
-    act: Callable[[View, By], Change]
+    act: Doing
     order: int = 0
+
+
+def calling(act: Callable[Concatenate[View, By, P], Change], *args: P.args, **values: P.kwargs) -> Doing:
+    """Return *act* with everything but the view and who acts, which a step gives it in its turn."""
+    return lambda view, by: act(view, by, *args, **values)
 
 
 class What(StrEnum):

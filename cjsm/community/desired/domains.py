@@ -12,8 +12,18 @@ from cjsm.community.acts.acting import By
 from cjsm.community.address import Address
 from cjsm.community.authority import Action
 from cjsm.community.desired.connections import existing
-from cjsm.community.desired.differences import Difference, Step, Turn, What, at, differing, mentioned, place_of
-from cjsm.community.desired.reading import organisation_path
+from cjsm.community.desired.differences import (
+    Difference,
+    Doing,
+    Step,
+    Turn,
+    What,
+    at,
+    calling,
+    differing,
+    mentioned,
+    place_of,
+)
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import DomainTable
 from cjsm.community.errors import BadValue, NotFound
@@ -54,8 +64,7 @@ def compare(seen: Seen) -> Iterator[Difference]:
 def _normal(seen: Seen, table: DomainTable) -> DomainTable:
     changes: dict[str, Any] = {}
     if table.organisation is not UNSET:
-        changes["organisation"] = organisation_path(table.organisation)
-        seen.check_organisation(changes["organisation"])
+        changes["organisation"] = seen.place(table.organisation)
     if table.connection is not UNSET:
         changes["connection"] = table.connection.lower()
         _check_connection(seen, changes["connection"])
@@ -95,7 +104,7 @@ def _compare(seen: Seen, name: str, wanted: DomainTable) -> Difference | None:
     return Difference(what=What.CHANGE, table=_KIND, key=name, changed=changed, steps=tuple(steps))
 
 
-def _add(name: str, wanted: DomainTable) -> Any:
+def _add(name: str, wanted: DomainTable) -> Doing:
     connection = needed(wanted.connection, "connection")
 
     def act(view: View, by: By) -> Change:
@@ -116,17 +125,17 @@ def _also(name: str, wanted: DomainTable, current: DomainTable | None) -> Iterat
     """Yield what more is to be done than adding it; *current* is None for a new one."""
     before = current or DomainTable(state=DomainState.APPROVED, listed_members_only=wanted.listed_members_only)
 
-    def step(key: str, act: Any) -> Step:
+    def step(key: str, act: Doing) -> Step:
         return Step(turn=Turn.DOMAINS, where=place_of(_KIND, name, key), act=act)
 
     listed, exceptions, state = wanted.listed_members_only, wanted.exceptions, wanted.state
     if listed is not UNSET and listed is not before.listed_members_only:
-        yield step("listed_members_only", lambda view, by: domains.set_listed_members_only(view, by, name, listed))
+        yield step("listed_members_only", calling(domains.set_listed_members_only, name, listed))
     if exceptions is not UNSET and exceptions != (before.exceptions or {}):
         pairs = tuple(exceptions.items())
-        yield step("exceptions", lambda view, by: domains.set_exceptions(view, by, name, pairs))
+        yield step("exceptions", calling(domains.set_exceptions, name, pairs))
     if state is not UNSET and state is not before.state:
-        yield step("state", lambda view, by: domains.set_state(view, by, name, state))
+        yield step("state", calling(domains.set_state, name, state))
 
 
 def _removed(seen: Seen) -> Iterator[Difference]:
@@ -142,8 +151,5 @@ def _removed(seen: Seen) -> Iterator[Difference]:
         if found is not None:
             with at(where):
                 seen.require(Action.SEE_CONNECTIONS, found.organisation)
-            yield Difference(what=What.REMOVE, table=_KIND, key=name, steps=(_remove(name, where),))
-
-
-def _remove(name: str, where: str) -> Step:
-    return Step(turn=Turn.REMOVALS, where=where, act=lambda view, by: domains.remove(view, by, name))
+            step = Step(turn=Turn.REMOVALS, where=where, act=calling(domains.remove, name))
+            yield Difference(what=What.REMOVE, table=_KIND, key=name, steps=(step,))

@@ -1,24 +1,21 @@
 """Distribution lists of a file: their tables, and how they are added, changed, filled and deleted."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from cjsm.community import finding
 from cjsm.community.acts import lists
-from cjsm.community.acts.acting import By, check_text
+from cjsm.community.acts.acting import By
 from cjsm.community.address import Address
 from cjsm.community.authority import Action, may_see_members, require
-from cjsm.community.desired.differences import Difference, Step, Turn, What, at, differing, mentioned, place_of
-from cjsm.community.desired.reading import organisation_path
+from cjsm.community.desired.differences import Difference, Step, Turn, What, at, calling, differing, mentioned, place_of
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import ListTable
 from cjsm.community.errors import BadValue, NotFound
 from cjsm.community.identifiers import LENGTH, AccountId, ListId
-from cjsm.community.records import MailList, OwnerKind, WhoMayPost
+from cjsm.community.records import MailList, WhoMayPost
 from cjsm.community.view import Change, View
 
 _KIND = "list"
@@ -26,13 +23,12 @@ _KIND = "list"
 
 def told(seen: Seen, found: MailList) -> ListTable:
     """Return the table of a list."""
-    managers = (seen.view.account(each) for each in found.managers)
     return ListTable(
         organisation=seen.path(found.organisation),
         name=found.name,
         who_may_post=found.who_may_post,
         ex_directory=found.ex_directory,
-        managers=tuple(sorted(each.user_id for each in managers if each is not None)),
+        managers=seen.user_ids(found.managers),
         members=tuple(sorted(found.members)),
     )
 
@@ -43,10 +39,7 @@ def tables(seen: Seen) -> dict[str, ListTable]:
 
 
 def _visible(seen: Seen) -> Iterator[MailList]:
-    for organisation in seen.view.organisations():
-        for found in seen.view.lists_in(organisation.id):
-            if may_see_members(seen.view, seen.actor, found).allowed:
-                yield found
+    return (found for found in seen.view.lists() if may_see_members(seen.view, seen.actor, found).allowed)
 
 
 def compare(seen: Seen) -> Iterator[Difference]:
@@ -60,8 +53,7 @@ def compare(seen: Seen) -> Iterator[Difference]:
 
 
 def _existing(seen: Seen, address: str) -> MailList | None:
-    record = seen.view.reserved_address(address)
-    found = seen.view.mail_list(ListId(record.owner)) if record and record.owner_kind is OwnerKind.LIST else None
+    found = finding.owned_list(seen.view, seen.view.reserved_address(address))
     if found is not None:
         require(may_see_members(seen.view, seen.actor, found))
     return found
@@ -81,26 +73,15 @@ def _compare(seen: Seen, address: str, table: ListTable) -> Difference | None:
     values = {each.name: each.after for each in changed if each.name not in ("managers", "members")}
     steps = []
     if values:
-
-        def change(view: View, by: By) -> Change:
-            return lists.change(view, by, found.id, **values)
-
-        steps.append(Step(turn=Turn.LISTS, where=place_of(_KIND, address), act=change))
+        act = calling(lists.change, found.id, **values)
+        steps.append(Step(turn=Turn.LISTS, where=place_of(_KIND, address), act=act))
     steps += _managed(seen, address, found, wanted)
-    steps += _members(address, found.members, wanted)
+    steps += _members(address, found.id, found.members, wanted)
     return Difference(what=What.CHANGE, table=_KIND, key=address, changed=changed, steps=tuple(steps))
 
 
 def _normal(seen: Seen, table: ListTable) -> ListTable:
-    changes: dict[str, Any] = {}
-    if table.organisation is not UNSET:
-        changes["organisation"] = organisation_path(table.organisation)
-        seen.check_organisation(changes["organisation"])
-    if table.name is not UNSET:
-        changes["name"] = check_text(table.name, "name:")
-    if table.managers is not UNSET:
-        with at("managers"):
-            changes["managers"] = seen.user_ids(table.managers)
+    changes = seen.normal(table)
     if table.members is not UNSET:
         with at("members"):
             members = {lists.primary_of(seen.view, Address.parse(each)) for each in table.members}
@@ -127,7 +108,7 @@ def _added(seen: Seen, address: str, wanted: ListTable) -> Difference:
         )
         return lists.add(view, by, made, Address.parse(address))
 
-    steps = (Step(turn=Turn.LISTS, where=where, act=add), *_members(address, (), wanted))
+    steps = (Step(turn=Turn.LISTS, where=where, act=add), *_members(address, identifier, (), wanted))
     return Difference(what=What.ADD, table=_KIND, key=address, changed=mentioned(wanted), steps=steps)
 
 
@@ -142,21 +123,13 @@ def _managed(seen: Seen, address: str, found: MailList, wanted: ListTable) -> It
     where = place_of(_KIND, address, "managers")
     for account in asked:
         if account not in found.managers:
-            yield Step(turn=Turn.LISTS, where=where, act=partial(_appoint, found.id, account))
+            yield Step(turn=Turn.LISTS, where=where, act=calling(lists.appoint, found.id, account))
     for account in found.managers:
         if account not in asked:
-            yield Step(turn=Turn.LISTS, where=where, act=partial(_dismiss, found.id, account))
+            yield Step(turn=Turn.LISTS, where=where, act=calling(lists.dismiss, found.id, account))
 
 
-def _appoint(identifier: ListId, account: AccountId, view: View, by: By) -> Change:
-    return lists.appoint(view, by, identifier, account)
-
-
-def _dismiss(identifier: ListId, account: AccountId, view: View, by: By) -> Change:
-    return lists.dismiss(view, by, identifier, account)
-
-
-def _members(address: str, before: tuple[str, ...], wanted: ListTable) -> Iterator[Step]:
+def _members(address: str, identifier: ListId, before: tuple[str, ...], wanted: ListTable) -> Iterator[Step]:
     if wanted.members is UNSET:
         return
     where = place_of(_KIND, address, "members")
@@ -165,12 +138,7 @@ def _members(address: str, before: tuple[str, ...], wanted: ListTable) -> Iterat
     for order, (act, some) in enumerate(((lists.leave, was - shall), (lists.join, shall - was))):
         each = [Address.parse(member) for member in sorted(some)]
         for part in (each[start : start + lists.AT_ONCE] for start in range(0, len(each), lists.AT_ONCE)):
-            yield Step(turn=Turn.MEMBERS, where=where, order=order, act=partial(_with, act, address, part))
-
-
-def _with(act: Any, address: str, members: list[Address], view: View, by: By) -> Change:
-    change: Change = act(view, by, finding.list_of(view, address).id, members)
-    return change
+            yield Step(turn=Turn.MEMBERS, where=where, order=order, act=calling(act, identifier, part))
 
 
 def _removed(seen: Seen) -> Iterator[Difference]:
@@ -188,9 +156,5 @@ def _removed(seen: Seen) -> Iterator[Difference]:
             gone = _existing(seen, address)
             if gone is None:
                 raise NotFound("this address is no list's", "see `cjsm list list`")
-        step = Step(turn=Turn.REMOVALS, where=where, act=partial(_delete, gone.id, seen.reserved_for))
+        step = Step(turn=Turn.REMOVALS, where=where, act=calling(lists.delete, gone.id, seen.reserved_for))
         yield Difference(what=What.REMOVE, table=_KIND, key=address, steps=(step,))
-
-
-def _delete(identifier: ListId, reserved_for: int, view: View, by: By) -> Change:
-    return lists.delete(view, by, identifier, reserved_for)

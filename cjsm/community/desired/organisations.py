@@ -10,7 +10,19 @@ from cjsm.community import finding
 from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By, check_text
 from cjsm.community.authority import Action
-from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, mentioned, place_of
+from cjsm.community.desired.differences import (
+    Changed,
+    Difference,
+    Doing,
+    Step,
+    Turn,
+    What,
+    at,
+    calling,
+    differing,
+    mentioned,
+    place_of,
+)
 from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import OrganisationTable
@@ -70,7 +82,7 @@ def _is_left_behind(seen: Seen, path: str, table: OrganisationTable) -> bool:
 def _compare(seen: Seen, path: str, table: OrganisationTable, order: int) -> Difference | None:
     above = path.rpartition("/")[0]
     if above:
-        seen.check_organisation(above)
+        seen.place(above)
     wanted = _normal(path, table)
     found = seen.organisation(path)
     if wanted.state is OrganisationState.DELETED:
@@ -123,7 +135,7 @@ def _added(seen: Seen, path: str, wanted: OrganisationTable, order: int) -> Diff
 
     steps = [Step(turn=Turn.ORGANISATIONS, order=order, where=place_of(_KIND, path), act=add)]
     if wanted.state is OrganisationState.SUSPENDED:
-        steps.append(_suspend(path, order))
+        steps.append(_suspend(identifier, path, order))
     return Difference(what=What.ADD, table=_KIND, key=path, changed=mentioned(wanted), steps=tuple(steps))
 
 
@@ -135,16 +147,16 @@ def _changed(seen: Seen, path: str, found: Organisation, wanted: OrganisationTab
     where = place_of(_KIND, path)
     steps: list[Step] = []
 
-    def step(act: Any, turn: Turn = Turn.ORGANISATIONS) -> None:
-        steps.append(Step(turn=turn, order=order, where=where, act=act))
+    def step(act: Doing) -> None:
+        steps.append(Step(turn=Turn.ORGANISATIONS, order=order, where=where, act=act))
 
     state = next((each.after for each in changed if each.name == "state"), None)
     if state is OrganisationState.ACTIVE:
-        step(lambda view, by: organisations.set_state(view, by, found.id, state))
+        step(calling(organisations.set_state, found.id, state))
     if values:
         if values.get("abbreviation") == "":
             raise BadValue("an abbreviation stays: addresses end in it")
-        step(lambda view, by: organisations.change(view, by, found.id, **values))
+        step(calling(organisations.change, found.id, **values))
     above = path.rpartition("/")[0]
     before = finding.path_of(seen.view, found.id)
     parent = seen.organisation(above) if above else None
@@ -156,17 +168,14 @@ def _changed(seen: Seen, path: str, found: Organisation, wanted: OrganisationTab
         changed = (Changed(name="path", before=before, after=path), *changed)
         step(move)
     if state is OrganisationState.SUSPENDED:
-        steps.append(_suspend(path, order))
+        steps.append(_suspend(found.id, path, order))
     if not changed:
         return None
     return Difference(what=What.CHANGE, table=_KIND, key=path, changed=changed, steps=tuple(steps))
 
 
-def _suspend(path: str, order: int) -> Step:
-    def act(view: View, by: By) -> Change:
-        found = finding.organisation_of(view, path)
-        return organisations.set_state(view, by, found.id, OrganisationState.SUSPENDED)
-
+def _suspend(organisation: OrganisationId, path: str, order: int) -> Step:
+    act = calling(organisations.set_state, organisation, OrganisationState.SUSPENDED)
     return Step(turn=Turn.SUSPENSIONS, order=order, where=place_of(_KIND, path, "state"), act=act)
 
 
@@ -197,7 +206,5 @@ def _named(seen: Seen) -> Iterator[Organisation]:
 
 
 def _delete(organisation: OrganisationId, where: str, order: int) -> Step:
-    def act(view: View, by: By) -> Change:
-        return organisations.set_state(view, by, organisation, OrganisationState.DELETED)
-
+    act = calling(organisations.set_state, organisation, OrganisationState.DELETED)
     return Step(turn=Turn.DELETIONS, order=order, where=where, act=act)

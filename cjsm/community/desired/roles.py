@@ -10,7 +10,6 @@ from cjsm.community.acts import roles
 from cjsm.community.acts.acting import By
 from cjsm.community.authority import Action
 from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, place_of
-from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import EVERYTHING, Seen
 from cjsm.community.desired.tables import RoleTable
 from cjsm.community.errors import BadValue, NotFound
@@ -85,9 +84,7 @@ def _place(seen: Seen, path: str) -> str:
         if path != EVERYTHING:
             raise BadValue("an organisation's path is empty", f'write "{EVERYTHING}" for the whole community')
         return EVERYTHING
-    told = organisation_path(path)
-    seen.check_organisation(told)
-    return told
+    return seen.place(path)
 
 
 def _difference(account: Account, changes: list[tuple[Role, set[str], set[str]]], seen: Seen) -> Difference:

@@ -1,14 +1,18 @@
 """What whoever exports or applies a file looks at: a view, and what of it is theirs to see."""
 
+from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from cjsm.community import finding
+from cjsm.community.acts.acting import check_text
 from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.authority import Action, may, require
-from cjsm.community.desired.differences import place_of
-from cjsm.community.desired.tables import Desired
+from cjsm.community.desired.differences import at, place_of
+from cjsm.community.desired.reading import organisation_path
+from cjsm.community.desired.tables import Desired, ListTable, SharedTable
 from cjsm.community.errors import BadValue, NotFound
 from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
 from cjsm.community.records import Connection, Organisation
@@ -20,7 +24,7 @@ EVERYTHING = "/"
 
 
 class Seen:
-    """A view as *actor* sees it, beside the tables of a file.
+    """A view as *actor* sees it (None: the local operator), beside the tables of a file.
 
     :param entropy: for the identifiers of what is new.
     :param prune: whether things that the file does not have are to be removed, of kinds that it has.
@@ -40,12 +44,12 @@ class Seen:
         quotas: QuotaLimits = _NO_LIMITS,
     ) -> None:
         self.view = view
+        self.actor = actor
         self.desired = desired
         self.entropy = entropy
         self.prune = prune
         self.reserved_for = reserved_for
         self.quotas = quotas
-        self._actor = actor
         self._known: dict[str, Organisation | None] = {}
         self._paths: dict[OrganisationId | None, str] = {}
         self._allowed: dict[tuple[Action, OrganisationId | None], bool] = {}
@@ -54,18 +58,13 @@ class Seen:
         """Whether whoever looks may do *action* there."""
         key = (action, organisation)
         if key not in self._allowed:
-            self._allowed[key] = may(self.view, self._actor, action, organisation).allowed
+            self._allowed[key] = may(self.view, self.actor, action, organisation).allowed
         return self._allowed[key]
 
     def require(self, action: Action, organisation: OrganisationId | None) -> None:
         """:raises NotAllowed: when they may not."""
         if not self.sees(action, organisation):
-            require(may(self.view, self._actor, action, organisation))
-
-    @property
-    def actor(self) -> AccountId | None:
-        """Who looks; None for the local operator."""
-        return self._actor
+            require(may(self.view, self.actor, action, organisation))
 
     @cached_property
     def older_connections(self) -> dict[str, Connection]:
@@ -138,29 +137,45 @@ class Seen:
         """:raises BadValue: when two tables of organisations are about one."""
         len(self._tables)
 
-    def check_organisation(self, path: str) -> None:
-        """Check that there is, or will be, an organisation at *path*.
+    def place(self, written: str) -> str:
+        """Return the path in its one form of an organisation that there is, or will be.
 
         :raises NotFound: when there is none.
         """
+        path = organisation_path(written)
         if path in self.desired.organisation:
-            return
+            return path
         found = self.organisation(path)
         if found is None:
             raise NotFound(f"there is no organisation {path!r}", "name one that there is, or add its table")
         if self.path(found.id) != path:
             raise NotFound(f"the organisation {path!r} moves to {self.path(found.id)}", "name it there")
+        return path
 
     def prunes(self, kind: str) -> bool:
         """Whether what the file does not have of a *kind* is to go."""
         return self.prune and bool(getattr(self.desired, kind))
 
-    def user_ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the user IDs of *names*, which are user IDs or addresses, in order and once each.
+    def user_ids(self, accounts: Iterable[AccountId]) -> tuple[str, ...]:
+        """Return the user IDs of those of *accounts* that there are, in order."""
+        found = (self.view.account(each) for each in accounts)
+        return tuple(sorted(each.user_id for each in found if each is not None))
 
-        :raises NotFound: naming the first that is nobody's.
+    def normal(self, table: ListTable | SharedTable) -> dict[str, Any]:
+        """Return what lists and shared mailboxes both have, of what *table* mentions, as it is stored.
+
+        :raises CommunityError: naming the key of what cannot be so.
         """
-        return tuple(sorted({finding.account_of(self.view, name).user_id for name in names}))
+        values: dict[str, Any] = {}
+        if table.organisation is not UNSET:
+            values["organisation"] = self.place(table.organisation)
+        if table.name is not UNSET:
+            values["name"] = check_text(table.name, "name:")
+        if table.managers is not UNSET:
+            with at("managers"):
+                managers = {finding.account_of(self.view, name).user_id for name in table.managers}
+            values["managers"] = tuple(sorted(managers))
+        return values
 
 
 def needed(value: str | UnsetType, name: str) -> str:

@@ -1,7 +1,7 @@
 """Shared mailboxes of a file: what needs no keys is done, and for what does the command is named."""
 
+import shlex
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,17 +9,14 @@ from msgspec import UNSET
 
 from cjsm.community import finding
 from cjsm.community.acts import shared
-from cjsm.community.acts.acting import By, check_text
-from cjsm.community.acts.quotas import QuotaLimits, set_quota
+from cjsm.community.acts.quotas import set_quota
 from cjsm.community.authority import may_see_members, require
-from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, differing, place_of
-from cjsm.community.desired.reading import organisation_path
+from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, calling, differing, place_of
 from cjsm.community.desired.seeing import Seen
 from cjsm.community.desired.tables import SharedTable
 from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import MailboxId
 from cjsm.community.records import MailboxRight, OwnerKind, SharedMailbox, SharedMember
-from cjsm.community.view import Change, View
 
 _KIND = "shared"
 Rights = tuple[MailboxRight, ...]
@@ -27,7 +24,6 @@ Rights = tuple[MailboxRight, ...]
 
 def told(seen: Seen, found: SharedMailbox) -> SharedTable:
     """Return the table of a shared mailbox."""
-    managers = (seen.view.account(each) for each in found.managers)
     members = ((seen.view.account(each.account), each.rights) for each in found.members)
     by_name = {account.user_id: _sorted(rights) for account, rights in members if account is not None}
     return SharedTable(
@@ -36,7 +32,7 @@ def told(seen: Seen, found: SharedMailbox) -> SharedTable:
         quota=found.quota,
         ex_directory=found.ex_directory,
         notice=found.notice,
-        managers=tuple(sorted(each.user_id for each in managers if each is not None)),
+        managers=seen.user_ids(found.managers),
         members=dict(sorted(by_name.items())),
     )
 
@@ -77,15 +73,7 @@ def compare(seen: Seen) -> Iterator[Difference]:
 
 
 def _normal(seen: Seen, table: SharedTable) -> SharedTable:
-    changes: dict[str, Any] = {}
-    if table.organisation is not UNSET:
-        changes["organisation"] = organisation_path(table.organisation)
-        seen.check_organisation(changes["organisation"])
-    if table.name is not UNSET:
-        changes["name"] = check_text(table.name, "name:")
-    if table.managers is not UNSET:
-        with at("managers"):
-            changes["managers"] = seen.user_ids(table.managers)
+    changes = seen.normal(table)
     if table.members is not UNSET:
         with at("members"):
             by_name = {finding.account_of(seen.view, name).user_id: _sorted(r) for name, r in table.members.items()}
@@ -98,7 +86,7 @@ def _normal(seen: Seen, table: SharedTable) -> SharedTable:
 def _new(address: str, wanted: SharedTable) -> Difference:
     first = next(iter(wanted.members or ()), "USER")
     place, slug = wanted.organisation or "ORGANISATION", address.partition("@")[0]
-    cure = f'cjsm shared add {place} {slug} --name "{wanted.name or "NAME"}" --member {first}'
+    cure = _command("add", place, slug, "--name", wanted.name or "NAME", "--member", first)
     return Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure=cure)
 
 
@@ -135,10 +123,15 @@ def _members(
         if was and (MailboxRight.READ in was) is (MailboxRight.READ in shall):
             rights += [(name, was, shall)] if was != shall else []
         else:
-            given = " ".join(f"--right {right}" for right in shall)
-            elsewhere.append(f"cjsm shared join {address} {name} {given}")
-    elsewhere += [f"cjsm shared leave {address} {name}" for name in current if name not in wanted]
+            given = (word for right in shall for word in ("--right", right.value))
+            elsewhere.append(_command("join", address, name, *given))
+    elsewhere += [_command("leave", address, name) for name in current if name not in wanted]
     return rights, elsewhere
+
+
+def _command(*words: str) -> str:
+    """Return the command for people to copy: a shell takes each word as it is, whatever a file has in it."""
+    return shlex.join(("cjsm", "shared", *words))
 
 
 def _steps(
@@ -150,29 +143,17 @@ def _steps(
 ) -> Iterator[Step]:
     values = {name: each.after for name, each in changed.items() if name not in ("members", "managers", "quota")}
     if "quota" in changed:
-        act = partial(_capacity, found.id, changed["quota"].after, seen.quotas)
+        act = calling(set_quota, found.id, changed["quota"].after, seen.quotas)
         yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, "quota"), act=act)
     if "managers" in changed:
         managers = (finding.account_of(seen.view, name) for name in changed["managers"].after)
         values["managers"] = tuple(each.id for each in managers)
     if values:
-        act = partial(_change, found.id, values)
+        act = calling(shared.change, found.id, **values)
         yield Step(turn=Turn.SHARED, where=place_of(_KIND, address, " ".join(sorted(values))), act=act)
     for name, _, shall in rights:
         account = finding.account_of(seen.view, name).id
         first = next(each.first for each in found.members if each.account == account)
         member = SharedMember(account=account, rights=shall, first=first)
-        act = partial(_rights, found.id, member)
+        act = calling(shared.join, found.id, member, None)
         yield Step(turn=Turn.SHARED, order=1, where=place_of(_KIND, address, f"members {name}"), act=act)
-
-
-def _change(mailbox: MailboxId, values: dict[str, Any], view: View, by: By) -> Change:
-    return shared.change(view, by, mailbox, **values)
-
-
-def _capacity(mailbox: MailboxId, octets: int, limits: QuotaLimits, view: View, by: By) -> Change:
-    return set_quota(view, by, mailbox, octets, limits)
-
-
-def _rights(mailbox: MailboxId, member: SharedMember, view: View, by: By) -> Change:
-    return shared.join(view, by, mailbox, member, None)

@@ -129,9 +129,10 @@ def test_every_check_counts(item: Check) -> None:
     view = whole()
     with pytest.raises(BadValue, match="note"):
         applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.FAILED)
-    failed = applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.FAILED, "nobody answers")
+    failed = applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.FAILED, " nobody answers ")
     with pytest.raises(Conflict, match=f"the check {item}"):
         approved(view.apply(failed))
+    assert found(view.apply(failed)).checks[-1].note == "nobody answers"
     if item not in (Check.DOMAIN, Check.MAIL_SYSTEM):
         with pytest.raises(BadValue, match="needed"):
             applications.assess(view, by("erin.wright"), IDENTIFIER, item, CheckResult.NOT_NEEDED)
@@ -152,8 +153,10 @@ def test_an_edit_opens_what_it_is_about() -> None:
         assert set(unchecked(found(after))) == opened
         assert bool(found(after).terms) is ("signatory" not in values)
         assert found(after).entered_by == (identifier("henry.desk"), identifier("erin.wright"))
-    with pytest.raises(BadValue, match="nothing"):
-        applications.edit(view, by("henry.desk"), IDENTIFIER, {"area": "Avon"})
+    shouted = msgspec.structs.replace(LAW, email="jo@NEW.co.uk")
+    for same in ({"area": "Avon"}, {"area": " Avon "}, {"domain": "NEW.co.uk"}, {"signatory": shouted}):
+        with pytest.raises(BadValue, match="nothing"):
+            applications.edit(view, by("henry.desk"), IDENTIFIER, same)
 
 
 def test_the_sponsors_code() -> None:
@@ -177,6 +180,11 @@ def test_the_sponsors_code() -> None:
         applications.check_sponsor(
             view, msgspec.structs.replace(NEW, domain="firm.co.uk"), Address.parse("re.layed@firm.co.uk.cjsm.test")
         )
+    theirs = view.apply(
+        applications.note_sponsor(view, by("ada.central"), IDENTIFIER, Address.parse("a@firm.co.uk.cjsm.test"), "rang")
+    )
+    with pytest.raises(Conflict, match="of the organisation that applies"):
+        applications.edit(theirs, desk, IDENTIFIER, {"domain": "firm.co.uk"})
     view = view.apply(applications.ask_sponsor(view, desk, IDENTIFIER, JO, b"t" * 32, 14))
     assert "the sponsor's word" in missing(found(view), "1")
     right = applications.confirm_sponsor(view, desk, IDENTIFIER, b"t" * 32, 5)
@@ -209,9 +217,11 @@ def test_duplicates() -> None:
             applications.add(view, by(), msgspec.structs.replace(other, **values), 28)
     with pytest.raises(Exists, match="taken"):
         applications.add(view, by(), msgspec.structs.replace(other, abbreviation="avon"), 28)
-    same = msgspec.structs.replace(other, name="FIRM", domain="firm.co.uk", slug="firm")
+    same = msgspec.structs.replace(other, name="FIRM", domain=f"Firm.co.uk.{SUFFIX}", slug="firm")
     view = view.apply(applications.add(view, by(), same, 28))
-    assert len(duplicates(view, applications.existing_application(view, other.id))) == 2
+    known = applications.existing_application(view, other.id)
+    assert known.domain == "firm.co.uk"
+    assert len(duplicates(view, known)) == 2
     rejected = view.apply(applications.reject(view, by("ada.central"), IDENTIFIER, Rejection.OTHER))
     again = msgspec.structs.replace(NEW, id=ApplicationId(identifier("again")))
     rejected = rejected.apply(applications.add(rejected, by(), again, 28))
@@ -227,8 +237,10 @@ def test_duplicates() -> None:
     "values",
     [
         {"name": ""}, {"name": "x" * 10_240}, {"slug": "a b"}, {"slug": "0" * 32}, {"domain": "nowhere"},
+        {"domain": SUFFIX}, {"domain": f"avon.{SUFFIX}"},
         {"need": "a\u202eb"}, {"users": -1}, {"users": 10**9}, {"abbreviation": "a.b"}, {"next_hops": ("mx:x",)},
         {"next_hops": ("no host:25",)}, {"next_hops": ("mx.a",) * 9}, {"contact": Person(email="nobody")},
+        {"administrator": Person(email=f"a@avon.{SUFFIX}")}, {"signatory": Person(email=f"a@FIRM.co.uk.{SUFFIX}")},
         {"signatory": Person(first_name="x" * 300)},
     ],
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """System notices: a kind and times, and no word of one's own."""
 
+from typing import Any
+
 import pytest
 
 from cjsm.community.acts import notices
@@ -62,8 +64,8 @@ def test_nobody_else(who: str) -> None:
         {"with_end": False},
     ],
 )
-def test_refused(values: dict[str, object]) -> None:
+def test_refused(values: dict[str, Any]) -> None:
     """Other kinds, and times that are over, too far away, or the wrong way round."""
     with pytest.raises(BadValue) as caught:
-        send(**values)  # type: ignore[arg-type]
+        send(**values)
     assert caught.value.cure

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from cjsm.community import finding
-from cjsm.community.acts import transfers
-from cjsm.community.acts.renaming import OldAddress
+from cjsm.community.acts import renaming, transfers
+from cjsm.community.acts.renaming import Name, OldAddress
+from cjsm.community.address import Address
 from cjsm.community.errors import Conflict, NotAllowed, NotFound
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, RequestId
 from cjsm.community.invariants import problems
@@ -57,6 +58,28 @@ def test_to_another_abbreviation() -> None:
     forwarded = view.apply(transfers.move(view, by("ada.central"), JO, FIRM, OldAddress(5, 10)))
     assert forwarded.address("jo.ward@avon.cjsm.test") is not None
     assert problems(after) == []
+
+
+def test_other_names_of_the_place_of_before() -> None:
+    """An alias, and an address that still delivered, end as the old address does: they may be meant for who follows."""
+    view = without_desk()
+    sergeant = Address("sergeant", "avon.cjsm.test")
+    view = view.apply(renaming.add_alias(view, by("olive.marsh"), JO, sergeant, 5))
+    longer = OldAddress(90, 270)
+    view = view.apply(renaming.rename(view, by("olive.marsh"), JO, Name(first="Jo", last="Hill"), longer))
+    names = [str(sergeant), "jo.ward@avon.cjsm.test", "jo.hill@avon.cjsm.test"]
+    assert all(view.address(name) for name in names)
+    after = view.apply(transfers.move(view, by("ada.central"), JO, FIRM, OLD))
+    assert [after.address(name) for name in names] == [None] * 3
+    assert all(after.reserved_address(name) for name in names)
+    forwarded = view.apply(transfers.move(view, by("ada.central"), JO, FIRM, OldAddress(100, 10)))
+    assert [record.delivers_until for name in names if (record := forwarded.address(name))] == [
+        NOW + 100,
+        NOW + 90,
+        NOW + 100,
+    ]
+    within = view.apply(transfers.move(view, by("olive.marsh"), JO, AVON, OLD))
+    assert [within.address(name) for name in names] == [view.address(name) for name in names]
 
 
 def test_who_may() -> None:

@@ -1,5 +1,6 @@
 """A file of the desired state: what is exported is what is read, and applying it leads there or refuses whole."""
 
+import shlex
 from typing import Any
 
 import msgspec
@@ -160,6 +161,16 @@ def test_a_whole_file() -> None:
         "role-grant",
         "domain-members",
     }
+
+
+def test_a_command_is_one_to_copy() -> None:
+    """What a file says is an argument of the command that is named, and nothing that a shell would do."""
+    asked = file(shared={f"`id`@avon.{SUFFIX}": {"organisation": "avon/crime", "name": 'Night "desk" $(id)'}})
+    (found,) = differences(community(), asked)
+    assert shlex.split(found.cure) == [
+        "cjsm", "shared", "add", "avon/crime", "`id`", "--name", 'Night "desk" $(id)', "--member", "USER",
+    ]  # fmt: skip
+    assert "'`id`'" in found.cure
 
 
 def test_what_is_not_mentioned_stays() -> None:
