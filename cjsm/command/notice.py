@@ -49,11 +49,12 @@ def notice() -> None:
 def list_(user: str | None, limit: int, config: Path, as_json: bool) -> None:
     """List the last notices, the newest first, and how far each has come: inside, and to the ordinary address.
 
-    With --as those for people whom this user may find, or the own ones.
+    With --as those for people whom this user may find; the own ones with --user.
 
     \b
     cjsm notice list
     cjsm notice list --user jane.smith@avon --as henry.desk@desk
+    cjsm notice list --user jane.smith@avon --as jane.smith@avon
     """
     suite = open_suite(config)
     community = suite.stores.community
@@ -79,15 +80,17 @@ def list_(user: str | None, limit: int, config: Path, as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(min=1))
 @acting.verb
 def show(number: int, config: Path, as_json: bool) -> None:
-    """Show the notice NUMBER, with what it says.
+    """Show the notice NUMBER, with what it says: with --as one for a person whom this user may find, or an own one.
 
     \b
     cjsm notice show 17
     """
     suite = open_suite(config)
-    sight = acting.sight(suite, Action.FIND_USERS)
-    found = suite.stores.notices.get(number)
-    seen = suite.stores.community.read_now(lambda view: _seen(view, sight(view), [found] if found else []))
+    who, found = acting.actor(suite), suite.stores.notices.get(number)
+    seen = [found] if found is not None else []
+    if found is None or found.account != who:
+        sight = acting.sight(suite, Action.FIND_USERS)
+        seen = suite.stores.community.read_now(lambda view: _seen(view, sight(view), seen))
     if not seen:
         raise Refused(f"there is no notice {number}, or it is not yours to see", "see `cjsm notice list`")
     kept = seen[0]
