@@ -1,5 +1,6 @@
 """``cjsm shared``: mailboxes that several people read."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def open_(address: str, member: str, config: Path, as_json: bool) -> None:
     released = wait(suite.sharing.open_old(suite.enrolment.by(opener.account), found.id, opener))
     counted: dict[str, int] = {}
     for opened, _ in released:
-        name = suite.stores.community.read_now(lambda view, opened=opened: _name(view, opened))  # type: ignore[misc]
+        name = suite.stores.community.read_now(partial(_name, account=opened))
         counted[name] = counted.get(name, 0) + 1
     if as_json:
         document([{"user_id": name, "generations": many} for name, many in sorted(counted.items())])

@@ -152,6 +152,18 @@ def test_a_place_that_has_something(cjsm: Run, house: House, tmp_path: Path) -> 
     assert told(cjsm("restore", str(place), "--reason", "x", "--json"))
 
 
+def test_a_store_is_missing(cjsm: Run, house: House, tmp_path: Path) -> None:
+    """It is said before anything is put back, also where the ledger's checkpoint is there."""
+    sign(house.config)
+    place = tmp_path / "backup"
+    told(cjsm("backup", str(place), "--json"))
+    lines = (place / "manifest.jsonl").read_text().splitlines()
+    (place / "manifest.jsonl").write_text("".join(f"{each}\n" for each in lines if '"community.mdb"' not in each))
+    data = lose(house)
+    assert "whole service" in refused(cjsm("restore", str(place), "--reason", "x", "--json"))["error"]
+    assert list(data.iterdir()) == []
+
+
 def test_without_secrets(cjsm: Run, house: House, tmp_path: Path) -> None:
     """It is said before anything is done."""
     place = tmp_path / "backup"
