@@ -14,7 +14,7 @@ from typing import Any
 import rich_click as click
 
 from cjsm.command import acting
-from cjsm.command.context import as_caller, open_suite_for_files, wait
+from cjsm.command.context import as_caller, check_free, open_suite_for_files, wait
 from cjsm.command.directoryrows import Planned, Planner, problem_of, told
 from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community.acts import profiles
@@ -84,7 +84,7 @@ def import_(
     read = _read(suite, source, form, encoding)
     planner = Planner(suite.enrolment, lambda: acting.by(suite), clear=clear, organisation=organisation)
     if results is not None:
-        check_free(results)
+        _check_free(results)
     done: list[Planned] = []
     with (
         progressing("rows looked at" if dry_run else "rows imported", len(read.rows), octets=False) as advance,
@@ -103,12 +103,11 @@ def import_(
         sys.exit(1)
 
 
-def check_free(results: Path) -> None:
-    """Refuse a name for results that is taken."""
+def _check_free(results: Path) -> None:
+    """Refuse a name for results that is taken, or that an import was broken off with."""
+    check_free(results, "name another file for the results")
     part = results.with_name(results.name + ".part")
     with as_caller():
-        if results.exists():
-            raise Refused(f"{results} exists already", "name another file for the results")
         if part.exists():
             cure = "it has one-time passwords that are nowhere else: keep it, and name another file"
             raise Refused(f"{part} is what an import left that was interrupted", cure)

@@ -10,9 +10,8 @@ import msgspec
 import rich_click as click
 
 from cjsm.command import acting, reportmail, reportpeople
-from cjsm.command.context import as_caller, open_suite_for_files
-from cjsm.command.directoryimport import check_free
-from cjsm.command.output import console, shown, table
+from cjsm.command.context import as_caller, check_free, open_suite_for_files
+from cjsm.command.output import console, document, shown, table
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import OrganisationId
 from cjsm.directory.forms.csvfile import CsvWriter
@@ -56,7 +55,7 @@ def _tell(
     if to is not None:
         count = _write(rows, columns, to)
         if as_json:
-            sys.stdout.buffer.write(msgspec.json.encode({"file": str(to), "rows": count}) + b"\n")
+            document({"file": str(to), "rows": count})
         else:
             console.print(f"{count:,} rows: {to}", markup=False)
     elif as_json:

@@ -256,7 +256,7 @@ def test_proof(avon: Avon, exported: tuple[Path, Path], tmp_path: Path) -> None:
     assert "act: connection-suspended" in done.stdout
     assert "reason: Mr Law is ill" in done.stdout
     # Not twice over a file.
-    assert refused(avon.act(UNA, "audit prove", str(index), "--out", str(proof)))["error"].endswith("File exists")
+    assert refused(avon.act(UNA, "audit prove", str(index), "--out", str(proof)))["cure"] == "name another file"
     lies = json.loads(shown.read_text())
     lies["words"][0]["text"] = "Mr Law is well"
     shown.write_text(json.dumps(lies))

@@ -198,6 +198,7 @@ def test_csv(firm: Firm, tmp_path: Path) -> None:
         assert account is not None
         changed(suite, JANE, locked=True)
     path = tmp_path / "locked.csv"
+    (tmp_path / "locked.csv.part").write_bytes(b"of a report that was broken off")
     assert told(firm.run("report", "locked", "--csv", str(path))) == {"file": str(path), "rows": 1}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with path.open(encoding="utf-8-sig", newline="") as file:
