@@ -90,8 +90,9 @@ def _print_table(rows: Rows, columns: Sequence[str]) -> None:
     if not first:
         console.print("nothing to report")
         return
-    table([[shown(row[column]) for column in columns] for row in first], *(each.replace("_", " ") for each in columns))
+    # Before the table: the progress of what makes the rows is off the terminal at their end.
     more = sum(1 for _ in rows)
+    table([[shown(row[column]) for column in columns] for row in first], *(each.replace("_", " ") for each in columns))
     if more:
         console.print(f"and {more:,} more: see all with --csv FILE or --json")
 
