@@ -19,7 +19,7 @@ from cjsm.community.acts.mailboxes import those
 from cjsm.community.acts.quotas import DEFAULT, QuotaLimits
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, OrganisationId
-from cjsm.community.view import Change, View
+from cjsm.community.view import View
 from cjsm.store.interfaces import Filling, StoreError
 from cjsm.suite import Suite
 
@@ -93,11 +93,9 @@ def set_(name: str, size: int, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     mailbox = named(suite, name)
-    by = acting.by(suite)
-    change = suite.stores.community.read_now(lambda view: quotas.set_quota(view, by, mailbox, size, limits(suite)))
-    if change != Change():
-        acting.act(suite, lambda view, by: quotas.set_quota(view, by, mailbox, size, limits(suite)))
-    told = {**row_of(suite, mailbox), "changed": change != Change()}
+    most = limits(suite)
+    changed = acting.act_if_any(suite, lambda view, by: quotas.set_quota(view, by, mailbox, size, most))
+    told = {**row_of(suite, mailbox), "changed": changed}
     if as_json:
         document(told)
         return
