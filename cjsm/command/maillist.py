@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
-from cjsm.command.output import Refused, console, document, progressing, shown, table
+from cjsm.command.output import Refused, console, document, facts, progressing, table
 from cjsm.community import finding
 from cjsm.community.acts import lists
 from cjsm.community.acts.acting import By
@@ -349,10 +349,7 @@ def _told(view: View, found: MailList) -> dict[str, Any]:
 
 def _report(suite: Suite, identifier: ListId, as_json: bool) -> None:
     told = suite.stores.community.read_now(lambda view: _told(view, lists.existing_list(view, identifier)))
-    if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)
 
 
 def _changed(suite: Suite, identifier: ListId, what: str, many: int, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import config_option, load, open_suite
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
+from cjsm.command.output import Refused, console, document, facts, json_option, reported, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts import notices as acts
 from cjsm.community.acts.acting import By
@@ -100,10 +100,7 @@ def show(number: int, config: Path, as_json: bool) -> None:
         told |= {"subject": said.subject, "text": said.text}
     except BadNotice as error:
         told |= {"subject": None, "text": str(error)}
-    if as_json:
-        document(told)
-    else:
-        table([(name, shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)
 
 
 @notice.command("send")

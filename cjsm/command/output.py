@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -142,6 +142,14 @@ def shown(value: Any) -> str:
             return "\n".join(shown(part) for part in value) or "-"
         case _:
             return str(value)
+
+
+def facts(told: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what is told of one thing: as one JSON document, or a line for each."""
+    if as_json:
+        document(told)
+    else:
+        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
 
 
 def document(value: Any) -> None:

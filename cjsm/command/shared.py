@@ -10,7 +10,7 @@ from cjsm.access.sharing import Opener
 from cjsm.command import acting, proving, secrets
 from cjsm.command import quota as quotas
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, shown, table
+from cjsm.command.output import console, document, facts, table
 from cjsm.community import finding
 from cjsm.community.acts import shared as acts
 from cjsm.community.acts.shared import member_of
@@ -271,7 +271,4 @@ def _report(suite: Suite, found: SharedMailbox, as_json: bool) -> None:
     told = suite.stores.community.read_now(look)
     usage = wait(suite.stores.mail.usage(found.id))
     told |= {"messages": usage.messages, "octets": usage.octets}
-    if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)

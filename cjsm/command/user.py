@@ -11,7 +11,7 @@ from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
 from cjsm.command import acting, factor, proving, quota, secrets, userchange, userimport, userlife, userlock
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, shown, table, when
+from cjsm.command.output import console, document, facts, table, when
 from cjsm.community import finding, states
 from cjsm.community.acts import profiles
 from cjsm.community.acts.credentials import PROTOCOLS
@@ -158,10 +158,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
         usage = wait(suite.stores.mail.usage(account.mailbox))
         told["messages"], told["octets"] = usage.messages, usage.octets
         told["waiting_octets"] = suite.stores.spool.waiting(account.mailbox)
-    if as_json:
-        document(told)
-    else:
-        table([(key.replace("_", " "), shown(value)) for key, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)
 
 
 def _details(view: View, account: Account, actor: AccountId | None) -> dict[str, Any]:
