@@ -13,6 +13,7 @@ from typing import Any
 
 import rich_click as click
 
+from cjsm.access.newkeys import KeyRecord
 from cjsm.command import acting
 from cjsm.command.context import as_caller, check_free, open_suite_for_files, wait
 from cjsm.command.directoryrows import Planned, Planner, problem_of, told
@@ -172,8 +173,8 @@ def _written(results: Path | None) -> Iterator[Keep]:
 def _keep(file: Counted, writer: CsvWriter, planned: Sequence[Planned]) -> None:
     """Write rows, on stable storage: a one-time password is known nowhere else."""
     for each in planned:
-        problems = "; ".join(f"{found.column}: {found.problem}".removeprefix(": ") for found in each.problems)
-        more = (each.user_id or each.row.values.get(USER_ID, ""), each.one_time_password, each.result, problems)
+        user_id = each.user_id or each.row.values.get(USER_ID, "")
+        more = (user_id, each.one_time_password, each.result, each.in_words())
         file.write(writer.row({**each.row.values, **dict(zip(RESULTS, more, strict=True))}))
     file.flush()
     os.fsync(file.fileno())
@@ -197,13 +198,23 @@ def _do(suite: Suite, planned: Sequence[Planned], keep: Keep, *, has_results: bo
             cure = "name a file for it with --results, which nobody else may read"
             each.refuse(Problem("", "a new member gets a one-time password, and there is no place for it", cure))
     suite.stores.community.read_now(lambda view: decided(view, planned, suite))
-    for each in planned:
-        if each.account is not None and each.decide is not None:
-            each.one_time_password = wait(suite.enrolment.keys_of_relayed(each.account.id))
+    write_keys(suite, planned)
     keep(planned)
     late = commit_each(suite, planned)
     if late:
         keep(late)
+
+
+def write_keys(suite: Suite, planned: Sequence[Planned]) -> None:
+    """Write the keys of those who are about to be made, in one commit; each has a one-time password then."""
+    records: list[KeyRecord] = []
+    for each in planned:
+        if each.account is not None and each.decide is not None:
+            keys = suite.enrolment.new_keys.of(each.account)
+            each.one_time_password = keys.one_time_password
+            records += keys.records
+    if records:
+        wait(suite.stores.keys.put_all(records))
 
 
 def commit_each(suite: Suite, planned: Sequence[Planned]) -> list[Planned]:
