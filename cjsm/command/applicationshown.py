@@ -17,13 +17,6 @@ from cjsm.suite import Suite
 COLUMNS = ("application", "name", "state", "due", "missing", "unchecked", "terms")
 
 
-def terms_are_due(view: View, found: Application, settings: ApplicationSettings) -> bool:
-    """Whether the terms of an organisation that is here are to be accepted anew, soon or now."""
-    return applying.terms_are_due(
-        view, found, days=settings.terms, version=settings.terms_version, warning=settings.terms_warning
-    )
-
-
 def line(found: Application, settings: ApplicationSettings) -> dict[str, Any]:
     """Return what a list has of an application."""
     waits = found.state in applying.OPEN
