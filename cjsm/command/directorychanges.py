@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from cjsm.command.context import wait
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
 from cjsm.community.records import LedgerEntry
@@ -19,8 +18,6 @@ _SLACK = 3_600
 _AT_ONCE = 1_000
 #: How acts begin that change nothing the directory lists.
 _UNLISTED = ("device-", "factor-", "recovery-", "keys-", "role-", "directory-")
-
-
 #: Acts after which entries have other names.
 _MOVING = frozenset(("organisation-move", "user-move", "user-rename"))
 
@@ -120,4 +117,4 @@ def _before(store: ICommunityStore, moment: int) -> int:
 
 
 def _some(store: ICommunityStore, after: int, most: int) -> Sequence[tuple[int, LedgerEntry]]:
-    return [(number, decode_entry(encoded)) for number, encoded in wait(store.entries(after, most))]
+    return [(number, decode_entry(encoded)) for number, encoded in store.entries_now(after, most)]

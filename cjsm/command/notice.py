@@ -26,8 +26,6 @@ from cjsm.suite import Suite
 
 _KINDS = [kind.value for kind in Kind]
 _SYSTEM = [kind.value for kind in SYSTEM]
-
-
 #: Of so many notices those are listed that are for people whom somebody sees.
 _LOOKED_AT = 5_000
 #: Times are UTC.
