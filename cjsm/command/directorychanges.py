@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
+from cjsm.command.output import watched
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
 from cjsm.community.records import LedgerEntry
@@ -61,7 +62,7 @@ def since(
     records: set[bytes] = set()
     organisations: set[bytes] = set()
     moved = False
-    for entry in _entries(store, moment):
+    for entry in watched(_entries(store, moment), "entries of the ledger"):
         if entry.moment < moment or entry.act.startswith(_UNLISTED):
             continue
         moved |= entry.act in _MOVING

@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import config_option, load, open_suite
-from cjsm.command.output import Refused, console, document, facts, json_option, reported, shown, table, when
+from cjsm.command.output import Refused, console, document, facts, json_option, reported, shown, table, watched, when
 from cjsm.community import finding
 from cjsm.community.acts import notices as acts
 from cjsm.community.acts.acting import By
@@ -142,7 +142,7 @@ def send(
         community.read_now(lambda view: decide(view, by))
     else:
         acting.act(suite, decide)
-    people = community.read_now(lambda view: sum(1 for _ in people_in(view, place(view))))
+    people = community.read_now(lambda view: sum(1 for _ in watched(people_in(view, place(view)), "people")))
     minutes = str((last - first) // 60) if last is not None else ""
     said = words(_notice(suite, Kind(kind), first, minutes))
     told = {"kind": kind, "from": when(first), "until": when(last), "people": people, "sent": not dry_run}

@@ -11,7 +11,7 @@ from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
 from cjsm.command import acting, factor, proving, quota, secrets, userchange, userimport, userlife, userlock
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, facts, table, when
+from cjsm.command.output import console, document, facts, table, watched, when
 from cjsm.community import finding, states
 from cjsm.community.acts import profiles
 from cjsm.community.acts.credentials import PROTOCOLS
@@ -207,7 +207,8 @@ def list_(organisation: str | None, config: Path, as_json: bool) -> None:
     places = acting.places(suite, Action.FIND_USERS, organisation)
 
     def look(view: View) -> list[dict[str, Any]]:
-        return [_told(view, account) for place in places for account in view.accounts_in(place)]
+        people = (account for place in places for account in view.accounts_in(place))
+        return [_told(view, account) for account in watched(people, "users")]
 
     found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["user_id"]))
     if as_json:

@@ -12,7 +12,7 @@ from cjsm import configuration
 from cjsm.access.destruction import Destruction
 from cjsm.command import acting, mailboxbackup, mailboxrestore
 from cjsm.command.context import as_caller, config_option, open_suite_for_files, wait
-from cjsm.command.output import Refused, json_option, reported, when
+from cjsm.command.output import Refused, json_option, reported, watched, when
 from cjsm.community.acts import wholebackup as acts
 from cjsm.community.acts.acting import check_text
 from cjsm.community.identifiers import LENGTH, JobId
@@ -58,7 +58,8 @@ def backup(directory: Path, config: Path, as_json: bool) -> None:
     if note is not None:
         # Before the community: that has all entries that this is of.
         made.copy(_SIGNED, lambda descriptor: os.write(descriptor, note))
-    for name, store in zip(_STORES, (stores.trace, stores.community, stores.keys), strict=True):
+    every = zip(_STORES, (stores.trace, stores.community, stores.keys), strict=True)
+    for name, store in watched(every, "stores backed up"):
         made.copy(name, partial(_copy, store))
     made.finish(when(int(time.time())) or "")
     mailboxbackup.report(made, directory, before, problems, as_json=as_json)
@@ -109,7 +110,7 @@ def _opened(directory: Path, config: Path) -> Backup:
     (data / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(NotRunning):
         raise AlreadyRunning(Instance(data / "run").pid())
-    for name in _BACK:
+    for name in watched(_BACK, "stores put back"):
         (data / f"{name}.part").unlink(missing_ok=True)
         if (data / name).exists():
             # An earlier try ended before the community was there.
