@@ -12,8 +12,8 @@ import rich_click as click
 
 from cjsm.command import acting, importresults
 from cjsm.command.context import open_suite_for_files
-from cjsm.command.directoryimport import batches, commit_each, decided, octets_of, tell_problems, write_keys
 from cjsm.command.directoryrows import Planned
+from cjsm.command.importedrows import batches, commit_each, decided, octets_of, tell_problems, write_keys
 from cjsm.command.importresults import ResultFile
 from cjsm.command.output import Refused, console, document, progressing
 from cjsm.command.userrows import MADE, TABLE, THERE, UserPlanner, told

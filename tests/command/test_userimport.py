@@ -277,7 +277,7 @@ def test_killed(
 ) -> None:
     """Whole rows; run again it makes the others, and the results have the passwords of exactly those who were made."""
     source = imported.write(*(f"M,Ann{number},Lee,a{number}@example.org,avon,," for number in range(5)))
-    killed = f"from cjsm.command import directoryimport; directoryimport.BATCH = 2\n{_KILLED}"
+    killed = f"from cjsm.command import importedrows; importedrows.BATCH = 2\n{_KILLED}"
     words = [sys.executable, "-c", killed, where, name, calls, when]
     before = imported.people()
     ended = subprocess.run(
