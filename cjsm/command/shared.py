@@ -38,7 +38,9 @@ def shared() -> None:
 @click.argument("slug", metavar="SHORT-NAME")
 @click.option("--name", required=True, help="The full name, as the directory shows it.")
 @click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
-@click.option("--quota", type=quotas.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
+@click.option(
+    "--quota", type=quotas.capacity, metavar="SIZE", help="Capacity, such as 750M; else the setting mail.quota."
+)
 @acting.act_verb
 def add(organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool) -> None:
     """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.

@@ -37,7 +37,9 @@ def user() -> None:
 @click.option("--user-id", help="first.last@abbreviation; made from the names when it is not given.")
 @click.option("--address", help="For a member whose mail is kept at the organisation: its address, with suffix.")
 @click.option("--device", help="Also make a device password of this name.")
-@click.option("--quota", type=quota.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
+@click.option(
+    "--quota", type=quota.capacity, metavar="SIZE", help="Capacity, such as 750M; else the setting mail.quota."
+)
 @click.option("--telephone", default="")
 @click.option("--mobile", default="")
 @click.option("--description", default="")
