@@ -277,8 +277,10 @@ def test_proof(avon: Avon, exported: tuple[Path, Path], tmp_path: Path) -> None:
     lies["words"][0]["text"] = "Mr Law is well"
     shown.write_text(json.dumps(lies))
     assert "not those that were written" in checked("proof", proof, exported[1], "--words", shown).stderr
+    whole = proof.read_text()
     for old, new in ((f"index {index}", f"index {index + 1}"), ("extra AAAA", "extra AAAB"), ("\nextra", "\nexta")):
-        proof.write_text(proof.read_text().replace(old, new, 1))
+        assert old in whole
+        proof.write_text(whole.replace(old, new, 1))
         assert checked("proof", proof, exported[1]).stderr.startswith("WRONG: ")
 
 
