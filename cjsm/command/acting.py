@@ -163,6 +163,15 @@ def act(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") ->
     wait(suite.stores.community.commit(acting.act_id, lambda view: decide(view, acting)))
 
 
+def act_if_any(suite: Suite, decide: Callable[[View, By], Change]) -> bool:
+    """Commit an act unless everything is so already; return whether it was not."""
+    acting = by(suite)
+    changes = suite.stores.community.read_now(lambda view: decide(view, acting)) != Change()
+    if changes:
+        act(suite, decide)
+    return changes
+
+
 def require(
     suite: Suite, action: Action, organisation: OrganisationId | None = None, account: AccountId | None = None
 ) -> None:
@@ -195,12 +204,10 @@ def places(suite: Suite, action: Action, organisation: str | None = None) -> lis
     :raises NotAllowed: when there is none.
     """
     who = actor(suite)
-    if organisation is not None:
-        place = suite.stores.community.read_now(lambda view: finding.organisation_of(view, organisation).id)
-        require(suite, action, place)
+    sees_in = sight(suite, action, organisation)
 
     def look(view: View) -> list[OrganisationId]:
-        sees = authority.within(view, who, action)
+        sees = sees_in(view)
         below: Iterable[Organisation] = view.organisations()
         held: list[OrganisationId | None] = [None]
         if who is not None:

@@ -1,13 +1,14 @@
 """``cjsm application``: organisations that ask to join, from the first letter to the first administrator."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from cjsm.command import acting, secrets
-from cjsm.command.applicationshown import COLUMNS, line, report, terms_are_due
+from cjsm.command.applicationshown import COLUMNS, line, report
 from cjsm.command.applicationvalues import application_values, given
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document, shown, table
@@ -122,7 +123,6 @@ def sponsor(name: str, address: str | None, note: str | None, config: Path, as_j
     if note is not None and address is None:
         raise click.UsageError("name the sponsor whose word it is")
     suite = open_suite(config)
-    acting.require(suite, Action.ASSESS_APPLICATIONS)
     found = _look_up(suite, name)
     if address is None:
         (code,) = secrets.ask("The sponsor's code")
@@ -212,7 +212,6 @@ def show(name: str, config: Path, as_json: bool) -> None:
     cjsm application show firm
     """
     suite = open_suite(config)
-    acting.require(suite, Action.ASSESS_APPLICATIONS)
     report(suite, _look_up(suite, name).id, as_json)
 
 
@@ -233,11 +232,14 @@ def list_(state: str | None, terms_due: bool, config: Path, as_json: bool) -> No
     suite = open_suite(config)
     acting.require(suite, Action.ASSESS_APPLICATIONS)
     settings = suite.settings.applications
+    is_due = partial(
+        applying.terms_are_due, days=settings.terms, version=settings.terms_version, warning=settings.terms_warning
+    )
 
     def look(view: View) -> list[dict[str, Any]]:
         found = [each for each in view.applications() if state is None or each.state == state]
         if terms_due:
-            found = [each for each in found if terms_are_due(view, each, settings)]
+            found = [each for each in found if is_due(view, each)]
         return [line(each, settings) for each in sorted(found, key=lambda each: (each.due, each.id))]
 
     told = suite.stores.community.read_now(look)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cjsm.command.applicationvalues import PEOPLE
-from cjsm.command.output import document, shown, table, when
+from cjsm.command.output import facts, when
 from cjsm.community import applying, finding
 from cjsm.community.acts import applications
 from cjsm.community.applicationrecords import Application, Checked, Person
@@ -15,13 +15,6 @@ from cjsm.suite import Suite
 
 #: What a list has of each.
 COLUMNS = ("application", "name", "state", "due", "missing", "unchecked", "terms")
-
-
-def terms_are_due(view: View, found: Application, settings: ApplicationSettings) -> bool:
-    """Whether the terms of an organisation that is here are to be accepted anew, soon or now."""
-    return applying.terms_are_due(
-        view, found, days=settings.terms, version=settings.terms_version, warning=settings.terms_warning
-    )
 
 
 def line(found: Application, settings: ApplicationSettings) -> dict[str, Any]:
@@ -111,7 +104,4 @@ def report(suite: Suite, identifier: ApplicationId, as_json: bool) -> None:
         return _told(view, applications.existing_application(view, identifier), settings)
 
     told = suite.stores.community.read_now(look)
-    if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ def list_(config: Path, as_json: bool, **values: Any) -> None:
     last = suite.stores.community.last_entry()
     before = last if values["before"] is None else min(values["before"], last)
     without = "" if values["act"] or values["everything"] else heads.ANCHORED
-    found = (each for each in watched(reader.newest(before, needles, without), "entries") if wanted(each[1]))
-    told = [reader.told(*each) for each in islice(found, values["limit"])]
+    with closing(watched(reader.newest(before, needles, without), "entries")) as looked_at:
+        found = (each for each in looked_at if wanted(each[1]))
+        told = [reader.told(*each) for each in islice(found, values["limit"])]
     if as_json:
         document(told)
         return

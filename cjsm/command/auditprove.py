@@ -7,7 +7,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.auditshown import Shown
-from cjsm.command.context import as_caller, open_suite_for_files
+from cjsm.command.context import as_caller, check_free, open_suite_for_files
 from cjsm.command.output import Refused, console, document
 from cjsm.jobs import ledgertree
 from cjsm.ledger import proofs, tiles
@@ -30,6 +30,8 @@ def prove(index: int, out: Path | None, config: Path, as_json: bool) -> None:
     cjsm audit prove 1234 --as olive.marsh@avon
     """
     suite = open_suite_for_files(config)
+    if out is not None:
+        check_free(out)
     _, encoded = Shown(suite).one(index)
     files = suite.stores.ledger
     # In this order: whatever is signed meanwhile, the tiles of an older checkpoint are still there.

@@ -46,10 +46,11 @@ def recover(reason: str, config: Path, as_json: bool) -> None:
         raise Refused(
             "nothing of the ledger is signed", "restore the directory ledger/ as it was, beside community.mdb"
         )
-    there = _same(suite, checkpoint)
+    tree = _same(suite, checkpoint)
+    there = tree.size
     if there == checkpoint.size:
         raise Refused("no entry is missing", "see `cjsm audit verify`")
-    missing = _missing(suite, checkpoint, there)
+    missing = _missing(suite, checkpoint, tree)
     moved = wait(suite.stores.community.bring_back(there, missing))
     by = suite.enrolment.by(reason=reason)
     told = {"from": str(there), "entries": str(len(missing)), "moved": str(moved)}
@@ -62,30 +63,26 @@ def recover(reason: str, config: Path, as_json: bool) -> None:
         console.print(f"{moved:,} that were written since the restore come after them")
 
 
-def _same(suite: Suite, checkpoint: Checkpoint) -> int:
-    """Return how many entries are the same in community.mdb and in the signed tree."""
-    tree = HashTiles(checkpoint.size, suite.stores.ledger.read)
-    done = 0
-    last = suite.stores.community.last_entry()
-    with progressing("entries compared", last, octets=False) as advance:
-        for entries in ledgertree.slices(suite.stores.community, 0, min(last, checkpoint.size)):
+def _same(suite: Suite, checkpoint: Checkpoint) -> Tree:
+    """Return the tree of the entries that are the same in community.mdb and in what was signed."""
+    signed, tree = HashTiles(checkpoint.size, suite.stores.ledger.read), Tree()
+    total = min(suite.stores.community.last_entry(), checkpoint.size)
+    with progressing("entries compared", total, octets=False) as advance:
+        for entries in ledgertree.slices(suite.stores.community, 0, total):
             for entry in entries:
-                if leaf_hash(entry) != tree.leaf(done):
-                    return done
-                done += 1
+                if leaf_hash(entry) != signed.leaf(tree.size):
+                    return tree
+                tree.append(leaf_hash(entry))
             advance(len(entries))
-    return done
+    return tree
 
 
-def _missing(suite: Suite, checkpoint: Checkpoint, there: int) -> Sequence[bytes]:
-    """Return the entries from *there* on that were signed.
+def _missing(suite: Suite, checkpoint: Checkpoint, tree: Tree) -> Sequence[bytes]:
+    """Return the entries that were signed behind those of *tree*, which has them then.
 
     :raises LedgerBroken: when the files do not have them, or others.
     """
-    tree, found = Tree(), []
-    for entries in ledgertree.slices(suite.stores.community, 0, there):
-        for entry in entries:
-            tree.append(leaf_hash(entry))
+    there, found = tree.size, []
     for index in range(there // WIDTH, -(-checkpoint.size // WIDTH)):
         width = min(WIDTH, checkpoint.size - index * WIDTH)
         read = suite.stores.ledger.read

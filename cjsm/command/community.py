@@ -63,7 +63,7 @@ def export(file: Path | None, config: Path, as_json: bool) -> None:
 
     found, parts = suite.stores.community.read_now(look)
     if file is not None:
-        communityfile.write(file, iter(parts))
+        communityfile.write(file, "".join(parts))
     if as_json and file is None:
         document(found)
     elif as_json:

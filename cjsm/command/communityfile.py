@@ -93,12 +93,11 @@ def text(view: View, state: Desired) -> Iterator[str]:
             yield "\n" + tomli_w.dumps({kind: {key: msgspec.to_builtins(table)}})
 
 
-def write(path: Path, parts: Iterator[str]) -> None:
+def write(path: Path, whole: str) -> None:
     """Write a file whole or not at all, as whoever called the command; others' access is as the file had it, or none.
 
     :raises Refused: when it cannot be written.
     """
-    whole = "".join(parts)
     try:
         with as_caller():
             _write(path, whole.encode())

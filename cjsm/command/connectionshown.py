@@ -7,7 +7,7 @@ import msgspec
 
 from cjsm.command import acting
 from cjsm.command.context import wait
-from cjsm.command.output import document, shown, table, when
+from cjsm.command.output import facts, when
 from cjsm.community import finding
 from cjsm.community.acts.connections import in_force, missing
 from cjsm.community.acts.connectionvalues import hop_in_words
@@ -72,10 +72,7 @@ def report(suite: Suite, name: str, *, as_json: bool) -> None:
     """Print the connection *name* as it is now."""
     found = suite.stores.community.read_now(lambda view: told(view, finding.connection_of(view, name)))
     found["last_test"] = _last_test(suite, name)
-    if as_json:
-        document(found)
-    else:
-        table([(key.replace("_", " "), shown(value)) for key, value in found.items()], "field", "value")
+    facts(found, as_json=as_json)
 
 
 def require(suite: Suite, name: str) -> None:

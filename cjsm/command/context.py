@@ -127,6 +127,13 @@ def as_caller() -> Iterator[None]:
             os.seteuid(user)
 
 
+def check_free(path: Path, cure: str = "name another file") -> None:
+    """Refuse a name for a new file that is taken, as whoever called the command sees it."""
+    with as_caller():
+        if path.exists():
+            raise Refused(f"{path} exists already", cure)
+
+
 def run_reactor(work: "Callable[[Any], Coroutine[Deferred[Any], Any, T]]") -> T:
     """Return the result of *work*, which gets a reactor that runs as long; once in a command."""
     from twisted.internet import reactor as running

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from cjsm.command.context import wait
+from cjsm.command.output import watched
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
 from cjsm.community.records import LedgerEntry
@@ -19,8 +19,6 @@ _SLACK = 3_600
 _AT_ONCE = 1_000
 #: How acts begin that change nothing the directory lists.
 _UNLISTED = ("device-", "factor-", "recovery-", "keys-", "role-", "directory-")
-
-
 #: Acts after which entries have other names.
 _MOVING = frozenset(("organisation-move", "user-move", "user-rename"))
 
@@ -64,7 +62,7 @@ def since(
     records: set[bytes] = set()
     organisations: set[bytes] = set()
     moved = False
-    for entry in _entries(store, moment):
+    for entry in watched(_entries(store, moment), "entries of the ledger"):
         if entry.moment < moment or entry.act.startswith(_UNLISTED):
             continue
         moved |= entry.act in _MOVING
@@ -120,4 +118,4 @@ def _before(store: ICommunityStore, moment: int) -> int:
 
 
 def _some(store: ICommunityStore, after: int, most: int) -> Sequence[tuple[int, LedgerEntry]]:
-    return [(number, decode_entry(encoded)) for number, encoded in wait(store.entries(after, most))]
+    return [(number, decode_entry(encoded)) for number, encoded in store.entries_now(after, most)]

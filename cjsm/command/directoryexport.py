@@ -11,10 +11,10 @@ from typing import BinaryIO, Protocol
 import rich_click as click
 
 from cjsm.command import acting, directorychanges
-from cjsm.command.context import as_caller, open_suite_for_files
+from cjsm.command.context import as_caller, check_free, open_suite_for_files
 from cjsm.command.directorychanges import Changes
 from cjsm.command.directoryentries import chains, excerpt
-from cjsm.command.output import Refused, console, document, errors, progressing, when
+from cjsm.command.output import console, document, errors, progressing, when
 from cjsm.command.trace import moment_of
 from cjsm.community import finding
 from cjsm.community.acts import profiles
@@ -89,8 +89,8 @@ def export(
     form = form or _ENDINGS.get(destination.suffix.lower() if destination is not None else "", "csv")
     moment = max(int(moment_of(since)), 0) if since else None
     changes = directorychanges.since(suite.stores.community, moment, sight) if moment is not None else None
-    if destination is not None:
-        _check_free(destination, replace=replace)
+    if destination is not None and not replace:
+        check_free(destination, "name another file, or say --replace")
     acting.act(suite, lambda view, by: profiles.take_out(view, by, _place(view, organisation), form))
     directory = excerpt(suite)
     listed, whole = _looked_after(suite, chains(suite, directory, organisation), sight)
@@ -109,12 +109,6 @@ def export(
         sys.stdout.flush()
         return
     _report(destination, form, written, changes, begun, as_json=as_json)
-
-
-def _check_free(destination: Path, *, replace: bool) -> None:
-    with as_caller():
-        if destination.exists() and not replace:
-            raise Refused(f"{destination} exists already", "name another file, or say --replace")
 
 
 def _place(view: View, organisation: str | None) -> OrganisationId | None:

@@ -1,38 +1,29 @@
 """``cjsm directory import``: profiles of people from a file, and members whose mail is kept at their organisation."""
 
 import os
-import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from cjsm.command import acting
-from cjsm.command.context import as_caller, open_suite_for_files, wait
-from cjsm.command.directoryrows import Planned, Planner, problem_of, told
+from cjsm.command.context import as_caller, check_free, open_suite_for_files
+from cjsm.command.directoryrows import Planned, Planner, told
+from cjsm.command.importedrows import batches, commit_each, decided, octets_of, tell_problems, write_keys
 from cjsm.command.output import Refused, console, document, errors, progressing
-from cjsm.community.acts import profiles
 from cjsm.community.authority import Action
-from cjsm.community.errors import CommunityError
-from cjsm.community.view import Change, View
-from cjsm.configuration import ImportSettings
 from cjsm.directory import schema
 from cjsm.directory.forms import csvfile, encodings, ldifreading
 from cjsm.directory.forms.csvfile import RESULTS, USER_ID, CsvWriter
-from cjsm.directory.forms.rows import FormError, Problem, Row, Source
+from cjsm.directory.forms.rows import FormError, Problem, Source
 from cjsm.store.backup import Counted, writing
 from cjsm.suite import Suite
 
-#: Rows in one commit.
-BATCH = 100
-#: Rows with problems that are shown to people; all are in the results.
-_SHOWN = 50
 _RESULTS = ("made", "changed", "unchanged", "left out", "refused")
 
 
@@ -84,7 +75,7 @@ def import_(
     read = _read(suite, source, form, encoding)
     planner = Planner(suite.enrolment, lambda: acting.by(suite), clear=clear, organisation=organisation)
     if results is not None:
-        check_free(results)
+        _check_free(results)
     done: list[Planned] = []
     with (
         progressing("rows looked at" if dry_run else "rows imported", len(read.rows), octets=False) as advance,
@@ -103,12 +94,11 @@ def import_(
         sys.exit(1)
 
 
-def check_free(results: Path) -> None:
-    """Refuse a name for results that is taken."""
+def _check_free(results: Path) -> None:
+    """Refuse a name for results that is taken, or that an import was broken off with."""
+    check_free(results, "name another file for the results")
     part = results.with_name(results.name + ".part")
     with as_caller():
-        if results.exists():
-            raise Refused(f"{results} exists already", "name another file for the results")
         if part.exists():
             cure = "it has one-time passwords that are nowhere else: keep it, and name another file"
             raise Refused(f"{part} is what an import left that was interrupted", cure)
@@ -126,30 +116,6 @@ def _read(suite: Suite, source: Path, form: str | None, encoding: str | None) ->
         return ldifreading.read(octets, schema.load(), suffix, encoding=encoding, **limits)
     except FormError as error:
         raise Refused(f"{source}: {error}", error.cure) from None
-
-
-def octets_of(source: Path, settings: ImportSettings) -> bytes:
-    """Read the file as whoever called."""
-    with as_caller():
-        try:
-            descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise Refused(f"{source} cannot be read: {error.strerror}", "name a file of yours") from None
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Refused(f"{source} is no file", "name a CSV or LDIF file")
-            octets = file.read(settings.directory_octets + 1)
-    if len(octets) > settings.directory_octets:
-        problem = f"{source} has more than {settings.directory_octets:,} octets"
-        raise Refused(problem, "divide it, or raise imports.directory_octets")
-    return octets
-
-
-def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield the rows of one commit after the other."""
-    left = iter(rows)
-    while batch := list(islice(left, BATCH)):
-        yield batch
 
 
 Keep = Callable[[Sequence[Planned]], None]
@@ -173,22 +139,11 @@ def _written(results: Path | None) -> Iterator[Keep]:
 def _keep(file: Counted, writer: CsvWriter, planned: Sequence[Planned]) -> None:
     """Write rows, on stable storage: a one-time password is known nowhere else."""
     for each in planned:
-        problems = "; ".join(f"{found.column}: {found.problem}".removeprefix(": ") for found in each.problems)
-        more = (each.user_id or each.row.values.get(USER_ID, ""), each.one_time_password, each.result, problems)
+        user_id = each.user_id or each.row.values.get(USER_ID, "")
+        more = (user_id, each.one_time_password, each.result, each.in_words())
         file.write(writer.row({**each.row.values, **dict(zip(RESULTS, more, strict=True))}))
     file.flush()
     os.fsync(file.fileno())
-
-
-def decided(view: View, planned: Sequence[Planned], suite: Suite) -> None:
-    """Ask each act what it would do, and refuse the rows whose acts are."""
-    for each in planned:
-        if each.decide is None:
-            continue
-        try:
-            each.decide(view, acting.by(suite))
-        except CommunityError as error:
-            each.refuse(problem_of(error))
 
 
 def _do(suite: Suite, planned: Sequence[Planned], keep: Keep, *, has_results: bool) -> None:
@@ -198,38 +153,11 @@ def _do(suite: Suite, planned: Sequence[Planned], keep: Keep, *, has_results: bo
             cure = "name a file for it with --results, which nobody else may read"
             each.refuse(Problem("", "a new member gets a one-time password, and there is no place for it", cure))
     suite.stores.community.read_now(lambda view: decided(view, planned, suite))
-    for each in planned:
-        if each.account is not None and each.decide is not None:
-            each.one_time_password = wait(suite.enrolment.keys_of_relayed(each.account.id))
+    write_keys(suite, planned)
     keep(planned)
     late = commit_each(suite, planned)
     if late:
         keep(late)
-
-
-def commit_each(suite: Suite, planned: Sequence[Planned]) -> list[Planned]:
-    """Do what is planned of some rows in one commit; return those that were refused only then, each by itself."""
-    acts = [(each, each.decide, acting.by(suite)) for each in planned if each.decide is not None]
-    if not acts:
-        return []
-    refused: dict[int, CommunityError] = {}
-
-    def decide(view: View) -> Change:
-        refused.clear()
-        changes = []
-        for place, (_, act, by) in enumerate(acts):
-            try:
-                changes.append(act(view, by))
-            except CommunityError as error:
-                refused[place] = error
-        return profiles.together(changes)
-
-    wait(suite.stores.community.commit(acting.by(suite).act_id, decide))
-    late = [acts[place][0] for place in refused]
-    for each, error in zip(late, refused.values(), strict=True):
-        # Somebody else came before, in the moment since it was looked at.
-        each.refuse(problem_of(error))
-    return late
 
 
 def _report(
@@ -252,14 +180,3 @@ def _report(
     tell_problems(done)
     if results is not None:
         console.print(f"each row, and the one-time passwords of new members: {results}", markup=False)
-
-
-def tell_problems(done: Sequence[Planned]) -> None:
-    """Say to people what is wrong, by line and column: some of it, when it is much."""
-    wrong = [(each, problem) for each in done for problem in each.problems]
-    for each, problem in wrong[:_SHOWN]:
-        where = f"line {each.row.number}" + (f", {problem.column}" if problem.column else "")
-        cure = f" ({problem.cure})" if problem.cure else ""
-        errors.print(f"{where}: {problem.problem}{cure}", markup=False, soft_wrap=True)
-    if len(wrong) > _SHOWN:
-        errors.print(f"and {len(wrong) - _SHOWN:,} more: see --json or --results")

@@ -47,6 +47,17 @@ class Planned(Struct, kw_only=True):
         """Nothing is done of it."""
         self.result, self.problems, self.decide = "refused", problems, None
 
+    def in_words(self) -> str:
+        """Return what is wrong, in a line."""
+        return "; ".join(f"{each.column}: {each.problem}".removeprefix(": ") for each in self.problems)
+
+    def told(self) -> list[dict[str, str | None]]:
+        """Return what is wrong, for programs."""
+        return [
+            {"column": each.column or None, "problem": each.problem, "cure": each.cure or None}
+            for each in self.problems
+        ]
+
 
 class Planner:
     """Plans rows, one after the other; none sees what those before it do but for what they take.
@@ -105,7 +116,7 @@ class Planner:
     # Somebody who is a member
 
     def _known(self, view: View, row: Row, address: Address, account: Account) -> Planned:
-        problems = list(self._elsewhere(view, row, account))
+        problems = self._elsewhere(view, row, account)
         values, wrong = self._values(row, account.profile)
         if problems or wrong:
             raise Wrong(*problems, *wrong)
@@ -113,7 +124,7 @@ class Planner:
         identifier = account.id
         status = row.values.get(STATUS, "")
         is_other = bool(status) and status != display_name(account, view.moment)
-        planned = Planned(
+        return Planned(
             row=row,
             result="changed" if fields else "unchanged",
             address=str(address),
@@ -122,9 +133,8 @@ class Planner:
             decide=(lambda view, by: profiles.change(view, by, identifier, values)) if fields else None,
             notes=(f"the status is {display_name(account, view.moment)}: an import changes none",) if is_other else (),
         )
-        return planned
 
-    def _elsewhere(self, view: View, row: Row, account: Account) -> "list[Problem]":
+    def _elsewhere(self, view: View, row: Row, account: Account) -> list[Problem]:
         problems = []
         place = finding.path_of(view, account.organisation)
         if row.values.get(ORGANISATION) and row.values[ORGANISATION].strip("/").lower() != place:
@@ -209,9 +219,6 @@ def told(planned: Planned) -> Mapping[str, object]:
         "user_id": planned.user_id or None,
         "result": planned.result,
         "changed": list(planned.changed),
-        "problems": [
-            {"column": each.column or None, "problem": each.problem, "cure": each.cure or None}
-            for each in planned.problems
-        ],
+        "problems": planned.told(),
         "notes": list(planned.notes),
     }

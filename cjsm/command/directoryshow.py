@@ -10,7 +10,7 @@ import rich_click as click
 from cjsm.command import acting
 from cjsm.command.context import open_suite
 from cjsm.command.directoryentries import excerpt, told
-from cjsm.command.output import Refused, document, shown, table
+from cjsm.command.output import Refused, facts
 from cjsm.community import finding, states
 from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import AccountId, ListId, MailboxId
@@ -59,11 +59,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     if found is None:
         raise NotFound(f"there is no entry {name!r}, or not for you", "see `cjsm directory search --help`")
     entry = told(found)
-    if as_json:
-        document(entry)
-        return
-    rows = [(label.replace("_", " "), shown(value)) for label, value in entry.items() if value is not None]
-    table(rows, "field", "value")
+    facts({label: value for label, value in entry.items() if as_json or value is not None}, as_json=as_json)
 
 
 def _entry(directory: Excerpt, wanted: _Wanted) -> Found | None:

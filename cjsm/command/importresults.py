@@ -170,9 +170,8 @@ class ResultFile:
 
 
 def _line(each: Planned) -> Line:
-    problems = "; ".join(f"{found.column}: {found.problem}".removeprefix(": ") for found in each.problems)
     made = each.one_time_password if each.result == MADE else ""
-    more = (each.user_id, made, each.result, problems)
+    more = (each.user_id, made, each.result, each.in_words())
     address = each.address or each.row.values.get(ADDRESS, "")
     return {**each.row.values, ADDRESS: address, **dict(zip(RESULTS, more, strict=True))}
 

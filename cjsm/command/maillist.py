@@ -1,15 +1,16 @@
 """``cjsm list``: addresses that reach several people."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
-from cjsm.command.output import Refused, console, document, progressing, shown, table
+from cjsm.command.output import Refused, console, document, facts, progressing, table
 from cjsm.community import finding
 from cjsm.community.acts import lists
 from cjsm.community.acts.acting import By
@@ -20,8 +21,6 @@ from cjsm.community.identifiers import LENGTH, AccountId, ListId
 from cjsm.community.records import MailList, WhoMayPost
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
-
-T = TypeVar("T")
 
 _DAY = 86_400
 #: Members that one commit takes.
@@ -134,28 +133,24 @@ def join(address: str, members: tuple[str, ...], file: Path | None, config: Path
     who = acting.actor(suite)
     named = _named(members, file)
 
-    def look(view: View) -> list[str]:
+    def look(view: View) -> list[Address]:
         known = lists.existing_list(view, found)
         require(may_manage_members(view, who, known))
         return _joining(view, known, named)
 
     fresh = suite.stores.community.read_now(look)
-    with progressing("joining", len(fresh), octets=False) as advance:
-        for part in _parts(fresh):
-            addresses = [Address.parse(member) for member in part]
-            acting.act(suite, lambda view, by, addresses=addresses: lists.join(view, by, found, addresses))  # type: ignore[misc]
-            advance(len(part))
+    _act_in_parts(suite, "joining", fresh, lambda members, view, by: lists.join(view, by, found, members))
     _changed(suite, found, "joined", len(fresh), as_json)
 
 
-def _joining(view: View, found: MailList, named: Sequence[tuple[str, str]]) -> list[str]:
+def _joining(view: View, found: MailList, named: Sequence[tuple[str, str]]) -> list[Address]:
     """Return who is to join; refuse with every fault of what was *named*."""
     fresh: dict[str, None] = {}
     faults = []
     for where, text in named:
         try:
             member = lists.checked_member(view, found, Address.parse(text))
-        except (BadAddress, CommunityError) as error:
+        except CommunityError as error:
             faults.append(f"{where}: {error}")
             continue
         if member not in found.members:
@@ -163,7 +158,7 @@ def _joining(view: View, found: MailList, named: Sequence[tuple[str, str]]) -> l
     if faults:
         more = f" … and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         raise Refused("; ".join(faults[:_TOLD]) + more, "correct or leave these out: nobody joined")
-    return list(fresh)
+    return [Address.parse(member) for member in fresh]
 
 
 @list_.command("leave")
@@ -174,18 +169,25 @@ def _joining(view: View, found: MailList, named: Sequence[tuple[str, str]]) -> l
 def leave(address: str, members: tuple[str, ...], file: Path | None, config: Path, as_json: bool) -> None:
     """Take each MEMBER off the list ADDRESS. People may take off their own address with --as.
 
+    Where one of them is no member nobody leaves. More than a hundred are written a hundred at a time; --dry-run looks
+    at all and shows the first hundred.
+
     \b
     cjsm list leave all-crime@avon.cjsm.test jane.smith@avon.cjsm.test
     cjsm list leave all-crime@avon.cjsm.test jane.smith@avon.cjsm.test --as jane.smith@avon
     """
     suite = open_suite(config)
     found = _look_up(suite, address)
-    named = [_address(where, text) for where, text in _named(members, file)]
-    with progressing("leaving", len(named), octets=False) as advance:
-        for part in _parts(named):
-            acting.act(suite, lambda view, by, part=part: lists.leave(view, by, found, part))  # type: ignore[misc]
-            advance(len(part))
-    _changed(suite, found, "left", len(named), as_json)
+    leaving = list(dict.fromkeys(_address(where, text) for where, text in _named(members, file)))
+    by = acting.by(suite)
+
+    def look(view: View) -> None:
+        for part in _parts(leaving):
+            lists.leave(view, by, found, part)
+
+    suite.stores.community.read_now(look)
+    _act_in_parts(suite, "leaving", leaving, lambda members, view, by: lists.leave(view, by, found, members))
+    _changed(suite, found, "left", len(leaving), as_json)
 
 
 @list_.command("appoint")
@@ -311,9 +313,18 @@ def _named(members: tuple[str, ...], file: Path | None) -> list[tuple[str, str]]
     return named
 
 
-def _parts(members: Sequence[T]) -> Iterator[Sequence[T]]:
+def _parts(members: Sequence[Address]) -> Iterator[Sequence[Address]]:
     """Yield them as one commit takes them."""
     return (members[start : start + _AT_ONCE] for start in range(0, len(members), _AT_ONCE))
+
+
+def _act_in_parts(
+    suite: Suite, what: str, members: Sequence[Address], decide: Callable[[Sequence[Address], View, By], Change]
+) -> None:
+    with progressing(what, len(members), octets=False) as advance:
+        for part in _parts(members):
+            acting.act(suite, partial(decide, part))
+            advance(len(part))
 
 
 def _address(where: str, text: str) -> Address:
@@ -338,10 +349,7 @@ def _told(view: View, found: MailList) -> dict[str, Any]:
 
 def _report(suite: Suite, identifier: ListId, as_json: bool) -> None:
     told = suite.stores.community.read_now(lambda view: _told(view, lists.existing_list(view, identifier)))
-    if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)
 
 
 def _changed(suite: Suite, identifier: ListId, what: str, many: int, as_json: bool) -> None:

@@ -27,8 +27,9 @@ class Wrong(Exception):
 
 
 class NewMembers:
-    """:param by: who acts, anew each time.
+    """Finds a place and a user ID for one new person after the other; a user ID is given once.
 
+    :param by: who acts, anew each time.
     :param organisation: the path of the organisation of those whose row names none.
     """
 

@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import config_option, load, open_suite
-from cjsm.command.output import Refused, console, document, json_option, reported, shown, table, when
+from cjsm.command.output import Refused, console, document, facts, json_option, reported, shown, table, watched, when
 from cjsm.community import finding
 from cjsm.community.acts import notices as acts
 from cjsm.community.acts.acting import By
@@ -26,8 +26,6 @@ from cjsm.suite import Suite
 
 _KINDS = [kind.value for kind in Kind]
 _SYSTEM = [kind.value for kind in SYSTEM]
-
-
 #: Of so many notices those are listed that are for people whom somebody sees.
 _LOOKED_AT = 5_000
 #: Times are UTC.
@@ -49,11 +47,12 @@ def notice() -> None:
 def list_(user: str | None, limit: int, config: Path, as_json: bool) -> None:
     """List the last notices, the newest first, and how far each has come: inside, and to the ordinary address.
 
-    With --as those for people whom this user may find, or the own ones.
+    With --as those for people whom this user may find; the own ones with --user.
 
     \b
     cjsm notice list
     cjsm notice list --user jane.smith@avon --as henry.desk@desk
+    cjsm notice list --user jane.smith@avon --as jane.smith@avon
     """
     suite = open_suite(config)
     community = suite.stores.community
@@ -79,15 +78,17 @@ def list_(user: str | None, limit: int, config: Path, as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(min=1))
 @acting.verb
 def show(number: int, config: Path, as_json: bool) -> None:
-    """Show the notice NUMBER, with what it says.
+    """Show the notice NUMBER, with what it says: with --as one for a person whom this user may find, or an own one.
 
     \b
     cjsm notice show 17
     """
     suite = open_suite(config)
-    sight = acting.sight(suite, Action.FIND_USERS)
-    found = suite.stores.notices.get(number)
-    seen = suite.stores.community.read_now(lambda view: _seen(view, sight(view), [found] if found else []))
+    who, found = acting.actor(suite), suite.stores.notices.get(number)
+    seen = [found] if found is not None else []
+    if found is None or found.account != who:
+        sight = acting.sight(suite, Action.FIND_USERS)
+        seen = suite.stores.community.read_now(lambda view: _seen(view, sight(view), seen))
     if not seen:
         raise Refused(f"there is no notice {number}, or it is not yours to see", "see `cjsm notice list`")
     kept = seen[0]
@@ -97,10 +98,7 @@ def show(number: int, config: Path, as_json: bool) -> None:
         told |= {"subject": said.subject, "text": said.text}
     except BadNotice as error:
         told |= {"subject": None, "text": str(error)}
-    if as_json:
-        document(told)
-    else:
-        table([(name, shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)
 
 
 @notice.command("send")
@@ -144,7 +142,7 @@ def send(
         community.read_now(lambda view: decide(view, by))
     else:
         acting.act(suite, decide)
-    people = community.read_now(lambda view: sum(1 for _ in people_in(view, place(view))))
+    people = community.read_now(lambda view: sum(1 for _ in watched(people_in(view, place(view)), "people")))
     minutes = str((last - first) // 60) if last is not None else ""
     said = words(_notice(suite, Kind(kind), first, minutes))
     told = {"kind": kind, "from": when(first), "until": when(last), "people": people, "sent": not dry_run}

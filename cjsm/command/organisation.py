@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
-from cjsm.command.output import Refused, console, document, shown, table
+from cjsm.command.output import Refused, console, document, facts
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
@@ -70,7 +70,7 @@ def add(path: str, config: Path, as_json: bool, **values: Any) -> None:
         ex_directory=values["protected"],
     )
     acting.act(suite, lambda view, by: organisations.add(view, by, made))
-    _report(suite.stores.community.read_now(lambda view: _told(view, made.id)), as_json)
+    facts(suite.stores.community.read_now(lambda view: _told(view, made.id)), as_json=as_json)
 
 
 @organisation.command("show")
@@ -85,7 +85,7 @@ def show(path: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     found = _look_up(suite, path)
     acting.require(suite, Action.SEE_ORGANISATIONS, found)
-    _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
+    facts(suite.stores.community.read_now(lambda view: _told(view, found)), as_json=as_json)
 
 
 @organisation.command("move")
@@ -117,7 +117,7 @@ def move(path: str, to: str, config: Path, as_json: bool) -> None:
     if told["recovered_by"] != before:
         # Nobody's authority key is at hand to seal what there is to others.
         told["until_now_recovered_by"] = before
-    _report(told, as_json)
+    facts(told, as_json=as_json)
 
 
 @organisation.command("change")
@@ -147,7 +147,7 @@ def change(path: str, config: Path, as_json: bool, **values: Any) -> None:
     if values["abbreviation"]:
         values["abbreviation"] = values["abbreviation"].lower()
     acting.act(suite, lambda view, by: organisations.change(view, by, found, **values))
-    _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
+    facts(suite.stores.community.read_now(lambda view: _told(view, found)), as_json=as_json)
 
 
 _reason = click.option(
@@ -227,7 +227,7 @@ def _set_state(
         return made
 
     acting.act(suite, decide, reason)
-    _report(suite.stores.community.read_now(lambda view: _told(view, found)), as_json)
+    facts(suite.stores.community.read_now(lambda view: _told(view, found)), as_json=as_json)
 
 
 def _look_up(suite: Suite, path: str) -> OrganisationId:
@@ -299,10 +299,3 @@ def recovered_by(view: View, identifier: OrganisationId) -> list[str] | None:
     if pair is None:
         return None
     return [finding.path_of(view, each.id) if each.id != COMMUNITY else "the community" for each in pair]
-
-
-def _report(told: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        document(told)
-        return
-    table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -76,8 +76,11 @@ def table(rows: Sequence[Sequence[str]], *columns: str, title: str | None = None
     console.print(made)
 
 
-def watched(items: Iterable[T], description: str, *, patience: float = 1.0) -> Iterator[T]:
-    """Yield *items*; whoever waits longer than *patience* seconds sees at a terminal how many there were."""
+def watched(items: Iterable[T], description: str, *, patience: float = 1.0) -> Generator[T, None, None]:
+    """Yield *items*; whoever waits longer than *patience* seconds sees at a terminal how many there were.
+
+    Whoever does not want all of them closes it before anything else is printed.
+    """
     begun = time.monotonic()
     progress = Progress("{task.description}", "{task.completed}", console=errors, transient=True)
     task = progress.add_task(description, total=None)
@@ -139,6 +142,14 @@ def shown(value: Any) -> str:
             return "\n".join(shown(part) for part in value) or "-"
         case _:
             return str(value)
+
+
+def facts(told: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what is told of one thing: as one JSON document, or a line for each."""
+    if as_json:
+        document(told)
+    else:
+        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
 
 
 def document(value: Any) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
@@ -19,7 +19,7 @@ from cjsm.community.acts.mailboxes import those
 from cjsm.community.acts.quotas import DEFAULT, QuotaLimits
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, OrganisationId
-from cjsm.community.view import Change, View
+from cjsm.community.view import View
 from cjsm.store.interfaces import Filling, StoreError
 from cjsm.suite import Suite
 
@@ -29,28 +29,17 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SIZE = re.compile(r"(\d{1,15})\s*([KMG]?)I?B?\Z", re.IGNORECASE)
 
 
-if TYPE_CHECKING:
-    _Type = click.ParamType[int]
-else:
-    # Older versions have no parameter.
-    _Type = click.ParamType
+def capacity(typed: str) -> int:
+    """Read octets: ``750M``, ``1G``, a number, or ``default``.
 
-
-class Size(_Type):
-    """Octets: ``750M``, ``1G``, a number, or ``default``."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int:
-        """See :class:`click.ParamType`."""
-        if isinstance(value, int):
-            return value
-        if value.lower() == "default":
-            return DEFAULT
-        found = _SIZE.match(value.strip())
-        if found is None or not int(found[1]):
-            self.fail(f"{value!r} is no size: write 750M, 1G, a number of octets, or default", parameter, context)
-        return int(found[1]) * _UNITS[found[2].upper()]
+    :raises click.BadParameter: for what is no size.
+    """
+    if typed.lower() == "default":
+        return DEFAULT
+    found = _SIZE.match(typed.strip())
+    if found is None or not int(found[1]):
+        raise click.BadParameter(f"{typed!r} is no size: write 750M, 1G, a number of octets, or default")
+    return int(found[1]) * _UNITS[found[2].upper()]
 
 
 def limits(suite: Suite) -> QuotaLimits:
@@ -78,7 +67,7 @@ def quota() -> None:
 
 @quota.command("set")
 @click.argument("name")
-@click.argument("size", type=Size())
+@click.argument("size", type=capacity)
 @acting.act_verb
 def set_(name: str, size: int, config: Path, as_json: bool) -> None:
     """Let the mailbox NAME hold SIZE: 750M, 1G (of 1024 each), a number of octets, or default (mail.quota).
@@ -93,11 +82,9 @@ def set_(name: str, size: int, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     mailbox = named(suite, name)
-    by = acting.by(suite)
-    change = suite.stores.community.read_now(lambda view: quotas.set_quota(view, by, mailbox, size, limits(suite)))
-    if change != Change():
-        acting.act(suite, lambda view, by: quotas.set_quota(view, by, mailbox, size, limits(suite)))
-    told = {**row_of(suite, mailbox), "changed": change != Change()}
+    most = limits(suite)
+    changed = acting.act_if_any(suite, lambda view, by: quotas.set_quota(view, by, mailbox, size, most))
+    told = {**row_of(suite, mailbox), "changed": changed}
     if as_json:
         document(told)
         return

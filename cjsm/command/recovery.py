@@ -7,7 +7,7 @@ import rich_click as click
 
 from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import Refused, console, document, shown, table, when
+from cjsm.command.output import Refused, console, document, facts, shown, table, when
 from cjsm.community import finding
 from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.reasons import Reason
@@ -285,6 +285,6 @@ def _report(suite: Suite, found: RecoveryRequest, as_json: bool) -> None:
     if as_json:
         document(told | (telling.told(suite, account) if account is not None else {}))
         return
-    table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=False)
     if account is not None:
         telling.say(suite, account)

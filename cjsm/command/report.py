@@ -10,9 +10,8 @@ import msgspec
 import rich_click as click
 
 from cjsm.command import acting, reportmail, reportpeople
-from cjsm.command.context import as_caller, open_suite_for_files
-from cjsm.command.directoryimport import check_free
-from cjsm.command.output import console, shown, table
+from cjsm.command.context import as_caller, check_free, open_suite_for_files
+from cjsm.command.output import console, document, shown, table
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import OrganisationId
 from cjsm.directory.forms.csvfile import CsvWriter
@@ -56,7 +55,7 @@ def _tell(
     if to is not None:
         count = _write(rows, columns, to)
         if as_json:
-            sys.stdout.buffer.write(msgspec.json.encode({"file": str(to), "rows": count}) + b"\n")
+            document({"file": str(to), "rows": count})
         else:
             console.print(f"{count:,} rows: {to}", markup=False)
     elif as_json:
@@ -91,8 +90,9 @@ def _print_table(rows: Rows, columns: Sequence[str]) -> None:
     if not first:
         console.print("nothing to report")
         return
-    table([[shown(row[column]) for column in columns] for row in first], *(each.replace("_", " ") for each in columns))
+    # Before the table: the progress of what makes the rows is off the terminal at their end.
     more = sum(1 for _ in rows)
+    table([[shown(row[column]) for column in columns] for row in first], *(each.replace("_", " ") for each in columns))
     if more:
         console.print(f"and {more:,} more: see all with --csv FILE or --json")
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -126,10 +126,12 @@ def tls_failures(suite: Suite, places: Sequence[OrganisationId], days: int) -> I
     connections = suite.stores.community.read_now(_connections)
     found: dict[str, Row] = {}
     messages: dict[str, set[str]] = {}
+    # A message fails as often as it is tried.
+    relays = cache(partial(_relays, suite))
     for queue_id, event in watched(_events(suite, days), "events"):
         if event.status != INSECURE or event.result not in (Result.DEFERRED, Result.FAILED):
             continue
-        identifier = _relayed_by(suite, queue_id, event)
+        identifier = relays(queue_id).get(event.recipient, "")
         if connections.get(identifier) not in wanted:
             continue
         told = found.setdefault(identifier, {"failures": 0, "first": when(int(event.moment))})
@@ -141,13 +143,11 @@ def tls_failures(suite: Suite, places: Sequence[OrganisationId], days: int) -> I
         yield {**place, **told, "messages": len(messages[identifier])}
 
 
-def _relayed_by(suite: Suite, queue_id: str, event: Event) -> str:
-    """Return the identifier of the connection that a message was to go to for the recipient of *event*."""
-    for each in wait(suite.traces.events(queue_id, _EVENTS)):
-        kind, _, identifier = each.route.partition(" ")
-        if each.result is Result.ACCEPTED and kind == "relay" and each.recipient == event.recipient:
-            return identifier
-    return ""
+def _relays(suite: Suite, queue_id: str) -> Mapping[str, str]:
+    """Return the identifiers of the connections that a message was to go to, by recipient."""
+    accepted = (each for each in wait(suite.traces.events(queue_id, _EVENTS)) if each.result is Result.ACCEPTED)
+    routes = ((each.recipient, each.route.partition(" ")) for each in accepted)
+    return {recipient: identifier for recipient, (kind, _, identifier) in routes if kind == "relay"}
 
 
 def _named(view: View, identifier: str) -> Row:

@@ -1,5 +1,6 @@
 """``cjsm shared``: mailboxes that several people read."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from cjsm.access.sharing import Opener
 from cjsm.command import acting, proving, secrets
 from cjsm.command import quota as quotas
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, shown, table
+from cjsm.command.output import console, document, facts, table
 from cjsm.community import finding
 from cjsm.community.acts import shared as acts
 from cjsm.community.acts.shared import member_of
@@ -37,7 +38,9 @@ def shared() -> None:
 @click.argument("slug", metavar="SHORT-NAME")
 @click.option("--name", required=True, help="The full name, as the directory shows it.")
 @click.option("--member", required=True, help="The first member, who reads, sends and manages the others.")
-@click.option("--quota", type=quotas.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
+@click.option(
+    "--quota", type=quotas.capacity, metavar="SIZE", help="Capacity, such as 750M; else the setting mail.quota."
+)
 @acting.act_verb
 def add(organisation: str, slug: str, name: str, member: str, quota: int | None, config: Path, as_json: bool) -> None:
     """Add a shared mailbox to ORGANISATION; its address is SHORT-NAME@ the organisation's abbreviation.
@@ -166,7 +169,7 @@ def open_(address: str, member: str, config: Path, as_json: bool) -> None:
     released = wait(suite.sharing.open_old(suite.enrolment.by(opener.account), found.id, opener))
     counted: dict[str, int] = {}
     for opened, _ in released:
-        name = suite.stores.community.read_now(lambda view, opened=opened: _name(view, opened))  # type: ignore[misc]
+        name = suite.stores.community.read_now(partial(_name, account=opened))
         counted[name] = counted.get(name, 0) + 1
     if as_json:
         document([{"user_id": name, "generations": many} for name, many in sorted(counted.items())])
@@ -270,7 +273,4 @@ def _report(suite: Suite, found: SharedMailbox, as_json: bool) -> None:
     told = suite.stores.community.read_now(look)
     usage = wait(suite.stores.mail.usage(found.id))
     told |= {"messages": usage.messages, "octets": usage.octets}
-    if as_json:
-        document(told)
-    else:
-        table([(name.replace("_", " "), shown(value)) for name, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)

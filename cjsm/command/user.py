@@ -11,7 +11,7 @@ from cjsm.access.enrolment import NewDevice
 from cjsm.access.lockout import SECOND_FACTOR, is_closed
 from cjsm.command import acting, factor, proving, quota, secrets, userchange, userimport, userlife, userlock
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, shown, table, when
+from cjsm.command.output import console, document, facts, table, watched, when
 from cjsm.community import finding, states
 from cjsm.community.acts import profiles
 from cjsm.community.acts.credentials import PROTOCOLS
@@ -37,7 +37,9 @@ def user() -> None:
 @click.option("--user-id", help="first.last@abbreviation; made from the names when it is not given.")
 @click.option("--address", help="For a member whose mail is kept at the organisation: its address, with suffix.")
 @click.option("--device", help="Also make a device password of this name.")
-@click.option("--quota", type=quota.Size(), help="Capacity, such as 750M; else the setting mail.quota.")
+@click.option(
+    "--quota", type=quota.capacity, metavar="SIZE", help="Capacity, such as 750M; else the setting mail.quota."
+)
 @click.option("--telephone", default="")
 @click.option("--mobile", default="")
 @click.option("--description", default="")
@@ -158,10 +160,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
         usage = wait(suite.stores.mail.usage(account.mailbox))
         told["messages"], told["octets"] = usage.messages, usage.octets
         told["waiting_octets"] = suite.stores.spool.waiting(account.mailbox)
-    if as_json:
-        document(told)
-    else:
-        table([(key.replace("_", " "), shown(value)) for key, value in told.items()], "field", "value")
+    facts(told, as_json=as_json)
 
 
 def _details(view: View, account: Account, actor: AccountId | None) -> dict[str, Any]:
@@ -210,7 +209,8 @@ def list_(organisation: str | None, config: Path, as_json: bool) -> None:
     places = acting.places(suite, Action.FIND_USERS, organisation)
 
     def look(view: View) -> list[dict[str, Any]]:
-        return [_told(view, account) for place in places for account in view.accounts_in(place)]
+        people = (account for place in places for account in view.accounts_in(place))
+        return [_told(view, account) for account in watched(people, "users")]
 
     found = sorted(suite.stores.community.read_now(look), key=lambda told: str(told["user_id"]))
     if as_json:

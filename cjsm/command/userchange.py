@@ -68,22 +68,13 @@ def change(
     given = {field: value for field, value in values.items() if value is not None}
     suite = open_suite(config)
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, name)).id
-    before = suite.stores.community.number()
-    _act_if_any(
+    changed = acting.act_if_any(
         suite,
         lambda view, by: persons.change(
             view, by, account, given, ordinary_email=ordinary_email, ex_directory=ex_directory
         ),
     )
-    changed = suite.stores.community.number() != before
     _report(suite, account, as_json, changed=changed)
-
-
-def _act_if_any(suite: Suite, decide: Callable[[View, By], Change]) -> None:
-    """Commit an act, unless everything is so already."""
-    by = acting.by(suite)
-    if suite.stores.community.read_now(lambda view: decide(view, by)) != Change():
-        acting.act(suite, decide)
 
 
 @click.command()

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.access.newkeys import KeyRecord
 from cjsm.command import acting, importresults
-from cjsm.command.context import open_suite_for_files, wait
-from cjsm.command.directoryimport import batches, commit_each, decided, octets_of, tell_problems
+from cjsm.command.context import open_suite_for_files
 from cjsm.command.directoryrows import Planned
+from cjsm.command.importedrows import batches, commit_each, decided, octets_of, tell_problems, write_keys
 from cjsm.command.importresults import ResultFile
 from cjsm.command.output import Refused, console, document, progressing
 from cjsm.command.userrows import MADE, TABLE, THERE, UserPlanner, told
@@ -143,15 +142,9 @@ def _planned(view: View, planner: UserPlanner, rows: Sequence[Row], suite: Suite
 
 def _make(suite: Suite, fresh: Sequence[Planned], kept: ResultFile) -> None:
     """Make people in one commit: their keys are written first, and their passwords ahead in the results."""
-    records: list[KeyRecord] = []
-    for each in fresh:
-        assert each.account is not None, "who is made has a record"
-        keys = suite.enrolment.new_keys.of(each.account)
-        each.one_time_password = keys.one_time_password
-        records += keys.records
     if not fresh:
         return
-    wait(suite.stores.keys.put_all(records))
+    write_keys(suite, fresh)
     kept.ahead(fresh)
     for late in commit_each(suite, fresh):
         late.one_time_password = ""

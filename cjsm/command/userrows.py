@@ -205,8 +205,5 @@ def told(planned: Planned) -> Mapping[str, object]:
         "user_id": planned.user_id or None,
         "address": planned.address or None,
         "organisation": planned.row.values.get(ORGANISATION) or None,
-        "problems": [
-            {"column": each.column or None, "problem": each.problem, "cure": each.cure or None}
-            for each in planned.problems
-        ],
+        "problems": planned.told(),
     }

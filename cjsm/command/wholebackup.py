@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import rich_click as click
@@ -11,7 +12,7 @@ from cjsm import configuration
 from cjsm.access.destruction import Destruction
 from cjsm.command import acting, mailboxbackup, mailboxrestore
 from cjsm.command.context import as_caller, config_option, open_suite_for_files, wait
-from cjsm.command.output import Refused, json_option, reported, when
+from cjsm.command.output import Refused, json_option, reported, watched, when
 from cjsm.community.acts import wholebackup as acts
 from cjsm.community.acts.acting import check_text
 from cjsm.community.identifiers import LENGTH, JobId
@@ -19,6 +20,7 @@ from cjsm.community.records import Job
 from cjsm.instance import AlreadyRunning, Instance, NotRunning
 from cjsm.ledger import tiles
 from cjsm.store.backup import Backup, sync_directory
+from cjsm.store.interfaces import ICopied
 from cjsm.suite import Suite
 from cjsm.vault import secrets
 
@@ -56,10 +58,15 @@ def backup(directory: Path, config: Path, as_json: bool) -> None:
     if note is not None:
         # Before the community: that has all entries that this is of.
         made.copy(_SIGNED, lambda descriptor: os.write(descriptor, note))
-    for name, store in zip(_STORES, (stores.trace, stores.community, stores.keys), strict=True):
-        made.copy(name, lambda descriptor, store=store: wait(store.copy(descriptor)))  # type: ignore[misc]
+    every = zip(_STORES, (stores.trace, stores.community, stores.keys), strict=True)
+    for name, store in watched(every, "stores backed up"):
+        made.copy(name, partial(_copy, store))
     made.finish(when(int(time.time())) or "")
     mailboxbackup.report(made, directory, before, problems, as_json=as_json)
+
+
+def _copy(store: ICopied, descriptor: int) -> None:
+    wait(store.copy(descriptor))
 
 
 @click.command()
@@ -98,12 +105,12 @@ def _opened(directory: Path, config: Path) -> Backup:
     made = Backup(directory, as_caller)
     made.read()
     made.check_suffix(settings.community.suffix)
-    if not made.finished or set(made.stores) < set(_STORES):
+    if not made.finished or not made.stores.keys() >= set(_STORES):
         raise Refused("this is no finished backup of a whole service", "finish it, or name another one")
     (data / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(NotRunning):
         raise AlreadyRunning(Instance(data / "run").pid())
-    for name in _BACK:
+    for name in watched(_BACK, "stores put back"):
         (data / f"{name}.part").unlink(missing_ok=True)
         if (data / name).exists():
             # An earlier try ended before the community was there.

@@ -14,6 +14,31 @@ from tests.command.test_user import PASSWORD
 
 JANE, OLIVE, HENRY, PAUL = "jane.smith@avon", "olive.marsh@avon", "henry.desk@firm", "paul.partner@firm"
 
+#: Kills an import where a method is called, before or after it does what it does; two rows are done at once.
+KILLED = """
+import os, signal, sys
+from cjsm.command import importedrows, importresults
+from cjsm.store.lmdb.community import LmdbCommunityStore
+from cjsm.store.lmdb.keys import LmdbKeyStore
+importedrows.BATCH = 2
+where, name, calls, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
+kind = {"results": importresults.ResultFile, "keys": LmdbKeyStore, "community": LmdbCommunityStore}[where]
+method = getattr(kind, name)
+def counted(*arguments, **options):
+    global calls
+    calls -= 1
+    if calls == 0 and not after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = method(*arguments, **options)
+    if calls == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+setattr(kind, name, counted)
+sys.argv = ["cjsm", *sys.argv[5:]]
+from cjsm.command.main import main
+main()
+"""
+
 
 class Firm:
     """A police force with Jane, whom Olive administers; a firm, whom Paul does, with Henry of the helpdesk."""

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,22 @@ def test_identifiers_in_details(avon: Avon) -> None:
     found = listed(avon, UNA, "--act", "recovery-request")
     assert found[0]["details"]["beneficiary"] == TOM
     assert avon.identifiers[TOM].hex() not in str(found[0]["details"])
+
+
+def test_progress_ends_before_the_table(avon: Avon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells at a terminal how far it is would draw over it, also where only the newest are wanted."""
+    order: list[str] = []
+
+    def watched(items: Iterable[Any], description: str) -> Iterator[Any]:
+        try:
+            yield from items
+        finally:
+            order.append(f"{description} watched")
+
+    monkeypatch.setattr("cjsm.command.audit.watched", watched)
+    monkeypatch.setattr("cjsm.command.audit.table", lambda *_: order.append("table"))
+    ran("audit", "list", "--limit", "1", config=avon.config)
+    assert order == ["entries watched", "table"]
 
 
 def test_filters(avon: Avon) -> None:
@@ -256,13 +272,15 @@ def test_proof(avon: Avon, exported: tuple[Path, Path], tmp_path: Path) -> None:
     assert "act: connection-suspended" in done.stdout
     assert "reason: Mr Law is ill" in done.stdout
     # Not twice over a file.
-    assert refused(avon.act(UNA, "audit prove", str(index), "--out", str(proof)))["error"].endswith("File exists")
+    assert refused(avon.act(UNA, "audit prove", str(index), "--out", str(proof)))["cure"] == "name another file"
     lies = json.loads(shown.read_text())
     lies["words"][0]["text"] = "Mr Law is well"
     shown.write_text(json.dumps(lies))
     assert "not those that were written" in checked("proof", proof, exported[1], "--words", shown).stderr
+    whole = proof.read_text()
     for old, new in ((f"index {index}", f"index {index + 1}"), ("extra AAAA", "extra AAAB"), ("\nextra", "\nexta")):
-        proof.write_text(proof.read_text().replace(old, new, 1))
+        assert old in whole
+        proof.write_text(whole.replace(old, new, 1))
         assert checked("proof", proof, exported[1]).stderr.startswith("WRONG: ")
 
 

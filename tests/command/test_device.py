@@ -1,5 +1,7 @@
 """``cjsm device``."""
 
+from click.testing import Result
+
 from tests.command.conftest import Run, refused, told
 from tests.command.test_user import PASSWORD, add
 
@@ -12,7 +14,7 @@ def ready(cjsm: Run) -> None:
     )
 
 
-def make(cjsm: Run, *more: str, name: str = "phone", typed: str = f"{PASSWORD}\n"):  # type: ignore[no-untyped-def]
+def make(cjsm: Run, *more: str, name: str = "phone", typed: str = f"{PASSWORD}\n") -> Result:
     """Ask for a device password."""
     return cjsm("device", "add", "jane.smith@avon", name, "--password-stdin", "--json", *more, typed=typed)
 

@@ -1,11 +1,9 @@
 """``cjsm directory import``: whole rows or none, each in the ledger, told by line and column."""
 
 import csv
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from cjsm.community.view import Change, View
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from tests.command.conftest import copied, ran, refused
 from tests.command.conftest import told as _told
-from tests.command.directories import HENRY, JANE, OLIVE, PAUL, Firm
+from tests.command.directories import HENRY, JANE, KILLED, OLIVE, PAUL, Firm
 from tests.command.mailboxes import beside
 
 HEAD = "Firstname,Lastname,Organisation,Secure Email,Telephone,Description"
@@ -343,24 +341,23 @@ def test_a_hundred_in_a_commit(firm: Firm, tmp_path: Path, monkeypatch: pytest.M
     assert [each.act for each in firm.entries()[before:]] == ["user-add"] * 250
 
 
-def test_killed(firm: Firm, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("where", "calls", "when", "made"),
+    [("keys", 2, "after", 2), ("community", 2, "before", 2), ("community", 2, "after", 4)],
+)
+def test_killed(firm: Firm, tmp_path: Path, where: str, calls: int, when: str, made: int) -> None:
     """Whole people or none are there, one-time passwords are known of each, and the next run does the rest."""
-    source, done = many(tmp_path, 500), tmp_path / "done.csv"
-    command = [Path(sys.executable).parent / "cjsm", "directory", "import", source, "--results", str(done)]
-    with subprocess.Popen(command, env=os.environ | {"CJSM_CONFIG": str(firm.config)}) as process:
-        ends = time.monotonic() + 60
-        while time.monotonic() < ends and process.poll() is None:
-            if (tmp_path / "done.csv.part").exists() and (tmp_path / "done.csv.part").read_bytes().count(b"\n") > 150:
-                break
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    source, done = many(tmp_path, 5), tmp_path / "done.csv"
+    name = {"keys": "put_all", "community": "commit"}[where]
+    words = [sys.executable, "-c", KILLED, where, name, str(calls), when, "directory", "import", source]
+    more = ["--results", str(done), "--config", str(firm.config)]
+    ended = subprocess.run([*words, *more], capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
     with beside(firm.config) as suite:
         there = suite.stores.community.read_now(_relayed)
         for identifier in there.values():
             assert wait(suite.stores.keys.get(identifier, 1))
-    assert 0 < len(there) < 500
-    assert len(there) % 100 == 0
+    assert len(there) == made
     known = {row["Secure Email"] for row in results(tmp_path / "done.csv.part") if row["One-time Password"]}
     assert set(there) <= known
     entries = [each for each in firm.entries() if dict(each.details).get("access") == "relayed"]
@@ -369,7 +366,7 @@ def test_killed(firm: Firm, tmp_path: Path) -> None:
     assert "was interrupted" in again["error"], "the passwords that it knows are not thrown away"
     assert (tmp_path / "done.csv.part").exists()
     answer = told(firm.ask(None, "import", source, "--results", str(tmp_path / "more.csv")))
-    assert counts(answer) == (500 - len(there), 0, len(there), 0, 0)
+    assert counts(answer) == (5 - made, 0, made, 0, 0)
 
 
 def _relayed(view: View) -> dict[str, bytes]:

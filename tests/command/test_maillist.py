@@ -70,7 +70,13 @@ def test_many_members(news: Run, tmp_path: Path) -> None:
     several = tmp_path / "members.txt"
     several.write_text("\n".join(f"p{number}@firm.co.uk.cjsm.test" for number in range(230)))
     assert told(news("list", "join", NEWS, "--from", str(several), "--json")) == {"joined": 230, "members": 230}
-    assert told(news("list", "leave", NEWS, "--from", str(several), "--json")) == {"left": 230, "members": 0}
+    # A name that is no member's is found before anybody leaves; one that is there twice leaves once.
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text(f"{several.read_text()}\n{JANE}\n")
+    assert JANE in refused(news("list", "leave", NEWS, "--from", str(wrong), "--json"))["error"]
+    assert len(told(news("list", "show", NEWS, "--json"))["members"]) == 230
+    wrong.write_text(f"{several.read_text()}\np0@firm.co.uk.cjsm.test\n")
+    assert told(news("list", "leave", NEWS, "--from", str(wrong), "--json")) == {"left": 230, "members": 0}
 
 
 def test_its_manager(news: Run) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import Result
 
 from cjsm.command.context import wait
 from cjsm.community import finding
@@ -16,7 +17,7 @@ from cjsm.notices.notice import Kind, Notice, encode
 from cjsm.store.interfaces import NewNotice, NoticeLimits, Way
 from tests.command.conftest import Run, refused, told
 from tests.command.mailboxes import beside
-from tests.command.test_user import add
+from tests.command.test_user import PASSWORD, add
 
 JANE, TOM = "jane.smith@avon", "tom.jones@avon"
 NOW = int(datetime.now(UTC).timestamp())
@@ -62,6 +63,22 @@ def test_list_and_show(avon: Run, config: Path) -> None:
     assert "unlocked" in shown["text"]
     assert told(avon("notice", "show", "3", "--json"))["subject"] is None
     assert "notice list" in refused(avon("notice", "show", "4", "--json"))["cure"]
+
+
+def test_own_notices(avon: Run, config: Path) -> None:
+    """Whoever has no role lists and reads what they were told themself, and nobody else's."""
+    keep(config, Kind.LOCKED)
+    for who in (JANE, TOM):
+        one_time = told(avon("user", "reset-password", who, "--reason", "forgotten", "--json"))["one_time_password"]
+        told(avon("user", "set-password", who, "--password-stdin", "--json", typed=f"{one_time}\n{PASSWORD}\n"))
+
+    def own(who: str, *words: str) -> Result:
+        return avon("notice", *words, "--as", who, "--password-stdin", "--json", typed=f"{PASSWORD}\n")
+
+    assert [each["number"] for each in told(own(JANE, "list", "--user", JANE))["notices"]] == [2, 1]
+    assert told(own(JANE, "show", "1"))["subject"] == "Your account is locked"
+    for words in (("list", "--user", JANE), ("list",), ("show", "1"), ("show", "9")):
+        assert refused(own(TOM, *words))["cure"]
 
 
 def test_send(avon: Run) -> None:

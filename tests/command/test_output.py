@@ -129,7 +129,7 @@ def test_watched() -> None:
     assert list(output.watched(range(5), "things", patience=-1)) == list(range(5))
     ended = output.watched(range(5), "things", patience=-1)
     assert next(ended) == 0
-    ended.close()  # type: ignore[attr-defined]
+    ended.close()
 
 
 @pytest.mark.parametrize("octets", [True, False])

@@ -4,6 +4,7 @@ import csv
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from cjsm.command.context import wait
 from cjsm.command.output import when
+from cjsm.command.report import _print_table
 from cjsm.community.acts import acting
 from cjsm.community.identifiers import AccountId, DeliveryId, MailboxId
 from cjsm.community.records import Guard
@@ -198,12 +200,27 @@ def test_csv(firm: Firm, tmp_path: Path) -> None:
         assert account is not None
         changed(suite, JANE, locked=True)
     path = tmp_path / "locked.csv"
+    (tmp_path / "locked.csv.part").write_bytes(b"of a report that was broken off")
     assert told(firm.run("report", "locked", "--csv", str(path))) == {"file": str(path), "rows": 1}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with path.open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["user_id"], row["until"]) == (JANE, "")
     assert "exists already" in refused(firm.run("report", "locked", "--csv", str(path)))["error"]
+
+
+def test_more_than_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rest is counted, and nothing that tells how far it is draws over the table."""
+    order: list[str] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from ({"user_id": str(number)} for number in range(503))
+        order.append("counted")
+
+    monkeypatch.setattr("cjsm.command.report.table", lambda rows, *_: order.append(f"{len(rows)} shown"))
+    _print_table(rows(), ("user_id",))
+    assert order == ["counted", "500 shown"]
+    assert "and 3 more" in capsys.readouterr().out
 
 
 def test_whose(firm: Firm) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_since(cjsm: Run, traced: Trace) -> None:
 def test_one_message_id_of_several_messages(cjsm: Run, traced: Trace) -> None:
     """All of them, or as many as are asked for."""
     for number in range(3):
-        traced(lambda tracer, number=number: accept(tracer, f"{number:016x}"))  # type: ignore[misc]
+        traced(partial(accept, queue_id=f"{number:016x}"))
     assert len(told(cjsm("trace", MESSAGE_ID, "--json"))) == 4
     assert len(told(cjsm("trace", MESSAGE_ID, "--limit", "2", "--json"))) == 2
 

@@ -18,7 +18,7 @@ from cjsm.community.errors import Exists
 from cjsm.community.records import AccountKind
 from cjsm.community.view import Change, View
 from tests.command.conftest import copied, ran, refused
-from tests.command.directories import JANE, OLIVE, PAUL, Firm
+from tests.command.directories import JANE, KILLED, OLIVE, PAUL, Firm
 from tests.command.mailboxes import beside
 from tests.command.test_directoryimport import told
 from tests.command.test_user import PASSWORD
@@ -239,29 +239,6 @@ def test_deleted(imported: Import) -> None:
     assert problems(answer) == [(2, "Ordinary Email", "this person is here, deleted, as ann.lee@avon")]
 
 
-#: Kills an import where a method is called, before or after it does what it does.
-_KILLED = """
-import os, signal, sys
-from cjsm.command import importresults, userimport
-from cjsm.store.lmdb.community import LmdbCommunityStore
-from cjsm.store.lmdb.keys import LmdbKeyStore
-where, name, calls, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
-kind = {"results": importresults.ResultFile, "keys": LmdbKeyStore, "community": LmdbCommunityStore}[where]
-method = getattr(kind, name)
-def counted(*arguments, **options):
-    global calls
-    calls -= 1
-    if calls == 0 and not after:
-        os.kill(os.getpid(), signal.SIGKILL)
-    answer = method(*arguments, **options)
-    if calls == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return answer
-setattr(kind, name, counted)
-sys.argv = ["cjsm", *sys.argv[5:]]
-from cjsm.command.main import main
-main()
-"""
 KILLS = (
     ("keys", "put_all", "2", "after", 2),
     ("results", "ahead", "2", "after", 2),
@@ -277,8 +254,7 @@ def test_killed(
 ) -> None:
     """Whole rows; run again it makes the others, and the results have the passwords of exactly those who were made."""
     source = imported.write(*(f"M,Ann{number},Lee,a{number}@example.org,avon,," for number in range(5)))
-    killed = f"from cjsm.command import directoryimport; directoryimport.BATCH = 2\n{_KILLED}"
-    words = [sys.executable, "-c", killed, where, name, calls, when]
+    words = [sys.executable, "-c", KILLED, where, name, calls, when]
     before = imported.people()
     ended = subprocess.run(
         [*words, "user", "import", source, "--config", str(imported.firm.config)], capture_output=True, check=False

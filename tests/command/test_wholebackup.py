@@ -9,7 +9,7 @@ import pytest
 from cjsm.command.context import wait
 from cjsm.community.acts import destruction, lives
 from cjsm.community.acts.lives import LifeStep
-from cjsm.community.identifiers import AccountId, MailboxId, text
+from cjsm.community.identifiers import AccountId, ActId, MailboxId, text
 from cjsm.ledger.entries import decode_entry
 from cjsm.ledger.errors import LedgerBroken
 from tests.command.conftest import Run, refused, told
@@ -122,7 +122,8 @@ def test_who_was_destroyed_stays_so(cjsm: Run, house: House, tmp_path: Path) -> 
         wait(suite.stores.keys.destroy(identifier))
         wait(suite.stores.keys.destroy(house.tom))
         wait(suite.stores.mail.destroy(house.tom))
-        wait(suite.stores.community.commit(os.urandom(16), lambda view: destruction.finish(view, identifier, 1)))  # type: ignore[arg-type]
+        act = ActId(os.urandom(16))
+        wait(suite.stores.community.commit(act, lambda view: destruction.finish(view, identifier, 1)))
     told(cjsm("backup", str(place), "--json"))
     # The manifest vouches for what was written: a mixture is refused.
     shutil.copy(older / "keys.mdb", place / "keys.mdb")
@@ -150,6 +151,18 @@ def test_a_place_that_has_something(cjsm: Run, house: House, tmp_path: Path) -> 
     assert "whole service" in refused(cjsm("restore", str(mailboxes), "--reason", "x", "--json"))["error"]
     (data / "keys.mdb").write_bytes(b"of a try that was broken off")
     assert told(cjsm("restore", str(place), "--reason", "x", "--json"))
+
+
+def test_a_store_is_missing(cjsm: Run, house: House, tmp_path: Path) -> None:
+    """It is said before anything is put back, also where the ledger's checkpoint is there."""
+    sign(house.config)
+    place = tmp_path / "backup"
+    told(cjsm("backup", str(place), "--json"))
+    lines = (place / "manifest.jsonl").read_text().splitlines()
+    (place / "manifest.jsonl").write_text("".join(f"{each}\n" for each in lines if '"community.mdb"' not in each))
+    data = lose(house)
+    assert "whole service" in refused(cjsm("restore", str(place), "--reason", "x", "--json"))["error"]
+    assert list(data.iterdir()) == []
 
 
 def test_without_secrets(cjsm: Run, house: House, tmp_path: Path) -> None:
