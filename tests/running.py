@@ -147,6 +147,12 @@ class Community:
             [_BIN / "cjsm", *arguments], input=typed, capture_output=True, text=True, timeout=_WAIT, env=environment
         )
 
+    def document(self, *arguments: str, typed: str = "") -> Any:
+        """Run ``cjsm`` beside the service, which must do what it is asked; return the document that it prints."""
+        done = self.command(*arguments, "--json", typed=typed)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
     # The process
 
     def start(self) -> None:
