@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.running import SHARED, Community
+from tests.running import SHARED, Beside, Community, beside
 
-#: Half of what hypothesis tries by itself: there are hundreds of properties, and each run tries others.
+#: A third of what hypothesis tries by itself: there are hundreds of properties, and each run tries others.
 settings.register_profile("usual", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", parent=settings.get_profile("usual"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
@@ -56,3 +56,10 @@ def community(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Community]:
     running.make()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def starttls(community: Community, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    """The directory's door that begins in the clear, which is off unless it is asked for."""
+    with beside(community, "cjsm-ldap", "ldap", tmp_path_factory.mktemp("starttls")) as running:
+        yield running

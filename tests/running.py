@@ -14,10 +14,12 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from tests.peers.processes import free_port
 
 _BIN = Path(sys.executable).parent
 _WAIT = 120.0
@@ -144,6 +146,12 @@ class Community:
         return subprocess.run(
             [_BIN / "cjsm", *arguments], input=typed, capture_output=True, text=True, timeout=_WAIT, env=environment
         )
+
+    def document(self, *arguments: str, typed: str = "") -> Any:
+        """Run ``cjsm`` beside the service, which must do what it is asked; return the document that it prints."""
+        done = self.command(*arguments, "--json", typed=typed)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
 
     # The process
 
@@ -273,22 +281,27 @@ def without_trace(message: bytes) -> bytes:
     return b"\r\n".join(lines[end:])
 
 
-@contextmanager
-def beside(community: Community, part: str, doors: Mapping[str, int], directory: Path) -> Iterator[Path]:
-    """Run one *part* of the service in a process of its own, beside *community*; yield its log.
+class Beside(NamedTuple):
+    """A part of the service in a process of its own: where its door listens, and its log."""
 
-    :param doors: those that it opens, each with its port, and no others.
+    port: int
+    log: Path
+
+
+@contextmanager
+def beside(community: Community, part: str, door: str, directory: Path) -> Iterator[Beside]:
+    """Run one *part* of the service beside *community*, with this *door* and no other.
+
     :param directory: for its settings and log.
     """
-    config, log = directory / "cjsm.toml", directory / "log"
+    port, config, log = free_port(), directory / "cjsm.toml", directory / "log"
     text = re.sub(
         r'^(ldaps?|pop3s?|submissions?|relay) = ".*"$',
         r'\1 = ""',
         Path(community.config).read_text(),
         flags=re.MULTILINE,
     )
-    for door, port in doors.items():
-        text = re.sub(rf'^{door} = ""$', f'{door} = "tcp:{port}:interface=127.0.0.1"', text, flags=re.MULTILINE)
+    text = re.sub(rf'^{door} = ""$', f'{door} = "tcp:{port}:interface=127.0.0.1"', text, flags=re.MULTILINE)
     config.write_text(text)
     command = [_BIN / "twistd", "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", part, "-c", str(config)]
     with log.open("ab") as written:
@@ -299,7 +312,7 @@ def beside(community: Community, part: str, doors: Mapping[str, int], directory:
             assert process.poll() is None, log.read_text(errors="replace")
             assert time.monotonic() < ends
             time.sleep(0.02)
-        yield log
+        yield Beside(port, log)
     finally:
         process.terminate()
         process.wait(_WAIT)

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: A command on a line of its own, as pages and guides have them.
 _LINE = re.compile(r"^ {4,}(cjsm [a-z].*)$", re.MULTILINE)
+#: One within a sentence, where a line may end.
+_WITHIN = re.compile(r"`(cjsm\s[^`]+)`")
 _GROUPS = {path[:length] for path in EVERY for length in range(1, len(path))}
 
 
@@ -21,6 +23,7 @@ def commands(page: Path) -> Iterator[str]:
     text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
     for line in _LINE.findall(text):
         yield re.split(r" {3,}|  #", line)[0]
+    yield from (" ".join(each.split()) for each in _WITHIN.findall(text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -257,9 +257,9 @@ def _serial(community: Community) -> bytes:
             return connection.getpeercert(binary_form=True) or b""
 
 
-def _until(holds: "object") -> None:
+def _until(holds: Callable[[], object]) -> None:
     ends = time.monotonic() + 20
-    while not holds():  # type: ignore[operator]  # a function
+    while not holds():
         assert time.monotonic() < ends
         time.sleep(0.05)
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,14 @@ _REFUSED = "nobody@org.example"
 _PEOPLE = ("--from", "a@cjsm.example", "--to", "b@org.example", "--refused", _REFUSED)
 
 
-def _run(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+def _python(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "tests.conformance", *arguments, "-p", "no:cacheprovider"],
-        cwd=_ROOT,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=300,
+        [sys.executable, *arguments], cwd=_ROOT, input=typed, capture_output=True, text=True, timeout=300
     )
+
+
+def _run(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    return _python("-m", "tests.conformance", *arguments, "-p", "no:cacheprovider", typed=typed)
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +62,35 @@ def test_another_server(organisation: Postfix, maker: CertificateMaker) -> None:
     assert "does other than this project's service promises" in done.stdout
 
 
+#: Runs the suite once for each list of arguments in one interpreter, since importing takes longer than the tests.
+_SEVERAL = """
+import json, sys
+from tests.conformance.__main__ import main
+print(json.dumps([main(arguments) for arguments in json.load(sys.stdin)]))
+"""
+
+
 def test_each_kind_of_tls(maker: CertificateMaker) -> None:
     """TLS with STARTTLS, at once, or not at all, with a client's certificate; replies that are wrong are failures."""
     shown = maker.client("cjsm.example")
     own = ("--ca", str(maker.file), "--certificate", str(shown.certificate), "--key", str(shown.key))
     good = Script(recipients={_REFUSED: b"550 5.1.1 no\r\n"})
-    for script, options, status in (
-        (good, own, 0),
-        (Script(recipients=good.recipients, implicit=True), ("--implicit-tls", *own), 0),
-        (Script(recipients=good.recipients, starttls=False), ("--plain",), 0),
-        (Script(always=b"250 ok\r\n"), ("--plain",), 1),
-        (good, ("--plain", "--strict"), 1),
-    ):
-        with ScriptedPeer(script, identity=maker.server("localhost"), clients=maker.file) as peer:
-            done = _run("smtp", f"localhost:{peer.port}", *options, *_PEOPLE, "-k", "test_order and (before or second)")
-            assert done.returncode == status, (options, done.stdout[-3_000:])
+    told, expected = [], []
+    with ExitStack() as stack:
+        for script, options, status in (
+            (good, own, 0),
+            (Script(recipients=good.recipients, implicit=True), ("--implicit-tls", *own), 0),
+            (Script(recipients=good.recipients, starttls=False), ("--plain",), 0),
+            (Script(always=b"250 ok\r\n"), ("--plain",), 1),
+            (good, ("--plain", "--strict"), 1),
+        ):
+            peer = stack.enter_context(ScriptedPeer(script, identity=maker.server("localhost"), clients=maker.file))
+            chosen = ("-k", "test_order and (before or second)", "-p", "no:cacheprovider")
+            told.append(["smtp", f"localhost:{peer.port}", *options, *_PEOPLE, *chosen])
+            expected.append(status)
+        done = _python("-c", _SEVERAL, typed=json.dumps(told))
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == expected, done.stdout[-10_000:]
 
 
 def test_pop3(community: Community, tmp_path: Path) -> None:

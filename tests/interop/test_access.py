@@ -1,14 +1,12 @@
 """Getting in at every door of a running service: who does, who does not, and in what words."""
 
 import base64
-import json
 import re
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from cjsm.community.records import Life, Profile
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 from cjsm.vault import device
+from tests.command.mailboxes import beside
 from tests.ldap import support as ldap
 from tests.running import Community
 
@@ -101,23 +100,6 @@ def answer(community: Community, door: str, name: str, secret: str, source: str)
         session.close()
 
 
-def told(community: Community, *arguments: str, typed: str = "") -> Any:
-    """Run ``cjsm`` beside the service."""
-    done = community.command(*arguments, "--json", typed=typed)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
-
-
-@contextmanager
-def beside(community: Community) -> Iterator[Suite]:
-    """The suite without doors, beside the service."""
-    suite = Suite(configuration.load(Path(community.config)))
-    try:
-        yield suite
-    finally:
-        wait(suite.stores.close())
-
-
 def add(suite: Suite, last: str, *, password: bool = True) -> dict[str, str]:
     """Somebody with a device password and, as a rule, a password."""
     enrolment = suite.enrolment
@@ -156,7 +138,7 @@ def keep_out(suite: Suite, user_id: str, why: str) -> list[bytes]:
 @pytest.fixture(scope="module")
 def people(community: Community) -> dict[str, dict[str, str]]:
     """Whom others guess at, who begins, and everybody who is kept out with the right password."""
-    with beside(community) as suite:
+    with beside(Path(community.config)) as suite:
         made = {why: add(suite, why.title()) for why in ("victim", "locked", "suspended", "factor")}
         for why in ("locked", "suspended", "factor"):
             made[why]["hidden"] = " ".join(each.hex() for each in keep_out(suite, made[why]["user_id"], why))
@@ -196,15 +178,15 @@ def test_the_lockout_attack_fails(community: Community, victim: dict[str, str]) 
         if number % 5 == 0:
             assert LET_IN.match(answer(community, "pop3", user_id, PASSWORD, HOME))
     assert len(refused) == 3
-    shown = told(community, "user", "show", user_id)
+    shown = community.document("user", "show", user_id)
     assert shown["status"] == "Locked"
     assert f"{shown['name_in_logs']} is guarded" in community.log()
     for door in DOORS:
         assert f"{door} {answer(community, door, user_id, PASSWORD, AWAY)}" in refused
         assert LET_IN.match(answer(community, door, user_id, PASSWORD, HOME))
         assert LET_IN.match(answer(community, door, user_id, victim["device_password"], "127.9.100.1"))
-    told(community, "user", "unlock", user_id)
-    assert told(community, "user", "show", user_id)["status"] == "Active"
+    community.document("user", "unlock", user_id)
+    assert community.document("user", "show", user_id)["status"] == "Active"
     assert LET_IN.match(answer(community, "smtp", user_id, PASSWORD, "127.9.200.1"))
 
 
@@ -213,7 +195,7 @@ def test_revoking_ends_sessions(community: Community, victim: dict[str, str]) ->
     though they say nothing; those of another go on.
     """
     user_id = victim["user_id"]
-    other = told(community, "device", "add", user_id, "telephone", "--password-stdin", typed=f"{PASSWORD}\n")[
+    other = community.document("device", "add", user_id, "telephone", "--password-stdin", typed=f"{PASSWORD}\n")[
         "device_password"
     ]
     assert configuration.load(Path(community.config)).access.revalidate <= 5
@@ -222,8 +204,8 @@ def test_revoking_ends_sessions(community: Community, victim: dict[str, str]) ->
         assert LET_IN.match(session.sign_in(user_id, other))
     kept = Session(community, "smtp", HOME)
     assert LET_IN.match(kept.sign_in(user_id, victim["device_password"]))
-    assert {each["name"] for each in told(community, "device", "list", user_id)} == {"laptop", "telephone"}
-    told(community, "device", "revoke", user_id, "telephone")
+    assert {each["name"] for each in community.document("device", "list", user_id)} == {"laptop", "telephone"}
+    community.document("device", "revoke", user_id, "telephone")
     for door, session in sessions.items():
         assert session.ends(), door
         session.close()
@@ -235,8 +217,8 @@ def test_revoking_ends_sessions(community: Community, victim: dict[str, str]) ->
 def test_one_protocol(community: Community, victim: dict[str, str]) -> None:
     """A device password opens the doors that it is for and no other, until it ends; its last use is shown."""
     user_id = victim["user_id"]
-    made = told(
-        community, "device", "add", user_id, "sender", "--protocol", "smtp", "--days", "1", "--password-stdin",
+    made = community.document(
+        "device", "add", user_id, "sender", "--protocol", "smtp", "--days", "1", "--password-stdin",
         typed=f"{PASSWORD}\n",
     )  # fmt: skip
     let_in = {
@@ -245,7 +227,7 @@ def test_one_protocol(community: Community, victim: dict[str, str]) -> None:
     assert let_in == {"smtp": True, "pop3": False, "ldap": False}
     ends = time.monotonic() + 30
     while True:
-        (sender,) = [each for each in told(community, "device", "list", user_id) if each["name"] == "sender"]
+        (sender,) = [each for each in community.document("device", "list", user_id) if each["name"] == "sender"]
         if sender["last_used"] or time.monotonic() > ends:
             break
     assert sender["last_used"]

@@ -60,8 +60,15 @@ def test_paged(ldapsearch: Ldapsearch) -> None:
     """Three at a time are all of them, each once, whether it must be so or may."""
     everybody = names(ldapsearch.ask(PEOPLE, "1.1"))
     assert len(everybody) > 10
-    for control in ("pr=3/noprompt", "!pr=3/noprompt", "pr=1/noprompt", "pr=1000/noprompt"):
-        assert names(ldapsearch.ask("-E", control, PEOPLE, "1.1")) == everybody
+    for control, size in (
+        ("pr=3/noprompt", 3),
+        ("!pr=3/noprompt", 3),
+        ("pr=1/noprompt", 1),
+        ("pr=1000/noprompt", 1000),
+    ):
+        done = ldapsearch.ask("-E", control, PEOPLE, "1.1")
+        assert names(done) == everybody
+        assert done.stdout.count("pagedresults: cookie=") == -(-len(everybody) // size)
 
 
 def _last_names(done: "subprocess.CompletedProcess[str]") -> list[str]:
@@ -86,7 +93,10 @@ def test_sorted(ldapsearch: Ldapsearch) -> None:
 
 def test_what_cannot_be_sorted(ldapsearch: Ldapsearch) -> None:
     """Fails where it must be, and is left unsorted where it may."""
-    assert ldapsearch.ask("-E", "!sss=noSuchAttribute", PEOPLE, "sn").returncode == 12
+    for attribute in ("noSuchAttribute", "jpegPhoto"):
+        refused = ldapsearch.ask("-E", f"!sss={attribute}", PEOPLE, "sn")
+        assert refused.returncode == 12
+        assert "sortResult: (16)" in refused.stdout
     done = ldapsearch.ask("-E", "sss=noSuchAttribute", PEOPLE, "sn")
     assert len(_last_names(done)) > 10
     assert "# sortResult: (16) No such attribute" in done.stdout

@@ -7,7 +7,7 @@ from email.message import Message
 import pytest
 
 from tests.interop.letters import letter
-from tests.interop.sharing import cjsm, share
+from tests.interop.sharing import share
 from tests.running import Community
 
 pytestmark = pytest.mark.interop
@@ -25,12 +25,12 @@ def test_a_list(community: Community) -> None:
     )
     for person in (jane, tom, priya):
         community.empty(person)
-    made = cjsm(
-        community, "list", "add", "avon-police", "all-crime", "--name", "All of crime", "--manager", "jane.smith@avon"
+    made = community.document(
+        "list", "add", "avon-police", "all-crime", "--name", "All of crime", "--manager", "jane.smith@avon"
     )
-    outer = cjsm(community, "list", "add", "avon-police", "everybody", "--name", "Everybody")
-    assert cjsm(community, "list", "join", made["address"], tom["address"], priya["address"])["joined"] == 2
-    assert cjsm(community, "list", "join", outer["address"], made["address"], jane["address"])["members"] == 2
+    outer = community.document("list", "add", "avon-police", "everybody", "--name", "Everybody")
+    assert community.document("list", "join", made["address"], tom["address"], priya["address"])["joined"] == 2
+    assert community.document("list", "join", outer["address"], made["address"], jane["address"])["members"] == 2
     text = letter(jane, {"address": outer["address"]}, 5_000, "list")
     community.send(jane, {"address": outer["address"]}, text)
     for person in (jane, tom, priya):
@@ -41,10 +41,10 @@ def test_a_list(community: Community) -> None:
         assert got["From"] == jane["address"]
     with pytest.raises(smtplib.SMTPRecipientsRefused, match="only its organisation may write"):
         community.send(priya, {"address": made["address"]}, letter(priya, made, 5_000, "stranger"))
-    assert cjsm(community, "list", "delete", made["address"])["list"] == "deleted"
+    assert community.document("list", "delete", made["address"])["list"] == "deleted"
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         community.send(jane, {"address": made["address"]}, letter(jane, made, 5_000, "deleted"))
-    assert cjsm(community, "list", "show", outer["address"])["members"] == [jane["address"]]
+    assert community.document("list", "show", outer["address"])["members"] == [jane["address"]]
 
 
 def test_writing_for_a_shared_mailbox(community: Community) -> None:
@@ -54,7 +54,7 @@ def test_writing_for_a_shared_mailbox(community: Community) -> None:
     )
     community.empty(reader)
     desk = {"address": share(community, "charge-desk", jane, tom)}
-    cjsm(community, "shared", "join", desk["address"], tom["user_id"], "--right", "read")
+    community.document("shared", "join", desk["address"], tom["user_id"], "--right", "read")
     community.send(jane, reader, letter(desk, reader, 5_000, "on behalf"))
     got = _first(community, reader)
     assert (got["From"], got["Sender"]) == (desk["address"], f"<{jane['address']}>")

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -218,14 +219,12 @@ def test_mail(doors: Doors) -> None:
 
 
 def _counts(doors: Doors, states: list[State]) -> dict[State, int]:
+    """How many messages each has."""
     with beside(Path(doors.community.config)) as suite:
+        stores = suite.stores
 
-        def mailbox(view: View, state: State) -> bytes:
-            return finding.mailbox_of(view, state.user_id)
+        def count(state: State) -> int:
+            mailbox = stores.community.read_now(partial(finding.mailbox_of, name=state.user_id))
+            return int(wait(stores.mail.usage(mailbox)).messages)
 
-        return {
-            state: wait(
-                suite.stores.mail.usage(suite.stores.community.read_now(lambda view, state=state: mailbox(view, state)))
-            ).messages
-            for state in states
-        }
+        return {state: count(state) for state in states}

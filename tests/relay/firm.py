@@ -1,6 +1,5 @@
 """The demonstration community with an organisation whose own mail server is a peer of the tests."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -93,11 +92,7 @@ class Firm:
         act, self._issued = "renew" if self._issued else "issue", True
         home = self._directory / f"issued-{os.urandom(4).hex()}"
         home.mkdir(parents=True)
-        done = self.community.command(
-            "connection", "certificate", act, self.slug, "--directory", str(home), "--json", *options
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        told = json.loads(done.stdout)
+        told = self.community.document("connection", "certificate", act, self.slug, "--directory", str(home), *options)
         return Identity(Path(told["certificate"]), Path(told["key"]), told["fingerprint"], "")
 
     def revoke(self, shown: Identity) -> None:

@@ -4,7 +4,6 @@ The queue is the real one; time, servers, faults and deaths follow from one seed
 recipient was reached or its sender was told, and reached twice only where nobody could know of the first time.
 """
 
-import os
 import random
 import tempfile
 from collections import Counter
@@ -31,8 +30,10 @@ from tests.community.communities import FIRM_CONNECTION, NOW, SUFFIX, community
 from tests.mail.support import DATED, LETTER, SECRETS, House, result
 from tests.store.support import open_spool
 
-#: Seeds; `CJSM_SIMULATION_SEEDS` has a share of them run here, since each is a disk of its own.
-_SEEDS = max(20, int(os.environ.get("CJSM_SIMULATION_SEEDS", "0")) // 10)
+from .seeds import seeds
+
+#: One in so many seeds is run here, since each is a disk of its own.
+_SHARE = 10
 _FAIR_AFTER = 3_600
 _MESSAGES = 12
 _SETTINGS = RelaySettings(retry_first=60, retry_most=600, delay_notice=900, give_up=7_200, concurrency_first=2)
@@ -231,7 +232,7 @@ class Dead:
         return lambda *_, **__: Deferred()
 
 
-@pytest.mark.parametrize("seed", range(_SEEDS))
+@pytest.mark.parametrize("seed", seeds()[::_SHARE])
 def test_nothing_is_lost_and_nothing_is_said_twice(seed: int) -> None:
     """See the top of this file."""
     with tempfile.TemporaryDirectory() as directory:

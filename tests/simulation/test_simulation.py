@@ -1,9 +1,8 @@
 """Accepted × recipients = delivered, each exactly once: whatever fails, and wherever the process dies.
 
-``CJSM_SIMULATION_SEEDS`` is a number of seeds, or ``from-to``; a failing seed is in the test's name and its message.
+A failing seed is in the test's name and its message.
 """
 
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,19 +13,15 @@ from cjsm.community.identifiers import MailboxId
 from cjsm.store.interfaces import Delivery, SpoolBatch
 from tests.mail.support import House
 
+from .seeds import seeds
 from .world import Flaw, World
 
 _BLOCK = 25
 
 
-def _seeds() -> range:
-    first, dash, last = os.environ.get("CJSM_SIMULATION_SEEDS", "300").partition("-")
-    return range(int(first), int(last) + 1) if dash else range(int(first))
-
-
 def _blocks() -> list[range]:
-    seeds = _seeds()
-    edges = [*range(seeds.start, seeds.stop, _BLOCK), seeds.stop]
+    asked = seeds()
+    edges = [*range(asked.start, asked.stop, _BLOCK), asked.stop]
     return [range(first, last) for first, last in pairwise(edges)]
 
 
@@ -45,6 +40,17 @@ def broken(seeds: range, flaw: Flaw = lambda house: None) -> dict[int, str]:
 def test_every_accepted_message_is_delivered_exactly_once(seeds: range) -> None:
     """Errors, timeouts, commits nobody knows of, and death at any step: what was promised is kept."""
     assert broken(seeds) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [(None, range(300)), ("40", range(40)), ("5-9", range(5, 10)), ("7-7", range(7, 8))]
+)
+def test_seeds(monkeypatch: pytest.MonkeyPatch, asked: str | None, found: range) -> None:
+    """So many, or from one to another, which are all there is of them."""
+    monkeypatch.delenv("CJSM_SIMULATION_SEEDS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("CJSM_SIMULATION_SEEDS", asked)
+    assert seeds() == found
 
 
 def test_one_seed_is_one_story() -> None:

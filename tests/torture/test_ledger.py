@@ -12,6 +12,7 @@ import pytest
 
 from cjsm.ledger.entries import decode_entry
 from tests.jobs.test_checkpointing import Bench
+from tests.store.support import result
 
 pytestmark = pytest.mark.torture
 
@@ -78,7 +79,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
     assert bench.signed().size >= signed > 0
     bench.count = 1 << 40
     bench.append()
-    bench.signer.run()
+    assert result(bench.signer.run()) > 0
     bench.check()
     entries = [decode_entry(octets) for _, octets in bench.store.entries_now(0, 1_000_000)]
     assert len({entry.act_id for entry in entries}) == len(entries) == bench.signed().size

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from tests.command.conftest import ran, told
 from tests.running import Community
+from tests.torture.test_kill import wait_until
 
 _NOTICED = "is not what was written to it"
 
@@ -86,7 +86,7 @@ def test_put_back(own_community: Community, tmp_path: Path) -> None:
     assert json.loads(verified.stdout)["mailboxes"][0]["noticed"]
 
     send(community, sender, person, "four")
-    time.sleep(1)
+    wait_until(lambda: "delivery to " in community.log())
     assert marks(community, person) == ["one", "two"]
     done(community, "mailbox", "accept", person["user_id"], "--reason", "no later backup")
     assert marks(community, person, 3) == ["one", "two", "four"]

@@ -7,8 +7,7 @@ import pytest
 from tests.conformance.judgement import NOTES, Notes, tell
 from tests.conformance.ldap.caller import Caller, Target, offers
 from tests.conformance.target import CHOSEN, Security
-from tests.peers.processes import free_port
-from tests.running import Community, beside
+from tests.running import Community
 
 _DOORS = {"ldaps": Security.IMPLICIT, "ldap": Security.STARTTLS}
 
@@ -30,7 +29,7 @@ def target(request: pytest.FixtureRequest, door: str) -> Target:
     account = community.person("jane.smith@avon")
     return Target(
         host="localhost",
-        port=community.port("ldaps") if door == "ldaps" else request.getfixturevalue("starttls_port"),
+        port=community.port("ldaps") if door == "ldaps" else request.getfixturevalue("starttls").port,
         security=_DOORS[door],
         authority=community.told["ca_file"],
         user=account["user_id"],
@@ -38,14 +37,6 @@ def target(request: pytest.FixtureRequest, door: str) -> Target:
         own=True,
         base=community.told["base_dn"],
     )
-
-
-@pytest.fixture(scope="session")
-def starttls_port(community: Community, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The door that begins in the clear, which is off unless it is asked for: in a process of its own, beside."""
-    port = free_port()
-    with beside(community, "cjsm-ldap", {"ldap": port}, tmp_path_factory.mktemp("starttls")):
-        yield port
 
 
 @pytest.fixture(scope="session")

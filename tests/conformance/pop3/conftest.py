@@ -1,11 +1,6 @@
 """The target: the one named on the command line of ``script/conformance``, else this project's service."""
 
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +8,8 @@ from tests.conformance.judgement import NOTES, Notes, tell
 from tests.conformance.pop3.caller import Caller, Mailbox, capabilities
 from tests.conformance.pop3.target import Submission, Target
 from tests.conformance.target import CHOSEN, Security
-from tests.peers.processes import free_port
-from tests.running import Community
+from tests.running import Community, beside
 
-_TWISTD = Path(sys.executable).parent / "twistd"
 #: Doors of this project's service that the suite is run against.
 _DOORS = {"pop3s": Security.IMPLICIT, "pop3": Security.STARTTLS}
 _CODES = {"AUTH", "IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM", "UTF8"}
@@ -55,22 +48,8 @@ def target(request: pytest.FixtureRequest, door: str) -> Target:
 @pytest.fixture(scope="session")
 def stls_port(community: Community, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The door that begins in the clear, which is off unless it is asked for: in a process of its own, beside."""
-    port = free_port()
-    config = tmp_path_factory.mktemp("stls") / "cjsm.toml"
-    usual = Path(community.config).read_text()
-    usual = re.sub(r'^pop3s = ".*"$', 'pop3s = ""', usual, flags=re.MULTILINE)
-    config.write_text(re.sub(r'^pop3 = ""$', f'pop3 = "tcp:{port}:interface=127.0.0.1"', usual, flags=re.MULTILINE))
-    command = [_TWISTD, "--nodaemon", "--pidfile=", "--logger=cjsm.logs.text", "cjsm-pop3", "-c", str(config)]
-    with (config.parent / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    ends = time.monotonic() + 60
-    while b"started: " not in (config.parent / "log").read_bytes():
-        assert process.poll() is None, (config.parent / "log").read_text()
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-    yield port
-    process.terminate()
-    process.wait(60)
+    with beside(community, "cjsm-pop3", "pop3", tmp_path_factory.mktemp("stls")) as running:
+        yield running.port
 
 
 @pytest.fixture(scope="session")
