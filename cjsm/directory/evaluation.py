@@ -221,7 +221,8 @@ class Pieces(Struct, frozen=True):
             only = inner[0]
             return lambda term: only in f" {term} " if only[0] == " " or only[-1] == " " else only in term
         if not initial and not final and len(inner) == 2:
-            return lambda term: _one_after_another(term, *inner)
+            one, other = inner
+            return lambda term: (at := term.find(one)) >= 0 and term.find(other, at + len(one)) >= 0
         return lambda term: _in_pieces(term, initial, inner, final)
 
 
@@ -235,11 +236,6 @@ def prepared_pieces(item: Substrings, attribute: AttributeType) -> Pieces | None
         return None
     initial, *inner, final = (piece or "" for piece in prepared)
     return Pieces(initial.lstrip(), tuple(piece for piece in inner if piece), final.rstrip())
-
-
-def _one_after_another(term: str, first: str, second: str) -> bool:
-    at = term.find(first)
-    return at >= 0 and term.find(second, at + len(first)) >= 0
 
 
 def _in_pieces(term: str, initial: str, inner: Sequence[str], final: str) -> bool:

@@ -24,6 +24,8 @@ _MOST = 512
 _LARGE = 8
 _END = "\n"
 _LETTERS = 3
+#: One in so many distinct terms of a bucket has what is looked for: many.
+_DENSE = 16
 
 
 class Bucket(Struct, gc=False):
@@ -57,6 +59,14 @@ class Bucket(Struct, gc=False):
         text, starts, edges = self.text, self.starts, self.edges
         assert starts is not None
         assert edges is not None
+        if needle[-1] != _END and text.count(needle) * _DENSE > len(edges):
+            # Where many have it, looking at each is quicker than going from one to the next.
+            pairs = zip(self.terms, self.slots, strict=True)
+            if compare is None:
+                found += [slot for term, slot in pairs if needle in term]
+            else:
+                found += [slot for term, slot in pairs if needle in term and compare(term)]
+            return
         at = text.find(needle)
         while at >= 0:
             which = bisect_right(starts, at) - 1
@@ -150,6 +160,11 @@ class Index:
                 return number - 1, offset
         return number, 0
 
+    def _at(self, place: tuple[int, int]) -> Term | None:
+        """Return the term at *place*; None behind the last one."""
+        number, offset = place
+        return self.buckets[number].terms[offset] if number < len(self.buckets) else None
+
     @property
     def end(self) -> tuple[int, int]:
         """The place after the last pair."""
@@ -157,13 +172,17 @@ class Index:
 
     def equal(self, term: Term) -> Run:
         """Return the pairs of *term*."""
-        return Run(self, self.place(term), self.after(term))
+        begin = self.place(term)
+        return Run(self, begin, self.after(term) if self._at(begin) == term else begin)
 
     def prefix(self, beginning: str) -> Run:
         """Return the pairs whose terms begin with *beginning*, which is not empty."""
+        begin = self.place(beginning)
+        first = self._at(begin)
+        if first is None or not first.startswith(beginning):
+            return Run(self, begin, begin)
         following = _following(beginning)
-        end = self.end if following is None else self.place(following)
-        return Run(self, self.place(beginning), end)
+        return Run(self, begin, self.end if following is None else self.place(following))
 
     def between(self, least: Term | None, most: Term | None) -> Run:
         """Return the pairs not before *least* and not after *most*; None for no bound."""

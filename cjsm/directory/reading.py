@@ -14,6 +14,7 @@ _HAS_SUBORDINATES = "hassubordinates"
 _SUBORDINATES = "numsubordinates"
 _SLOT = FLAT - 1
 _PIECE = (1 << PIECE_BITS) - 1
+_CLASSES_BITS = 9
 
 
 class Reading:
@@ -43,13 +44,21 @@ class Reading:
         """Return the attribute classes that the reader may read of the entry at *position*."""
         return self.grants[self._codes[position & _SLOT] >> HANDLE_BITS]
 
-    def kept_as(self, position: int) -> tuple[int, int]:
-        """Return the entry's stamp, and the attribute classes that the reader may read of it."""
-        slot = position & _SLOT
-        entry = self._pieces[slot >> PIECE_BITS][slot & _PIECE]
-        if entry is None:
-            raise IndexError(position)
-        return entry.stamp, self.grants[self._codes[slot] >> HANDLE_BITS]
+    def kept_as(self, positions: Sequence[int]) -> list[int]:
+        """Return a number for each of the entries at *positions*: another one where it changes, or is seen otherwise.
+
+        It is made of the entry's stamp, its context and the attribute classes that the reader may read of it.
+        """
+        pieces, codes, grants = self._pieces, self._codes, self.grants
+        found = []
+        for position in positions:
+            slot = position & _SLOT
+            entry = pieces[slot >> PIECE_BITS][slot & _PIECE]
+            if entry is None:
+                raise IndexError(position)
+            classes = grants[codes[slot] >> HANDLE_BITS]
+            found.append(entry.stamp << _CLASSES_BITS | (position >= FLAT) << 8 | classes)
+        return found
 
     def readable(self, position: int, attribute: AttributeType) -> bool:
         """Whether the reader may read *attribute* of the entry at *position*."""

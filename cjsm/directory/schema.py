@@ -80,6 +80,9 @@ class Schema:
 
         None for an unknown type or option (RFC 4512 §2.5). Of languages nothing has values: see :func:`has_options`.
         """
+        found = self._attributes.get(description)
+        if found is not None:
+            return found
         kind, semicolon, options = description.lower().partition(";")
         if semicolon and not all(option == "binary" or _LANGUAGE.match(option) for option in options.split(";")):
             return None
@@ -108,7 +111,8 @@ class Schema:
             superior=superior.key if superior else None,
         )
         for name in (attribute.oid, *attribute.names):
-            self._attributes[name.lower()] = attribute
+            # As it stands in the schema, too: most clients write it so.
+            self._attributes[name] = self._attributes[name.lower()] = attribute
         if superior:
             self._below[superior.key] = (*self._below.get(superior.key, (superior,)), attribute)
 

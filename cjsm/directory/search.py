@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 
 from cjsm.directory import names, ordering, planning
-from cjsm.directory.evaluation import Test, compiled, cost
+from cjsm.directory.evaluation import compiled, cost
 from cjsm.directory.extent import Extent
 from cjsm.directory.ordering import NO_ORDERING, NO_SUCH_ATTRIBUTE, Unsortable, WindowFound
 from cjsm.directory.planning import Plan
@@ -62,7 +62,6 @@ class Search:
         self._plan = self._planned(filter_) if planned else None
         self._window = query.window
         keys = ordering.resolved(query.sort, reading.schema)
-        self._cost = cost(filter_, reading.schema)
         self._work = 0
         self._queue: list[int] = []
         self._ended = False
@@ -123,15 +122,17 @@ class Search:
 
     def _tested(self, pieces: Iterator[list[int]], filter_: "Filter | None") -> Iterator[Sequence[int]]:
         added = self._extent.added
-        test: Test | None = compiled(filter_, self._reading) if filter_ is not None else None
-        together = max(_STEP // self._cost, 16)
+        test, each = None, 0
+        if filter_ is not None:
+            test, each = compiled(filter_, self._reading), cost(filter_, self._reading.schema)
+        together = max(_STEP // max(each, 1), 16)
         for piece in pieces:
             positions = [slot + added for slot in piece] if added else piece
             if test is None:
                 yield positions
                 continue
             for first in range(0, len(positions), together):
-                self._work += min(together, len(positions)) * self._cost
+                self._work += min(together, len(positions)) * each
                 yield [position for position in positions[first : first + together] if test(position)]
             if not positions:
                 yield ()

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from cjsm.directory.catalogue import FLAT
 from cjsm.directory.reading import Reading
 from cjsm.directory.selection import Selection, attributes, selected
 from cjsm.ldap.grammar import responses
@@ -13,9 +12,8 @@ from cjsm.ldap.grammar.ber import number, sequence_header
 _SHELF_OCTETS = 4_096
 #: What an encoded entry costs beside its octets.
 _ENTRY_OCTETS = 160
-_RIGHTS_BITS = 9
 
-#: Encoded entries by stamp, context and attribute classes.
+#: Encoded entries by the number that :meth:`~cjsm.directory.reading.Reading.kept_as` gives them.
 _Shelf = dict[int, bytes]
 
 
@@ -72,25 +70,26 @@ class Encoder:
     def messages(self, message_id: int, positions: Sequence[int]) -> bytes:
         """Return the entries at *positions* as its reader may see them, each as a message that answers *message_id*."""
         numbered = number(message_id)
-        octets, encode = len(numbered), self.encode
+        octets = len(numbered)
         parts: list[bytes] = []
-        for position in positions:
-            found = encode(position)
+        for found in self.encode(positions):
             parts += (_begun(octets + len(found)), numbered, found)
         return b"".join(parts)
 
-    def encode(self, position: int) -> bytes:
-        """Return the entry at *position* as its reader may see it, without a message number."""
+    def encode(self, positions: Sequence[int]) -> list[bytes]:
+        """Return the entries at *positions* as their reader may see them, without a message number."""
         shelf = self._shelf
         if shelf is None:
-            return self._encoded(position)
-        stamp, rights = self._reading.kept_as(position)
-        key = stamp << _RIGHTS_BITS | (position >= FLAT) << 8 | rights
-        found = shelf.get(key)
-        if found is None:
-            found = shelf[key] = self._encoded(position)
-            self._house.remembered(len(found) + _ENTRY_OCTETS)
-        return found
+            return list(map(self._encoded, positions))
+        numbers = self._reading.kept_as(positions)
+        encoded: list[bytes] = []
+        for position, kept_as in zip(positions, numbers, strict=True):
+            found = shelf.get(kept_as)
+            if found is None:
+                found = shelf[kept_as] = self._encoded(position)
+                self._house.remembered(len(found) + _ENTRY_OCTETS)
+            encoded.append(found)
+        return encoded
 
     def _encoded(self, position: int) -> bytes:
         reading = self._reading

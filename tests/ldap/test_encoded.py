@@ -20,13 +20,13 @@ def test_remembered_by_what_is_returned() -> None:
     reading = Reading(newest, JANE)
     encoded = EncodedEntries()
     plain = encoded.encoder(reading, ("cn", "mail"), types_only=False)
-    first = plain.encode(PERSON)
+    (first,) = plain.encode((PERSON,))
     for number in range(100):
         requested = ("cn", f"x{number}-" + "y" * 2_000, "mail")
-        assert encoded.encoder(reading, requested, types_only=False).encode(PERSON) is first
+        assert encoded.encoder(reading, requested, types_only=False).encode((PERSON,))[0] is first
     assert encoded._octets == _SHELF_OCTETS + _ENTRY_OCTETS + len(first)
-    assert encoded.encoder(reading, ("commonName", "mail"), types_only=False).encode(PERSON) != first
-    assert encoded.encoder(reading, ("cn", "mail"), types_only=True).encode(PERSON) != first
+    assert encoded.encoder(reading, ("commonName", "mail"), types_only=False).encode((PERSON,)) != [first]
+    assert encoded.encoder(reading, ("cn", "mail"), types_only=True).encode((PERSON,)) != [first]
 
 
 def test_readers_of_other_rights_get_other_entries() -> None:
@@ -35,8 +35,8 @@ def test_readers_of_other_rights_get_other_entries() -> None:
     for position in newest.positions():
         for account in (JANE, BOB):
             reading = Reading(newest, account)
-            alone = EncodedEntries().encoder(reading, (), types_only=False).encode(position)
-            assert encoded.encoder(reading, (), types_only=False).encode(position) == alone
+            alone = EncodedEntries().encoder(reading, (), types_only=False).encode((position,))
+            assert encoded.encoder(reading, (), types_only=False).encode((position,)) == alone
 
 
 def test_bounds() -> None:
@@ -47,7 +47,7 @@ def test_bounds() -> None:
     encoders = [encoded.encoder(reading, (name,), types_only=False) for name in names]
     assert encoded._octets <= 3 * _SHELF_OCTETS
     assert len(encoded._shelves) <= 3
-    assert all(one.encode(PERSON) for one in encoders)
+    assert all(one.encode((PERSON,)) for one in encoders)
 
 
 def test_what_changed_is_encoded_anew() -> None:
@@ -60,7 +60,8 @@ def test_what_changed_is_encoded_anew() -> None:
     encoded = EncodedEntries()
 
     def encode(found: Catalogue, position: int) -> bytes:
-        return encoded.encoder(Reading(found, JANE), ("givenName",), types_only=False).encode(position)
+        (octets,) = encoded.encoder(Reading(found, JANE), ("givenName",), types_only=False).encode((position,))
+        return octets
 
     old = encode(before, PERSON)
     assert b"Joan" in encode(after, PERSON)

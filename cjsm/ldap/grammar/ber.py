@@ -55,21 +55,32 @@ class Reader:
         """Whether everything was read."""
         return self._at == self._end
 
+    @property
+    def left(self) -> int:
+        """How many octets are not read yet."""
+        return self._end - self._at
+
     def peek(self) -> int | None:
         """Return the tag of the next element, None when there is none."""
         return self._data[self._at] if self._at < self._end else None
 
     def _next(self, tag: int) -> tuple[int, int]:
-        found = header(self._data, self._at, self._end)
-        if found is None:
-            raise BerError("element missing or cut off")
-        actual, start, length = found
-        if actual != tag:
-            raise BerError(f"tag {actual:#04x} where {tag:#04x} belongs")
-        if start + length > self._end:
+        data, at, start = self._data, self._at, self._at + 2
+        if start <= self._end and data[at] == tag and data[at + 1] < 0x80:
+            # Nearly every element: what was asked for, with a short length.
+            end = start + data[at + 1]
+        else:
+            found = header(data, at, self._end)
+            if found is None:
+                raise BerError("element missing or cut off")
+            actual, start, length = found
+            if actual != tag:
+                raise BerError(f"tag {actual:#04x} where {tag:#04x} belongs")
+            end = start + length
+        if end > self._end:
             raise BerError("element longer than the one around it")
-        self._at = start + length
-        return start, self._at
+        self._at = end
+        return start, end
 
     def inside(self, tag: int = SEQUENCE) -> "Reader":
         """Return a reader of the contents of the next element, which must be *tag*."""
@@ -93,6 +104,11 @@ class Reader:
         if end - start != 1:
             raise BerError("truth value must be one octet")
         return self._data[start] != 0
+
+    def rest(self) -> bytes:
+        """Return all that is not read yet."""
+        at, self._at = self._at, self._end
+        return self._data[at : self._end]
 
     def optional(self, tag: int) -> bytes | None:
         """Return the contents of the next element when it is *tag*, else None and nothing is read."""

@@ -89,14 +89,13 @@ class _Decoder:
         try:
             if tag is None or tag not in _ITEMS:
                 raise BerError("unknown kind of filter")
-            octets = reader.octets(tag)
-            if len(octets) > self._octets:
+            inside = reader.inside(tag)
+            if inside.left > self._octets:
                 raise FilterTooLarge(f"term of more than {self._octets} octets")
-            if tag == _PRESENT:
-                return Present(_text(octets))
-            inside = Reader(octets)
             if tag == _SUBSTRINGS:
                 return self._substrings(inside)
+            if tag == _PRESENT:
+                return Present(_text(inside.rest()))
             if tag == _MATCHES:
                 return _matches(inside)
             return _assertion(inside, _ASSERTIONS[tag])
@@ -114,9 +113,7 @@ class _Decoder:
             inner.append(pieces.octets(_INNER))
         final = pieces.optional(_FINAL)
         pieces.finish()
-        return Substrings(
-            _text(attribute), _text(initial or b""), tuple(_text(piece) for piece in inner), _text(final or b"")
-        )
+        return Substrings(_text(attribute), _text(initial or b""), tuple(map(_text, inner)), _text(final or b""))
 
 
 def _assertion(inside: Reader, kind: type[Equal | Similar | AtLeast | AtMost]) -> Filter:
