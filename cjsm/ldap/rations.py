@@ -1,5 +1,7 @@
 """How many entries an account is given in an hour and a day: enough for every letter, too few to list everybody."""
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from cjsm.buckets import DAY, HOUR, Buckets, Limit, as_said
@@ -26,8 +28,13 @@ class Ration(Struct, frozen=True):
     @property
     def at_a_time(self) -> int:
         """Entries that are counted together."""
-        limits = (most // 10 for most in (self.per_hour, self.per_day) if most)
-        return max(1, min((_TOGETHER, *limits)))
+        return _counted_together(self.per_hour, self.per_day)
+
+
+@lru_cache(16)
+def _counted_together(per_hour: int, per_day: int) -> int:
+    limits = (most // 10 for most in (per_hour, per_day) if most)
+    return max(1, min((_TOGETHER, *limits)))
 
 
 class Rations:
