@@ -311,16 +311,20 @@ class Draft:
     def _made(self, key: str) -> Generator[None, None, Index]:
         terms: list[Term] = []
         slots = array("I")
+        columns = {kind: kind.places.get(key) for kind in self.kinds}
         for number in range(len(self._pieces)):
-            for at, entry in enumerate(self._open[number]):
-                if entry is not None:
-                    found = entry.indexed(key)
-                    if isinstance(found, (str, bytes)):
-                        terms.append(found)
-                        slots.append(number << PIECE_BITS | at)
-                    elif found:
-                        terms += found
-                        slots.extend([number << PIECE_BITS | at] * len(found))
+            for slot, entry in enumerate(self._open[number], number << PIECE_BITS):
+                if entry is None:
+                    continue
+                column = columns[entry.kind]
+                # What has a value of its own that cannot be compared is found by that.
+                found = entry.indexed(key) if column is None else ("" if (own := entry.terms[column]) == () else own)
+                if isinstance(found, (str, bytes)):
+                    terms.append(found)
+                    slots.append(slot)
+                elif found:
+                    terms += found
+                    slots.extend([slot] * len(found))
             yield
         index = Index()
         for done in making(terms, slots, searched=self._searched(key)):

@@ -22,6 +22,7 @@ from cjsm.directory.schema import AttributeType, Schema
 Values = Mapping[str, tuple[str, ...]]
 #: The terms of one attribute of an entry: None where it has none, one by itself.
 Terms: TypeAlias = "str | tuple[str, ...] | None"
+_EMPTY = ("",)
 
 SUBSCHEMA = "cn=subschema"
 PEOPLE = "o=people"
@@ -104,18 +105,18 @@ class Kinds(Struct, frozen=True, eq=False):
     domain: Kind
     people: Kind
 
+    def __iter__(self) -> Iterator[Kind]:
+        return (getattr(self, name) for name in self.__struct_fields__)
+
     @property
     def indexed(self) -> Iterator[str]:
         """The keys of all attributes that there are indexes of."""
-        own = {key: None for name in self.__struct_fields__ for key in getattr(self, name).places}
+        own = {key: None for kind in self for key in kind.places}
         yield from (*own, "objectclass", "entryuuid", "createtimestamp", "modifytimestamp")
 
     def of_class(self, term: str) -> Iterator[Kind]:
         """Yield the kinds whose entries are of the object class *term*."""
-        for name in self.__struct_fields__:
-            kind: Kind = getattr(self, name)
-            if term in kind.class_terms:
-                yield kind
+        return (kind for kind in self if term in kind.class_terms)
 
 
 class Entry(Struct, frozen=True, gc=False, eq=False):
@@ -182,11 +183,7 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
         return bool(self.compared(key))
 
     def indexed(self, key: str) -> "Terms | bytes":
-        """Return what the index of the attribute with this *key* has of it."""
-        at = self.kind.places.get(key)
-        if at is not None:
-            # What has a value that cannot be compared is found by that.
-            return "" if self.terms[at] == () else self.terms[at]
+        """Return what the index of the attribute with this *key* has of it, where it is none of its kind's columns."""
         match key:
             case "objectclass":
                 return self.kind.name
@@ -246,7 +243,9 @@ def made(
 ) -> Entry:
     """Return the entry of *record*, which may be there *packed* already, at *place*."""
     shown = record.shown(place)
-    terms = tuple([_terms(prepare_, shown.get(name)) for name, prepare_ in kind.prepared])
+    get = shown.get
+    # Much is empty: that costs a comparison and no call.
+    terms = tuple([None if get(name, _EMPTY) == _EMPTY else _terms(each, shown[name]) for name, each in kind.prepared])
     if record.others:
         at = kind.places["mail"]
         terms = (*terms[:at], _terms(kind.columns[at].prepare, (*shown["mail"], *record.others)), *terms[at + 1 :])
@@ -344,7 +343,7 @@ def _text(value: str) -> str | None:
 _repeated = lru_cache(8_192)(_text)
 
 
-def _terms(prepare_: Callable[[str], str | None], values: Sequence[str] | None) -> Terms:
+def _terms(prepare_: Callable[[str], str | None], values: Sequence[str]) -> Terms:
     if not values:
         return None
     if len(values) == 1:
