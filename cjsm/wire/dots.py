@@ -9,6 +9,9 @@ from cjsm.wire.text import TextCheck, TextFault
 
 END = b"\r\n.\r\n"
 _CRLF = b"\r\n"
+_DOTTED = b"\r\n."
+#: What the terminator's first octets end with.
+_LAST = (b"\r", b"\n", b".")
 
 
 class Stuffer:
@@ -25,7 +28,7 @@ class Stuffer:
         carried = len(self._tail)
         joined = self._tail + chunk
         self._tail = joined[-2:]
-        return joined.replace(b"\r\n.", b"\r\n..")[carried:]
+        return joined.replace(_DOTTED, b"\r\n..")[carried:]
 
     def finish(self) -> bytes:
         """Return the terminator."""
@@ -66,17 +69,19 @@ class Unstuffer:
     def feed(self, chunk: bytes) -> Unstuffed:
         """Take the next octets. Once it answered ``ended`` it must not be fed any more."""
         octets = self._held + chunk
-        end = octets.find(END)
+        # In most chunks no line begins with a dot: then there is neither an end nor a dot to be taken out.
+        dotted = octets.find(_DOTTED)
+        end = octets.find(END, dotted) if dotted >= 0 else -1
         ended = end >= 0
         cut = end + 2 if ended else len(octets) - _held_back(octets)
-        data = self._plain(octets[:cut])
+        data = self._plain(octets[:cut], dotted=dotted >= 0)
         self._held = octets[cut:]
         return Unstuffed(data, ended, octets[end + 5 :] if ended else b"")
 
-    def _plain(self, raw: bytes) -> bytes:
+    def _plain(self, raw: bytes, *, dotted: bool) -> bytes:
         if not raw:
             return raw
-        plain = raw.replace(b"\r\n.", _CRLF)[self._virtual :]
+        plain = (raw.replace(_DOTTED, _CRLF) if dotted else raw)[self._virtual :]
         self._virtual = 0
         self._check.look(raw, plain)
         return plain
@@ -84,4 +89,6 @@ class Unstuffer:
 
 def _held_back(octets: bytes) -> int:
     """Return how many last octets may be the beginning of the terminator."""
+    if not octets.endswith(_LAST):
+        return 0
     return next((size for size in (4, 3, 2, 1) if octets.endswith(END[:size])), 0)
