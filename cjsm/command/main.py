@@ -1,5 +1,8 @@
 """The ``cjsm`` command: its groups and what they share."""
 
+import atexit
+import gc
+
 import rich_click as click
 
 from cjsm.command.groups import Group
@@ -7,6 +10,11 @@ from cjsm.command.groups import Group
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
 click.rich_click.STYLE_HELPTEXT = ""
+
+# Most of what a command does is to import, and what it imported is there until the end: the collector looks less often
+# for what could go, and not at all when everything goes. A fifth of the processor time of a plain verb.
+gc.set_threshold(50_000)
+atexit.register(gc.freeze)
 
 
 class Commands(Group):
