@@ -54,12 +54,16 @@ class Suite:
     :raises StoreError: when a store cannot be opened.
     """
 
+    #: Whether the keys that sign mail are among the secrets: for what the service does, and no act of administration.
+    signs_mail = False
+
     def __init__(self, settings: Settings, disk: "Disk | None" = None, *, rehearsal: bool = False) -> None:
         from cjsm.stores import Stores
         from cjsm.vault import secrets
 
         self.settings = settings
-        self.secrets = secrets.load(Path(settings.store.secrets_directory))
+        private = secrets.EVERY if self.signs_mail else secrets.NAMES
+        self.secrets = secrets.load(Path(settings.store.secrets_directory), private)
         self.stores = Stores(settings, disk, rehearsal=rehearsal)
         self.instance = instance(settings)
 
