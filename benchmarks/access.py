@@ -108,7 +108,7 @@ class House:
             self._change(f"bench.{why}@bench", changes)
 
     def _act(self, decide: Callable[[View, Any], Change]) -> None:
-        by = self.suite.enrolment.by()
+        by = self.suite.by()
         wait(self.suite.stores.community.commit(by.act_id, lambda view: decide(view, by)))
 
     def _add(self, last: str, where: OrganisationId) -> bytes:

@@ -16,7 +16,7 @@ from cjsm.configuration import Settings, StoreSettings
 from cjsm.mail.delivery import deliveries_of
 from cjsm.store.interfaces import Delivery, SpoolBatch, SpoolDelivery, SpoolEntry
 from cjsm.store.lmdb.disk import InlineDisk
-from cjsm.suite import Stores
+from cjsm.stores import Stores
 from cjsm.vault.hybrid import PrivateKey, PublicKey, new_seed
 from cjsm.vault.message import MessageSealer, SealedBody, Summary, encode_wrap
 from cjsm.vault.secrets import Versions

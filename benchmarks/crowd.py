@@ -159,7 +159,7 @@ def _make_group(suite: Suite, numbers: range, letters: Sequence[_Letter]) -> Non
     made = Organisation(id=organisation, parent=None, slug=abbreviation, name=abbreviation, abbreviation=abbreviation)
     act(suite, lambda view, by: organisations.add(view, by, made))
     people = [_keys(suite, organisation, number) for number in numbers]
-    by = suite.enrolment.by()
+    by = suite.by()
 
     def decide(view: View) -> Change:
         changes = [accounts.add_hosted(view, by, account) for account, _ in people]

@@ -80,7 +80,7 @@ def prepare(home: Path, people: int, say: Callable[[str], None]) -> list[Person]
 
 def put(suite: Suite, records: tuple[Record, ...]) -> None:
     """Put *records* into the store as they are."""
-    wait(suite.stores.community.commit(suite.enrolment.by().act_id, lambda view: Change(put=records)))
+    wait(suite.stores.community.commit(suite.by().act_id, lambda view: Change(put=records)))
 
 
 def organisation_id(number: int) -> OrganisationId:

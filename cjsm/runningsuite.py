@@ -65,6 +65,8 @@ from cjsm.vault import tags
 class RunningSuite(Suite):
     """The rooms as the service runs them: with threads, a portal, acceptance, delivery and the directory."""
 
+    signs_mail = True
+
     def __init__(
         self, settings: Settings, reactor: IReactorTime, connector: IRelayConnector, carrier: ICarrier
     ) -> None:

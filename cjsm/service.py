@@ -40,10 +40,11 @@ from cjsm.suite import instance
 from cjsm.vault import certificates
 from cjsm.vault.errors import MissingSecret
 from cjsm.wire.connections import ConnectionLimits
+from cjsm.wire.errors import TlsError
 from cjsm.wire.factory import DoorFactory
 from cjsm.wire.peers import ClientTls, ask_for_certificate
 from cjsm.wire.proxied import LoadBalancers, ProxiedFactory
-from cjsm.wire.tls import ServerTls, TlsError, over_tls
+from cjsm.wire.tls import ServerTls, over_tls
 
 #: What the doors that are inside TLS from the first octet speak; a client that offers other protocols and not this one
 #: is no mail program, such as a web browser that was tricked into coming here (RFC 7301).

@@ -1,201 +1,150 @@
-"""Opens the stores and puts together the rooms that administration needs.
+"""Puts together the rooms that administration needs, over the stores that :mod:`cjsm.stores` opens.
 
 This is what the ``cjsm`` command works with, beside a running service or without one. :mod:`cjsm.runningsuite` is what
-the service runs; apart from these two nothing names a back end.
+the service runs.
 """
 
 import os
-import resource
 import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import Clock
+from typing import TYPE_CHECKING, Any
 
 from cjsm import resources
-from cjsm.access.applying import Applying
-from cjsm.access.checker import Checker
-from cjsm.access.delay import LoginDelay
-from cjsm.access.enrolment import Enrolment
-from cjsm.access.factors import Factors
-from cjsm.access.kdf import InlineKdf, KdfPool
-from cjsm.access.keyjobs import Rotation
-from cjsm.access.keylife import KeyLife
-from cjsm.access.mailboxkeys import CurrentKeys
-from cjsm.access.realm import Realm
-from cjsm.access.recovering import Recovering
-from cjsm.access.sharing import Sharing
 from cjsm.community import providers
-from cjsm.community.identifiers import MailboxId
+from cjsm.community.acts.acting import By
+from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.configuration import Settings
 from cjsm.instance import Instance
-from cjsm.jobs.ledgerkeys import LedgerKeys
-from cjsm.ledger.entries import encode_entry
-from cjsm.mail.anchoring import HeadAnchoring
-from cjsm.mail.entries import EntryMaker
-from cjsm.mail.importing import Importer
-from cjsm.mail.ownmail import OwnMail
-from cjsm.mail.traced import TraceReader
 from cjsm.sources import SharedNetworks
-from cjsm.store.interfaces import CannotOpen
-from cjsm.store.lmdb import allocation
-from cjsm.store.lmdb.activity import LmdbActivity
-from cjsm.store.lmdb.anchored import HeadHashes
-from cjsm.store.lmdb.bodies import FileBodyStore
-from cjsm.store.lmdb.community import LmdbCommunityStore
-from cjsm.store.lmdb.disk import Disk, InlineDisk
-from cjsm.store.lmdb.keys import LmdbKeyStore
-from cjsm.store.lmdb.leases import Leases
-from cjsm.store.lmdb.ledgerfiles import LedgerFiles
-from cjsm.store.lmdb.mailboxes import LmdbMailStore
-from cjsm.store.lmdb.notices import LmdbNotices
-from cjsm.store.lmdb.openmailboxes import most_open
-from cjsm.store.lmdb.space import Space
-from cjsm.store.lmdb.spool import LmdbSpool
-from cjsm.store.lmdb.trace import LmdbTrace
-from cjsm.store.rehearsal import RehearsedCommunity, RehearsedKeys
-from cjsm.vault import chain, heads, secrets
+from cjsm.store.errors import CannotOpen
 
+if TYPE_CHECKING:
+    from twisted.cred.portal import Portal
+    from twisted.internet.interfaces import IReactorTime
 
-class Stores:
-    """Every store of one data directory, opened.
-
-    :param rehearsal: what is written to the community and of keys is not.
-    :raises StoreError: when one cannot be opened; those opened before are closed again by the end of the process.
-    """
-
-    def __init__(self, settings: Settings, disk: Disk, *, rehearsal: bool = False) -> None:
-        allocation.take_large_blocks_from_the_system()
-        store = settings.store
-        directory = Path(store.data_directory)
-        self.directory = directory
-        self.disk = disk
-        self.community = LmdbCommunityStore(
-            directory,
-            disk,
-            suffix=settings.community.suffix,
-            map_size=store.map,
-            encode_entry=encode_entry,
-            hashes=HeadHashes(leaf=heads.leaf, bucket=heads.bucket, shelf=heads.shelf, root=heads.root),
-            clock=time.time,
-        )
-        self.keys = LmdbKeyStore(directory, disk, map_size=store.map)
-        if rehearsal:
-            rehearsed: Any = (RehearsedCommunity(self.community), RehearsedKeys(self.keys))
-            self.community, self.keys = rehearsed
-        self.activity = LmdbActivity(directory, disk, map_size=store.map)
-        self.anchoring = HeadAnchoring(
-            settings.ledger,
-            remembered=self.activity,
-            ledger=self.community,
-            clock=time.time,
-            entropy=os.urandom,
-        )
-        self.ledger = LedgerFiles(directory / "ledger", disk)
-        self.trace = LmdbTrace(directory, disk, map_size=store.map)
-        self.notices = LmdbNotices(directory, disk, map_size=store.map)
-        space = Space(directory, store.disk_floor)
-        self.bodies = FileBodyStore(directory / "spool" / "bodies", disk, space)
-        self.spool = LmdbSpool(
-            directory / "spool",
-            disk,
-            self.bodies,
-            map_size=store.map,
-            batch_entries=store.batch_entries,
-            batch_octets=store.batch_octets,
-            space=space,
-            clock=time.time,
-        )
-        self.mail = LmdbMailStore(
-            directory,
-            disk,
-            self.bodies,
-            Leases(directory / "run" / "leases"),
-            map_size=store.mailbox_map,
-            open_mailboxes=most_open(store.open_mailboxes, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
-            advance=chain.advance,
-            anchors=self.activity,
-            in_ledger=self.community.anchored_head,
-            noticed=self.anchoring.noticed,
-            clock=time.time,
-            compact_after=store.compact_after * 86_400,
-        )
-
-    def check_readers(self) -> None:
-        """Clear what readers that died left in the stores."""
-        for store in (self.community, self.keys, self.activity, self.trace, self.notices, self.spool, self.mail):
-            store.check_readers()
-
-    async def close(self) -> None:
-        """Close everything once it is written, and stop the disk's threads."""
-        await self.spool.close()
-        await self.activity.close()
-        await self.trace.close()
-        await self.notices.close()
-        await self.keys.close()
-        await self.community.close()
-        # What people still read or delete ends first: nothing may use a mailbox while it is closed.
-        self.disk.stop()
-        self.mail.close()
+    from cjsm.access.applying import Applying
+    from cjsm.access.checker import Checker
+    from cjsm.access.delay import LoginDelay
+    from cjsm.access.enrolment import Enrolment
+    from cjsm.access.factors import Factors
+    from cjsm.access.kdf import KdfPool
+    from cjsm.access.keyjobs import Rotation
+    from cjsm.access.keylife import KeyLife
+    from cjsm.access.realm import Realm
+    from cjsm.access.recovering import Recovering
+    from cjsm.access.sharing import Sharing
+    from cjsm.jobs.ledgerkeys import LedgerKeys
+    from cjsm.mail.importing import Importer
+    from cjsm.mail.ownmail import OwnMail
+    from cjsm.mail.traced import TraceReader
+    from cjsm.store.lmdb.disk import Disk
 
 
 class Suite:
     """The rooms without doors: what administration needs. Works beside a running service.
+
+    A room is imported and put together when it is asked for, and the stores when a suite is made, which is why imports
+    are where they are: a verb uses two or three rooms, a shell that completes its options none, and whoever called it
+    would wait for all.
 
     :param rehearsal: acts are decided and not done, see :mod:`cjsm.store.rehearsal`.
     :raises MissingSecret: when the service secrets cannot be read.
     :raises StoreError: when a store cannot be opened.
     """
 
-    def __init__(self, settings: Settings, disk: Disk | None = None, *, rehearsal: bool = False) -> None:
+    #: Whether the keys that sign mail are among the secrets: for what the service does, and no act of administration.
+    signs_mail = False
+
+    def __init__(self, settings: Settings, disk: "Disk | None" = None, *, rehearsal: bool = False) -> None:
+        from cjsm.stores import Stores
+        from cjsm.vault import secrets
+
         self.settings = settings
-        self.secrets = secrets.load(Path(settings.store.secrets_directory))
-        self.stores = Stores(settings, disk or InlineDisk(), rehearsal=rehearsal)
-        changing: dict[str, Any] = {
-            "community": self.stores.community,
-            "keys": self.stores.keys,
-            "activity": self.stores.activity,
-            "secrets": self.secrets,
-            "entropy": os.urandom,
-            "clock": time.time,
-        }
-        self.enrolment = Enrolment(settings.access, **changing)
-        self.factors = Factors(settings.access, service=settings.community.service_name, **changing)
-        self.key_life = KeyLife(
-            self.enrolment, community=self.stores.community, keys=self.stores.keys, secrets=self.secrets
+        private = secrets.EVERY if self.signs_mail else secrets.NAMES
+        self.secrets = secrets.load(Path(settings.store.secrets_directory), private)
+        self.stores = Stores(settings, disk, rehearsal=rehearsal)
+        self.instance = instance(settings)
+
+    def by(self, actor: AccountId | None = None, reason: str = "") -> By:
+        """Return a fresh act of *actor* (None: the local operator)."""
+        return By.fresh(os.urandom, actor, reason)
+
+    @property
+    def _keys(self) -> dict[str, Any]:
+        return {"community": self.stores.community, "keys": self.stores.keys, "secrets": self.secrets}
+
+    @cached_property
+    def enrolment(self) -> "Enrolment":
+        """Makes people and their secrets."""
+        from cjsm.access.enrolment import Enrolment
+
+        activity = self.stores.activity
+        return Enrolment(self.settings.access, activity=activity, entropy=os.urandom, clock=time.time, **self._keys)
+
+    @cached_property
+    def factors(self) -> "Factors":
+        """Gives people a second factor, and takes it away."""
+        from cjsm.access.factors import Factors
+
+        return Factors(
+            self.settings.access,
+            service=self.settings.community.service_name,
+            activity=self.stores.activity,
+            entropy=os.urandom,
+            clock=time.time,
+            **self._keys,
         )
-        self.rotation = Rotation(
+
+    @cached_property
+    def key_life(self) -> "KeyLife":
+        """Gives somebody's mailbox new keys, and lets them in anew."""
+        from cjsm.access.keylife import KeyLife
+
+        return KeyLife(self.enrolment, **self._keys)
+
+    @cached_property
+    def rotation(self) -> "Rotation":
+        """Gives mailboxes new keys when it is time."""
+        from cjsm.access.keyjobs import Rotation
+
+        return Rotation(
             self.key_life.generations,
-            settings.keys,
+            self.settings.keys,
             community=self.stores.community,
             clock=time.time,
             entropy=os.urandom,
         )
-        self.sharing = Sharing(
+
+    @cached_property
+    def sharing(self) -> "Sharing":
+        """Lets people into shared mailboxes, and out."""
+        from cjsm.access.sharing import Sharing
+
+        return Sharing(self.enrolment, self.key_life.generations, self.settings.keys, entropy=os.urandom, **self._keys)
+
+    @cached_property
+    def recovering(self) -> "Recovering":
+        """Opens mail for those who lost their secrets, with two officers."""
+        from cjsm.access.recovering import Recovering
+
+        return Recovering(
             self.enrolment,
             self.key_life.generations,
-            settings.keys,
-            community=self.stores.community,
-            keys=self.stores.keys,
-            secrets=self.secrets,
-            entropy=os.urandom,
-        )
-        self.recovering = Recovering(
-            self.enrolment,
-            self.key_life.generations,
-            settings.keys,
-            community=self.stores.community,
-            keys=self.stores.keys,
-            secrets=self.secrets,
+            self.settings.keys,
             entropy=os.urandom,
             clock=time.time,
+            **self._keys,
         )
-        self.applying = Applying(
-            settings,
+
+    @cached_property
+    def applying(self) -> "Applying":
+        """Leads organisations from their application to approval."""
+        from cjsm.access.applying import Applying
+
+        return Applying(
+            self.settings,
             self.enrolment,
             community=self.stores.community,
             spool=self.stores.spool,
@@ -204,51 +153,64 @@ class Suite:
             entropy=os.urandom,
             clock=time.time,
         )
-        self.traces = TraceReader(self.stores.trace, self.secrets)
-        self.ledger_keys = LedgerKeys(settings.community.suffix, self.secrets)
-        self.instance = instance(settings)
 
-    def portal_at_the_server(self) -> Portal:
+    @cached_property
+    def traces(self) -> "TraceReader":
+        """Reads what is traced of messages."""
+        from cjsm.mail.traced import TraceReader
+
+        return TraceReader(self.stores.trace, self.secrets)
+
+    @cached_property
+    def ledger_keys(self) -> "LedgerKeys":
+        """Signs and checks the ledger's checkpoints."""
+        from cjsm.jobs.ledgerkeys import LedgerKeys
+
+        return LedgerKeys(self.settings.community.suffix, self.secrets)
+
+    def portal_at_the_server(self) -> "Portal":
         """Return what lets people open their own mail in a command: the checker and realm of the doors."""
+        from twisted.cred.portal import Portal
+
+        from cjsm.access.kdf import InlineKdf
+
         return Portal(self.realm(InlineKdf()), [self.checker_at_the_server])
 
     @cached_property
-    def checker_at_the_server(self) -> Checker:
+    def checker_at_the_server(self) -> "Checker":
         """What says in a command who somebody is: it counts wrong passwords as the doors do, and with them."""
+        from cjsm.access.kdf import InlineKdf
+
         return self.checker(InlineKdf())
 
-    def checker(self, kdf: KdfPool, reactor: IReactorTime | None = None) -> Checker:
+    def checker(self, kdf: "KdfPool", reactor: "IReactorTime | None" = None) -> "Checker":
         """Return what says who somebody is."""
-        stores = self.stores
+        from cjsm.access.checker import Checker
+
         return Checker(
             self.settings.access,
-            community=stores.community,
-            keys=stores.keys,
-            activity=stores.activity,
-            secrets=self.secrets,
+            activity=self.stores.activity,
             kdf=kdf,
             clock=time.time,
             shared=SharedNetworks(self.settings.connections.listed_networks),
             reactor=reactor,
+            **self._keys,
         )
 
-    def realm(self, kdf: KdfPool, delay: LoginDelay | None = None) -> Realm:
+    def realm(self, kdf: "KdfPool", delay: "LoginDelay | None" = None) -> "Realm":
         """Return what somebody who is known gets behind each door."""
-        return Realm(
-            community=self.stores.community,
-            keys=self.stores.keys,
-            mail=self.stores.mail,
-            secrets=self.secrets,
-            enrolment=self.enrolment,
-            kdf=kdf,
-            delay=delay,
-        )
+        from cjsm.access.realm import Realm
 
-    def importer(self, mailbox: MailboxId, quota: int | None) -> Importer:
+        return Realm(mail=self.stores.mail, enrolment=self.enrolment, kdf=kdf, delay=delay, **self._keys)
+
+    def importer(self, mailbox: MailboxId, quota: int | None) -> "Importer":
         """Return what imports into a mailbox in a command.
 
         :param quota: octets that the mailbox may hold; None where that does not matter.
         """
+        from cjsm.access.mailboxkeys import CurrentKeys
+        from cjsm.mail.importing import Importer
+
         stores = self.stores
         return Importer(
             self.settings,
@@ -263,8 +225,14 @@ class Suite:
             entropy=os.urandom,
         )
 
-    def own_mail(self) -> OwnMail:
+    def own_mail(self) -> "OwnMail":
         """Return what writes messages of the service in a command, where nobody waits for a turn."""
+        from twisted.internet.task import Clock
+
+        from cjsm.access.mailboxkeys import CurrentKeys
+        from cjsm.mail.entries import EntryMaker
+        from cjsm.mail.ownmail import OwnMail
+
         stores = self.stores
         keys = CurrentKeys(stores.community, stores.keys, self.secrets)
         return OwnMail(

@@ -4,16 +4,13 @@ import msgspec
 
 from cjsm.access.interfaces import LoginAttempt
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
+from cjsm.access.protocols import UNLOCKS
 from cjsm.community.address import LoginName
 from cjsm.community.identifiers import AccountId, SecretId
 from cjsm.community.records import Account, OwnerKind
 from cjsm.community.states import may_sign_in
 from cjsm.community.view import View
 from cjsm.vault.device import SystemSecret
-
-#: The protocol of an attempt that lets somebody in for nothing but unlocking the own account: the lock itself does not
-#: stand in the way, all that is counted does.
-UNLOCKS = "unlock"
 
 
 class Candidate:

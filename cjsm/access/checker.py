@@ -33,11 +33,12 @@ from cjsm.access.kdf import KdfPool
 from cjsm.access.keyring import AccountKeys, SystemSecretKeys
 from cjsm.access.lockout import Lockout, Standing
 from cjsm.access.opening import open_password_slots, open_system_slots
+from cjsm.access.protocols import AT_THE_SERVER, CHOOSES, OPENS_MAIL
 from cjsm.access.refusaltime import RefusalTime
 from cjsm.access.renewing import Renewal
+from cjsm.access.signedin import SignedIn
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import BadAddress, LoginName
-from cjsm.community.identifiers import SecretId
 from cjsm.community.records import Account
 from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
@@ -46,40 +47,6 @@ from cjsm.vault import device, passwords, tags, unlock
 from cjsm.vault.device import SystemSecret
 from cjsm.vault.errors import VaultError, WrongSecret
 from cjsm.vault.secrets import ServiceSecrets
-
-#: The one door behind which mail is opened; the others need no key.
-OPENS_MAIL = "pop3"
-#: Somebody's mail is opened at the server too, with the person's own password: no device password is for that.
-AT_THE_SERVER = "command"
-
-#: Somebody acts at the server and shows the own password for it; nothing is opened.
-ACTS = "act"
-
-#: The protocol of an attempt that lets somebody in for nothing but the choice of a password.
-CHOOSES = "password"
-
-
-class SignedIn:
-    """A successful sign-in: the avatar id that the realm makes avatars of.
-
-    :ivar account: the account as it was at that moment.
-    :ivar secret: the device password used, or None for the person's own.
-    :ivar mail_keys: the account's mail seeds by epoch, opened where mail is read only.
-    :ivar shared_name: what followed ``/`` in the login name, or None.
-    """
-
-    __slots__ = ("account", "mail_keys", "secret", "shared_name")
-
-    def __init__(
-        self, account: Account, secret: SecretId | None, mail_keys: dict[int, bytes], shared_name: str | None
-    ) -> None:
-        self.account = account
-        self.secret = secret
-        self.mail_keys = mail_keys
-        self.shared_name = shared_name
-
-    def __repr__(self) -> str:
-        return f"<SignedIn {self.account.id.hex()}>"
 
 
 @implementer(ICredentialsChecker)

@@ -87,7 +87,7 @@ class Destruction:
 
     async def _end(self, account: Account, before: int) -> None:
         if account.keys:
-            by = By(act_id=ActId(self._entropy(LENGTH)))
+            by = By.fresh(self._entropy)
             await self._community.commit(by.act_id, partial(acts.begin, by=by, account=account.id, before=before))
         await self._destroy(account.id, account.mailbox)
 

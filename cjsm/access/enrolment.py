@@ -12,13 +12,13 @@ from msgspec import Struct
 from twisted.logger import Logger
 
 from cjsm import policies
-from cjsm.access.checker import OPENS_MAIL
 from cjsm.access.codes import Codes, Shown
 from cjsm.access.errors import AccessRefused
 from cjsm.access.keychanges import KeyChanges, Opened, anew, inline
 from cjsm.access.keyring import AccountKeys
 from cjsm.access.lockout import SECOND_FACTOR
 from cjsm.access.newkeys import NewKeys
+from cjsm.access.protocols import OPENS_MAIL
 from cjsm.access.secretkeys import new_system_secret, with_password
 from cjsm.community import finding
 from cjsm.community.acts import accounts, credentials
@@ -29,7 +29,6 @@ from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import (
     LENGTH,
     AccountId,
-    ActId,
     Entropy,
     MailboxId,
     OrganisationId,
@@ -118,7 +117,7 @@ class Enrolment:
 
     def by(self, actor: AccountId | None = None, reason: str = "") -> By:
         """Return a fresh act of *actor* (None: the local operator)."""
-        return By(act_id=ActId(self._entropy(LENGTH)), actor=actor, reason=reason)
+        return By.fresh(self._entropy, actor, reason)
 
     async def add_hosted(
         self, by: By, organisation: OrganisationId, user_id: str, profile: Profile, quota: int

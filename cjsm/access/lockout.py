@@ -15,7 +15,7 @@ from cjsm.access.throttle import Throttle
 from cjsm.community.acts import locks
 from cjsm.community.acts.acting import By
 from cjsm.community.errors import Conflict
-from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy
+from cjsm.community.identifiers import AccountId, Entropy
 from cjsm.community.records import Account
 from cjsm.community.states import is_guarded
 from cjsm.community.view import Change, View
@@ -141,7 +141,7 @@ class Lockout:
 
     async def _commit(self, account: AccountId, decide: Callable[[View, By], Change]) -> bool:
         """Make an act of the service; return whether it was made, and not by another process before."""
-        by = By(act_id=ActId(self._entropy(LENGTH)))
+        by = By.fresh(self._entropy)
         try:
             await self._community.commit(by.act_id, lambda view: decide(view, by))
         except Conflict:

@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
-from cjsm.access.checker import SignedIn
 from cjsm.access.choosing import PasswordChooser
 from cjsm.access.delay import LoginDelay
 from cjsm.access.enrolment import Enrolment
@@ -17,6 +16,7 @@ from cjsm.access.interfaces import IDirectoryReader, IMaildrop, IPasswordChooser
 from cjsm.access.kdf import KdfPool
 from cjsm.access.mailboxkeys import OpenedMailbox, OpenedSeeds
 from cjsm.access.maildrop import Maildrop
+from cjsm.access.signedin import SignedIn
 from cjsm.community import sharing
 from cjsm.community.acts.recovery import RECOVERED, reading_until, recovered_name
 from cjsm.community.admission import AccountOrigin, Origin

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.access import keyring, officerkeys
-from cjsm.access.checker import SignedIn
 from cjsm.access.enrolment import Enrolment
 from cjsm.access.errors import AccessRefused
 from cjsm.access.generations import Generations
 from cjsm.access.keychanges import anew
 from cjsm.access.keyring import AccountKeys, AuthorityKeys, MailboxKeys, ReleasedKeys
 from cjsm.access.recoveryseals import read_authority
+from cjsm.access.signedin import Officer, SignedIn
 from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
@@ -40,16 +40,6 @@ from cjsm.vault.secrets import ServiceSecrets
 from cjsm.vault.slots import KeyUse, new_account_key
 
 _DAY = 86_400
-
-
-class Officer(Struct, frozen=True):
-    """Somebody who showed their own password: the authority seeds by epoch that it opened, perhaps none yet."""
-
-    account: AccountId
-    seeds: Mapping[int, bytes]
-
-    def __repr__(self) -> str:
-        return f"<Officer {self.account.hex()}>"
 
 
 class Approved(Struct, frozen=True, kw_only=True):

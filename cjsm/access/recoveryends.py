@@ -14,7 +14,7 @@ from cjsm.community.acts import recovery as acts
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.keys import MailboxStep
 from cjsm.community.errors import CommunityError, NotFound
-from cjsm.community.identifiers import LENGTH, ActId, Entropy
+from cjsm.community.identifiers import Entropy
 from cjsm.community.records import Job, RecoveryRequest
 from cjsm.store.interfaces import ICommunityStore, IKeyStore, StoreError
 from cjsm.vault.errors import VaultError
@@ -92,4 +92,4 @@ class RecoveryEnds:
         return await self._generations.write(owner, msgspec.structs.replace(record, grants=kept))
 
     def _by(self) -> By:
-        return By(act_id=ActId(self._entropy(LENGTH)))
+        return By.fresh(self._entropy)

@@ -20,7 +20,7 @@ from cjsm.community.acts import credentials
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.errors import CommunityError
-from cjsm.community.identifiers import LENGTH, ActId, Entropy
+from cjsm.community.identifiers import Entropy
 from cjsm.community.records import Account
 from cjsm.configuration import AccessSettings
 from cjsm.store.interfaces import ICommunityStore, IKeyStore, StoreError, VersionTaken
@@ -81,7 +81,7 @@ class Renewal:
             made = make()
             fresh = await made if isinstance(made, Deferred) else made
             step = KeyStep(account.keys, self._keys.latest(account.id) + 1)
-            by = By(act_id=ActId(self._entropy(LENGTH)), actor=account.id)
+            by = By.fresh(self._entropy, account.id)
             await self._keys.put(account.id, step.written, keyring.encode(fresh))
             await self._community.commit(by.act_id, lambda view: credentials.renew_keys(view, by, account.id, step))
         except (TryLater, VersionTaken, CommunityError):

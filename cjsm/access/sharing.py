@@ -14,6 +14,7 @@ from cjsm.access.enrolment import Enrolment
 from cjsm.access.generations import Generations, readers
 from cjsm.access.keychanges import anew
 from cjsm.access.keyring import MailboxKeys
+from cjsm.access.signedin import Opener
 from cjsm.community import finding
 from cjsm.community.acts import shared as acts
 from cjsm.community.acts.acting import By
@@ -28,16 +29,6 @@ from cjsm.store.interfaces import ICommunityStore, IKeyStore
 from cjsm.vault.hybrid import PrivateKey
 from cjsm.vault.mailboxes import GenerationKey, Grant, check_generation, new_generation, open_seed
 from cjsm.vault.secrets import ServiceSecrets
-
-
-class Opener(Struct, frozen=True):
-    """A reader, with a working secret, who opens old mail to others."""
-
-    account: AccountId
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return f"<Opener {self.account.hex()}>"
 
 
 class Joined(Struct, frozen=True, kw_only=True):

@@ -12,10 +12,8 @@ from typing import Any, TypeVar, cast
 
 import rich_click as click
 
-from cjsm.access.errors import AccessRefused
-from cjsm.access.recovering import Officer
+from cjsm.access.signedin import Officer
 from cjsm.command import agent, proving, rehearsing, secrets
-from cjsm.command.agent import Kept
 from cjsm.command.context import config_option, dry_run_option, wait
 from cjsm.command.output import Refused, json_option, reported
 from cjsm.community import authority, finding
@@ -25,7 +23,7 @@ from cjsm.community.authority import Action, may
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import Account, Organisation
 from cjsm.community.view import Change, View
-from cjsm.store.rehearsal import Rehearsed
+from cjsm.store.rehearsed import Rehearsed
 from cjsm.suite import Suite
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -125,36 +123,14 @@ def officer(suite: Suite) -> Officer:
     if name is None:
         raise Refused("the operator of the server cannot do this", "say who does with --as USER")
     if _OFFICER not in meta:
-        meta[_OFFICER] = _kept(suite, name, meta.get(_SIGNED_IN)) or ask_officer(suite, name)
+        meta[_OFFICER] = proving.officer(suite, name, meta.get(_SIGNED_IN))
     found: Officer = meta[_OFFICER]
     return found
 
 
-def _kept(suite: Suite, name: str, kept: Kept | None) -> Officer | None:
-    if kept is None or secrets.from_stdin():
-        return None
-    account = proving.known(suite, name)
-    if account is None or kept.account != account.id:
-        return None
-    if kept.password_version != account.password_version:
-        raise AccessRefused
-    return Officer(account.id, kept.seeds)
-
-
-def ask_officer(suite: Suite, name: str) -> Officer:
-    """Return who showed their own password, a code too where they have a second factor, and the authority key that
-    it opened.
-
-    :raises AccessError: see :func:`actor`.
-    """
-    shown, password = proving.person(suite, name)
-    proving.ask_code(suite, shown.account.id)
-    return suite.recovering.officer_of(shown, password)
-
-
 def by(suite: Suite, reason: str = "") -> By:
     """Return a fresh act of whoever acts: see :func:`actor`."""
-    return suite.enrolment.by(actor(suite), reason)
+    return suite.by(actor(suite), reason)
 
 
 def act(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:

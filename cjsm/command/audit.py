@@ -9,9 +9,10 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting, auditexport, auditprove, auditrecover, auditverify
+from cjsm.command import acting
 from cjsm.command.auditshown import Shown, subjects_named
 from cjsm.command.context import open_suite
+from cjsm.command.groups import Group
 from cjsm.command.output import console, document, shown, table, watched
 from cjsm.command.trace import moment_of
 from cjsm.community import finding
@@ -25,7 +26,7 @@ from cjsm.suite import Suite
 Wanted = Callable[[LedgerEntry], bool]
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """The ledger: every administrative act, who did it to what, in a form that nobody can change unnoticed.
 
@@ -145,5 +146,23 @@ def show(index: int, config: Path, as_json: bool) -> None:
         table([[name, shown(value)] for name, value in told.items() if value not in ("", {})], "", "")
 
 
-for verb in (auditprove.prove, auditverify.verify, auditexport.export, auditexport.keys, auditrecover.recover):
-    audit.add_command(verb)
+audit.elsewhere(
+    "auditexport",
+    export="Write the ledger into DIRECTORY for others: entries, tree, checkpoint and keys, as far as it is signed.",
+    keys="Show the public keys that check the ledger's checkpoints, the newest first. Give them to whoever verifies.",
+)
+audit.elsewhere(
+    "auditprove",
+    prove=(
+        "Prove that the entry at INDEX is in the ledger: its octets, the hashes up to the root, and a signed "
+        "checkpoint."
+    ),
+)
+audit.elsewhere(
+    "auditrecover",
+    recover="Complete the ledger after an older community.mdb was restored. The service must be stopped.",
+)
+audit.elsewhere(
+    "auditverify",
+    verify="Compute the whole ledger anew, from its entries, and hold it against the last signed checkpoint.",
+)

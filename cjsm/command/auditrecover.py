@@ -52,7 +52,7 @@ def recover(reason: str, config: Path, as_json: bool) -> None:
         raise Refused("no entry is missing", "see `cjsm audit verify`")
     missing = _missing(suite, checkpoint, tree)
     moved = wait(suite.stores.community.bring_back(there, missing))
-    by = suite.enrolment.by(reason=reason)
+    by = suite.by(reason=reason)
     told = {"from": str(there), "entries": str(len(missing)), "moved": str(moved)}
     wait(suite.stores.community.commit(by.act_id, partial(servicesecrets.recovered, by=by, told=told)))
     if as_json:

@@ -25,7 +25,8 @@ from cjsm.store.interfaces import CannotOpen, StoreError
 from cjsm.suite import Suite, instance
 from cjsm.vault import certificates, secrets
 from cjsm.vault.errors import MissingSecret, VaultError
-from cjsm.wire.tls import ServerTls, TlsError
+from cjsm.wire.errors import TlsError
+from cjsm.wire.tls import ServerTls
 
 _DAY = 86_400
 _MIB = 1024 * 1024

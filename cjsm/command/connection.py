@@ -10,14 +10,11 @@ from msgspec import UNSET
 
 from cjsm.command import (
     acting,
-    connectioncertificate,
-    connectiondns,
-    connectiondomain,
     connectionshown,
-    connectiontest,
 )
 from cjsm.command.connectionvalues import connection_values, given
 from cjsm.command.context import open_suite
+from cjsm.command.groups import Group
 from cjsm.command.output import console, document, table
 from cjsm.community import finding
 from cjsm.community.acts import connections
@@ -31,7 +28,7 @@ _KIND = click.Choice([kind.value for kind in ConnectionKind])
 _STATE = click.Choice([state.value for state in ConnectionState])
 
 
-@click.group()
+@click.group(cls=Group)
 def connection() -> None:
     """Organisations' own mail systems: how they are proved, where mail to them goes, which domains they have.
 
@@ -215,5 +212,19 @@ def resume(name: str, testing: bool, config: Path, as_json: bool) -> None:
     _set_state(config, name, ConnectionState.TESTING if testing else ConnectionState.LIVE, "", as_json)
 
 
-for command in (connectiondomain.domain, connectioncertificate.certificate, connectiondns.dns, connectiontest.test):
-    connection.add_command(command)
+connection.elsewhere(
+    "connectioncertificate",
+    certificate="Certificates that connections show when they relay in; the community's authority issues them.",
+)
+connection.elsewhere(
+    "connectiondns",
+    dns="Print the zone to publish: MX, SPF, DKIM, DMARC, MTA-STS and TLS reports for every domain with mail.",
+)
+connection.elsewhere(
+    "connectiondomain",
+    domain="Which domains a connection has: mail from and to them goes over it, and over it only.",
+)
+connection.elsewhere(
+    "connectiontest",
+    test="Try out the connection NAME, whatever its state, and keep what was found with its date.",
+)

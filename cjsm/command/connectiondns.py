@@ -13,6 +13,7 @@ from cjsm.community.address import Address
 from cjsm.community.view import View
 from cjsm.community.zone import Publisher, ZoneRecord
 from cjsm.mail.authentication.signing import published
+from cjsm.vault import secrets
 
 _NO_KEYS = "there are no DKIM keys: outgoing mail is not signed; `cjsm init` makes them"
 
@@ -33,11 +34,12 @@ def dns(domains: tuple[str, ...], host: str | None, reports: str | None, config:
     """
     suite = open_suite(config)
     suffix = suite.settings.community.suffix
+    held = secrets.load(Path(suite.settings.store.secrets_directory))
     publisher = Publisher(
         suffix=suffix,
         host=_host(host or suite.settings.relay.host_name),
         reports=str(Address.parse(reports or f"postmaster@{suffix}")),
-        keys=tuple((key.name.partition(".")[0], key.value) for key in published(suffix, suite.secrets)),
+        keys=tuple((key.name.partition(".")[0], key.value) for key in published(suffix, held)),
     )
     notes = [] if publisher.keys else [_NO_KEYS]
     made = suite.stores.community.read_now(

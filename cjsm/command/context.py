@@ -3,17 +3,19 @@
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from cjsm import configuration
 from cjsm.command.output import Refused
 from cjsm.configuration import Settings
 from cjsm.suite import Suite
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 T = TypeVar("T")
 
@@ -52,9 +54,16 @@ def become_owner(directory: Path) -> None:
     owner = directory.stat()
     if owner.st_uid == 0:
         return
+    _read_program()
     os.setgroups([])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
+
+
+def _read_program() -> None:
+    """Import what every suite needs while the command is still root, who reads wherever it was installed."""
+    for module in ("cjsm.stores", "cjsm.vault.secrets", "twisted.internet.defer", "twisted.python.failure"):
+        import_module(module)
 
 
 def rehearses() -> bool:
@@ -99,6 +108,7 @@ def open_suite_for_files(config: Path) -> Suite:
     directory = Path(configuration.load(config).store.data_directory)
     if os.geteuid() == 0 and directory.exists() and directory.stat().st_uid != 0:
         groups, owner = os.getgroups(), directory.stat()
+        _read_program()
         click.get_current_context().call_on_close(lambda: _again(groups))
         os.setgroups([])
         os.setegid(owner.st_gid)
@@ -136,7 +146,10 @@ def check_free(path: Path, cure: str = "name another file") -> None:
 
 def run_reactor(work: "Callable[[Any], Coroutine[Deferred[Any], Any, T]]") -> T:
     """Return the result of *work*, which gets a reactor that runs as long; once in a command."""
+    # Here and in wait(): who completes options or asks for help waits for nothing of Twisted.
     from twisted.internet import reactor as running
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
 
     reactor: Any = running
     results: list[T | Failure] = []
@@ -157,6 +170,9 @@ def run_reactor(work: "Callable[[Any], Coroutine[Deferred[Any], Any, T]]") -> T:
 
 def wait(work: "Coroutine[Deferred[Any], Any, T] | Deferred[T]") -> T:
     """Return the result of *work*, which has one at once: a command's stores need no reactor."""
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
+
     done = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
     results: list[Any] = []
     done.addBoth(results.append)

@@ -72,7 +72,7 @@ def make(suite: Suite) -> list[DemoAccount]:
 
 def _organisation(suite: Suite, told: dict[str, Any]) -> None:
     above, _, slug = told["path"].rpartition("/")
-    by = suite.enrolment.by()
+    by = suite.by()
     identifier = OrganisationId(os.urandom(LENGTH))
 
     def decide(view: View) -> Change:
@@ -162,7 +162,7 @@ def _enrol(suite: Suite, told: dict[str, Any]) -> Enrolled:
 
 
 def _grant(suite: Suite, enrolled: Enrolled, told: dict[str, Any]) -> DemoRole:
-    by = suite.enrolment.by()
+    by = suite.by()
     identifier = RoleAssignmentId(os.urandom(LENGTH))
     where = told.get("organisation")
 

@@ -56,7 +56,7 @@ def add(
     code = secrets.ask_code(account, current)
     made = wait(
         suite.enrolment.add_device(
-            suite.enrolment.by(account.id),
+            suite.by(account.id),
             account.id,
             current,
             name=name,

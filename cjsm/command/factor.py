@@ -32,7 +32,7 @@ def add(name: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     (current,) = secrets.ask("Password")
     account = proving.own(suite, name, current)
-    made = wait(suite.factors.prepare(suite.enrolment.by(account.id), account.id, current))
+    made = wait(suite.factors.prepare(suite.by(account.id), account.id, current))
     if as_json:
         document({"user_id": account.user_id, "secret": made.typed, "address": made.address})
         return
@@ -58,7 +58,7 @@ def confirm(name: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     current, code = secrets.ask("Password", "Code")
     account = proving.own(suite, name, current)
-    codes = wait(suite.factors.confirm(suite.enrolment.by(account.id), account.id, current, code))
+    codes = wait(suite.factors.confirm(suite.by(account.id), account.id, current, code))
     _say_codes(account, codes, as_json)
     if not as_json and not account.device_passwords:
         console.print(f"next      cjsm device add {account.user_id} NAME   (mail programs need device passwords now)")
@@ -86,7 +86,7 @@ def remove(name: str, lost: bool, reason: str, config: Path, as_json: bool) -> N
         acting.forbid("without --lost it is the user's own act")
         current, code = secrets.ask("Password", "Code or recovery code")
         account = proving.own(suite, name, current)
-        wait(suite.factors.remove(suite.enrolment.by(account.id), account.id, current, code))
+        wait(suite.factors.remove(suite.by(account.id), account.id, current, code))
     if as_json:
         told = telling.told(suite, account) if lost else {}
         document({"user_id": account.user_id, "second_factor": None} | told)
@@ -112,7 +112,7 @@ def recovery_codes(name: str, config: Path, as_json: bool) -> None:
     (current,) = secrets.ask("Password")
     account = proving.own(suite, name, current)
     code = secrets.ask_code(account, current)
-    codes = wait(suite.factors.new_codes(suite.enrolment.by(account.id), account.id, current, code))
+    codes = wait(suite.factors.new_codes(suite.by(account.id), account.id, current, code))
     _say_codes(account, codes, as_json)
 
 

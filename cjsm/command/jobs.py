@@ -83,7 +83,7 @@ def run(kind: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     suite.instance.pid()
     job = _job(suite, kind)
-    by = suite.enrolment.by()
+    by = suite.by()
     wait(suite.stores.community.commit(by.act_id, lambda view: acts.run_now(view, by, job.id)))
     before = job.last_run
     with progressing(f"{kind}: done", job.total, octets=False) as advance:

@@ -7,8 +7,9 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.command import acting, mailboxowner, secretkeys
+from cjsm.command import acting, mailboxnamed
 from cjsm.command.context import config_option, open_suite, wait
+from cjsm.command.groups import Group
 from cjsm.command.output import console, document, json_option, progressing, reported, shown, table
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, MailboxId
@@ -17,7 +18,7 @@ from cjsm.community.view import View
 from cjsm.suite import Suite
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """The keys of mailboxes, and the service's own secrets: which there are, new ones, copies for the safe."""
 
@@ -37,7 +38,7 @@ def show(name: str, config: Path, as_json: bool) -> None:
     """
     suite = open_suite(config)
     mailbox = _mailbox(suite, name)
-    mailboxowner.see(suite, mailbox)
+    mailboxnamed.see(suite, mailbox)
     _, record, newest = suite.key_life.generations.read(mailbox)
     sealed = Counter(row.generation for row in wait(suite.stores.mail.list(mailbox)).rows)
     sealed.update(each.row.generation for each in wait(suite.stores.mail.deleted(mailbox)))
@@ -124,5 +125,14 @@ def _names(suite: Suite, accounts: set[AccountId]) -> dict[AccountId, str]:
     return suite.stores.community.read_now(look)
 
 
-for verb in (secretkeys.escrow, secretkeys.restore, secretkeys.rotate_secret, secretkeys.peppers):
-    keys.add_command(verb)
+keys.elsewhere(
+    "secretkeys",
+    escrow="Write the service secrets into FILE, sealed, and print the shares of its key, once.",
+    peppers="Count what depends on each version of the pepper: when an older one is needed by nothing, it may go.",
+    restore=(
+        "Open FILE with shares from standard input, one a line, and write the service secrets into the new DIRECTORY."
+    ),
+    rotate_secret=(
+        "Renew the service secret NAME. The service must be stopped. Older versions stay, for what they made."
+    ),
+)

@@ -6,7 +6,7 @@ from pathlib import Path
 import rich_click as click
 
 from cjsm import configuration
-from cjsm.command import acting, agent
+from cjsm.command import acting, agent, proving
 from cjsm.command.agent import Kept
 from cjsm.command.context import config_option, open_suite
 from cjsm.command.output import Refused, console, document, json_option, reported, when
@@ -34,7 +34,7 @@ def login(user: str, config: Path, as_json: bool) -> None:
     kept = None
     try:
         suite = open_suite(config)
-        signed_in = acting.ask_officer(suite, user)
+        signed_in = proving.ask_officer(suite, user)
         account = suite.stores.community.read_now(lambda view: existing(view, signed_in.account))
         kept = Kept(
             account=signed_in.account,

@@ -8,23 +8,16 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
-from cjsm.command.mailboxaccept import accept
-from cjsm.command.mailboxbackup import backup
-from cjsm.command.mailboxdestroy import destroy
-from cjsm.command.mailboxexport import export
-from cjsm.command.mailboximport import import_
-from cjsm.command.mailboxowner import named, see
-from cjsm.command.mailboxrestore import restore
+from cjsm.command.groups import Group
+from cjsm.command.mailboxnamed import named, see
 from cjsm.command.mailboxshown import Shown
-from cjsm.command.mailboxundelete import undelete
-from cjsm.command.mailboxverify import verify
 from cjsm.command.output import document, progressing, shown, table
 from cjsm.community.acts import mailboxes
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId
 
 
-@click.group()
+@click.group(cls=Group)
 def mailbox() -> None:
     """Mailboxes as a whole: how they are, keeping them safe, moving mail in and out.
 
@@ -36,8 +29,43 @@ def mailbox() -> None:
     """
 
 
-for command in (verify, undelete, backup, restore, accept, import_, export, destroy):
-    mailbox.add_command(command)
+mailbox.elsewhere(
+    "mailboxaccept",
+    accept=(
+        "Go on with the mailbox NAME as it is, where it was put back to an earlier state, or messages were taken out."
+    ),
+)
+mailbox.elsewhere(
+    "mailboxbackup",
+    backup="Back up the mailbox NAME to a FILE, or --all to a DIRECTORY, beside the running service.",
+)
+mailbox.elsewhere(
+    "mailboxdestroy",
+    destroy="Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, or of nobody.",
+)
+mailbox.elsewhere(
+    "mailboxexport",
+    export="Write the mail of NAME to DESTINATION, readable. Asks for the owner's own password: nothing else opens it.",
+)
+mailbox.elsewhere("mailboximport", import_="Import mail from SOURCE into the mailbox NAME, beside the running service.")
+mailbox.elsewhere(
+    "mailboxrestore",
+    restore="Make the mailbox NAME what a backup holds, or --all that a DIRECTORY holds, beside the running service.",
+)
+mailbox.elsewhere(
+    "mailboxundelete",
+    undelete=(
+        "Bring back messages that the owner of the mailbox NAME deleted, for as long as they are kept "
+        "(mail.deleted_kept)."
+    ),
+)
+mailbox.elsewhere(
+    "mailboxverify",
+    verify=(
+        "Look at all of a mailbox: structure, list, lengths, and that this service accepted each message as it is "
+        "there."
+    ),
+)
 
 
 @mailbox.command("list")

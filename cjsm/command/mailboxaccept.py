@@ -7,7 +7,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
-from cjsm.command.mailboxowner import check, named
+from cjsm.command.mailboxnamed import check, named
 from cjsm.command.output import Refused, console, document
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text

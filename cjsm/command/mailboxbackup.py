@@ -11,7 +11,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import as_caller, open_suite_for_files, wait
-from cjsm.command.mailboxowner import check, named
+from cjsm.command.mailboxnamed import check, named
 from cjsm.command.output import Refused, console, document, errors, progressing, when
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes

@@ -49,7 +49,7 @@ def export(name: str, destination: Path, form: str, config: Path, as_json: bool)
         opened(suite, name) as maildrop,
         closing(open_place(destination, form, as_caller)) as place,
     ):
-        by = suite.enrolment.by(maildrop.account)
+        by = suite.by(maildrop.account)
         decide = partial(mailboxes.own, by=by, act=MailboxAct.EXPORT, mailbox=maildrop.mailbox, form=form)
         wait(suite.stores.community.commit(by.act_id, decide))
         altered = suite.stores.community.is_noticed(maildrop.mailbox)

@@ -1,4 +1,4 @@
-"""Which mailbox is meant, and its owner, who opens it with the password that only the owner knows."""
+"""A mailbox's owner, who opens it with the password that only the owner knows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,46 +7,16 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 
-from cjsm.access.checker import AT_THE_SERVER
 from cjsm.access.interfaces import IDirectoryReader, IMaildrop, LoginAttempt
-from cjsm.command import acting, proving, secrets
+from cjsm.access.protocols import AT_THE_SERVER
+from cjsm.command import proving, secrets
 from cjsm.command.context import wait
 from cjsm.command.output import Refused
-from cjsm.community import finding
-from cjsm.community.acts import mailboxes
-from cjsm.community.acts.mailboxes import MailboxAct
-from cjsm.community.authority import require
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.suite import Suite
 
 #: The door by which attempts come: failures count as everywhere.
 _PROTOCOL = AT_THE_SERVER
-
-
-def named(suite: Suite, name: str) -> MailboxId:
-    """Return the mailbox that somebody means.
-
-    :raises NotFound: when there is none.
-    """
-    return suite.stores.community.read_now(lambda view: finding.mailbox_of(view, name))
-
-
-def see(suite: Suite, mailbox: MailboxId) -> None:
-    """Ask whether whoever acts may see how a mailbox is.
-
-    :raises NotAllowed: with the reason.
-    """
-    who = acting.actor(suite)
-    suite.stores.community.read_now(lambda view: require(mailboxes.may_see(view, who, mailbox)))
-
-
-def check(suite: Suite, act: MailboxAct, mailbox: MailboxId | None) -> None:
-    """Ask whether whoever acts may do *act* to a mailbox (None: to all), before files are looked at or made.
-
-    :raises NotAllowed: with the reason.
-    """
-    who = acting.actor(suite)
-    suite.stores.community.read_now(lambda view: mailboxes.check(view, who, act, mailbox))
 
 
 def sign_in(suite: Suite, mailbox: MailboxId) -> AccountId:

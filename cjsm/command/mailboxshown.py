@@ -1,19 +1,19 @@
 """How mailboxes are told of: what counts, what is kept, what it takes, and what is wrong."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cjsm.access import keyring
-from cjsm.access.closed import closed_to_owner
-from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.command.context import wait
 from cjsm.command.output import when
 from cjsm.community import finding, states
 from cjsm.community.identifiers import MailboxId, OrganisationId, text
 from cjsm.community.records import Account, SharedMailbox
 from cjsm.community.view import View
-from cjsm.store.interfaces import MailboxStatus, Quarantined, StoreError
+from cjsm.store.errors import Quarantined, StoreError
 from cjsm.suite import Suite
+
+if TYPE_CHECKING:
+    from cjsm.store.interfaces import MailboxStatus
 
 _DAY = 86_400
 
@@ -77,6 +77,11 @@ class Shown:
 
     def _closed(self, mailbox: MailboxId) -> dict[str, Any]:
         """Return what of a personal mailbox its owner cannot open, and what to do about it."""
+        # Keys are looked at for one mailbox, in no list.
+        from cjsm.access import keyring
+        from cjsm.access.closed import closed_to_owner
+        from cjsm.access.mailboxkeys import read_mailbox_keys
+
         stores = self._suite.stores
         owner = stores.community.read_now(lambda view: view.account_of_mailbox(mailbox))
         if owner is None or not owner.keys or not owner.mailbox_keys:
@@ -99,7 +104,7 @@ class Shown:
     def _deleted(self, mailbox: MailboxId) -> Sequence[Any]:
         return wait(self._suite.stores.mail.deleted(mailbox))
 
-    def _status(self, mailbox: MailboxId) -> tuple[MailboxStatus | None, str, str]:
+    def _status(self, mailbox: MailboxId) -> "tuple[MailboxStatus | None, str, str]":
         try:
             return wait(self._suite.stores.mail.status(mailbox)), "sound", ""
         except Quarantined as error:

@@ -9,7 +9,8 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
-from cjsm.command.mailboxowner import check, named, see, sign_in
+from cjsm.command.mailboxnamed import check, named, see
+from cjsm.command.mailboxowner import sign_in
 from cjsm.command.output import Refused, console, document, shown, table, when
 from cjsm.command.trace import moment_of
 from cjsm.community.acts import mailboxes
@@ -82,7 +83,7 @@ def _administrator(suite: Suite, which: MailboxId, reason: str) -> By:
 def _owner(suite: Suite, which: MailboxId) -> By:
     """Return an act of the mailbox's owner, who is signed in, or does so now."""
     if acting.named() is None:
-        return suite.enrolment.by(sign_in(suite, which))
+        return suite.by(sign_in(suite, which))
     by = acting.by(suite)
     owner = suite.stores.community.read_now(lambda view: view.account_of_mailbox(which))
     if owner is None or owner.id != by.actor:

@@ -10,7 +10,7 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
-from cjsm.command.mailboxowner import check, named
+from cjsm.command.mailboxnamed import check, named
 from cjsm.command.output import console, document, errors, progressing, table, when
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes

@@ -12,14 +12,6 @@ import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Table
 
 from cjsm.access.errors import (
@@ -36,18 +28,17 @@ from cjsm.access.errors import (
 from cjsm.community.errors import CommunityError
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
-from cjsm.ledger.entries import EntryTooLong
-from cjsm.ledger.errors import Malformed, ProofFailed
-from cjsm.mail.folders.errors import FolderError
-from cjsm.mail.importing import ImportStopped
-from cjsm.store.interfaces import StoreError
+from cjsm.ledger.errors import EntryTooLong, Malformed, ProofFailed
+from cjsm.mail.folders.errors import FolderError, ImportStopped
+from cjsm.store.errors import StoreError
 from cjsm.vault.errors import BadPassword, BadRequest, MissingSecret, VaultError
-from cjsm.wire.tls import TlsError
+from cjsm.wire.errors import TlsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+# Bars of progress are imported where somebody at a terminal may wait for what they show.
 #: Columns where nobody looks: programs get every value on one line.
 _UNSEEN = 1_000
 
@@ -81,6 +72,11 @@ def watched(items: Iterable[T], description: str, *, patience: float = 1.0) -> G
 
     Whoever does not want all of them closes it before anything else is printed.
     """
+    if not errors.is_terminal:
+        yield from items
+        return
+    from rich.progress import Progress
+
     begun = time.monotonic()
     progress = Progress("{task.description}", "{task.completed}", console=errors, transient=True)
     task = progress.add_task(description, total=None)
@@ -106,6 +102,15 @@ def progressing(
     if not errors.is_terminal:
         yield lambda octets: None
         return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     begun = time.monotonic()
     counted = (DownloadColumn(), TransferSpeedColumn()) if octets else (MofNCompleteColumn(),)
     columns = ("{task.description}", BarColumn(), *counted, TimeRemainingColumn())

@@ -6,10 +6,11 @@ What follows opens with the password what it needs; it is asked only after the c
 
 from contextlib import suppress
 
-from cjsm.access.checker import ACTS, SignedIn
 from cjsm.access.errors import AccessRefused, PasswordExpired
-from cjsm.access.interfaces import LoginAttempt
+from cjsm.access.protocols import ACTS
+from cjsm.access.signedin import Officer, SignedIn
 from cjsm.command import secrets
+from cjsm.command.agent import Kept
 from cjsm.command.context import wait
 from cjsm.community import finding
 from cjsm.community.errors import NotFound
@@ -29,6 +30,9 @@ def prove(suite: Suite, name: str, secret: bytes, protocol: str = ACTS) -> Signe
     :raises MustChoosePassword: for a one-time password, or one that is too old.
     :raises TryLater: when too many people's passwords were wrong here.
     """
+    # What checks passwords is imported with the first of them.
+    from cjsm.access.interfaces import LoginAttempt
+
     attempt = LoginAttempt(name, secret, protocol=protocol, source=SOURCE)
     return wait(suite.checker_at_the_server.requestAvatarId(attempt))
 
@@ -64,6 +68,30 @@ def person(suite: Suite, name: str) -> tuple[SignedIn, bytes]:
     named = account.user_id if account is not None else name
     (secret,) = secrets.ask(f"Password of {named}")
     return prove(suite, named, secret), secret
+
+
+def officer(suite: Suite, name: str, kept: Kept | None) -> Officer:
+    """Return *name* with the authority key that their password opened: at ``cjsm login``, as *kept*, or now.
+
+    :raises AccessRefused: when they chose another password since ``cjsm login``; and as :func:`prove` does.
+    """
+    account = known(suite, name)
+    if kept is None or secrets.from_stdin() or account is None or kept.account != account.id:
+        return ask_officer(suite, name)
+    if kept.password_version != account.password_version:
+        raise AccessRefused
+    return Officer(account.id, kept.seeds)
+
+
+def ask_officer(suite: Suite, name: str) -> Officer:
+    """Return who showed their own password, a code too where they have a second factor, and the authority key that
+    it opened.
+
+    :raises AccessError: as :func:`prove` and :func:`ask_code` do.
+    """
+    shown, password = person(suite, name)
+    ask_code(suite, shown.account.id)
+    return suite.recovering.officer_of(shown, password)
 
 
 def ask_code(suite: Suite, identifier: AccountId) -> None:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
-from cjsm.command.mailboxowner import named, see
+from cjsm.command.mailboxnamed import named, see
 from cjsm.command.mailboxshown import Shown
 from cjsm.command.output import console, document, progressing, table, when
 from cjsm.community import finding
@@ -20,8 +20,11 @@ from cjsm.community.acts.quotas import DEFAULT, QuotaLimits
 from cjsm.community.authority import Action
 from cjsm.community.identifiers import MailboxId, OrganisationId
 from cjsm.community.view import View
-from cjsm.store.interfaces import Filling, StoreError
+from cjsm.store.errors import StoreError
 from cjsm.suite import Suite
+
+if TYPE_CHECKING:
+    from cjsm.store.interfaces import Filling
 
 #: Mailboxes whose owners are looked up at once.
 _AT_ONCE = 500
@@ -176,7 +179,7 @@ def _row(suite: Suite, mailbox: MailboxId, name: str, place: str, quota_: int | 
     }
 
 
-def filled(suite: Suite, mailbox: MailboxId) -> Filling | None:
+def filled(suite: Suite, mailbox: MailboxId) -> "Filling | None":
     """Return how full a mailbox is; None for one that cannot be read."""
     try:
         return wait(suite.stores.mail.filling(mailbox))

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from cjsm.command.output import console, document, shown, table
 from cjsm.community.records import Record
-from cjsm.store.rehearsal import Rehearsed, Step
+from cjsm.store.rehearsed import Rehearsed, Step
 
 #: Values of one field that people are shown.
 _SHOWN = 20

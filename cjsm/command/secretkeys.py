@@ -55,7 +55,7 @@ def escrow(file: Path, shares: int, needed: int, config: Path, as_json: bool) ->
         written.write(made.sealed)
         written.flush()
         os.fsync(written.fileno())
-    by = suite.enrolment.by()
+    by = suite.by()
     wait(
         suite.stores.community.commit(
             by.act_id, lambda view: servicesecrets.escrow(view, by, digest, needed=needed, shares=shares)
@@ -163,7 +163,7 @@ def rotate_secret(name: str, config: Path, as_json: bool) -> None:
             "rotate in the secrets directory, without CREDENTIALS_DIRECTORY, then encrypt the new files as credentials",
         )
     suite = open_suite_for_files(config)
-    by = suite.enrolment.by()
+    by = suite.by()
     wait(suite.stores.community.commit(by.act_id, lambda view: servicesecrets.rotate(view, by, name)))
     number = secrets.rotate(Path(settings.store.secrets_directory), name)
     told: dict[str, Any] = {"secret": name, "number": number, "afterwards": _AFTERWARDS[name]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from cjsm.access.sharing import Opener
+from cjsm.access.signedin import Opener
 from cjsm.command import acting, proving, secrets
 from cjsm.command import quota as quotas
 from cjsm.command.context import open_suite, wait
@@ -166,7 +166,7 @@ def open_(address: str, member: str, config: Path, as_json: bool) -> None:
     suite = open_suite(config)
     found = suite.stores.community.read_now(lambda view: finding.shared_mailbox_of(view, address))
     opener = _opener(suite, member)
-    released = wait(suite.sharing.open_old(suite.enrolment.by(opener.account), found.id, opener))
+    released = wait(suite.sharing.open_old(suite.by(opener.account), found.id, opener))
     counted: dict[str, int] = {}
     for opened, _ in released:
         name = suite.stores.community.read_now(partial(_name, account=opened))

@@ -9,7 +9,8 @@ import rich_click as click
 from cjsm.command import acting
 from cjsm.command.context import open_suite
 from cjsm.command.organisation import recovered_by
-from cjsm.command.output import console, document, when
+from cjsm.command.output import console, document
+from cjsm.command.usershown import aliases
 from cjsm.community import finding
 from cjsm.community.acts import persons, renaming, transfers
 from cjsm.community.acts.acting import By
@@ -203,19 +204,6 @@ def alias_remove(name: str, address: str, config: Path, as_json: bool) -> None:
     reserved, gone = suite.settings.keys.address_reserved * _DAY, Address.parse(address)
     acting.act(suite, lambda view, by: renaming.remove_alias(view, by, found, gone, reserved))
     _report(suite, found, as_json)
-
-
-def aliases(view: View, account: AccountId) -> list[dict[str, str | None]]:
-    """Return the further addresses of somebody that nobody else may have, with their dates."""
-    return [
-        {
-            "address": record.address,
-            "delivers_until": when(record.delivers_until),
-            "reserved_until": when(record.reserved_until),
-        }
-        for record in view.addresses_of(account)
-        if record.alias and view.reserved_address(record.address) is not None
-    ]
 
 
 def _report(suite: Suite, account: AccountId, as_json: bool, **more: Any) -> None:

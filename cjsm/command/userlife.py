@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cjsm.access.keylife import Reset
 from cjsm.command import acting, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document
@@ -17,6 +16,9 @@ from cjsm.community.acts.reasons import Reason
 from cjsm.community.acts.recovery import is_officer
 from cjsm.community.records import Account, AccountKind, Recovery
 from cjsm.suite import Suite
+
+if TYPE_CHECKING:
+    from cjsm.access.keylife import Reset
 
 _DAY = 86_400
 
@@ -84,7 +86,7 @@ def _messages(suite: Suite, account: Account) -> int:
     return wait(suite.stores.mail.usage(account.mailbox)).messages if account.mailbox is not None else 0
 
 
-def _fate(made: Reset, closed: bool) -> str:
+def _fate(made: "Reset", closed: bool) -> str:
     if not closed:
         return "there is none"
     if made.recovery is Recovery.NONE:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from cjsm.access.candidates import UNLOCKS
+from cjsm.access.protocols import UNLOCKS
 from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document
@@ -52,7 +52,7 @@ def unlock(name: str, by_self: bool, config: Path, as_json: bool) -> None:
         acting.forbid("--self is the user's own act")
         current, code = secrets.ask("Password", "Code or recovery code")
         account = proving.own(suite, name, current, UNLOCKS)
-        wait(suite.factors.unlock_self(suite.enrolment.by(account.id), account.id, current, code))
+        wait(suite.factors.unlock_self(suite.by(account.id), account.id, current, code))
     else:
         account = suite.stores.community.read_now(lambda view: finding.account_of(view, name))
         wait(suite.factors.unlock(acting.by(suite), account.id))

@@ -9,7 +9,7 @@ from cjsm.community.acts import applications
 from cjsm.community.acts.acting import By
 from cjsm.community.applicationrecords import ApplicationState
 from cjsm.community.applying import OPEN
-from cjsm.community.identifiers import LENGTH, ActId, ApplicationId, Entropy
+from cjsm.community.identifiers import ApplicationId, Entropy
 from cjsm.community.records import Job
 from cjsm.community.view import Change, View
 from cjsm.configuration import ApplicationSettings
@@ -57,7 +57,7 @@ class ApplicationTimes:
         return f"{len(late)} overdue, {len(old)} erased"
 
     def _by(self) -> By:
-        return By(act_id=ActId(self._entropy(LENGTH)))
+        return By.fresh(self._entropy)
 
 
 def _due(view: View, before: int) -> tuple[list[ApplicationId], list[ApplicationId]]:

@@ -10,7 +10,7 @@ import msgspec
 from twisted.logger import Logger
 
 from cjsm.community.acts.acting import By
-from cjsm.community.identifiers import LENGTH, ActId, Entropy
+from cjsm.community.identifiers import Entropy
 from cjsm.community.records import Job, Record
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import ICommunityStore
@@ -92,7 +92,7 @@ class Batches(Generic[Subject, Step]):
 
     async def _commit(self, steps: Sequence[Step], progress: "_Progress") -> int:
         """Commit what is to be said of *steps*, and how far the job is; return for how many of them it was done."""
-        by = By(act_id=ActId(self._entropy(LENGTH)))
+        by = By.fresh(self._entropy)
         taken: list[int] = []
 
         def decide(view: View) -> Change:

@@ -105,7 +105,7 @@ class Inactivity:
         return together([act(view, self._by(), each.account, each.used, patience) for each in due])
 
     def _by(self) -> By:
-        return By(act_id=ActId(self._entropy(LENGTH)))
+        return By.fresh(self._entropy)
 
 
 def _sorted(

@@ -12,9 +12,9 @@ from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cjsm.access.checker import CHOOSES
 from cjsm.access.errors import AccessError
 from cjsm.access.interfaces import IDirectoryReader, IPasswordChooser, LoginAttempt
+from cjsm.access.protocols import CHOOSES
 from cjsm.configuration import LdapSettings
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.reading import Reading

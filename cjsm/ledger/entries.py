@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from cjsm.community.identifiers import ActId
 from cjsm.community.records import LedgerEntry
+from cjsm.ledger.errors import EntryTooLong
 
 _TAG = b"cjsm ledger entry"
 _COMMITMENT = b"cjsm ledger words"
@@ -25,15 +26,6 @@ SALT = 32
 
 class MalformedEntry(Exception):
     """Not a ledger entry that this version reads."""
-
-
-class EntryTooLong(Exception):
-    """An act says more than an entry may hold.
-
-    :ivar cure: what to do about it.
-    """
-
-    cure = "do it to fewer at once"
 
 
 def encode_entry(entry: LedgerEntry, salts: Sequence[bytes] = ()) -> bytes:

@@ -1,6 +1,6 @@
 """What may be wrong with the ledger, or with what was given to be compared with it."""
 
-from cjsm.store.interfaces import StoreError
+from cjsm.store.errors import StoreError
 
 
 class LedgerBroken(StoreError):
@@ -33,3 +33,12 @@ class ProofFailed(Exception):
     """
 
     cure = "keep what you compared, and tell everybody who relies on this ledger: one of the two was changed"
+
+
+class EntryTooLong(Exception):
+    """An act says more than an entry may hold.
+
+    :ivar cure: what to do about it.
+    """
+
+    cure = "do it to fewer at once"

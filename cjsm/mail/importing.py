@@ -12,6 +12,7 @@ from enum import Enum
 from cjsm.community.identifiers import LENGTH, AccountId, BodyId, Entropy, MailboxId
 from cjsm.configuration import Settings
 from cjsm.mail.content import SealedContent
+from cjsm.mail.folders.errors import ImportStopped
 from cjsm.mail.folders.lineends import Canonical
 from cjsm.mail.folders.source import Found, Source
 from cjsm.mail.folders.uniqueids import is_good
@@ -28,17 +29,6 @@ from cjsm.vault.secrets import ServiceSecrets
 _IMPORTING = AccountId(b"cjsm importing 1")
 _FIELD = re.compile(rb"^([!-9;-~]{1,128})[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", re.MULTILINE)
 _END_OF_HEADER = b"\r\n\r\n"
-
-
-class ImportStopped(Exception):
-    """An import cannot go on; what was done stays, and running it again goes on there.
-
-    :ivar cure: what to do first.
-    """
-
-    def __init__(self, problem: str, cure: str) -> None:
-        super().__init__(problem)
-        self.cure = cure
 
 
 class Outcome(Enum):

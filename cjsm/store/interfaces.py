@@ -1,4 +1,4 @@
-"""What every room may ask of a store. Back ends implement these and nothing outside :mod:`cjsm.suite` names one.
+"""What every room may ask of a store. Back ends implement these and nothing outside :mod:`cjsm.stores` names one.
 
 Every call returns a Deferred and may fail with :class:`Unavailable`. Where a write fails with ``maybe_committed``,
 repeating it with the same identifier is safe: every act carries one and happens at most once.

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
 from twisted.internet.defer import Deferred, execute, succeed
 
 from cjsm.community.applicationrecords import Application
@@ -25,25 +24,7 @@ from cjsm.community.records import (
 )
 from cjsm.community.view import Change, View
 from cjsm.store.interfaces import ICommunityStore, IKeyStore
-
-
-class Step(Struct, frozen=True):
-    """A record as it is (None: it is not there) and as it would be (None: removed)."""
-
-    before: Record | None
-    after: Record | None
-
-
-class Rehearsed(Exception):
-    """An act would be done; the change that it would be, record by record.
-
-    :ivar change: as it would be committed.
-    """
-
-    def __init__(self, change: Change, steps: Sequence[Step]) -> None:
-        super().__init__("nothing was changed")
-        self.change = change
-        self.steps = steps
+from cjsm.store.rehearsed import Rehearsed, Step
 
 
 class RehearsedCommunity:

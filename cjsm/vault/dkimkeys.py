@@ -24,8 +24,6 @@ from cjsm.vault.errors import Malformed, NotAuthentic, WeakKey
 
 RSA: Final = "rsa"
 ED25519: Final = "ed25519"
-#: The stored form of an RSA key is no longer than this; ours has some 1,200 octets.
-RSA_MOST = 4_096
 _OURS = 2_048
 _LEAST, _MOST = 1_024, 4_096
 _PUBLIC_MOST = 1_024

@@ -5,8 +5,6 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
 from cjsm.policies import Policy
 from cjsm.vault import device
 from cjsm.vault.errors import BadPassword
@@ -22,6 +20,9 @@ _RUNS = ("1234567890" * 13, "abcdefghijklmnopqrstuvwxyz" * 5, "qwertyuiopasdfghj
 
 @cache
 def _common() -> frozenset[str]:
+    # The package makes its lists as it is imported; only who chooses a password waits for that.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 

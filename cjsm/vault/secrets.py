@@ -13,13 +13,15 @@ import os
 import stat
 from collections.abc import Callable, Collection, Container, Mapping
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cjsm.community.identifiers import Entropy
 from cjsm.vault import hybrid
-from cjsm.vault.dkimkeys import RSA_MOST, DkimSigningKey, make_rsa
 from cjsm.vault.errors import Malformed, MissingSecret
 from cjsm.vault.signing import SigningKey, VerifyingKey
+
+if TYPE_CHECKING:
+    from cjsm.vault.dkimkeys import DkimSigningKey
 
 NAMES = ("pepper", "acceptance", "queue", "community", "ledger", "cache")
 #: What a community can do without: mail that leaves is then not signed.
@@ -33,6 +35,8 @@ _RESTORE = (
     "service holds them as credentials, set CREDENTIALS_DIRECTORY=/run/credentials/cjsm.service"
 )
 _OCTETS = 32
+#: The stored form of an RSA key is no longer than this; ours has some 1,200 octets.
+RSA_MOST = 4_096
 _MOST = 255
 
 Octets = Mapping[str, Mapping[int, bytes]]
@@ -132,12 +136,25 @@ class ServiceSecrets:
         self.community = versions("community", SigningKey.from_octets)
         self.ledger = versions("ledger", SigningKey.from_octets)
         self.cache = versions("cache", bytes)
-        self.dkim_rsa = versions("dkim-rsa", DkimSigningKey.rsa)
-        self.dkim_ed25519 = versions("dkim-ed25519", DkimSigningKey.ed25519)
+        self.dkim_rsa = versions("dkim-rsa", _dkim_rsa)
+        self.dkim_ed25519 = versions("dkim-ed25519", _dkim_ed25519)
         self.queue_public = halves("queue", hybrid.PublicKey)
         self.acceptance_public = halves("acceptance", VerifyingKey.from_octets)
         self.community_public = halves("community", VerifyingKey.from_octets)
         self.ledger_public = halves("ledger", VerifyingKey.from_octets)
+
+
+def _dkim_rsa(octets: bytes) -> "DkimSigningKey":
+    # RSA and its forms are much to import; only what signs mail, or makes keys for it, waits for that.
+    from cjsm.vault.dkimkeys import DkimSigningKey
+
+    return DkimSigningKey.rsa(octets)
+
+
+def _dkim_ed25519(octets: bytes) -> "DkimSigningKey":
+    from cjsm.vault.dkimkeys import DkimSigningKey
+
+    return DkimSigningKey.ed25519(octets)
 
 
 def _public_halves(name: str, private: Mapping[int, bytes]) -> dict[int, bytes]:
@@ -186,7 +203,11 @@ def _make_missing(directory: Path, names: Collection[str], entropy: Entropy) -> 
 
 
 def _fresh(name: str, entropy: Entropy) -> bytes:
-    return make_rsa() if name == "dkim-rsa" else entropy(_OCTETS)
+    if name != "dkim-rsa":
+        return entropy(_OCTETS)
+    from cjsm.vault.dkimkeys import make_rsa
+
+    return make_rsa()
 
 
 def rotate(directory: Path, name: str, entropy: Entropy = os.urandom) -> int:

@@ -15,7 +15,8 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from cjsm.sources import is_address
-from cjsm.wire.tls import TLS_1_2_SUITES, TlsError, load_pair
+from cjsm.wire.errors import TlsError
+from cjsm.wire.tls import TLS_1_2_SUITES, load_pair
 
 #: OpenSSL's numbers for what is wrong with a certificate, in words; X509_V_ERR_… of x509_vfy.h.
 _WRONG = {

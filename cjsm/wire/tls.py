@@ -20,21 +20,12 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from cjsm.wire.errors import TlsError
+
 TLS_1_2_SUITES = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!aDSS:!PSK"
 
 _NO_RENEGOTIATION: int = SSL.OP_NO_RENEGOTIATION  # type: ignore[attr-defined]  # defined in a branch mypy leaves out
 _OPTIONS = SSL.OP_NO_COMPRESSION | _NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
-
-
-class TlsError(Exception):
-    """A certificate or key cannot be used.
-
-    :ivar cure: what to do about it.
-    """
-
-    def __init__(self, problem: str, cure: str) -> None:
-        super().__init__(problem)
-        self.cure = cure
 
 
 class Negotiated(Struct, frozen=True):

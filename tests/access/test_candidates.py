@@ -2,8 +2,9 @@
 
 import pytest
 
-from cjsm.access.candidates import UNLOCKS, Candidate, Matched, found, guarded, still_admitted
+from cjsm.access.candidates import Candidate, Matched, found, guarded, still_admitted
 from cjsm.access.interfaces import LoginAttempt
+from cjsm.access.protocols import UNLOCKS
 from cjsm.community.acts import accounts, lives
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.address import LoginName

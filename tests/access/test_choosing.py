@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from twisted.internet.defer import fail
 
-from cjsm.access.checker import CHOOSES
 from cjsm.access.errors import (
     AccessError,
     AccessRefused,
@@ -19,6 +18,7 @@ from cjsm.access.errors import (
     TryLater,
 )
 from cjsm.access.interfaces import IPasswordChooser, ISubmitter
+from cjsm.access.protocols import CHOOSES
 from cjsm.community.acts import accounts
 from cjsm.policies import DAY
 from cjsm.store.interfaces import Unavailable

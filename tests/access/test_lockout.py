@@ -10,11 +10,10 @@ import pytest
 from twisted.internet.defer import fail
 
 from cjsm import policies
-from cjsm.access.candidates import UNLOCKS
-from cjsm.access.checker import ACTS, AT_THE_SERVER
 from cjsm.access.enrolment import Enrolled
 from cjsm.access.errors import AccessError, AccessRefused, MustChoosePassword, TryLater
 from cjsm.access.lockout import SECOND_FACTOR
+from cjsm.access.protocols import ACTS, AT_THE_SERVER, UNLOCKS
 from cjsm.community import states
 from cjsm.community.acts import accounts, lives
 from cjsm.community.acts.lives import LifeStep

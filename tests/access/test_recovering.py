@@ -8,12 +8,12 @@ import pytest
 from twisted.internet.defer import fail
 
 from cjsm.access import keyring
-from cjsm.access.checker import ACTS
 from cjsm.access.errors import AccessRefused, NotOffered
 from cjsm.access.keyjobs import Rotation
 from cjsm.access.keylife import KeyLife
 from cjsm.access.keyring import ReleasedKeys
 from cjsm.access.mailboxkeys import read_mailbox_keys
+from cjsm.access.protocols import ACTS
 from cjsm.access.recovering import Recovering
 from cjsm.access.recoveryends import RecoveryEnds
 from cjsm.access.sharing import Sharing

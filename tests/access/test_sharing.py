@@ -11,7 +11,8 @@ from cjsm.access import keyring
 from cjsm.access.errors import AccessRefused, NotOffered
 from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import read_mailbox_keys
-from cjsm.access.sharing import Opener, Sharing
+from cjsm.access.sharing import Sharing
+from cjsm.access.signedin import Opener
 from cjsm.community.acts import organisations
 from cjsm.community.acts.lives import LifeStep, change_life
 from cjsm.community.address import Address

@@ -41,10 +41,10 @@ def join(config: Path, name: str = "jane.smith", quota: int = 1 << 20) -> Mailbo
     with beside(config) as suite:
         organisation = suite.stores.community.read_now(lambda view: next(iter(view.children(None))).id)
         profile = Profile(first_name=first, last_name=last)
-        by = suite.enrolment.by()
+        by = suite.by()
         added = wait(suite.enrolment.add_hosted(by, organisation, f"{name}@avon", profile, quota))
         account, one_time = added.account, added.one_time_password.encode()
-        wait(suite.enrolment.set_password(suite.enrolment.by(account.id), account.id, one_time, PASSWORD.encode()))
+        wait(suite.enrolment.set_password(suite.by(account.id), account.id, one_time, PASSWORD.encode()))
         assert account.mailbox is not None
         return account.mailbox
 
@@ -124,5 +124,5 @@ def last_words(config: Path) -> list[str]:
 
 def commit(suite: Suite, decide: Callable[[View, By], Change], reason: str = "") -> None:
     """Commit an act of the local operator."""
-    by = suite.enrolment.by(reason=reason)
+    by = suite.by(reason=reason)
     wait(suite.stores.community.commit(by.act_id, lambda view: decide(view, by)))

@@ -215,10 +215,10 @@ def _destroy(firm: Firm, user_id: str) -> None:
         account = store.read_now(lambda view: view.account_of_user_id(user_id))
         assert account is not None
         for decide in (
-            lambda view: destruction.begin(view, suite.enrolment.by(), account.id, 1 << 40),
+            lambda view: destruction.begin(view, suite.by(), account.id, 1 << 40),
             lambda view: destruction.finish(view, account.id, 86_400 * 270),
         ):
-            wait(store.commit(suite.enrolment.by().act_id, decide))
+            wait(store.commit(suite.by().act_id, decide))
 
 
 def test_an_organisation_that_changed(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ ROTATION = Job(id=JobId(b"rotation job 001"), kind="rotation", due=1_767_225_600
 
 def put(config: Path, job: Job) -> None:
     with beside(config) as suite:
-        by: By = suite.enrolment.by()
+        by: By = suite.by()
 
         def act(view: View) -> Change:
             return Change(put=(job,))

@@ -1,10 +1,12 @@
 """What all commands share."""
 
+import inspect
 from collections.abc import Iterator
 
 import click
 import pytest
 
+from cjsm.command.groups import Elsewhere
 from cjsm.command.main import main
 from tests.command.conftest import Run, ran
 
@@ -16,7 +18,7 @@ def commands(
     if isinstance(group, click.Group):
         context = click.Context(group)
         for name in group.list_commands(context):
-            command = group.get_command(context, name)
+            _, command, _ = group.resolve_command(context, [name])
             assert command is not None
             yield from commands(command, (*path, name))
     else:
@@ -24,6 +26,28 @@ def commands(
 
 
 EVERY = dict(commands())
+
+
+def elsewhere(group: click.Group = main) -> Iterator[Elsewhere]:
+    """Every command that another module has, of a group and of those below it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        announced, (_, command, _) = group.get_command(context, name), group.resolve_command(context, [name])
+        if isinstance(announced, Elsewhere):
+            yield announced
+        if isinstance(command, click.Group):
+            yield from elsewhere(command)
+
+
+@pytest.mark.parametrize("announced", list(elsewhere()), ids=lambda each: f"{each.name}")
+def test_lists_say_what_commands_say(announced: Elsewhere) -> None:
+    """The line in a list of commands is the first paragraph of the command's own help."""
+    command = announced.there()
+    paragraph = inspect.cleandoc(command.help or "").split("\n\n")[0]
+    assert announced.help == paragraph.replace("\n", " ")
+    assert (announced.name, announced.get_short_help_str()) == (command.name, command.get_short_help_str())
+    assert not command.hidden
+    assert not command.deprecated
 
 
 def test_what_there_is() -> None:

@@ -23,11 +23,10 @@ from cjsm.command import output
 from cjsm.community.errors import BadValue
 from cjsm.configuration import ConfigurationError
 from cjsm.instance import AlreadyRunning, NotRunning
-from cjsm.mail.folders.errors import FolderError
-from cjsm.mail.importing import ImportStopped
+from cjsm.mail.folders.errors import FolderError, ImportStopped
 from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore
 from cjsm.vault.errors import BadPassword, MissingSecret, NotAuthentic
-from cjsm.wire.tls import TlsError
+from cjsm.wire.errors import TlsError
 
 FAILURES = [
     output.Refused("no", "do this"),

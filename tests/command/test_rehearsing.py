@@ -4,7 +4,7 @@ import msgspec
 
 from cjsm.command import rehearsing
 from cjsm.community.records import AddressRecord
-from cjsm.store.rehearsal import Step
+from cjsm.store.rehearsed import Step
 from tests.community.communities import CRIME_LIST, SUFFIX, address, identifier
 
 

@@ -56,7 +56,7 @@ def changed(suite: Suite, name: str, **changes: object) -> None:
         assert found is not None
         return Change(put=(acting.changed(found, **changes),))
 
-    wait(suite.stores.community.commit(suite.enrolment.by().act_id, act))
+    wait(suite.stores.community.commit(suite.by().act_id, act))
 
 
 def report(firm: Firm, what: str, *words: str, who: str | None = None) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def guess_at(config: Path) -> None:
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, JANE))
     for tag in range(10):
         wait(suite.stores.activity.failed(account.id, "192.0.2.0/24", tag, int(time.time())))
-    by = suite.enrolment.by()
+    by = suite.by()
     wait(suite.stores.community.commit(by.act_id, lambda view: locks.guard(view, by, account.id, None)))
     wait(suite.stores.close())
 

@@ -116,12 +116,12 @@ def add(suite: Suite, last: str, *, password: bool = True) -> dict[str, str]:
 def keep_out(suite: Suite, user_id: str, why: str) -> list[bytes]:
     """Lock or suspend somebody, or turn a second factor on; return what must not lie on the disk in clear."""
     account = suite.stores.community.read_now(lambda view: finding.account_of(view, user_id).id)
-    by = suite.enrolment.by(account)
+    by = suite.by(account)
     if why == "factor":
         made = wait(suite.factors.prepare(by, account, PASSWORD.encode()))
         one = pyotp.parse_uri(made.address)
         assert isinstance(one, pyotp.TOTP)
-        by = suite.enrolment.by(account)
+        by = suite.by(account)
         codes = wait(suite.factors.confirm(by, account, PASSWORD.encode(), one.now().encode()))
         parsed = [device.parse(code.encode()) for code in codes]
         return [base64.b32decode(one.secret), one.secret.encode(), *(code.octets for code in parsed if code)]

@@ -98,7 +98,7 @@ class Doors:
         place = Organisation(
             id=OrganisationId(state.encode().ljust(16)), parent=None, slug=state, name=state, abbreviation=state
         )
-        by = suite.enrolment.by()
+        by = suite.by()
         wait(suite.stores.community.commit(by.act_id, lambda view: organisations.add(view, by, place)))
         return place.id
 
@@ -126,7 +126,7 @@ class Doors:
         return msgspec.structs.replace(account, life=state.life, locked=state.locked, version=account.version + 1)
 
     def _suspend(self, suite: Suite) -> None:
-        by = suite.enrolment.by(reason="other")
+        by = suite.by(reason="other")
 
         def decide(view: View) -> Change:
             place = finding.organisation_of(view, "suspended").id

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cjsm.community.identifiers import ActId
 from cjsm.community.records import LedgerEntry
-from cjsm.ledger.entries import EntryTooLong, MalformedEntry, commitment, decode_entry, encode_entry, tells_of
+from cjsm.ledger.entries import MalformedEntry, commitment, decode_entry, encode_entry, tells_of
+from cjsm.ledger.errors import EntryTooLong
 
 SAMPLE = LedgerEntry(
     act_id=ActId(b"act 000000000001"),

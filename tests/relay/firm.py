@@ -75,14 +75,14 @@ class Firm:
                 certificate_names=(self.name,),
                 tls_name=self.name,
             )
-            by = suite.enrolment.by()
+            by = suite.by()
             steps: tuple[Callable[[View], Change], ...] = (
                 lambda view: connections.add(view, by, made),
                 lambda view: domains.add(view, by, self.domain, self.identifier),
                 lambda view: connections.set_state(view, by, self.identifier, ConnectionState.LIVE),
             )
             for step in steps:
-                by = suite.enrolment.by()
+                by = suite.by()
                 wait(suite.stores.community.commit(by.act_id, step))
 
         self.beside(act)

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjsm.vault.dkimkeys import ED25519, RSA, RSA_MOST, DkimSigningKey, DkimVerifyingKey, make_rsa
+from cjsm.vault.dkimkeys import ED25519, RSA, DkimSigningKey, DkimVerifyingKey, make_rsa
 from cjsm.vault.errors import Malformed, NotAuthentic, WeakKey
+from cjsm.vault.secrets import RSA_MOST
 
 DIGEST = hashlib.sha256(b"message").digest()
 STORED = make_rsa()

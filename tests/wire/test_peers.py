@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from OpenSSL import SSL
 
+from cjsm.wire.errors import TlsError
 from cjsm.wire.peers import (
     ClientTls,
     NotTrusted,
@@ -14,7 +15,7 @@ from cjsm.wire.peers import (
     certificate_of,
     check_server,
 )
-from cjsm.wire.tls import ServerTls, TlsError
+from cjsm.wire.tls import ServerTls
 from tests.peers.certificates import CertificateMaker, Identity
 
 from .support import client_connection, handshake

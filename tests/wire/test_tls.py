@@ -12,7 +12,8 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from cjsm.wire.tls import Negotiated, PromptTls, ServerTls, TlsError, negotiated, over_tls
+from cjsm.wire.errors import TlsError
+from cjsm.wire.tls import Negotiated, PromptTls, ServerTls, negotiated, over_tls
 from tests.wire.support import certificate_files, client_connection, connected_over_tls, handshake
 
 

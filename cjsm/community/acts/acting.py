@@ -9,7 +9,7 @@ from cjsm.community.acts.reasons import Reason
 from cjsm.community.applicationrecords import Application
 from cjsm.community.authority import OPERATOR, Permission
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
-from cjsm.community.identifiers import AccountId, ActId, OrganisationId
+from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy, OrganisationId
 from cjsm.community.records import (
     Account,
     Connection,
@@ -39,6 +39,11 @@ class By(Struct, frozen=True, kw_only=True):
     act_id: ActId
     actor: AccountId | None = None
     reason: str = ""
+
+    @classmethod
+    def fresh(cls, entropy: Entropy, actor: AccountId | None = None, reason: str = "") -> "By":
+        """Return who acts, under an id that no act had before."""
+        return cls(act_id=ActId(entropy(LENGTH)), actor=actor, reason=reason)
 
 
 def entry_of(

@@ -10,3 +10,14 @@ class FolderError(Exception):
     def __init__(self, problem: str, cure: str) -> None:
         super().__init__(problem)
         self.cure = cure
+
+
+class ImportStopped(Exception):
+    """An import cannot go on; what was done stays, and running it again goes on there.
+
+    :ivar cure: what to do first.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem)
+        self.cure = cure
