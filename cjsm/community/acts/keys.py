@@ -10,6 +10,7 @@ from cjsm.community.acts.credentials import KeyStep, two_people
 from cjsm.community.acts.reasons import check_reason
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import NotFound, Overtaken
+from cjsm.community.finding import owner_of
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account, Credential, LedgerEntry, SharedMailbox
 from cjsm.community.view import Change, View
@@ -36,7 +37,7 @@ def mailbox_of(view: View, mailbox: MailboxId) -> Account | SharedMailbox:
 
     :raises NotFound: when it is nobody's.
     """
-    found = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    found = owner_of(view, mailbox)
     if found is None:
         raise NotFound("there is no such mailbox")
     return found
@@ -152,7 +153,7 @@ def _still(
 ) -> Iterator[MailboxStep]:
     """Yield the steps that may be taken still."""
     for step in steps:
-        owner = view.account_of_mailbox(step.mailbox) or view.shared_mailbox(step.mailbox)
+        owner = owner_of(view, step.mailbox)
         if owner is not None and keys_of(owner)[0] == step.read and wanted(owner):
             yield step
 

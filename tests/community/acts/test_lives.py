@@ -17,12 +17,14 @@ from cjsm.community.records import (
     Life,
     MailboxRight,
     MailList,
+    OwnerKind,
     Role,
     SharedMailbox,
     SharedMember,
 )
 from cjsm.community.view import Change
-from tests.community.communities import NOW, by, community, identifier, role
+from tests.community.communities import NOW, SUFFIX, by, community, identifier, role
+from tests.community.communities import address as address_of
 
 from .support import JO, VIEW, account
 
@@ -129,11 +131,12 @@ def test_the_end() -> None:
         managers=(JO,),
     )
     held = role("jo.ward", Role.HELPDESK)
-    view = with_life(Life.DELETED).apply(Change(put=(mail_list, shared, held)))
+    desk = address_of(f"duty@avon.{SUFFIX}", shared.id, OwnerKind.SHARED_MAILBOX)
+    view = with_life(Life.DELETED).apply(Change(put=(mail_list, shared, desk, held)))
     with pytest.raises(Conflict):
         destruction.begin(view, by(), JO, NOW)
     ended = view.apply(destruction.begin(view, by(), JO, NOW + 1))
-    assert destruction.due(ended, account(ended, "jo.ward"), 0)
+    assert destruction.due(account(ended, "jo.ward"), 0)
     with pytest.raises(Conflict):
         destruction.begin(ended, by(), JO, NOW + 1)
     after = ended.apply(destruction.finish(ended, JO, 100))
