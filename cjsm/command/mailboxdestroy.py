@@ -22,7 +22,8 @@ _DAY = 86_400
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
 @acting.verb
 def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
-    """Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, or of nobody.
+    """Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, a shared one that
+    was, or of nobody.
 
     Nothing brings it back but a backup of mailbox and keys. May be run again when it was interrupted.
 
