@@ -15,7 +15,7 @@ from cjsm.command.output import console, document, facts, shown, table, when
 from cjsm.community import finding, states
 from cjsm.community.acts import shared as acts
 from cjsm.community.acts.shared import member_of
-from cjsm.community.authority import Action, may, may_see_members, require, within
+from cjsm.community.authority import Action, may_see_members, require, within
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
 from cjsm.community.view import View
@@ -222,7 +222,7 @@ def list_(member: str | None, deleted: bool, config: Path, as_json: bool) -> Non
         seen = [each for each in found if may_see_members(view, who, each).allowed]
         if not seen:
             within(view, who, Action.MANAGE_SHARED_MAILBOXES)
-        return sorted((_told(suite, view, who, each) for each in seen), key=lambda told: str(told["address"]))
+        return sorted((_told(suite, view, each) for each in seen), key=lambda told: str(told["address"]))
 
     found = suite.stores.community.read_now(look)
     if as_json:
@@ -269,10 +269,8 @@ for command in (sharedlife.delete, sharedlife.undelete):
     shared.add_command(command)
 
 
-def _told(suite: Suite, view: View, who: AccountId | None, found: SharedMailbox) -> dict[str, Any]:
-    """Return what is told of a mailbox to *who*: an administrator's own words to administrators."""
+def _told(suite: Suite, view: View, found: SharedMailbox) -> dict[str, Any]:
     deleted = not states.takes_mail(found)
-    manages = may(view, who, Action.MANAGE_SHARED_MAILBOXES, found.organisation).allowed
     return {
         "address": finding.primary_address(view, found.id),
         "name": found.name,
@@ -281,7 +279,7 @@ def _told(suite: Suite, view: View, who: AccountId | None, found: SharedMailbox)
         "notice": found.notice,
         "status": states.display_name(found),
         "reason": found.state_reason or None,
-        "note": found.state_note or None if manages else None,
+        "note": found.state_note or None,
         "since": when(found.state_since),
         "had_back_until": when(found.state_since + suite.settings.keys.undelete * _DAY) if deleted else None,
         "members": {finding.user_id_of(view, each.account): " ".join(each.rights) for each in found.members},
@@ -292,10 +290,9 @@ def _told(suite: Suite, view: View, who: AccountId | None, found: SharedMailbox)
 def _report(suite: Suite, found: SharedMailbox, as_json: bool) -> None:
     # Of a deleted one nobody waits, and its keys may be gone.
     waiting = suite.sharing.waiting(found.id) if states.takes_mail(found) else {}
-    who = acting.actor(suite)
 
     def look(view: View) -> dict[str, Any]:
-        told = _told(suite, view, who, found)
+        told = _told(suite, view, found)
         told["waiting_for_older_mail"] = [finding.user_id_of(view, each) for each in waiting if member_of(found, each)]
         return told
 

@@ -172,6 +172,18 @@ def test_in_no_report(duty: Run, config: Path) -> None:
     assert [each["mailbox"] for each in told(duty(*near))] == [DUTY]
 
 
+def test_its_members(duty: Run) -> None:
+    """Neither delete it, its manager among them, nor see it then: whoever has left its organisation is one still."""
+    as_jane = {"typed": f"{PASSWORD}\n"}
+    jane = ("--as", JANE, "--password-stdin", "--json")
+    delete = ("shared", "delete", DUTY, "--reason", "other")
+    assert "no role" in refused(duty(*delete, *jane, **as_jane))["error"]
+    assert told(duty("shared", "show", DUTY, *jane, **as_jane))["members"]
+    told(duty(*delete, "--note", "sold by Jane", "--json"))
+    for words in (("show", DUTY), ("undelete", DUTY), ("list", "--deleted")):
+        assert "no role" in refused(duty("shared", *words, *jane, **as_jane))["error"]
+
+
 def test_tried_first(duty: Run) -> None:
     """--dry-run tells what would be, and leaves it there."""
     would = told(duty("shared", "delete", DUTY, "--reason", "other", "--dry-run", "--json"))

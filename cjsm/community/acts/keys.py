@@ -110,7 +110,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
 
 
 def rotate(view: View, by: By, step: MailboxStep) -> Change:
-    """Begin a new generation of a mailbox's keys."""
+    """Begin a new generation of the keys of a mailbox that mail comes to."""
     owner = mailbox_of(view, step.mailbox)
     if isinstance(owner, SharedMailbox):
         permission = require(may_manage_members(view, by.actor, owner))
@@ -118,6 +118,7 @@ def rotate(view: View, by: By, step: MailboxStep) -> Change:
         permission = may(view, by.actor, Action.OWN_SECRETS, owner.organisation, account=owner.id)
         if not permission.allowed:
             permission = require(may(view, by.actor, Action.MANAGE_USERS, owner.organisation, account=owner.id))
+    check_not_deleted(owner)
     return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, permission))
 
 

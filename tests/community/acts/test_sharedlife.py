@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cjsm.community import finding, sharing
-from cjsm.community.acts import destruction, lives, mailboxes, organisations, quotas, recovery, shared
+from cjsm.community.acts import destruction, keys, lives, mailboxes, organisations, quotas, recovery, shared
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.keys import MailboxStep
 from cjsm.community.acts.lives import LifeStep
@@ -136,6 +136,7 @@ def test_nothing_else_is_done_to_it() -> None:
         lambda: shared.open_old(view, by("jo.ward"), step(view), ()),
         lambda: quotas.set_quota(view, who, DESK.id, 5, QuotaLimits(10, 10)),
         lambda: recovery.request(view, who, request),
+        lambda: keys.rotate(view, who, step(view)),
     ):
         with pytest.raises(Conflict) as refused:
             act()
