@@ -203,7 +203,7 @@ def show(address: str, config: Path, as_json: bool) -> None:
 
 @shared.command("list")
 @click.option("--member", help="Only those that this user is a member of.")
-@click.option("--deleted", is_flag=True, help="In place of the others those that are deleted, while they have keys.")
+@click.option("--deleted", is_flag=True, help="Those that are deleted, in place of the others.")
 @acting.verb
 def list_(member: str | None, deleted: bool, config: Path, as_json: bool) -> None:
     """List shared mailboxes; with --as those that this user manages or is a member of.
@@ -270,7 +270,7 @@ for command in (sharedlife.delete, sharedlife.undelete):
 
 
 def _told(suite: Suite, view: View, found: SharedMailbox) -> dict[str, Any]:
-    deleted = not states.takes_mail(found)
+    can_be_had_back = not states.takes_mail(found) and bool(found.keys)
     return {
         "address": finding.primary_address(view, found.id),
         "name": found.name,
@@ -281,7 +281,7 @@ def _told(suite: Suite, view: View, found: SharedMailbox) -> dict[str, Any]:
         "reason": found.state_reason or None,
         "note": found.state_note or None,
         "since": when(found.state_since),
-        "had_back_until": when(found.state_since + suite.settings.keys.undelete * _DAY) if deleted else None,
+        "had_back_until": when(found.state_since + suite.settings.keys.undelete * _DAY) if can_be_had_back else None,
         "members": {finding.user_id_of(view, each.account): " ".join(each.rights) for each in found.members},
         "managers": [finding.user_id_of(view, each) for each in found.managers],
     }

@@ -154,7 +154,9 @@ def test_destroyed_at_once(duty: Run, config: Path) -> None:
     assert told(duty("mailbox", "destroy", DUTY, "--reason", "retention ended", "--json"))["destroyed"]
     assert "destroyed" in refused(duty("shared", "undelete", DUTY, "--json"))["error"]
     shown = told(duty("shared", "show", DUTY, "--json"))
-    assert (shown["status"], shown["members"]) == ("Deleted", {})
+    assert (shown["status"], shown["members"], shown["had_back_until"]) == ("Deleted", {}, None)
+    for words in (("shared", "join", DUTY, TOM), ("keys", "show", DUTY), ("keys", "rotate", DUTY)):
+        assert "destroyed" in refused(duty(*words, "--json"))["error"]
     assert told(duty("mailbox", "destroy", DUTY, "--reason", "interrupted", "--json"))["destroyed"]
 
 

@@ -118,14 +118,13 @@ def finish(view: View, owner: bytes, reserved_for: int) -> Change:
 def _left(view: View, gone: Ending) -> Iterator[Record]:
     """Yield the lists, and for a person the shared mailboxes, that *gone* was part of, without it."""
     addresses = {record.address for record in view.addresses_of(gone.id)}
-    for organisation in view.organisations():
-        for found in view.lists_in(organisation.id):
-            members = tuple(member for member in found.members if member not in addresses)
-            yield from _changed(found, members, gone)
-        if isinstance(gone, Account):
-            for shared in view.kept_shared_mailboxes_in(organisation.id):
-                kept = tuple(member for member in shared.members if member.account != gone.id)
-                yield from _changed(shared, kept, gone)
+    for found in view.lists():
+        members = tuple(member for member in found.members if member not in addresses)
+        yield from _changed(found, members, gone)
+    for organisation in view.organisations() if isinstance(gone, Account) else ():
+        for shared in view.kept_shared_mailboxes_in(organisation.id):
+            kept = tuple(member for member in shared.members if member.account != gone.id)
+            yield from _changed(shared, kept, gone)
 
 
 def _changed(found: MailList | SharedMailbox, members: tuple[object, ...], gone: Ending) -> Iterator[Record]:
