@@ -150,6 +150,17 @@ def test_a_shared_mailbox(office: Office) -> None:
     assert len(office.notices()) == 4
 
 
+def test_shared_mailboxes_of_many(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are told by entries that come together, each is, once, a few in one step."""
+    monkeypatch.setattr(following, "_PEOPLE", 3)
+    for _ in range(4):
+        office.act("shared-deleted", DESK.id, "shared-mailbox")
+    office.act("user-lock")
+    office.tell()
+    assert office.kinds(JO) == ["shared-deleted"] * 4 + ["locked"]
+    assert office.kinds(SAM) == ["shared-deleted"] * 4
+
+
 def test_an_inactive_account(office: Office) -> None:
     """Hears when it is going to be suspended."""
     office.act("user-inactive", until=str(NOW + 86_400))
