@@ -10,7 +10,8 @@ from cjsm.community.acts.naming import given_up
 from cjsm.community.authority import Permission
 from cjsm.community.errors import Conflict, NotFound
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import Account, Life, MailList, Record, SharedMailbox
+from cjsm.community.records import Account, Life, MailList, OrganisationState, Record, SharedMailbox
+from cjsm.community.states import organisation_state
 from cjsm.community.view import Change, View
 
 #: The acts' names in the ledger; a restored backup is gone through again for what these say.
@@ -40,7 +41,7 @@ def check_still_there(view: View, owner: Ending, within: int | None) -> None:
     """Check that somebody or something deleted can be had back.
 
     :param within: seconds for which it can; None: as long as its keys are there.
-    :raises Conflict: when its time is over, or its keys are destroyed.
+    :raises Conflict: when its time is over, its keys are destroyed, or its organisation, which was empty, is deleted.
     """
     late = within is not None and view.moment >= owner.state_since + within
     if isinstance(owner, Account):
@@ -51,6 +52,10 @@ def check_still_there(view: View, owner: Ending, within: int | None) -> None:
         destroyed = not owner.keys
     if late or destroyed:
         raise Conflict(f"the time to have this {what} back is over: the keys are destroyed", cure)
+    if organisation_state(view, owner.organisation) is OrganisationState.DELETED:
+        raise Conflict(
+            f"the organisation of this {what} is deleted", "have that back first: cjsm organisation undelete"
+        )
 
 
 def check_given_up(view: View, owner: Ending, within: int) -> None:

@@ -17,13 +17,14 @@ from cjsm.community.records import (
     Life,
     MailboxRight,
     MailList,
+    OrganisationState,
     OwnerKind,
     Role,
     SharedMailbox,
     SharedMember,
 )
 from cjsm.community.view import Change
-from tests.community.communities import NOW, SUFFIX, by, community, identifier, role
+from tests.community.communities import NOW, SUFFIX, by, community, identifier, role, with_state
 from tests.community.communities import address as address_of
 
 from .support import JO, VIEW, account
@@ -114,6 +115,13 @@ def test_undelete_in_time() -> None:
     ended = view.apply(destruction.begin(view, by(), JO, NOW + 1))
     with pytest.raises(Conflict, match="destroyed"):
         lives.change_life(ended, by("olive.marsh"), JO, LifeStep.UNDELETE)
+
+
+def test_not_into_a_deleted_organisation() -> None:
+    """It was empty when it was deleted, and is had back first."""
+    view = with_state(with_life(Life.DELETED), "crime", OrganisationState.DELETED)
+    with pytest.raises(Conflict, match="organisation"):
+        lives.change_life(view, by("ada.central"), JO, LifeStep.UNDELETE)
 
 
 def test_the_end() -> None:

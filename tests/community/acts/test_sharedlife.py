@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cjsm.community import finding, sharing
-from cjsm.community.acts import destruction, keys, lives, mailboxes, organisations, quotas, recovery, shared
+from cjsm.community.acts import destruction, keys, lives, mailboxes, moving, organisations, quotas, recovery, shared
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.keys import MailboxStep
 from cjsm.community.acts.lives import LifeStep
@@ -222,7 +222,24 @@ def test_an_organisation_of_deleted_ones_is_empty() -> None:
     delete = by("olive.marsh", "other")
     with pytest.raises(Conflict, match="shared mailbox desk"):
         organisations.set_state(view, delete, unit.id, OrganisationState.DELETED)
-    assert organisations.set_state(deleted(view), delete, unit.id, OrganisationState.DELETED).put
+    gone = deleted(view)
+    gone = gone.apply(organisations.set_state(gone, delete, unit.id, OrganisationState.DELETED))
+    with pytest.raises(Conflict, match="organisation") as refused:
+        undeleted(gone)
+    assert "organisation undelete" in str(refused.value.cure)
+    back = gone.apply(organisations.set_state(gone, delete, unit.id, OrganisationState.ACTIVE))
+    assert record(undeleted(back)).life is Life.ACTIVE
+
+
+def test_an_organisation_is_moved_away_from_a_deleted_one() -> None:
+    """Its members on one side only are members when it is back."""
+    north = organisation("north", None, abbreviation="north")
+    view, crime = community(north), OrganisationId(identifier("crime"))
+    with pytest.raises(Conflict, match="both sides"):
+        moving.move(view, by("ada.central"), crime, north.id)
+    gone = deleted(view)
+    moved = gone.apply(moving.move(gone, by("ada.central"), crime, north.id))
+    assert [each.account for each in record(undeleted(moved)).members] == [SAM]
 
 
 def test_the_end() -> None:
