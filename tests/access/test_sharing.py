@@ -1,11 +1,12 @@
 """Shared mailboxes: who reads what, before and after joining, leaving and resets; and attacks."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 
 from cjsm.access import keyjobs, keyring
 from cjsm.access.errors import AccessRefused, NotOffered
@@ -18,8 +19,9 @@ from cjsm.community.acts.lives import LifeStep, change_life
 from cjsm.community.acts.renaming import OldAddress
 from cjsm.community.address import Address
 from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, NotAllowed, NotFound
-from cjsm.community.identifiers import AccountId, OrganisationId
+from cjsm.community.identifiers import AccountId, ActId, OrganisationId
 from cjsm.community.records import Account, MailboxRight, Organisation, SharedMailbox, SharedMember
+from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import Unavailable
 from cjsm.vault.errors import NotAuthentic, UnknownSuite
@@ -408,18 +410,70 @@ def test_reset_meanwhile(desk: Desk) -> None:
     assert al.id in desk.sharing.waiting(desk.id)
 
 
+def go_north(desk: Desk, who: Account) -> None:
+    """Somebody is moved to another top organisation."""
+    north = Organisation(id=OrganisationId(b"north"), parent=None, slug="north", name="North", abbreviation="north")
+    desk.house.commit(lambda view, by: organisations.add(view, by, north))
+    desk.house.commit(lambda view, by: transfers.move(view, by, who.id, north.id, OldAddress(0, 0)))
+
+
 def test_left_out_when_it_is_back(desk: Desk) -> None:
     """Whoever is of another top organisation now has no keys of it, old or new."""
     al = desk.house.join("al.other", OTHER_PASSWORD)
     desk.join(al, opener=Opener(desk.jo.id, PASSWORD))
     desk.delete()
-    north = Organisation(id=OrganisationId(b"north"), parent=None, slug="north", name="North", abbreviation="north")
-    desk.house.commit(lambda view, by: organisations.add(view, by, north))
-    desk.house.commit(lambda view, by: transfers.move(view, by, al.id, north.id, OldAddress(0, 0)))
+    go_north(desk, al)
     assert desk.undelete() == (al.id,)
     assert [each.account for each in desk.record.members] == [desk.jo.id]
     record = read_mailbox_keys(desk.house.keys, desk.id, desk.record.keys)
     assert {granted.member for granted in record.grants} == {desk.jo.id}
+
+
+def before_the_commit(desk: Desk, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something else be done between the keys and the act that names them."""
+    commit = desk.house.community.commit
+
+    def overtaken(act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
+        monkeypatch.undo()
+        act()
+        return commit(act_id, decide)
+
+    monkeypatch.setattr(desk.house.community, "commit", overtaken)
+
+
+def test_back_twice_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second finds it there; its keys are those of the first."""
+    desk.deliver(b"one\r\n")
+    desk.delete()
+    before_the_commit(desk, desk.undelete, monkeypatch)
+    with pytest.raises(Conflict, match="not deleted"):
+        desk.undelete()
+    assert desk.record.generation == 2
+    desk.deliver(b"two\r\n")
+    assert desk.letters("jo.ward") == [b"one\r\n", b"two\r\n"]
+
+
+def test_back_while_a_member_goes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that were made for somebody who is none any more are made again without them."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.join(al)
+    desk.delete()
+    before_the_commit(desk, lambda: go_north(desk, al), monkeypatch)
+    assert desk.undelete() == (al.id,)
+    record = read_mailbox_keys(desk.house.keys, desk.id, desk.record.keys)
+    assert {granted.member for granted in record.grants} == {desk.jo.id}
+
+
+def test_joining_while_it_is_deleted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody joins what is gone by then; its keys are as they were when it is back."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.deliver(b"one\r\n")
+    before_the_commit(desk, desk.delete, monkeypatch)
+    with pytest.raises(Conflict, match="is deleted"):
+        desk.join(al)
+    desk.undelete()
+    assert [each.account for each in desk.record.members] == [desk.jo.id]
+    assert desk.letters("jo.ward") == [b"one\r\n"]
 
 
 def test_back_in_a_crash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
