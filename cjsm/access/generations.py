@@ -10,7 +10,7 @@ from cjsm.access.keyring import AccountKeys, MailboxKeys
 from cjsm.access.mailboxkeys import newest_of, read_mailbox_keys
 from cjsm.access.recoveryseals import RecoverySeals
 from cjsm.community.acts.keys import MailboxStep, keys_of, mailbox_of
-from cjsm.community.errors import Conflict
+from cjsm.community.errors import Conflict, NotFound
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account, Life, MailboxRight, SharedMailbox
 from cjsm.community.view import View
@@ -83,13 +83,18 @@ class Generations:
         )
 
     def read(self, mailbox: MailboxId) -> tuple[Account | SharedMailbox, MailboxKeys, GenerationKey]:
-        """Return whose mailbox it is, its keys, and the newest generation, checked."""
+        """Return whose mailbox it is, its keys, and the newest generation, checked.
+
+        :raises NotFound: when it is nobody's, or its keys are destroyed.
+        """
 
         def look(view: View) -> Account | SharedMailbox:
             return mailbox_of(view, mailbox)
 
         owner = self._community.read_now(look)
         version, generation, _ = keys_of(owner)
+        if not version:
+            raise NotFound("the keys of this mailbox are destroyed", "nothing brings them back but a backup of them")
         record = read_mailbox_keys(self._keys, mailbox, version)
         newest = newest_of(record, generation)
         check_generation(newest, mailbox, self._secrets.community_public)

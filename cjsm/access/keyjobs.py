@@ -14,8 +14,8 @@ from cjsm.community.acts.keys import MailboxStep, keys_of
 from cjsm.community.acts.recovery import parties
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import Entropy, MailboxId, OrganisationId
-from cjsm.community.records import Account, Job, Life, SharedMailbox
-from cjsm.community.states import chain
+from cjsm.community.records import Account, Job, SharedMailbox
+from cjsm.community.states import chain, takes_mail
 from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.jobs.batches import Batches
@@ -44,7 +44,7 @@ def _owners_in(view: View, organisation: OrganisationId, wanted: Callable[[View,
     accounts = (
         each.mailbox
         for each in view.accounts_in(organisation)
-        if each.mailbox is not None and each.life is not Life.DELETED and wanted(view, each)
+        if each.mailbox is not None and takes_mail(each) and wanted(view, each)
     )
     shared = (each.id for each in view.shared_mailboxes_in(organisation) if wanted(view, each))
     return [*accounts, *shared]

@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from cjsm.access import keyring
 from cjsm.access.keyring import MailboxKeys
+from cjsm.community import finding
 from cjsm.community.acts.keys import keys_of
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.view import View
@@ -29,7 +30,7 @@ def keys_named(view: View, mailbox: MailboxId) -> tuple[int, int]:
 
     :raises Missing: for a mailbox that nobody has.
     """
-    owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    owner = finding.owner_of(view, mailbox)
     if owner is None:
         raise Missing("there is no such mailbox")
     return keys_of(owner)[:2]

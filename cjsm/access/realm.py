@@ -92,7 +92,7 @@ class Session:
     def _still_shared(self, view: View) -> bool:
         if self._shared is None:
             return True
-        if view.shared_mailbox(self._shared) is not None:
+        if view.kept_shared_mailbox(self._shared) is not None:
             return sharing.reads(view, self._account.id, self._shared)
         requests = (each for each in view.recovery_requests() if each.mailbox == self._shared)
         return any(each.beneficiary == self._account.id and reading_until(view, each) for each in requests)

@@ -5,6 +5,7 @@ own, with which the old seeds are opened and sealed to whoever waits.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -168,6 +169,29 @@ class Sharing:
 
         return await anew(act)
 
+    async def undelete(self, by: By, mailbox: MailboxId, within: int) -> tuple[AccountId, ...]:
+        """Have a deleted shared mailbox back with a new generation; return who is left out: no member can they be now.
+
+        :param within: seconds for which it can be had back.
+        :raises CommunityError: when its time is over, nobody is left who could read it, or *by* may not.
+        """
+
+        async def act() -> tuple[AccountId, ...]:
+            shared, members = self._community.read_now(partial(_deleted, mailbox=mailbox))
+            same = MailboxStep(mailbox, shared.keys, shared.keys, shared.generation, "")
+            self._ask(lambda view: acts.undelete(view, by, mailbox, members, same, within))
+            owner, record, _ = self._generations.read(mailbox)
+            back = msgspec.structs.replace(shared, members=members)
+            for account in set(readers(shared)) - set(readers(back)):
+                record = _without(record, account)
+            step = await self._generations.write(owner, self._generations.with_next(record, readers(back), {}))
+            await self._community.commit(
+                by.act_id, lambda view: acts.undelete(view, by, mailbox, members, step, within)
+            )
+            return tuple(each.account for each in shared.members if each not in members)
+
+        return await anew(act)
+
     async def open_old(self, by: By, mailbox: MailboxId, opener: Opener) -> tuple[tuple[AccountId, int], ...]:
         """Open old mail to every member who waits for it, with a reader's secret; return who may read what now.
 
@@ -256,6 +280,12 @@ class Sharing:
             if (granted.member, granted.generation) == (opener, key.generation) and seed is not None:
                 return open_seed(granted, key, PrivateKey(seed))
         return None
+
+
+def _deleted(view: View, mailbox: MailboxId) -> tuple[SharedMailbox, tuple[SharedMember, ...]]:
+    """Return a shared mailbox, and who is a member when it is back."""
+    found = acts.kept_mailbox(view, mailbox)
+    return found, acts.staying(view, found)
 
 
 def _shared(owner: object) -> SharedMailbox:

@@ -25,6 +25,7 @@ _HEAD = """\
 #     [removed]
 #     organisations = ["avon-police/old"]
 #     lists = ["news@avon.{suffix}"]
+#     shared = ["desk@avon.{suffix}"]
 #     domains = ["old.firm.co.uk"]
 #
 # Lists of things, such as members, are whole: who is not in one leaves.
@@ -41,8 +42,8 @@ _EXPLAINED = {
     "list": """\
 # Distribution lists, by address. Managers are user IDs, members addresses.""",
     "shared": """\
-# Shared mailboxes, by address; quota in octets. Who reads one changes with its keys: cjsm shared join, leave.
-# What else members may do, and the rest of what is here, can be changed here.""",
+# Shared mailboxes, by address; quota in octets. Who reads one changes with its keys: cjsm shared join, leave. One that
+# is deleted is not here: cjsm shared undelete. What else members may do, and the rest, can be changed here.""",
     "role": """\
 # Roles, by user ID: the organisations that each is over; "/" is the whole community.""",
 }

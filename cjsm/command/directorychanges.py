@@ -84,7 +84,7 @@ def _gone(view: View, touched: set[bytes], sees: Callable[[OrganisationId | None
 
 def _is_there(view: View, identifier: bytes) -> bool:
     found = view.account(AccountId(identifier)) or view.mail_list(ListId(identifier))
-    return found is not None or view.shared_mailbox(MailboxId(identifier)) is not None
+    return found is not None or view.kept_shared_mailbox(MailboxId(identifier)) is not None
 
 
 def _place(view: View, address: str) -> OrganisationId | None:

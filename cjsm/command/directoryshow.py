@@ -89,7 +89,7 @@ def _owner(view: View, name: str) -> _Owner | None:
         owners: dict[OwnerKind, Callable[[], _Owner | None]] = {
             OwnerKind.ACCOUNT: lambda: view.account(AccountId(record.owner)),
             OwnerKind.LIST: lambda: view.mail_list(ListId(record.owner)),
-            OwnerKind.SHARED_MAILBOX: lambda: view.shared_mailbox(MailboxId(record.owner)),
+            OwnerKind.SHARED_MAILBOX: lambda: view.kept_shared_mailbox(MailboxId(record.owner)),
         }
         return owners[record.owner_kind]()
     with suppress(NotFound):

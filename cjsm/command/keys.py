@@ -119,8 +119,7 @@ def _mailbox(suite: Suite, name: str) -> MailboxId:
 
 def _names(suite: Suite, accounts: set[AccountId]) -> dict[AccountId, str]:
     def look(view: View) -> dict[AccountId, str]:
-        found = {account: view.account(account) for account in accounts}
-        return {account: each.user_id if each else "nobody any more" for account, each in found.items()}
+        return {account: finding.user_id_of(view, account) for account in accounts}
 
     return suite.stores.community.read_now(look)
 

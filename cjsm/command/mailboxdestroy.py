@@ -8,6 +8,7 @@ from cjsm.command import acting
 from cjsm.command.context import open_suite, wait
 from cjsm.command.mailboxnamed import named
 from cjsm.command.output import Refused, console, document
+from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text
 from cjsm.community.identifiers import MailboxId
@@ -21,7 +22,8 @@ _DAY = 86_400
 @click.option("--reason", required=True, help="Why; the ledger keeps it.")
 @acting.verb
 def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
-    """Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, or of nobody.
+    """Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, a shared one that
+    was, or of nobody.
 
     Nothing brings it back but a backup of mailbox and keys. May be run again when it was interrupted.
 
@@ -51,4 +53,4 @@ def destroy(name: str, reason: str, config: Path, as_json: bool) -> None:
 
 def _is_somebodys(suite: Suite, which: MailboxId) -> bool:
     community = suite.stores.community
-    return bool(community.read_now(lambda view: view.account_of_mailbox(which) or view.shared_mailbox(which)))
+    return bool(community.read_now(lambda view: finding.owner_of(view, which)))

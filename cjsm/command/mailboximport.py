@@ -12,6 +12,7 @@ from cjsm.command import acting
 from cjsm.command.context import as_caller, open_suite_for_files, wait
 from cjsm.command.mailboxnamed import check, named
 from cjsm.command.output import Refused, console, document, errors, progressing
+from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import By, check_text
 from cjsm.community.acts.mailboxes import MailboxAct
@@ -79,7 +80,7 @@ def _change(view: View, by: By, which: MailboxId, source: Source, messages: int)
 
 def _quota(suite: Suite, which: MailboxId) -> int:
     def look(view: View) -> int:
-        owner = view.account_of_mailbox(which) or view.shared_mailbox(which)
+        owner = finding.owner_of(view, which)
         return owner.quota if owner is not None else 0
 
     return suite.stores.community.read_now(look) or suite.settings.mail.quota

@@ -16,6 +16,7 @@ from cjsm.command.output import Refused, console, document, errors, progressing
 from cjsm.community import finding
 from cjsm.community.acts import mailboxes
 from cjsm.community.acts.acting import check_text
+from cjsm.community.acts.keys import keys_of
 from cjsm.community.acts.mailboxes import MailboxAct
 from cjsm.community.identifiers import MailboxId, text
 from cjsm.community.view import View
@@ -97,8 +98,8 @@ class Restoring:
         """Whether somebody could read a mailbox."""
 
         def look(view: View) -> bool:
-            account, shared = view.account_of_mailbox(which), view.shared_mailbox(which)
-            return bool(account.mailbox_keys if account is not None else shared is not None and shared.keys)
+            owner = finding.owner_of(view, which)
+            return owner is not None and bool(keys_of(owner)[0])
 
         return self._suite.stores.community.read_now(look)
 

@@ -113,19 +113,20 @@ class Shown:
             return None, "damaged", str(error)
 
     def _owner(self, view: View, mailbox: MailboxId) -> dict[str, Any]:
-        account, shared = view.account_of_mailbox(mailbox), view.shared_mailbox(mailbox)
-        owner: Account | SharedMailbox | None = account or shared
+        owner = finding.owner_of(view, mailbox)
         quota = (owner.quota or self._suite.settings.mail.quota) if owner is not None else None
-        address = finding.primary_address(view, account.id if account is not None else mailbox)
         return {
             "name": finding.mailbox_name(view, mailbox),
             "mailbox": text(mailbox),
-            "kind": "personal" if account is not None else "shared" if shared is not None else "nobody's",
-            "address": address,
+            "kind": _KINDS[type(owner)],
+            "address": finding.primary_address(view, owner.id if owner is not None else mailbox),
             "organisation": finding.path_of(view, owner.organisation) if owner is not None else "",
-            "owner_status": states.display_name(account) if account is not None else "",
+            "owner_status": states.display_name(owner) if owner is not None else "",
             "quota": quota,
         }
+
+
+_KINDS = {Account: "personal", SharedMailbox: "shared", type(None): "nobody's"}
 
 
 def _every(view: View) -> list[MailboxId]:
@@ -135,7 +136,7 @@ def _every(view: View) -> list[MailboxId]:
 def _within(view: View, organisation: OrganisationId) -> list[MailboxId]:
     accounts = sorted(view.accounts_in(organisation), key=lambda account: account.user_id)
     owned = [account.mailbox for account in accounts if account.mailbox is not None]
-    return [*owned, *(shared.id for shared in view.shared_mailboxes_in(organisation))]
+    return [*owned, *(shared.id for shared in view.kept_shared_mailboxes_in(organisation))]
 
 
 def _below(view: View, organisation: OrganisationId) -> list[MailboxId]:
@@ -144,6 +145,6 @@ def _below(view: View, organisation: OrganisationId) -> list[MailboxId]:
 
 
 def _members(view: View, mailbox: MailboxId) -> list[str]:
-    shared = view.shared_mailbox(mailbox)
+    shared = view.kept_shared_mailbox(mailbox)
     accounts = [view.account(member.account) for member in shared.members] if shared is not None else []
     return [account.user_id for account in accounts if account is not None]

@@ -12,10 +12,10 @@ from rich.tree import Tree
 from cjsm.command import acting
 from cjsm.command.context import open_suite
 from cjsm.command.output import Refused, console, document, facts
+from cjsm.command.reasons import REASON
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
-from cjsm.community.acts.reasons import Reason
 from cjsm.community.acts.recovery import parties
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action
@@ -150,17 +150,9 @@ def change(path: str, config: Path, as_json: bool, **values: Any) -> None:
     facts(suite.stores.community.read_now(lambda view: _told(view, found)), as_json=as_json)
 
 
-_reason = click.option(
-    "--reason",
-    type=click.Choice([reason.value for reason in Reason]),
-    required=True,
-    help="Why: the ledger keeps this code for ever.",
-)
-
-
 @organisation.command("suspend")
 @click.argument("path")
-@_reason
+@REASON
 @acting.act_verb
 def suspend(path: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend the organisation at PATH with all below it: only its administrators sign in, mail to it is refused.
@@ -185,7 +177,7 @@ def resume(path: str, config: Path, as_json: bool) -> None:
 
 @organisation.command("delete")
 @click.argument("path")
-@_reason
+@REASON
 @acting.act_verb
 def delete(path: str, reason: str, config: Path, as_json: bool) -> None:
     """Delete the organisation at PATH, which must be empty; its short name and abbreviation stay taken.

@@ -158,7 +158,7 @@ def row_of(suite: Suite, mailbox: MailboxId) -> dict[str, Any]:
 
 def _owner(view: View, mailbox: MailboxId) -> tuple[str, str, int | None]:
     """Return the name of a mailbox, its organisation's path, and what it may hold: 0 the usual, None nobody's."""
-    owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    owner = finding.owner_of(view, mailbox)
     place = finding.path_of(view, owner.organisation) if owner is not None else ""
     return finding.mailbox_name(view, mailbox), place, owner.quota if owner is not None else None
 

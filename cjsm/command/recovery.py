@@ -8,9 +8,9 @@ import rich_click as click
 from cjsm.command import acting, proving, secrets, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import Refused, console, document, facts, shown, table, when
+from cjsm.command.reasons import REASON
 from cjsm.community import finding
 from cjsm.community.acts import recovery as acts
-from cjsm.community.acts.reasons import Reason
 from cjsm.community.authority import Action, within
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import COMMUNITY, RecoveryRequest, RequestState
@@ -108,7 +108,7 @@ def officers(config: Path, as_json: bool) -> None:
 
 @recovery.command("request")
 @click.argument("user")
-@click.option("--reason", type=click.Choice([reason.value for reason in Reason]), required=True, help="Why.")
+@REASON
 @click.option("--for", "beneficiary", help="Somebody else, who may read for a time; else the user themself.")
 @click.option("--days", type=click.IntRange(min=1), help="For how long somebody else may read.")
 @click.option(
@@ -224,8 +224,7 @@ def _find(suite: Suite, digits: str) -> RecoveryRequest:
 
 
 def _name(view: View, account: bytes) -> str:
-    found = view.account(AccountId(account)) if account else None
-    return found.user_id if found is not None else "the operator" if not account else "nobody any more"
+    return finding.user_id_of(view, AccountId(account)) if account else "the operator"
 
 
 def _authority_name(view: View, place: OrganisationId) -> str:
@@ -276,7 +275,7 @@ def _told(view: View, found: RecoveryRequest) -> dict[str, Any]:
 
 
 def _shared(view: View, found: RecoveryRequest) -> str | None:
-    shared = view.shared_mailbox(found.mailbox)
+    shared = view.kept_shared_mailbox(found.mailbox)
     return finding.primary_address(view, shared.id) if shared is not None else None
 
 

@@ -101,7 +101,7 @@ def _names(view: View, places: frozenset[OrganisationId], suite: Suite) -> Mappi
     for place in places:
         owners: list[tuple[bytes, OwnerKind]]
         owners = [(account.id, OwnerKind.ACCOUNT) for account in view.accounts_in(place)]
-        owners += [(shared.id, OwnerKind.SHARED_MAILBOX) for shared in view.shared_mailboxes_in(place)]
+        owners += [(shared.id, OwnerKind.SHARED_MAILBOX) for shared in view.kept_shared_mailboxes_in(place)]
         owners += [(each.id, OwnerKind.LIST) for each in view.lists_in(place)]
         for owner, kind in owners:
             for record in view.addresses_of(owner):

@@ -1,5 +1,6 @@
 """``cjsm shared``: mailboxes that several people read."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,20 +8,22 @@ from typing import Any
 import rich_click as click
 
 from cjsm.access.signedin import Opener
-from cjsm.command import acting, proving, secrets
+from cjsm.command import acting, proving, secrets, sharedlife
 from cjsm.command import quota as quotas
 from cjsm.command.context import open_suite, wait
-from cjsm.command.output import console, document, facts, table
-from cjsm.community import finding
+from cjsm.command.output import console, document, facts, shown, table, when
+from cjsm.community import finding, states
 from cjsm.community.acts import shared as acts
 from cjsm.community.acts.shared import member_of
 from cjsm.community.authority import Action, may_see_members, require, within
+from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, MailboxRight, SharedMailbox, SharedMember
 from cjsm.community.view import View
 from cjsm.suite import Suite
 from cjsm.vault import device
 
 _RIGHTS = [right.value for right in MailboxRight]
+_DAY = 86_400
 _EVERY = (MailboxRight.READ, MailboxRight.DELETE, MailboxRight.SEND)
 
 
@@ -169,7 +172,7 @@ def open_(address: str, member: str, config: Path, as_json: bool) -> None:
     released = wait(suite.sharing.open_old(suite.by(opener.account), found.id, opener))
     counted: dict[str, int] = {}
     for opened, _ in released:
-        name = suite.stores.community.read_now(partial(_name, account=opened))
+        name = suite.stores.community.read_now(partial(finding.user_id_of, account=opened))
         counted[name] = counted.get(name, 0) + 1
     if as_json:
         document([{"user_id": name, "generations": many} for name, many in sorted(counted.items())])
@@ -200,33 +203,50 @@ def show(address: str, config: Path, as_json: bool) -> None:
 
 @shared.command("list")
 @click.option("--member", help="Only those that this user is a member of.")
+@click.option("--deleted", is_flag=True, help="Those that are deleted, in place of the others.")
 @acting.verb
-def list_(member: str | None, config: Path, as_json: bool) -> None:
+def list_(member: str | None, deleted: bool, config: Path, as_json: bool) -> None:
     """List shared mailboxes; with --as those that this user manages or is a member of.
 
     \b
     cjsm shared list
     cjsm shared list --member jane.smith@avon
+    cjsm shared list --deleted
     """
     suite = open_suite(config)
     who = acting.actor(suite)
 
     def look(view: View) -> list[dict[str, Any]]:
-        if member is not None:
-            found = list(view.shared_mailboxes_of(finding.account_of(view, member).id))
-        else:
-            found = [each for where in view.organisations() for each in view.shared_mailboxes_in(where.id)]
+        account = finding.account_of(view, member).id if member is not None else None
+        found = _deleted(view, account) if deleted else _in_use(view, account)
         seen = [each for each in found if may_see_members(view, who, each).allowed]
         if not seen:
             within(view, who, Action.MANAGE_SHARED_MAILBOXES)
-        return sorted((_told(view, each) for each in seen), key=lambda told: str(told["address"]))
+        return sorted((_told(suite, view, each) for each in seen), key=lambda told: str(told["address"]))
 
     found = suite.stores.community.read_now(look)
     if as_json:
         document(found)
     else:
         rows = [[told["address"], told["name"], told["organisation"], str(len(told["members"]))] for told in found]
-        table(rows, "address", "name", "organisation", "members")
+        if deleted:
+            rows = [[*row, shown(told["had_back_until"])] for row, told in zip(rows, found, strict=True)]
+        table(rows, "address", "name", "organisation", "members", *(["can be had back until"] if deleted else []))
+
+
+def _in_use(view: View, member: AccountId | None) -> Iterator[SharedMailbox]:
+    if member is not None:
+        yield from view.shared_mailboxes_of(member)
+    else:
+        for where in view.organisations():
+            yield from view.shared_mailboxes_in(where.id)
+
+
+def _deleted(view: View, member: AccountId | None) -> Iterator[SharedMailbox]:
+    for where in view.organisations():
+        for found in view.kept_shared_mailboxes_in(where.id):
+            if not states.takes_mail(found) and (member is None or member_of(found, member)):
+                yield found
 
 
 def _look_up(suite: Suite, address: str, user: str) -> tuple[SharedMailbox, Account]:
@@ -245,29 +265,35 @@ def _opener(suite: Suite, member: str) -> Opener:
     return opener
 
 
-def _name(view: View, account: Any) -> str:
-    found = view.account(account)
-    return found.user_id if found is not None else "nobody any more"
+for command in (sharedlife.delete, sharedlife.undelete):
+    shared.add_command(command)
 
 
-def _told(view: View, found: SharedMailbox) -> dict[str, Any]:
+def _told(suite: Suite, view: View, found: SharedMailbox) -> dict[str, Any]:
+    can_be_had_back = not states.takes_mail(found) and bool(found.keys)
     return {
         "address": finding.primary_address(view, found.id),
         "name": found.name,
         "organisation": finding.path_of(view, found.organisation),
         "quota": found.quota,
         "notice": found.notice,
-        "members": {_name(view, each.account): " ".join(each.rights) for each in found.members},
-        "managers": [_name(view, each) for each in found.managers],
+        "status": states.display_name(found),
+        "reason": found.state_reason or None,
+        "note": found.state_note or None,
+        "since": when(found.state_since),
+        "had_back_until": when(found.state_since + suite.settings.keys.undelete * _DAY) if can_be_had_back else None,
+        "members": {finding.user_id_of(view, each.account): " ".join(each.rights) for each in found.members},
+        "managers": [finding.user_id_of(view, each) for each in found.managers],
     }
 
 
 def _report(suite: Suite, found: SharedMailbox, as_json: bool) -> None:
-    waiting = suite.sharing.waiting(found.id)
+    # Of a deleted one nobody waits, and its keys may be gone.
+    waiting = suite.sharing.waiting(found.id) if states.takes_mail(found) else {}
 
     def look(view: View) -> dict[str, Any]:
-        told = _told(view, found)
-        told["waiting_for_older_mail"] = [_name(view, each) for each in waiting if member_of(found, each)]
+        told = _told(suite, view, found)
+        told["waiting_for_older_mail"] = [finding.user_id_of(view, each) for each in waiting if member_of(found, each)]
         return told
 
     told = suite.stores.community.read_now(look)

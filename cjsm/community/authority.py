@@ -10,7 +10,7 @@ from msgspec import Struct
 from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import AccountId, OrganisationId
 from cjsm.community.records import MailList, Role, RoleAssignment, SharedMailbox
-from cjsm.community.states import chain, may_act, may_sign_in, must_choose_password
+from cjsm.community.states import chain, may_act, may_sign_in, must_choose_password, takes_mail
 from cjsm.community.view import View
 
 
@@ -245,10 +245,13 @@ def may_see_members(view: View, actor: AccountId | None, of: MailList | SharedMa
     """Decide whether *actor* may see who the members are: whoever manages them may.
 
     Those of a shared mailbox see each other, those of a list do not; whom a list reaches the helpdesk sees too.
+    Those of a deleted mailbox are seen by whoever can have it back.
     """
     if isinstance(of, MailList):
         permission = may_manage_members(view, actor, of)
         return permission if permission.allowed else may(view, actor, Action.FIND_USERS, of.organisation)
+    if not takes_mail(of):
+        return may(view, actor, Action.MANAGE_SHARED_MAILBOXES, of.organisation)
     if actor is not OPERATOR and any(member.account == actor for member in of.members):
         return may(view, actor, Action.OWN_MAIL, of.organisation, account=actor)
     return may_manage_members(view, actor, of)

@@ -45,18 +45,29 @@ def account_of(view: View, name: str) -> Account:
     return account
 
 
+def user_id_of(view: View, account: AccountId) -> str:
+    """Return the user ID of an account, in words where it is no more."""
+    found = view.account(account)
+    return found.user_id if found is not None else "nobody any more"
+
+
 def shared_mailbox_of(view: View, name: str) -> SharedMailbox:
-    """Return the shared mailbox with an address.
+    """Return the shared mailbox with an address, deleted or not.
 
     :raises NotFound: when there is none.
     """
     record = view.reserved_address(name.lower())
     found = None
     if record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX:
-        found = view.shared_mailbox(MailboxId(record.owner))
+        found = view.kept_shared_mailbox(MailboxId(record.owner))
     if found is None:
         raise NotFound(f"there is no shared mailbox {name!r}", "see `cjsm shared list`")
     return found
+
+
+def owner_of(view: View, mailbox: MailboxId) -> Account | SharedMailbox | None:
+    """Return whose mailbox it is, somebody's or a shared one, deleted or not; None for nobody's."""
+    return view.account_of_mailbox(mailbox) or view.kept_shared_mailbox(mailbox)
 
 
 def owned_list(view: View, record: AddressRecord | None) -> MailList | None:
@@ -121,12 +132,10 @@ def mailbox_of(view: View, name: str) -> MailboxId:
 
 def mailbox_name(view: View, mailbox: MailboxId) -> str:
     """Return what :func:`mailbox_of` finds a mailbox under: its owner's name, or its identifier where it has none."""
-    account = view.account_of_mailbox(mailbox)
-    if account is not None:
-        return account.user_id
-    shared = view.shared_mailbox(mailbox)
-    records = view.addresses_of(shared.id) if shared is not None else ()
-    return next((record.address for record in records if not record.alias), text(mailbox))
+    owner = owner_of(view, mailbox)
+    if isinstance(owner, Account):
+        return owner.user_id
+    return (primary_address(view, owner.id) if owner is not None else "") or text(mailbox)
 
 
 def name_of(connection: Connection) -> str:

@@ -14,7 +14,8 @@ from cjsm.community.view import View
 
 def problems(view: View) -> list[str]:
     """Return what does not hold, in words; empty when all is well. Reads every record."""
-    return [*_organisations(view), *_accounts(view), *_connections(view), *_domains(view), *_applications(view)]
+    kinds = (_organisations, _accounts, _shared, _connections, _domains, _applications)
+    return [problem for kind in kinds for problem in kind(view)]
 
 
 def _organisations(view: View) -> Iterator[str]:
@@ -44,6 +45,18 @@ def _accounts(view: View) -> Iterator[str]:
         if sum(not record.alias for record in own) != 1:
             yield f"user {account.user_id} needs exactly one primary address"
     yield from (f"the user ID {name} is used twice" for name, many in names.items() if many > 1)
+
+
+def _shared(view: View) -> Iterator[str]:
+    for organisation in view.organisations():
+        for shared in view.kept_shared_mailboxes_in(organisation.id):
+            own = [found for found in view.addresses_of(shared.id) if found.owner_kind is OwnerKind.SHARED_MAILBOX]
+            if sum(not record.alias for record in own) != 1:
+                yield f"the shared mailbox {shared.slug} needs exactly one primary address"
+            if any(view.account(member.account) is None for member in shared.members):
+                yield f"a member of the shared mailbox {shared.slug} is nobody"
+            if not {*shared.managers} <= {member.account for member in shared.members}:
+                yield f"somebody manages the shared mailbox {shared.slug} who is no member of it"
 
 
 def _connections(view: View) -> Iterator[str]:

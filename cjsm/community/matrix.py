@@ -24,7 +24,7 @@ from cjsm.community.records import (
     OrganisationState,
     OwnerKind,
 )
-from cjsm.community.states import display_name, organisation_state
+from cjsm.community.states import display_name, organisation_state, takes_mail
 from cjsm.community.verdicts import Accept, AccountOrigin, ConnectionOrigin, Origin, Service, ServiceOrigin, Verdict
 from cjsm.community.view import View
 
@@ -225,8 +225,9 @@ def _groups(view: View, places: set[OrganisationId] | None, people: _Gathering) 
         for mail_list in view.lists_in(organisation.id):
             label = _with_organisation(view, f"list for its {mail_list.who_may_post}", organisation.id)
             gathered.add(label, partial(_list, view, mail_list, places, people))
-        for shared in view.shared_mailboxes_in(organisation.id):
-            label = _with_organisation(view, "shared mailbox", organisation.id)
+        for shared in view.kept_shared_mailboxes_in(organisation.id):
+            label = "shared mailbox" if takes_mail(shared) else f"shared mailbox, {display_name(shared)}"
+            label = _with_organisation(view, label, organisation.id)
             gathered.add(label, partial(_address_of, view, shared.id))
     return gathered.all()
 

@@ -29,6 +29,7 @@ from cjsm.community.records import (
     RoleAssignment,
     SharedMailbox,
 )
+from cjsm.community.states import takes_mail
 from cjsm.community.view import Change, address_delivers, address_is_reserved, record_key
 
 Found = TypeVar("Found", bound=Record)
@@ -175,15 +176,25 @@ class MemoryView:
 
     def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
         """See :class:`View`."""
-        return self._one(SharedMailbox, identifier)
+        found = self.kept_shared_mailbox(identifier)
+        return found if found is not None and takes_mail(found) else None
 
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
         """See :class:`View`."""
-        return self._all(SharedMailbox, lambda found: found.organisation == organisation)
+        return filter(takes_mail, self.kept_shared_mailboxes_in(organisation))
 
     def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
         """See :class:`View`."""
-        return self._all(SharedMailbox, lambda found: any(each.account == member for each in found.members))
+        every = self._all(SharedMailbox, lambda found: any(each.account == member for each in found.members))
+        return filter(takes_mail, every)
+
+    def kept_shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
+        """See :class:`View`."""
+        return self._one(SharedMailbox, identifier)
+
+    def kept_shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
+        """See :class:`View`."""
+        return self._all(SharedMailbox, lambda found: found.organisation == organisation)
 
     def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None:
         """See :class:`View`."""

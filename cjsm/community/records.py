@@ -73,7 +73,7 @@ class AccountKind(StrEnum):
 
 
 class Life(StrEnum):
-    """The first of an account's three independent states (community §6)."""
+    """The first of an account's three independent states (community §6), and the only one of a shared mailbox."""
 
     NEW = "new"
     ACTIVE = "active"
@@ -390,7 +390,8 @@ class SharedMember(Struct, frozen=True, kw_only=True):
 class SharedMailbox(Struct, frozen=True, kw_only=True):
     """A mailbox that several accounts open; ``generation`` and ``rotated`` as in :class:`Account`.
 
-    ``notice``: members are told that there is new mail, and nothing of it.
+    ``notice``: members are told that there is new mail, and nothing of it. ``life`` is active or deleted, with
+    ``state_reason``, ``state_note`` and ``state_since`` as an account has them.
     """
 
     id: MailboxId
@@ -407,6 +408,10 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     generation: int = 0
     rotated: int = 0
     notice: bool = False
+    life: Life = Life.ACTIVE
+    state_reason: str = ""
+    state_note: str = ""
+    state_since: int = 0
 
 
 class RecoveryAuthority(Struct, frozen=True, kw_only=True):

@@ -1,8 +1,10 @@
 """Who opens which shared mailbox, and by what name (community §8)."""
 
+from collections.abc import Iterable
+
 from cjsm.community.identifiers import AccountId, MailboxId
-from cjsm.community.records import Account, MailboxRight, OrganisationState, OwnerKind, SharedMailbox
-from cjsm.community.states import chain, organisation_state
+from cjsm.community.records import Account, MailboxRight, OrganisationState, OwnerKind, SharedMailbox, SharedMember
+from cjsm.community.states import chain, organisation_state, takes_mail
 from cjsm.community.view import View
 
 
@@ -30,6 +32,12 @@ def reads(view: View, account: AccountId, mailbox: MailboxId) -> bool:
     """Whether *account* may read the shared *mailbox* now."""
     shared = view.shared_mailbox(mailbox)
     return shared is not None and _reads(view, account, shared)
+
+
+def lasting_readers(view: View, members: Iterable[SharedMember]) -> frozenset[AccountId]:
+    """Return who of *members* reads and is not deleted: somebody has to be left who can open the mail to others."""
+    reading = (view.account(each.account) for each in members if MailboxRight.READ in each.rights)
+    return frozenset(each.id for each in reading if each is not None and takes_mail(each))
 
 
 def _reads(view: View, account: AccountId, shared: SharedMailbox) -> bool:

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 
 from cjsm.community.identifiers import AccountId, OrganisationId
-from cjsm.community.records import Account, Credential, Life, Organisation, OrganisationState, Role, RoleAssignment
+from cjsm.community.records import (
+    Account,
+    Credential,
+    Life,
+    Organisation,
+    OrganisationState,
+    Role,
+    RoleAssignment,
+    SharedMailbox,
+)
 from cjsm.community.view import View
 
 #: Organisations above one another at most; deeper is refused when an organisation is made.
@@ -44,16 +53,16 @@ def is_guarded(account: Account, moment: float) -> bool:
     return guard is not None and (guard.until is None or moment < guard.until)
 
 
-def display_name(account: Account, moment: float = 0) -> str:
-    """Return the service's own name for an account's states, at *moment*."""
-    if account.life in (Life.DELETED, Life.SUSPENDED):
-        return account.life.value.capitalize()
-    one_time = account.credential is Credential.ONE_TIME
-    if account.locked or is_guarded(account, moment):
-        if account.life is Life.NEW:
+def display_name(owner: Account | SharedMailbox, moment: float = 0) -> str:
+    """Return the service's own name for the states of an account or shared mailbox, at *moment*."""
+    if isinstance(owner, SharedMailbox) or owner.life in (Life.DELETED, Life.SUSPENDED):
+        return owner.life.value.capitalize()
+    one_time = owner.credential is Credential.ONE_TIME
+    if owner.locked or is_guarded(owner, moment):
+        if owner.life is Life.NEW:
             return "Locked (new user)"
         return "Locked (reset)" if one_time else "Locked"
-    if account.life is Life.NEW:
+    if owner.life is Life.NEW:
         return "New User"
     return "Reset" if one_time else "Active"
 
@@ -96,9 +105,9 @@ def administers(view: View, account: AccountId, organisation: OrganisationId) ->
     )
 
 
-def takes_mail(account: Account) -> bool:
-    """Whether mail to the account is accepted: everything but a deleted one."""
-    return account.life is not Life.DELETED
+def takes_mail(owner: Account | SharedMailbox) -> bool:
+    """Whether mail to the account or shared mailbox is accepted: everything but a deleted one."""
+    return owner.life is not Life.DELETED
 
 
 def others_working(view: View, held: RoleAssignment) -> bool:

@@ -1,5 +1,6 @@
 """What a ledger entry is about: of which organisation that is, and of which person."""
 
+from cjsm.community.finding import owner_of
 from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId, OrganisationId
 from cjsm.community.records import Account, Connection, MailList, SharedMailbox
 from cjsm.community.view import View
@@ -23,7 +24,7 @@ def _record(view: View, kind: str, subject: bytes) -> Account | SharedMailbox | 
         case "account":
             return view.account(AccountId(subject))
         case "mailbox" | "shared-mailbox":
-            return view.account_of_mailbox(MailboxId(subject)) or view.shared_mailbox(MailboxId(subject))
+            return owner_of(view, MailboxId(subject))
         case "list":
             return view.mail_list(ListId(subject))
         case "connection":

@@ -102,12 +102,20 @@ class View(Protocol):
 
     def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]: ...
 
-    def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None: ...
+    def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
+        """The shared mailbox while it is there for its members: a deleted one is none."""
 
-    def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]: ...
+    def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
+        """Those of *organisation* that are there for their members."""
 
     def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
-        """The shared mailboxes that *member* has any right in."""
+        """Those that *member* has any right in."""
+
+    def kept_shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
+        """The shared mailbox as long as it has a record, deleted or not."""
+
+    def kept_shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
+        """The same of all directly in *organisation*."""
 
     def account_of_mailbox(self, mailbox: MailboxId) -> Account | None:
         """The account whose personal mailbox *mailbox* is."""

@@ -277,7 +277,7 @@ def identity(record: bytes, context: str = "") -> uuid.UUID:
 @cache
 def kinds(schema: Schema) -> Kinds:
     """Return the kinds of entry under *schema*."""
-    shared = ("cn", "sn", "displayName", "mail")
+    shared = ("cn", "sn", "displayName", "mail", "cjsmAccountStatus")
     organisation = ("displayName", "businessCategory", "cjsmArea", "cjsmAbbreviation", "cjsmOrganisationState")
     return Kinds(
         person=_kind(schema, ListedPerson, ("inetOrgPerson", "cjsmMailbox"), _PERSON, inherits=True),
@@ -363,7 +363,9 @@ def _needs(record: Listed, place: Place) -> int:
     if isinstance(record, ListedPerson):
         return visibility.needs_of_person(place.needs, withdrawn=record.withdrawn, ex_directory=record.ex_directory)
     if isinstance(record, ListedFunction):
-        return visibility.needs_of_function(place.needs, ex_directory=record.ex_directory)
+        return visibility.needs_of_function(
+            place.needs, withdrawn=bool(record.status), ex_directory=record.ex_directory
+        )
     return place.needs
 
 

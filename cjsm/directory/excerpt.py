@@ -286,7 +286,10 @@ def _reached(view: View, owner: bytes) -> str:
 def _functions(
     view: View, organisation: OrganisationId, around: str, kept: Sieve
 ) -> Iterator[tuple[MailList | SharedMailbox, Addresses]]:
-    functions: list[MailList | SharedMailbox] = [*view.lists_in(organisation), *view.shared_mailboxes_in(organisation)]
+    functions: tuple[MailList | SharedMailbox, ...] = (
+        *view.lists_in(organisation),
+        *view.kept_shared_mailboxes_in(organisation),
+    )
     for function in functions:
         text = f"{around} {text_of((function.name, function.slug))} {_reached(view, function.id)}"
         if kept.test(Said(text, classes=_LIST if isinstance(function, MailList) else _SHARED)):

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeAlias
 from msgspec import Struct
 
 from cjsm.community.records import Account, AddressRecord, Life, MailList, Organisation, SharedMailbox
-from cjsm.community.states import display_name
+from cjsm.community.states import display_name, takes_mail
 from cjsm.directory.places import Place
 
 #: Values by attribute name; empty ones are not there.
@@ -84,7 +84,7 @@ class ListedPerson(Struct, frozen=True, array_like=True, gc=False):
 
 
 class ListedFunction(Struct, frozen=True, array_like=True, gc=False):
-    """A list or shared mailbox with its addresses; *members* are a list's."""
+    """A list or shared mailbox with its addresses; *members* are a list's, *status* is a deleted shared mailbox's."""
 
     slug: str
     name: str
@@ -94,6 +94,7 @@ class ListedFunction(Struct, frozen=True, array_like=True, gc=False):
     others: tuple[str, ...]
     created: int
     changed: int = 0
+    status: str = ""
 
     named_by: ClassVar[str] = "cn"
 
@@ -118,6 +119,7 @@ class ListedFunction(Struct, frozen=True, array_like=True, gc=False):
             "displayName": (f"{self.name} ({place.shown})",),
             "mail": self.primary,
             "rfc822MailMember": self.members,
+            "cjsmAccountStatus": (self.status,),
         }
 
 
@@ -198,10 +200,20 @@ def of_account(account: Account, addresses: Sequence[AddressRecord]) -> ListedPe
 def of_function(function: MailList | SharedMailbox, addresses: Sequence[AddressRecord]) -> ListedFunction:
     """Return what is kept of a list or shared mailbox."""
     primary, others = _mail(addresses)
+    shared = function if isinstance(function, SharedMailbox) else None
     members = tuple(function.members) if isinstance(function, MailList) else ()
-    created = function.created
+    changed = max(function.created, shared.state_since if shared is not None else 0)
+    status = display_name(shared) if shared is not None and not takes_mail(shared) else ""
     return ListedFunction(
-        function.slug, function.name, function.ex_directory, members, primary, others, created, created
+        function.slug,
+        function.name,
+        function.ex_directory,
+        members,
+        primary,
+        others,
+        function.created,
+        changed,
+        status,
     )
 
 

@@ -70,7 +70,7 @@ class Gathering:
         found: list[tuple[bytes, bool, ListedFunction]] = []
         functions: tuple[MailList | SharedMailbox, ...] = (
             *view.lists_in(identifier),
-            *view.shared_mailboxes_in(identifier),
+            *view.kept_shared_mailboxes_in(identifier),
         )
         for function in functions:
             record = listed.of_function(function, delivering(view, function.id, self.dated))

@@ -62,7 +62,7 @@ class Renewal:
     def read_within(self, organisations: Iterable[OrganisationId], view: View) -> None:
         """What stands in these organisations is read too: they were not there before."""
         for identifier in organisations:
-            for found in (view.accounts_in, view.lists_in, view.shared_mailboxes_in):
+            for found in (view.accounts_in, view.lists_in, view.kept_shared_mailboxes_in):
                 self._entries.update(dict.fromkeys(bytes(record.id) for record in found(identifier)))
             self._roles.update(dict.fromkeys(bytes(role.id) for role in view.roles_over(identifier)))
 
@@ -90,7 +90,7 @@ class Renewal:
     def _entry(self, view: View, key: bytes) -> None:
         draft, kinds = self.draft, self.draft.kinds
         account = view.account(AccountId(key))
-        function = None if account else view.mail_list(ListId(key)) or view.shared_mailbox(MailboxId(key))
+        function = None if account else view.mail_list(ListId(key)) or view.kept_shared_mailbox(MailboxId(key))
         record = account or function
         place = draft.tree.places.get(record.organisation) if record is not None else None
         addresses = delivering(view, key, draft.dated) if place is not None else ()

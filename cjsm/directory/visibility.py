@@ -51,6 +51,8 @@ def needs_of_person(above: int, *, withdrawn: bool, ex_directory: bool) -> int:
     return UNLISTED if ex_directory else above
 
 
-def needs_of_function(above: int, *, ex_directory: bool) -> int:
+def needs_of_function(above: int, *, withdrawn: bool, ex_directory: bool) -> int:
     """Return what it needs to see a list or shared mailbox in an organisation that needs *above*."""
+    if withdrawn:
+        return HIDDEN
     return UNLISTED if ex_directory and above == LISTED else above

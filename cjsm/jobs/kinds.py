@@ -102,7 +102,7 @@ def _named_in(view: View, organisation: OrganisationId) -> list[tuple[bytes, int
     accounts = list(view.accounts_in(organisation))
     named: list[tuple[bytes | None, int]] = [(account.id, account.keys) for account in accounts]
     named += [(account.mailbox, account.mailbox_keys) for account in accounts]
-    named += [(shared.id, shared.keys) for shared in view.shared_mailboxes_in(organisation)]
+    named += [(shared.id, shared.keys) for shared in view.kept_shared_mailboxes_in(organisation)]
     authority = view.recovery_authority(organisation)
     named += [(authority.id, authority.keys)] if authority is not None else []
     return [(owner, version) for owner, version in named if owner is not None and version]

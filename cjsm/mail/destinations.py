@@ -127,7 +127,7 @@ def _gathered(view: View, accepted: Iterable[tuple[Address, Accept]], through: T
 
 
 def _quota(view: View, mailbox: MailboxId) -> int:
-    owner = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    owner = finding.owner_of(view, mailbox)
     return owner.quota if owner is not None else 0
 
 

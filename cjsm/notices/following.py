@@ -96,6 +96,9 @@ class LedgerFollower:
                 break
             dues += self._dues(following, entry) if entry is not None else ()
             number = following
+            if len(dues) >= _PEOPLE:
+                # An entry about a shared mailbox tells all of its members.
+                break
         return await self._desk.tell(dues, followed=_encoded(_Place(number)))
 
     def _dues(self, number: int, entry: LedgerEntry) -> list[Due]:

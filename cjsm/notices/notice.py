@@ -28,6 +28,8 @@ class Kind(StrEnum):
     NEAR_QUOTA = "near-quota"
     SHARED_NEAR_QUOTA = "shared-near-quota"
     SHARED_NEW_MAIL = "shared-new-mail"
+    SHARED_DELETED = "shared-deleted"
+    SHARED_UNDELETED = "shared-undeleted"
     DEVICE_MADE = "device-made"
     DEVICE_REVOKED = "device-revoked"
     FACTOR_ON = "factor-on"
@@ -66,8 +68,9 @@ _NUMBERED: dict[Kind, range] = {
     Kind.PLANNED_OUTAGE: range(1, 7 * 1_440 + 1),
 }
 
+_SHARED = {Kind.SHARED_NEAR_QUOTA, Kind.SHARED_NEW_MAIL, Kind.SHARED_DELETED, Kind.SHARED_UNDELETED}
 #: What goes to ordinary addresses too; the rest is for who signs in anyway.
-ORDINARY = frozenset(Kind) - {Kind.SHARED_NEW_MAIL, Kind.SHARED_NEAR_QUOTA, Kind.BREAK_GLASS}
+ORDINARY = frozenset(Kind) - _SHARED - {Kind.BREAK_GLASS}
 #: What administrators send to many.
 SYSTEM = (Kind.PLANNED_OUTAGE, Kind.OUTAGE_CANCELLED)
 

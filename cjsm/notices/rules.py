@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from cjsm.community.acts.recovery import officers
-from cjsm.community.identifiers import AccountId, OrganisationId, RequestId
+from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import LedgerEntry, Role
 from cjsm.community.states import ADMINISTRATORS
 from cjsm.community.view import View
@@ -70,15 +70,29 @@ _TOLD_OWNER = {
 }
 
 
+#: What every member hears of a shared mailbox that the entry is about.
+_TOLD_MEMBERS = {"shared-deleted": Kind.SHARED_DELETED, "shared-undeleted": Kind.SHARED_UNDELETED}
+
+
 def notices_of(view: View, entry: LedgerEntry) -> Iterator[Due]:
     """Yield who is to be told what of *entry*; what goes to many is left to :func:`to_many`."""
     kind = _TOLD_OWNER.get(entry.act)
     if kind is not None and entry.subject_kind == "account":
         yield Due(kind=kind, account=AccountId(entry.subject), date=_date(entry))
+    yield from _members(view, entry)
     for told, accounts in ((Kind.RECOVERY_TO_APPROVE, _approvers), (Kind.ORGANISATION_SUSPENDED, _administrators)):
         yield from (Due(kind=told, account=account, date=entry.moment) for account in accounts(view, entry))
     if dict(entry.details).get("break-glass") == "yes":
         yield from _break_glass(view, entry)
+
+
+def _members(view: View, entry: LedgerEntry) -> Iterator[Due]:
+    kind = _TOLD_MEMBERS.get(entry.act)
+    if kind is None or entry.subject_kind != "shared-mailbox":
+        return
+    found = view.kept_shared_mailbox(MailboxId(entry.subject))
+    for member in found.members if found is not None else ():
+        yield Due(kind=kind, account=member.account, date=entry.moment)
 
 
 def _date(entry: LedgerEntry) -> int:

@@ -119,7 +119,7 @@ def _known(view: View, record: Record) -> Record | None:
         case MailList():
             return view.mail_list(record.id)
         case SharedMailbox():
-            return view.shared_mailbox(record.id)
+            return view.kept_shared_mailbox(record.id)
         case RecoveryAuthority():
             return view.recovery_authority(record.id)
         case RecoveryRequest():

@@ -1,8 +1,9 @@
-"""Destroying deleted accounts: on the real files, and on a backup."""
+"""Destroying deleted accounts and shared mailboxes: on the real files, and on a backup."""
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,14 @@ from twisted.internet.defer import Deferred, fail
 
 from cjsm.access.destruction import Destruction
 from cjsm.access.errors import AccessRefused
+from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import read_mailbox_keys
+from cjsm.access.sharing import Sharing
+from cjsm.community.acts import mailboxes, shared
 from cjsm.community.acts.lives import LifeStep, change_life
 from cjsm.community.errors import CommunityError
 from cjsm.community.identifiers import ActId, JobId, MailboxId
-from cjsm.community.records import Account, Job, Life
+from cjsm.community.records import Account, Job, Life, MailboxRight, SharedMailbox, SharedMember
 from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import Unavailable
@@ -172,6 +176,21 @@ def test_undeleted_at_the_last_moment(house: House, monkeypatch: pytest.MonkeyPa
     assert house.sign_in().mail_keys
 
 
+@contextmanager
+def other_keys(house: House) -> Iterator[None]:
+    """What is done to the key store meanwhile is undone: it is put back as it was, from a backup."""
+    now(house.keys.close())
+    saved = {path: path.read_bytes() for path in house.directory.glob("keys*.mdb")}
+    house.keys = LmdbKeyStore(house.directory, InlineDisk(), map_size=16 << 20)
+    yield
+    now(house.keys.close())
+    for path in house.directory.glob("keys*"):
+        path.unlink()
+    for path, octets in saved.items():
+        path.write_bytes(octets)
+    house.keys = LmdbKeyStore(house.directory, InlineDisk(), map_size=16 << 20)
+
+
 def test_restored_key_store(house: House) -> None:
     """A key store put back from before is gone through again for what was destroyed since, once."""
     jo, secrets = person(house)
@@ -179,16 +198,8 @@ def test_restored_key_store(house: House) -> None:
     house.deliver(mailbox_of(al), b"stays\r\n")
     step(house, jo, LifeStep.DELETE)
     house.moment += 31 * DAY
-    now(house.keys.close())
-    saved = {path: path.read_bytes() for path in house.directory.glob("keys*.mdb")}
-    house.keys = LmdbKeyStore(house.directory, InlineDisk(), map_size=16 << 20)
-    now(destruction(house).run(JOB))
-    now(house.keys.close())
-    for path in house.directory.glob("keys*"):
-        path.unlink()
-    for path, octets in saved.items():
-        path.write_bytes(octets)
-    house.keys = LmdbKeyStore(house.directory, InlineDisk(), map_size=16 << 20)
+    with other_keys(house):
+        now(destruction(house).run(JOB))
     assert on_disk(house.directory, secrets) == [True] * 3
     job = destruction(house)
     assert now(job.run(JOB)) == "0 users destroyed, 1 again after a restore"
@@ -230,3 +241,133 @@ def test_last_uses(house: House) -> None:
         tables = [house.activity._environment.table(name) for name in ("uses", "networks", "failures", "steps")]
         left = [key for table in tables for key, _ in transaction.cursor(db=table)]
     assert not any(bytes(key).startswith(jo.id) for key in left)
+
+
+def desk_with(house: House, reader: Account, slug: str = "desk") -> SharedMailbox:
+    """A shared mailbox with mail in its file and a large body; others read their own."""
+    generations = KeyLife(
+        house.enrolment, community=house.community, keys=house.keys, secrets=house.secrets
+    ).generations
+    rooms = Sharing(
+        house.enrolment,
+        generations,
+        KeySettings(),
+        community=house.community,
+        keys=house.keys,
+        secrets=house.secrets,
+        entropy=os.urandom,
+    )
+    member = SharedMember(account=reader.id, rights=(MailboxRight.READ,))
+    made = now(rooms.add(house.enrolment.by(), reader.organisation, slug, "Desk", member, 1 << 20))
+    house.deliver(made.id, b"small\r\n")
+    house.deliver(made.id, b"large\r\n" * 50_000, in_file=True)
+    found = kept(house, made)
+    assert found is not None
+    return found
+
+
+def sealed(house: House, desk: SharedMailbox) -> list[bytes]:
+    return [granted.sealed for granted in read_mailbox_keys(house.keys, desk.id, desk.keys).grants]
+
+
+def delete_desk(house: House, desk: SharedMailbox) -> None:
+    house.commit(lambda view, by: shared.delete(view, by, desk.id, note="a note"), "other")
+
+
+def kept(house: House, desk: SharedMailbox) -> SharedMailbox | None:
+    return house.community.read_now(lambda view: view.kept_shared_mailbox(desk.id))
+
+
+def test_a_shared_mailbox(house: House) -> None:
+    """After its time its grants are in no file, its mail is gone; its readers lose nothing else."""
+    jo = house.join()
+    house.deliver(mailbox_of(jo), b"own\r\n")
+    desk, stays = desk_with(house, jo), desk_with(house, jo, "stays")
+    secrets = sealed(house, desk)
+    delete_desk(house, desk)
+    house.moment += 30 * DAY
+    assert now(destruction(house).run(JOB)) == "0 users destroyed"
+    assert on_disk(house.directory, secrets) == [True]
+    house.moment += 1
+    assert now(destruction(house).run(JOB)) == "0 users destroyed, 1 shared mailboxes"
+    assert on_disk(house.directory, secrets) == [False]
+    assert not house.home(desk.id).exists()
+    assert kept(house, desk) is None
+    assert now(destruction(house).run(JOB)) == "0 users destroyed"
+    (entry,) = [each for each in house.entries() if each.act == "shared-destroyed"]
+    assert (entry.subject, dict(entry.details)) == (desk.id, {"job": "destruction", "mailbox": desk.id.hex()})
+    address = house.community.read_now(lambda view: view.reserved_address("desk@avon.cjsm.test"))
+    assert address is not None
+    assert read(house.maildrop()[0], 0) == b"own\r\n"
+    assert len(house.maildrop("jo.ward@avon/stays")[0].messages) == 2
+    assert kept(house, stays) == stays
+
+
+@pytest.mark.parametrize("where", ["keys.destroy", "mail.destroy", "keys.compact"])
+def test_a_shared_mailbox_in_a_crash(house: House, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever failed, it is not to be had back, and the next run takes it up; one entry tells of it."""
+    desk = desk_with(house, house.join())
+    secrets = sealed(house, desk)
+    delete_desk(house, desk)
+    house.moment += 31 * DAY
+    room, _, call = where.partition(".")
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(house, room), call, lambda *_: fail(Unavailable("no disk")))
+        if call == "compact":
+            with pytest.raises(Unavailable):
+                now(destruction(house).run(JOB))
+        else:
+            assert now(destruction(house).run(JOB)) == "0 users destroyed, 1 could not be"
+    begun = kept(house, desk)
+    assert begun is not None
+    assert (begun.keys, begun.members, begun.state_note) == (0, (), "")
+    assert now(destruction(house).run(JOB)) == "0 users destroyed, 1 shared mailboxes"
+    assert on_disk(house.directory, secrets) == [False]
+    assert not house.home(desk.id).exists()
+    assert [each.act for each in house.entries()].count("shared-destroyed") == 1
+
+
+def test_a_shared_mailbox_begun_by_a_command(house: House) -> None:
+    """What somebody destroyed at once is finished by the job, without a second entry."""
+    desk = desk_with(house, house.join())
+    secrets = sealed(house, desk)
+    delete_desk(house, desk)
+    house.moment += 31 * DAY
+    house.commit(lambda view, by: mailboxes.destroy(view, by, desk.id, 30 * DAY), "retention")
+    assert now(destruction(house).run(JOB)) == "0 users destroyed, 1 shared mailboxes"
+    assert on_disk(house.directory, secrets) == [False]
+    assert kept(house, desk) is None
+    assert [each.act for each in house.entries()].count("shared-destroyed") == 1
+
+
+def test_a_shared_mailbox_and_its_only_reader(house: House) -> None:
+    """Deleted one after the other they go together."""
+    jo, _ = person(house)
+    desk = desk_with(house, house.account(jo.id))
+    with pytest.raises(CommunityError):
+        step(house, jo, LifeStep.DELETE)
+    delete_desk(house, desk)
+    step(house, jo, LifeStep.DELETE)
+    house.moment += 31 * DAY
+    assert now(destruction(house).run(JOB)) == "1 users destroyed, 1 shared mailboxes"
+    assert kept(house, desk) is None
+
+
+def test_a_shared_mailbox_in_a_restored_key_store(house: House) -> None:
+    """Keys that a backup brings back are destroyed again, once, and nobody else's."""
+    jo = house.join()
+    desk, stays = desk_with(house, jo), desk_with(house, jo, "stays")
+    secrets = sealed(house, desk)
+    delete_desk(house, desk)
+    house.moment += 31 * DAY
+    with other_keys(house):
+        assert now(destruction(house).run(JOB)) == "0 users destroyed, 1 shared mailboxes"
+    assert on_disk(house.directory, secrets) == [True]
+    job = destruction(house)
+    assert now(job.run(JOB)) == "0 users destroyed, 1 again after a restore"
+    assert on_disk(house.directory, secrets) == [False]
+    assert now(job.run(JOB)) == now(destruction(house).run(JOB)) == "0 users destroyed"
+    house.close()
+    house.open()
+    assert len(house.maildrop("jo.ward@avon/stays")[0].messages) == 2
+    assert kept(house, stays) == stays

@@ -1,24 +1,28 @@
 """Shared mailboxes: who reads what, before and after joining, leaving and resets; and attacks."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 
-from cjsm.access import keyring
+from cjsm.access import keyjobs, keyring
 from cjsm.access.errors import AccessRefused, NotOffered
 from cjsm.access.keylife import KeyLife
 from cjsm.access.mailboxkeys import read_mailbox_keys
 from cjsm.access.sharing import Sharing
 from cjsm.access.signedin import Opener
-from cjsm.community.acts import organisations
+from cjsm.community.acts import organisations, transfers
+from cjsm.community.acts import shared as acts
 from cjsm.community.acts.lives import LifeStep, change_life
+from cjsm.community.acts.renaming import OldAddress
 from cjsm.community.address import Address
 from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, NotAllowed, NotFound
-from cjsm.community.identifiers import OrganisationId
+from cjsm.community.identifiers import AccountId, ActId, OrganisationId
 from cjsm.community.records import Account, MailboxRight, Organisation, SharedMailbox, SharedMember
+from cjsm.community.view import Change, View
 from cjsm.configuration import KeySettings
 from cjsm.store.interfaces import Unavailable
 from cjsm.vault.errors import NotAuthentic, UnknownSuite
@@ -64,6 +68,13 @@ class Desk:
 
     def open(self, who: Account, secret: bytes = PASSWORD) -> Any:
         return now(self.sharing.open_old(self.house.enrolment.by(who.id), self.id, Opener(who.id, secret)))
+
+    def delete(self, by: Account | None = None) -> None:
+        acting = self.house.enrolment.by(by.id if by else None, "requested")
+        now(self.house.community.commit(acting.act_id, lambda view: acts.delete(view, acting, self.id)))
+
+    def undelete(self, by: Account | None = None, within: int = 30 * 86_400) -> tuple[AccountId, ...]:
+        return now(self.sharing.undelete(self.house.enrolment.by(by.id if by else None), self.id, within))
 
     def deliver(self, content: bytes) -> None:
         self.house.deliver(self.id, content)
@@ -339,3 +350,161 @@ def test_not_somebodys_own(desk: Desk) -> None:
     assert desk.jo.mailbox is not None
     with pytest.raises(CommunityError):
         now(desk.sharing.join(desk.house.enrolment.by(), desk.jo.mailbox, al.id, (READ,)))
+
+
+def test_deleted_and_back(desk: Desk) -> None:
+    """Nobody opens it meanwhile; then everybody reads what they did, and what comes under keys of its own."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.deliver(b"one\r\n")
+    desk.join(al)
+    desk.deliver(b"two\r\n")
+    with pytest.raises(NotAllowed):
+        desk.delete(desk.jo)
+    desk.delete()
+    for who, secret in (("jo.ward", PASSWORD), ("al.other", OTHER_PASSWORD)):
+        with pytest.raises(NotOffered):
+            desk.letters(who, secret)
+    with pytest.raises(NotAllowed):
+        desk.undelete(desk.jo)
+    assert desk.undelete() == ()
+    assert desk.record.generation == 3
+    desk.deliver(b"three\r\n")
+    assert desk.letters("jo.ward") == [b"one\r\n", b"two\r\n", b"three\r\n"]
+    assert desk.letters("al.other", OTHER_PASSWORD) == [b"two\r\n", b"three\r\n"]
+
+
+def test_a_session_ends_with_it(desk: Desk) -> None:
+    """Whoever has it open is out, and not in again by its being back."""
+    drop, logout = desk.house.maildrop("jo.ward@avon/desk")
+    assert drop.still_valid()
+    desk.delete()
+    assert not drop.still_valid()
+    logout()
+    desk.undelete()
+    assert desk.letters("jo.ward") == []
+
+
+def test_what_was_accepted_before_is_delivered(desk: Desk) -> None:
+    """As to a person who was deleted: it is there when the mailbox is back."""
+    waiting = desk.house.current.current(desk.id)
+    desk.delete()
+    assert desk.house.current.current(desk.id) == waiting
+    desk.deliver(b"waited\r\n")
+    desk.undelete()
+    assert desk.letters("jo.ward") == [b"waited\r\n"]
+
+
+def test_reset_meanwhile(desk: Desk) -> None:
+    """Old keys open nothing that comes afterwards: a reset while it was deleted is one."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.deliver(b"old\r\n")
+    desk.join(al, opener=Opener(desk.jo.id, PASSWORD))
+    desk.delete()
+    by = desk.house.enrolment.by(reason="compromised")
+    secret = now(desk.life.reset(by, al.id)).one_time_password.encode()
+    own = desk.house.enrolment.by(al.id)
+    now(desk.house.enrolment.set_password(own, al.id, secret, b"second lamp entirely nine"))
+    desk.undelete()
+    desk.deliver(b"new\r\n")
+    assert desk.letters("al.other", b"second lamp entirely nine") == [b"new\r\n"]
+    assert desk.letters("jo.ward") == [b"old\r\n", b"new\r\n"]
+    assert al.id in desk.sharing.waiting(desk.id)
+
+
+def go_north(desk: Desk, who: Account) -> None:
+    """Somebody is moved to another top organisation."""
+    north = Organisation(id=OrganisationId(b"north"), parent=None, slug="north", name="North", abbreviation="north")
+    desk.house.commit(lambda view, by: organisations.add(view, by, north))
+    desk.house.commit(lambda view, by: transfers.move(view, by, who.id, north.id, OldAddress(0, 0)))
+
+
+def test_left_out_when_it_is_back(desk: Desk) -> None:
+    """Whoever is of another top organisation now has no keys of it, old or new."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.join(al, opener=Opener(desk.jo.id, PASSWORD))
+    desk.delete()
+    go_north(desk, al)
+    assert desk.undelete() == (al.id,)
+    assert [each.account for each in desk.record.members] == [desk.jo.id]
+    record = read_mailbox_keys(desk.house.keys, desk.id, desk.record.keys)
+    assert {granted.member for granted in record.grants} == {desk.jo.id}
+
+
+def before_the_commit(desk: Desk, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something else be done between the keys and the act that names them."""
+    commit = desk.house.community.commit
+
+    def overtaken(act_id: ActId, decide: Callable[[View], Change]) -> "Deferred[Change]":
+        monkeypatch.undo()
+        act()
+        return commit(act_id, decide)
+
+    monkeypatch.setattr(desk.house.community, "commit", overtaken)
+
+
+def test_back_twice_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second finds it there; its keys are those of the first."""
+    desk.deliver(b"one\r\n")
+    desk.delete()
+    before_the_commit(desk, desk.undelete, monkeypatch)
+    with pytest.raises(Conflict, match="not deleted"):
+        desk.undelete()
+    assert desk.record.generation == 2
+    desk.deliver(b"two\r\n")
+    assert desk.letters("jo.ward") == [b"one\r\n", b"two\r\n"]
+
+
+def test_back_while_a_member_goes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that were made for somebody who is none any more are made again without them."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.join(al)
+    desk.delete()
+    before_the_commit(desk, lambda: go_north(desk, al), monkeypatch)
+    assert desk.undelete() == (al.id,)
+    record = read_mailbox_keys(desk.house.keys, desk.id, desk.record.keys)
+    assert {granted.member for granted in record.grants} == {desk.jo.id}
+
+
+def test_joining_while_it_is_deleted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody joins what is gone by then; its keys are as they were when it is back."""
+    al = desk.house.join("al.other", OTHER_PASSWORD)
+    desk.deliver(b"one\r\n")
+    before_the_commit(desk, desk.delete, monkeypatch)
+    with pytest.raises(Conflict, match="is deleted"):
+        desk.join(al)
+    desk.undelete()
+    assert [each.account for each in desk.record.members] == [desk.jo.id]
+    assert desk.letters("jo.ward") == [b"one\r\n"]
+
+
+def test_back_in_a_crash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that no act names leave it as it was: deleted, and to be had back again."""
+    desk.deliver(b"one\r\n")
+    desk.delete()
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.house.community, "commit", lambda *_: fail(Unavailable("no disk")))
+        with pytest.raises(Unavailable):
+            desk.undelete()
+    with pytest.raises(NotOffered):
+        desk.letters("jo.ward")
+    desk.undelete()
+    assert desk.letters("jo.ward") == [b"one\r\n"]
+    with pytest.raises(Conflict, match="not deleted"):
+        desk.undelete()
+
+
+def test_not_back_after_its_time(desk: Desk) -> None:
+    """Nor are keys made for it."""
+    desk.delete()
+    before = desk.house.keys.latest(desk.id)
+    with pytest.raises(Conflict, match="over"):
+        desk.undelete(within=0)
+    assert desk.house.keys.latest(desk.id) == before
+
+
+def test_no_new_keys_while_it_is_deleted(desk: Desk) -> None:
+    """Rotation waits for it to be back: its keys begin anew then."""
+    owners_ = now(keyjobs.owners(desk.house.community, lambda view, owner: True))
+    assert desk.id in owners_
+    desk.delete()
+    assert desk.id not in now(keyjobs.owners(desk.house.community, lambda view, owner: True))

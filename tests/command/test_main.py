@@ -69,7 +69,10 @@ def test_what_there_is() -> None:
             f"list {verb}"
             for verb in ("add", "change", "join", "leave", "appoint", "dismiss", "delete", "show", "list")
         ),
-        *(f"shared {verb}" for verb in ("add", "change", "join", "leave", "open", "show", "list")),
+        *(
+            f"shared {verb}"
+            for verb in ("add", "change", "join", "leave", "open", "show", "list", "delete", "undelete")
+        ),
         *("keys show", "keys rotate", "keys rotate-due", "keys escrow", "keys restore", "keys rotate-secret"),
         "keys peppers",
         *(f"recovery {verb}" for verb in ("request", "approve", "refuse", "list", "officers")),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cjsm.command.context import wait
-from cjsm.community.acts import destruction, lives
+from cjsm.community import finding
+from cjsm.community.acts import destruction, lives, shared
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.identifiers import AccountId, ActId, MailboxId, text
 from cjsm.ledger.entries import decode_entry
@@ -109,6 +110,15 @@ def test_what_came_between(cjsm: Run, house: House, tmp_path: Path) -> None:
     assert [each["generation"] for each in told(cjsm("keys", "show", JANE, "--json"))] == [1, 2]
 
 
+def with_keys_of(older: Path, place: Path) -> None:
+    """Put the key store of an older backup into another one, with what vouches for it."""
+    shutil.copy(older / "keys.mdb", place / "keys.mdb")
+    line = next(each for each in (older / "manifest.jsonl").read_text().splitlines() if '"keys.mdb"' in each)
+    manifest = (place / "manifest.jsonl").read_text().splitlines()
+    mixed = [line if '"keys.mdb"' in each else each for each in manifest]
+    (place / "manifest.jsonl").write_text("\n".join(mixed) + "\n")
+
+
 def test_who_was_destroyed_stays_so(cjsm: Run, house: House, tmp_path: Path) -> None:
     """Though a key store of before is put in the backup's place."""
     older, place = tmp_path / "older", tmp_path / "backup"
@@ -129,14 +139,34 @@ def test_who_was_destroyed_stays_so(cjsm: Run, house: House, tmp_path: Path) -> 
     shutil.copy(older / "keys.mdb", place / "keys.mdb")
     lose(house)
     assert "not what was written" in refused(cjsm("restore", str(place), "--reason", "test", "--json"))["error"]
-    line = next(each for each in (older / "manifest.jsonl").read_text().splitlines() if '"keys.mdb"' in each)
-    manifest = (place / "manifest.jsonl").read_text().splitlines()
-    mixed = [line if '"keys.mdb"' in each else each for each in manifest]
-    (place / "manifest.jsonl").write_text("\n".join(mixed) + "\n")
+    with_keys_of(older, place)
     told(cjsm("restore", str(place), "--reason", "test", "--json"))
     with beside(house.config) as suite:
         assert suite.stores.keys.latest(identifier) == 0
         assert suite.stores.keys.latest(house.tom) == 0
+
+
+def test_a_shared_mailbox_that_was_destroyed_stays_so(cjsm: Run, house: House, tmp_path: Path) -> None:
+    """Though a mailbox and a key store of before are put in the backup's place."""
+    older, place = tmp_path / "older", tmp_path / "backup"
+    made = told(cjsm("shared", "add", "avon", "duty", "--name", "Duty", "--member", JANE, "--json"))
+    told(cjsm("backup", str(older), "--json"))
+    with beside(house.config) as suite:
+        desk = suite.stores.community.read_now(lambda view: finding.mailbox_of(view, made["address"]))
+        commit(suite, lambda view, by: shared.delete(view, by, desk), "other")
+        commit(suite, lambda view, by: destruction.begin(view, by, desk, view.moment + 1))
+        wait(suite.stores.keys.destroy(desk))
+        wait(suite.stores.mail.destroy(desk))
+        act = ActId(os.urandom(16))
+        wait(suite.stores.community.commit(act, lambda view: destruction.finish(view, desk, 1)))
+    told(cjsm("backup", str(place), "--json"))
+    with_keys_of(older, place)
+    lose(house)
+    told(cjsm("restore", str(place), "--reason", "test", "--json"))
+    with beside(house.config) as suite:
+        assert suite.stores.keys.latest(desk) == 0
+        assert suite.stores.community.read_now(lambda view: view.kept_shared_mailbox(desk)) is None
+    assert "no shared mailbox" in refused(cjsm("shared", "show", made["address"], "--json"))["error"]
 
 
 def test_a_place_that_has_something(cjsm: Run, house: House, tmp_path: Path) -> None:

@@ -155,14 +155,15 @@ class World:
         self.writers.append(Writer(f"account {label}", origin, MEMBER, speaks, frozenset(own), False, place))
 
     def _shared(self) -> None:
-        """The first active person of the open organisation may send for these two, and read in the third."""
+        """The first active person of the open organisation may send for the first two, and read in the third."""
         sender = self._hosted("sen.der", "open")
         own = {f"sen.der@open.{SUFFIX}"}
-        for place, rights in (
-            ("open", (MailboxRight.SEND,)),
-            ("aside", (MailboxRight.READ, MailboxRight.SEND)),
-            ("open", (MailboxRight.READ, MailboxRight.DELETE)),
-            ("shut", (MailboxRight.SEND,)),
+        for place, rights, life in (
+            ("open", (MailboxRight.SEND,), Life.ACTIVE),
+            ("aside", (MailboxRight.READ, MailboxRight.SEND), Life.ACTIVE),
+            ("open", (MailboxRight.READ, MailboxRight.DELETE), Life.ACTIVE),
+            ("shut", (MailboxRight.SEND,), Life.ACTIVE),
+            ("open", (MailboxRight.READ, MailboxRight.SEND), Life.DELETED),
         ):
             slug = f"s{len(self.special)}"
             where = f"{slug}@{place}.{SUFFIX}"
@@ -172,12 +173,13 @@ class World:
                 slug=slug,
                 name=slug,
                 members=(SharedMember(account=sender.id, rights=rights),),
+                life=life,
             )
             self.records += [shared, address(where, shared.id, OwnerKind.SHARED_MAILBOX)]
             self.special[f"shared {place} {slug}"] = where
-            is_open = OPEN.get(place, True)
+            is_open = OPEN.get(place, True) and life is Life.ACTIVE
             own |= {where} if is_open and MailboxRight.SEND in rights else set()
-            self.targets.append(Target(f"shared {place}", where, EVERYBODY if is_open else NOBODY))
+            self.targets.append(Target(f"shared {place} {life}", where, EVERYBODY if is_open else NOBODY))
         self._write("sender for shared mailboxes", sender, True, own, "open")
 
     def _connections(self) -> None:

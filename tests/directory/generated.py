@@ -174,7 +174,8 @@ def a_function(draw: st.DrawFn, count: int) -> list[Record]:
         members = ("ann@org1.cjsm.test",) * draw(st.integers(0, 1))
         made: Record = MailList(id=ListId(identity), organisation=home, slug=slug, name="Duty", members=members)
         return [made, address(f"list{count}@org1.cjsm.test", identity, kind=OwnerKind.LIST)]
-    made = SharedMailbox(id=MailboxId(identity), organisation=home, slug=slug, name="Ann's Desk")
+    life = draw(st.sampled_from((Life.ACTIVE, Life.DELETED)))
+    made = SharedMailbox(id=MailboxId(identity), organisation=home, slug=slug, name="Ann's Desk", life=life)
     return [made, address(f"desk{count}@org1.cjsm.test", identity, kind=OwnerKind.SHARED_MAILBOX)]
 
 

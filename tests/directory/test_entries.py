@@ -2,12 +2,30 @@
 
 import uuid
 
+import msgspec
+
 from cjsm.community.identifiers import AccountId
+from cjsm.community.records import Life, SharedMailbox
 from cjsm.directory import names
 from cjsm.directory.query import Equal, Present, Scope
 from cjsm.directory.reading import Reading
 from cjsm.directory.selection import attributes, selected
-from tests.directory.support import ADA, AVON, BASE, COMMUNITY, JANE, LOU, catalogue, number, person, reading, search
+from tests.directory.support import (
+    ADA,
+    AVON,
+    BASE,
+    COMMUNITY,
+    HELP,
+    JANE,
+    LOU,
+    catalogue,
+    first_names,
+    number,
+    person,
+    reading,
+    records,
+    search,
+)
 
 _JANE = f"uid=jane.smith,ou=crime,o=avon-police,{BASE}"
 
@@ -137,3 +155,20 @@ def test_siblings_with_one_name_are_told_apart() -> None:
     """Two people whose user IDs differ only after ``@`` may be in one organisation."""
     again = person(AccountId(number(500)), AVON, "bob.muller@law", "Bob", "Other")
     assert len(set(search(reading(ADA, again), Present("uid"), base=f"o=avon-police,{BASE}", scope=Scope.ONE))) == 3
+
+
+def test_a_deleted_shared_mailbox() -> None:
+    """Is there for administrators alone, who see that it is deleted, and since when."""
+    (desk,) = [found for found in records() if isinstance(found, SharedMailbox)]
+    gone = msgspec.structs.replace(desk, life=Life.DELETED, state_since=86_400)
+    dn = f"cn=duty-desk,ou=crime,o=avon-police,{BASE}"
+    assert "cjsmAccountStatus" not in shown(reading(ADA), dn)
+    for reader in (JANE, LOU):
+        assert first_names(search(reading(reader), Equal("cn", "Duty Desk"))) == ["cn=duty-desk"]
+        assert search(reading(reader, [gone]), Equal("cn", "Duty Desk")) == []
+        assert search(reading(reader, [gone]), Equal("mail", "duty-desk@avon.cjsm.test")) == []
+    for reader in (ADA, HELP, COMMUNITY):
+        found = shown(reading(reader, [gone]), dn)
+        assert found["cjsmAccountStatus"] == ("Deleted",)
+        assert search(reading(reader, [gone]), Equal("cjsmAccountStatus", "Deleted"))
+    assert shown(reading(ADA, [gone]), dn, "modifyTimestamp") == {"modifyTimestamp": ("19700102000000Z",)}

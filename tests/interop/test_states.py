@@ -1,6 +1,7 @@
-"""Every state of people and organisations at the real doors: who signs in where, and what becomes of mail to them.
+"""Every state of people, shared mailboxes and organisations at the real doors: who signs in, what becomes of mail.
 
-The table is community §6's: life, credential and lock of the person times the state of the organisation.
+The table is community §6's: life, credential and lock of the person, or the life of the shared mailbox, times the state
+of the organisation.
 """
 
 import poplib
@@ -19,14 +20,26 @@ import pytest
 from cjsm.access.enrolment import Enrolled
 from cjsm.command.context import wait
 from cjsm.community import finding
-from cjsm.community.acts import organisations
+from cjsm.community.acts import lists, organisations, shared
 from cjsm.community.acts.credentials import PROTOCOLS
-from cjsm.community.identifiers import OrganisationId
-from cjsm.community.records import Account, Credential, Life, Organisation, OrganisationState, Profile
+from cjsm.community.address import Address
+from cjsm.community.identifiers import ListId, OrganisationId
+from cjsm.community.records import (
+    Account,
+    Credential,
+    Life,
+    MailboxRight,
+    MailList,
+    Organisation,
+    OrganisationState,
+    Profile,
+    SharedMember,
+    WhoMayPost,
+)
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 from tests.command.mailboxes import beside
-from tests.ldap.support import answers, bind
+from tests.ldap.support import Found, answers, bind, equal, search, unbind
 from tests.running import Community
 
 pytestmark = pytest.mark.interop
@@ -80,8 +93,41 @@ STATES = [
 ]
 
 
+class Desk(msgspec.Struct, frozen=True):
+    """A shared mailbox in one state, whose member is the active person of its organisation."""
+
+    life: Life
+    organisation: OrganisationState
+
+    @property
+    def slug(self) -> str:
+        return f"desk-{self.life}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.slug}@{self.organisation}.cjsm.test"
+
+    @property
+    def member(self) -> State:
+        return State(Life.ACTIVE, Credential.CHOSEN, False, self.organisation)
+
+    @property
+    def is_there(self) -> bool:
+        """For whom it is for: to be opened, written to, sent as, and found."""
+        return self.life is Life.ACTIVE and self.organisation is OrganisationState.ACTIVE
+
+
+DESKS = [
+    Desk(life, organisation)
+    for life in (Life.ACTIVE, Life.DELETED)
+    for organisation in (OrganisationState.ACTIVE, OrganisationState.SUSPENDED)
+]
+DESK_RIGHTS = (MailboxRight.READ, MailboxRight.SEND)
+LIST = "desks@active.cjsm.test"
+
+
 class Doors:
-    """A community with somebody in every state, and their secrets."""
+    """A community with somebody in every state, and their secrets; and with desks."""
 
     def __init__(self, community: Community) -> None:
         self.community = community
@@ -92,7 +138,33 @@ class Doors:
                 for each in STATES:
                     if each.organisation is state:
                         self.secrets[each] = self._person(suite, place, each)
+                for desk in DESKS:
+                    if desk.organisation is state:
+                        self._desk(suite, place, desk)
+            self._list(suite)
             self._suspend(suite)
+
+    def _desk(self, suite: Suite, place: OrganisationId, desk: Desk) -> None:
+        account = suite.stores.community.read_now(partial(finding.account_of, name=desk.member.user_id))
+        member = SharedMember(account=account.id, rights=DESK_RIGHTS)
+        made = wait(suite.sharing.add(suite.enrolment.by(), place, desk.slug, desk.slug, member, 1 << 20))
+        if desk.life is Life.DELETED:
+            by = suite.enrolment.by(reason="other")
+            wait(suite.stores.community.commit(by.act_id, lambda view: shared.delete(view, by, made.id)))
+
+    def _list(self, suite: Suite) -> None:
+        """All desks: those that were there when they joined, and are not any more, among them."""
+        by = suite.enrolment.by()
+        place = suite.stores.community.read_now(partial(finding.organisation_of, path="active")).id
+        made = MailList(
+            id=ListId(b"desks".ljust(16)),
+            organisation=place,
+            slug="desks",
+            name="Desks",
+            members=tuple(desk.address for desk in DESKS),
+            who_may_post=WhoMayPost.COMMUNITY,
+        )
+        wait(suite.stores.community.commit(by.act_id, lambda view: lists.add(view, by, made, Address.parse(LIST))))
 
     def _place(self, suite: Suite, state: OrganisationState) -> OrganisationId:
         place = Organisation(
@@ -160,6 +232,25 @@ class Doors:
                 return str(error)
         return ""
 
+    def sends_as(self, name: str, secret: str, address: str) -> bool:
+        """Whether somebody who signs in may write from *address*."""
+        community = self.community
+        with closing(community.smtp({"user_id": name, "password": secret})) as session:
+            session.ehlo_or_helo_if_needed()
+            return session.mail(address)[0] == 250
+
+    def finds(self, name: str, secret: str, address: str) -> int:
+        """How many entries with *address* somebody finds."""
+        filter_ = equal("mail", address)
+        with (
+            socket.create_connection(("localhost", self.community.port("ldaps")), timeout=30) as plain,
+            self.community.tls().wrap_socket(plain, server_hostname="localhost") as session,
+        ):
+            session.sendall(bind(1, name, secret.encode()))
+            assert answers(session.recv(4_096))[0].code == 0
+            session.sendall(search(2, filter_, base=self.community.told["base_dn"]) + unbind(3))
+            return sum(isinstance(each, Found) for each in answers(b"".join(iter(partial(session.recv, 4_096), b""))))
+
     def ldap(self, name: str, secret: str) -> str:
         """The same."""
         with (
@@ -220,11 +311,71 @@ def test_mail(doors: Doors) -> None:
 
 def _counts(doors: Doors, states: list[State]) -> dict[State, int]:
     """How many messages each has."""
+    counted = _messages(doors, [state.user_id for state in states])
+    return {state: counted[state.user_id] for state in states}
+
+
+def _messages(doors: Doors, names: list[str]) -> dict[str, int]:
+    """The same by name."""
     with beside(Path(doors.community.config)) as suite:
         stores = suite.stores
 
-        def count(state: State) -> int:
-            mailbox = stores.community.read_now(partial(finding.mailbox_of, name=state.user_id))
+        def count(name: str) -> int:
+            mailbox = stores.community.read_now(partial(finding.mailbox_of, name=name))
             return int(wait(stores.mail.usage(mailbox)).messages)
 
-        return {state: count(state) for state in states}
+        return {name: count(name) for name in names}
+
+
+@pytest.mark.parametrize("desk", DESKS, ids=lambda desk: f"{desk.slug}-{desk.organisation}")
+def test_a_shared_mailbox(doors: Doors, desk: Desk) -> None:
+    """Its member opens it, sends as it and finds it where the table says it is there, with every secret, else not."""
+    user_id = desk.member.user_id
+    for secret in doors.secrets[desk.member]:
+        if desk.organisation is OrganisationState.SUSPENDED:
+            assert "user name or password not accepted" in doors.pop3(f"{user_id}/{desk.slug}", secret)
+            continue
+        for name in (desk.slug, desk.address):
+            refusal = doors.pop3(f"{user_id}/{name}", secret)
+            assert refusal == "" if desk.is_there else "no shared mailbox of that name" in refusal
+        assert doors.sends_as(user_id, secret, desk.address) is desk.is_there
+        assert doors.finds(user_id, secret, desk.address) == desk.is_there
+    jane = doors.community.person("jane.smith@avon")
+    assert doors.finds(jane["user_id"], jane["password"], desk.address) == desk.is_there
+
+
+def test_mail_to_shared_mailboxes(doors: Doors) -> None:
+    """Refused where the table says so; a list brings it to those that are there, and nobody hears of the others."""
+    community, jane = doors.community, doors.community.person("jane.smith@avon")
+    community.empty(jane)
+    with closing(community.smtp(jane)) as session:
+        session.ehlo_or_helo_if_needed()
+        session.mail(jane["address"])
+        replies = {desk: session.rcpt(desk.address)[0] for desk in DESKS}
+        assert replies == {desk: 250 if desk.is_there else 550 for desk in DESKS}
+        assert session.data(LETTER)[0] == 250
+        session.quit()
+    community.send(jane, {"address": LIST}, LETTER)
+    wanted = {desk.address: 2 if desk.is_there else 0 for desk in DESKS}
+    ends = time.monotonic() + 30
+    while (counts := _messages(doors, list(wanted))) != wanted:
+        assert time.monotonic() < ends, counts
+        time.sleep(0.1)
+    assert community.messages(jane) == {}
+
+
+def test_a_session_ends_with_its_mailbox(doors: Doors) -> None:
+    """Deleted while it is open: its member is out, and in again when it is back, with what came before."""
+    community = doors.community
+    (desk,) = [each for each in DESKS if each.is_there]
+    before = _messages(doors, [desk.address])[desk.address]
+    login = {"user_id": f"{desk.member.user_id}/{desk.slug}", "password": doors.secrets[desk.member][0]}
+    session = community.pop3(login)
+    community.document("shared", "delete", desk.address, "--reason", "other")
+    with pytest.raises((poplib.error_proto, OSError)):
+        session.stat()
+    session.close()
+    with pytest.raises(poplib.error_proto, match="no shared mailbox"):
+        community.pop3(login)
+    community.document("shared", "undelete", desk.address)
+    assert len(community.messages(login)) == before

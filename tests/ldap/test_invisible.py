@@ -51,7 +51,14 @@ def peopled(draw: st.DrawFn) -> list[Record]:
         desk, everybody = MailboxId(number(500 + each)), ListId(number(600 + each))
         unlisted = draw(st.booleans())
         made += [
-            SharedMailbox(id=desk, organisation=found.id, slug="desk", name=f"Desk {each}", ex_directory=unlisted),
+            SharedMailbox(
+                id=desk,
+                organisation=found.id,
+                slug="desk",
+                name=f"Desk {each}",
+                ex_directory=unlisted,
+                life=draw(st.sampled_from((Life.ACTIVE, Life.DELETED))),
+            ),
             address(f"desk@org{each}.cjsm.test", desk, kind=OwnerKind.SHARED_MAILBOX),
             MailList(
                 id=everybody,
@@ -85,7 +92,9 @@ def without_the_invisible(made: list[Record], told: Told) -> list[Record]:
                 left.append(_as_seen(record, told))
             case SharedMailbox() | MailList() if record.organisation in seen_organisations:
                 in_charge = told._in_charge(record.organisation, states=True)
-                if in_charge or not record.ex_directory or told._colleague(record.organisation):
+                withdrawn = isinstance(record, SharedMailbox) and record.life is Life.DELETED
+                listed = not record.ex_directory or told._colleague(record.organisation)
+                if in_charge or (listed and not withdrawn):
                     owners.add(record.id)
                     hides = isinstance(record, MailList) and not in_charge
                     left.append(msgspec.structs.replace(record, members=()) if hides else record)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import fail
 
 from cjsm.community.identifiers import JobId
-from cjsm.community.records import Job
+from cjsm.community.records import Job, Life
 from cjsm.mail.fullness import LEVELS, FullnessJob, level
 from cjsm.notices.notice import Kind
 from cjsm.store.interfaces import Filling, Unavailable
@@ -111,6 +111,17 @@ def test_a_shared_mailbox(office: Office) -> None:
     assert [(each.kind, each.account, each.code) for each in office.notices()][1:] == [
         (Kind.SHARED_NEAR_QUOTA, SAM, "90")
     ]
+
+
+def test_a_deleted_shared_mailbox(office: Office) -> None:
+    """Nobody hears of it, however full it is, before it is back."""
+    deliver(office, 30_000, DESK_ADDRESS)
+    full = msgspec.structs.replace(DESK, quota=1)
+    office.change(msgspec.structs.replace(full, life=Life.DELETED))
+    assert not result(office.fullness.look(DESK.id))
+    office.change(full)
+    assert result(office.fullness.look(DESK.id))
+    assert [each.kind for each in office.notices()] == [Kind.SHARED_NEAR_QUOTA]
 
 
 _JOB = Job(id=JobId(identifier("job")), kind="capacity", due=0)

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from cjsm.community.identifiers import MailboxId
-from cjsm.community.records import MailboxRight, SharedMember
+from cjsm.community.records import Life, MailboxRight, SharedMember
 from cjsm.notices.notice import Kind
 from cjsm.store.interfaces import Unavailable
 from tests.community.communities import DESK
 from tests.notices.support import JO, OLIVE, SAM, Office, said
 
-from .support import DESK_ADDRESS, SAM_ADDRESS, logged
+from .support import DESK_ADDRESS, SAM_ADDRESS, logged, result
 from .weather import Fate
 
 TELLING = msgspec.structs.replace(
@@ -79,6 +79,15 @@ def test_only_where_it_says_so(office: Office) -> None:
     office.change(DESK)
     come(office)
     assert told(office) == []
+
+
+def test_not_of_a_deleted_one(office: Office) -> None:
+    """What waited for it is delivered, and nobody can look."""
+    office.send(LETTER, DESK_ADDRESS)
+    office.change(msgspec.structs.replace(TELLING, life=Life.DELETED))
+    turn(office)
+    assert told(office) == []
+    assert result(office.mail.usage(DESK.id)).messages == 1
 
 
 def test_a_notice_leads_to_none(office: Office) -> None:

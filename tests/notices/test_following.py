@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -15,7 +16,7 @@ from cjsm.notices import following
 from cjsm.notices.notice import Kind
 from cjsm.notices.rules import Due, notices_of
 from cjsm.store.interfaces import DiskFull, NoticeLimits, Way
-from tests.community.communities import NOW, hosted, identifier, organisation
+from tests.community.communities import DESK, NOW, hosted, identifier, organisation
 from tests.mail.support import logged, missing, result
 from tests.mail.weather import Fate
 
@@ -128,6 +129,36 @@ def test_an_organisation_suspended(office: Office) -> None:
     office.act("organisation-suspended", identifier("firm"), "organisation")
     office.tell()
     assert office.kinds(ADA) == ["organisation-suspended"]
+
+
+def test_a_shared_mailbox(office: Office) -> None:
+    """Every member hears that it is deleted, and that it is back; nobody of one that is no more."""
+    office.change(msgspec.structs.replace(DESK, life=Life.DELETED))
+    office.act("shared-deleted", DESK.id, "shared-mailbox")
+    office.tell()
+    assert {(each.kind, each.account) for each in office.notices()} == {
+        (Kind.SHARED_DELETED, JO),
+        (Kind.SHARED_DELETED, SAM),
+    }
+    office.change(DESK)
+    office.act("shared-undeleted", DESK.id, "shared-mailbox")
+    office.tell()
+    assert office.kinds(SAM) == ["shared-deleted", "shared-undeleted"]
+    office.act("shared-deleted", identifier("none"), "shared-mailbox")
+    office.act("shared-deleted", JO, "account")
+    office.tell()
+    assert len(office.notices()) == 4
+
+
+def test_shared_mailboxes_of_many(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are told by entries that come together, each is, once, a few in one step."""
+    monkeypatch.setattr(following, "_PEOPLE", 3)
+    for _ in range(4):
+        office.act("shared-deleted", DESK.id, "shared-mailbox")
+    office.act("user-lock")
+    office.tell()
+    assert office.kinds(JO) == ["shared-deleted"] * 4 + ["locked"]
+    assert office.kinds(SAM) == ["shared-deleted"] * 4
 
 
 def test_an_inactive_account(office: Office) -> None:

@@ -11,8 +11,18 @@ from cjsm.community.applicationrecords import (
     Person,
     Sponsor,
 )
-from cjsm.community.identifiers import ApplicationId, ConnectionId, OrganisationId
-from cjsm.community.records import Connection, ConnectionKind, ConnectionState, NextHop, Organisation
+from cjsm.community.identifiers import AccountId, ApplicationId, ConnectionId, MailboxId, OrganisationId
+from cjsm.community.records import (
+    Connection,
+    ConnectionKind,
+    ConnectionState,
+    Life,
+    MailboxRight,
+    NextHop,
+    Organisation,
+    SharedMailbox,
+    SharedMember,
+)
 from cjsm.store.encoding import decode, encode
 from cjsm.store.interfaces import Damaged, NewerStore
 
@@ -70,6 +80,33 @@ def test_older_connection() -> None:
     """One of the first release is read, with defaults for what came later."""
     assert decode(LINK_SAMPLE, Connection) == LINK
     assert decode(LINK_SAMPLE, Connection).slug == ""
+
+
+DUTY = SharedMailbox(
+    id=MailboxId(b"m" * 16),
+    organisation=OrganisationId(b"o" * 16),
+    slug="duty",
+    name="Duty",
+    members=(SharedMember(account=AccountId(b"a" * 16), rights=(MailboxRight.READ,), first=2),),
+    managers=(AccountId(b"a" * 16),),
+    keys=3,
+    generation=2,
+)
+#: Of before shared mailboxes could be deleted.
+DUTY_SAMPLE = bytes.fromhex(
+    "018ea26964c4106d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6dac6f7267616e69736174696f6ec4106f6f6f6f6f6f6f6f6f6f6f"
+    "6f6f6f6f6fa4736c7567a464757479a46e616d65a444757479a76d656d626572739183a76163636f756e74c41061616161"
+    "616161616161616161616161a672696768747391a472656164a5666972737402a86d616e616765727391c4106161616161"
+    "6161616161616161616161a571756f746100a46b65797303ac65785f6469726563746f7279c2a76372656174656400a776"
+    "657273696f6e01aa67656e65726174696f6e02a7726f746174656400a66e6f74696365c2"
+)
+
+
+def test_older_shared_mailbox() -> None:
+    """It is there for its members, as it was."""
+    assert decode(DUTY_SAMPLE, SharedMailbox) == DUTY
+    assert decode(DUTY_SAMPLE, SharedMailbox).life is Life.ACTIVE
+    assert decode(encode(DUTY), SharedMailbox) == DUTY
 
 
 ASKING = Application(

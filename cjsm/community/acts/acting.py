@@ -14,12 +14,12 @@ from cjsm.community.records import (
     Account,
     Connection,
     LedgerEntry,
-    Life,
     MailList,
     Organisation,
     RecoveryRequest,
     SharedMailbox,
 )
+from cjsm.community.states import takes_mail
 from cjsm.community.subjects import organisation_of_subject, person_of_subject
 from cjsm.community.view import View
 
@@ -129,13 +129,16 @@ def existing(view: View, account: AccountId) -> Account:
     return found
 
 
-def check_not_deleted(account: Account) -> None:
-    """Check that an account is not a deleted one.
+def check_not_deleted(owner: Account | SharedMailbox) -> None:
+    """Check that an account or shared mailbox is not a deleted one.
 
     :raises Conflict: when it is.
     """
-    if account.life is Life.DELETED:
+    if takes_mail(owner):
+        return
+    if isinstance(owner, Account):
         raise Conflict("this user is deleted", "undelete the user first")
+    raise Conflict(f"the shared mailbox {owner.slug} is deleted", "have it back first: cjsm shared undelete")
 
 
 def operators(by: By, what: str) -> Permission:

@@ -10,6 +10,7 @@ from cjsm.community.acts.credentials import KeyStep, two_people
 from cjsm.community.acts.reasons import check_reason
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import NotFound, Overtaken
+from cjsm.community.finding import owner_of
 from cjsm.community.identifiers import AccountId, MailboxId
 from cjsm.community.records import Account, Credential, LedgerEntry, SharedMailbox
 from cjsm.community.view import Change, View
@@ -36,7 +37,7 @@ def mailbox_of(view: View, mailbox: MailboxId) -> Account | SharedMailbox:
 
     :raises NotFound: when it is nobody's.
     """
-    found = view.account_of_mailbox(mailbox) or view.shared_mailbox(mailbox)
+    found = owner_of(view, mailbox)
     if found is None:
         raise NotFound("there is no such mailbox")
     return found
@@ -109,7 +110,7 @@ def reset_password(view: View, by: By, account: AccountId, keys: KeyStep, mailbo
 
 
 def rotate(view: View, by: By, step: MailboxStep) -> Change:
-    """Begin a new generation of a mailbox's keys."""
+    """Begin a new generation of the keys of a mailbox that mail comes to."""
     owner = mailbox_of(view, step.mailbox)
     if isinstance(owner, SharedMailbox):
         permission = require(may_manage_members(view, by.actor, owner))
@@ -117,6 +118,7 @@ def rotate(view: View, by: By, step: MailboxStep) -> Change:
         permission = may(view, by.actor, Action.OWN_SECRETS, owner.organisation, account=owner.id)
         if not permission.allowed:
             permission = require(may(view, by.actor, Action.MANAGE_USERS, owner.organisation, account=owner.id))
+    check_not_deleted(owner)
     return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, permission))
 
 
@@ -152,7 +154,7 @@ def _still(
 ) -> Iterator[MailboxStep]:
     """Yield the steps that may be taken still."""
     for step in steps:
-        owner = view.account_of_mailbox(step.mailbox) or view.shared_mailbox(step.mailbox)
+        owner = owner_of(view, step.mailbox)
         if owner is not None and keys_of(owner)[0] == step.read and wanted(owner):
             yield step
 

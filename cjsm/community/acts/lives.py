@@ -3,15 +3,15 @@
 from enum import StrEnum
 
 from cjsm.community.acts.acting import By, changed, entry_of, existing
-from cjsm.community.acts.reasons import check_reason
+from cjsm.community.acts.destruction import check_still_there
+from cjsm.community.acts.reasons import check_note, check_reason
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import AccountId
-from cjsm.community.records import Account, Credential, Life, MailboxRight
+from cjsm.community.records import Account, Credential, Life
+from cjsm.community.sharing import lasting_readers
 from cjsm.community.states import ADMINISTRATORS, others_working
 from cjsm.community.view import Change, View
-
-_LONGEST_NOTE = 1_000
 
 
 class LifeStep(StrEnum):
@@ -55,14 +55,12 @@ def change_life(
         if any(held.recovery_officer for held in view.roles_of(account)):
             raise Conflict("this user is a recovery officer", "end that first: cjsm recovery officer remove")
     if step is LifeStep.UNDELETE:
-        _check_still_there(view, found, undelete_within)
-    if len(note) > _LONGEST_NOTE or (not note.replace("\n", "").isprintable() and note):
-        raise BadValue(f"a note has at most {_LONGEST_NOTE} printable characters")
+        check_still_there(view, found, undelete_within)
     made = changed(
         found,
         life=to or (Life.ACTIVE if found.credential is Credential.CHOSEN else Life.NEW),
         state_reason=by.reason,
-        state_note=note,
+        state_note=check_note(note),
         state_since=view.moment,
     )
     return Change(put=(made,), entry=entry_of(view, by, act, "account", account, permission))
@@ -74,13 +72,6 @@ def _past(step: LifeStep) -> str:
     )
 
 
-def _check_still_there(view: View, account: Account, within: int | None) -> None:
-    late = within is not None and view.moment >= account.state_since + within
-    destroyed = not account.keys or (account.mailbox is not None and not account.mailbox_keys)
-    if late or destroyed:
-        raise Conflict("the time to have this user back is over: the keys are destroyed", "add the user again")
-
-
 def _check_not_last(view: View, account: Account) -> None:
     for held in view.roles_of(account.id):
         if held.role in ADMINISTRATORS and not others_working(view, held):
@@ -89,8 +80,6 @@ def _check_not_last(view: View, account: Account) -> None:
 
 def _check_not_last_reader(view: View, account: AccountId) -> None:
     for shared in view.shared_mailboxes_of(account):
-        readers = {member.account for member in shared.members if MailboxRight.READ in member.rights}
-        if readers == {account}:
-            raise Conflict(
-                f"nobody would be left to read {shared.slug}", "let somebody else join it first: cjsm shared join"
-            )
+        if lasting_readers(view, shared.members) == {account}:
+            cure = "let somebody else join it first (cjsm shared join), or delete it too: cjsm shared delete"
+            raise Conflict(f"nobody would be left to read {shared.slug}", cure)

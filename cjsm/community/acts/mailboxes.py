@@ -6,10 +6,12 @@ from enum import StrEnum
 import msgspec
 
 from cjsm.community.acts.acting import By, changed, entry_of
+from cjsm.community.acts.destruction import check_given_up, give_up
 from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.errors import BadValue
+from cjsm.community.finding import owner_of
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
-from cjsm.community.records import Account, Life
+from cjsm.community.records import Account
 from cjsm.community.view import Change, View
 
 
@@ -85,34 +87,23 @@ def own(view: View, by: By, act: MailboxAct, mailbox: MailboxId, **details: str)
 def destroy(view: View, by: By, mailbox: MailboxId, undelete: int) -> Change:
     """Give a mailbox up for good: nothing names its keys any more. Its owner was deleted long enough ago, or is nobody.
 
-    :param undelete: seconds for which somebody who was deleted can be had back.
+    :param undelete: seconds for which somebody, or a shared mailbox, that was deleted can be had back.
     :raises Conflict: while it is somebody's.
     :raises BadValue: without a reason.
     """
     if not by.reason:
         raise BadValue("destroying a mailbox needs a reason", "give one with --reason")
-    organisation, owner = _owner(view, mailbox)
-    permission = require(may(view, by.actor, Action.CHANGE_MAILBOXES, organisation, account=owner))
+    organisation, person = _owner(view, mailbox)
+    permission = require(may(view, by.actor, Action.CHANGE_MAILBOXES, organisation, account=person))
     entry = entry_of(view, by, "mailbox-destroy", "mailbox", mailbox, permission)
-    if view.shared_mailbox(mailbox) is not None:
-        raise Conflict("this is a shared mailbox that is in use", "delete the shared mailbox first")
-    account = view.account_of_mailbox(mailbox)
-    if account is None:
+    owner = owner_of(view, mailbox)
+    if owner is None:
         return Change(entry=entry, editions=((mailbox, 0),))
-    _check_given_up(view, account, undelete)
-    return Change(put=(changed(account, mailbox_keys=0),), entry=entry, editions=((mailbox, 0),))
-
-
-def _check_given_up(view: View, account: Account, undelete: int) -> None:
-    if account.life is not Life.DELETED:
-        raise Conflict(f"this is the mailbox of {account.user_id}, who is not deleted", "delete the user first")
-    left = account.state_since + undelete - view.moment
-    if left > 0:
-        days = -(-left // 86_400)
-        raise Conflict(
-            f"{account.user_id} can be had back for {days} more days: until then the mailbox stays",
-            "wait, or change keys.undelete",
-        )
+    check_given_up(view, owner, undelete)
+    if isinstance(owner, Account):
+        return Change(put=(changed(owner, mailbox_keys=0),), entry=entry, editions=((mailbox, 0),))
+    # Nothing but its mailbox makes a shared mailbox: it ends as a whole.
+    return give_up(view, by, owner, permission)
 
 
 def may_see(view: View, actor: AccountId | None, mailbox: MailboxId) -> Permission:
@@ -144,8 +135,7 @@ def _owner(view: View, mailbox: MailboxId | None) -> tuple[OrganisationId | None
     """Return the organisation and the person that a mailbox belongs to."""
     if mailbox is None:
         return None, None
-    account = view.account_of_mailbox(mailbox)
-    if account is not None:
-        return account.organisation, account.id
-    shared = view.shared_mailbox(mailbox)
-    return (shared.organisation if shared is not None else None), None
+    owner = owner_of(view, mailbox)
+    if owner is None:
+        return None, None
+    return owner.organisation, owner.id if isinstance(owner, Account) else None

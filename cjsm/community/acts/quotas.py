@@ -51,8 +51,7 @@ def set_quota(view: View, by: By, mailbox: MailboxId, octets: int, limits: Quota
     if owner.quota == octets:
         return Change()
     told = {"octets": str(octets), "before": str(owner.quota)}
-    if isinstance(owner, Account):
-        check_not_deleted(owner)
+    check_not_deleted(owner)
     kind = "account" if isinstance(owner, Account) else "shared-mailbox"
     entry = entry_of(view, by, "quota-set", kind, owner.id, permission, **told)
     return Change(put=(changed(owner, quota=octets),), entry=entry)

@@ -1,8 +1,10 @@
-"""Why an act was done to a person: a code from this list goes into the ledger, free text never (community §6)."""
+"""Why an act was done: a code from this list goes into the ledger, free text never (community §6)."""
 
 from enum import StrEnum
 
 from cjsm.community.errors import BadValue
+
+_LONGEST_NOTE = 1_000
 
 
 class Reason(StrEnum):
@@ -46,3 +48,13 @@ def check_reason(reason: str) -> Reason:
     except ValueError:
         cure = f"give one of {', '.join(Reason)} with --reason"
         raise BadValue("suspending, deleting and resetting need a reason from the list", cure) from None
+
+
+def check_note(note: str) -> str:
+    """Return an administrator's own words, which may have lines and be empty.
+
+    :raises BadValue: when they are too long or hold control characters.
+    """
+    if len(note) > _LONGEST_NOTE or (note and not note.replace("\n", "").isprintable()):
+        raise BadValue(f"a note has at most {_LONGEST_NOTE} printable characters")
+    return note

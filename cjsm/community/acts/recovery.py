@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import ITSELF, MailboxStep, with_step
 from cjsm.community.acts.reasons import check_reason
@@ -136,7 +136,7 @@ def request(view: View, by: By, wanted: RecoveryRequest) -> Change:
         "generations": " ".join(str(each) for each in made.generations),
         "until": str(made.until or ""),
     }
-    if view.shared_mailbox(made.mailbox) is not None:
+    if view.kept_shared_mailbox(made.mailbox) is not None:
         told["mailbox"] = made.mailbox.hex()
     entry = entry_of(view, by, "recovery-request", "account", wanted.account, permission, **told)
     return Change(put=(made,), entry=entry)
@@ -144,15 +144,16 @@ def request(view: View, by: By, wanted: RecoveryRequest) -> Change:
 
 def _owner(view: View, request: RecoveryRequest) -> OrganisationId:
     """Return whose mailbox it is: for a shared one not the organisation of who reads it, which may be another."""
-    shared = view.shared_mailbox(request.mailbox)
+    shared = view.kept_shared_mailbox(request.mailbox)
     return shared.organisation if shared is not None else existing(view, request.account).organisation
 
 
 def _check_reads(view: View, request: RecoveryRequest) -> None:
     """A shared mailbox is opened again to somebody who reads it, and no further back than they may read."""
-    shared = view.shared_mailbox(request.mailbox)
+    shared = view.kept_shared_mailbox(request.mailbox)
     if shared is None:
         return
+    check_not_deleted(shared)
     member = member_of(shared, request.beneficiary)
     if member is None or MailboxRight.READ not in member.rights or min(request.generations) < member.first:
         raise Conflict("a shared mailbox is opened again to who reads it", "see `cjsm shared show`")

@@ -1,25 +1,39 @@
-"""Shared mailboxes: who reads, deletes and sends in them."""
+"""Shared mailboxes: who reads, deletes and sends in them; deleted and had back."""
 
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
+from cjsm.community.acts.acting import By, changed, check_not_deleted, check_text, entry_of, existing, made_in
+from cjsm.community.acts.destruction import check_still_there
 from cjsm.community.acts.keys import MailboxStep, stepped
 from cjsm.community.acts.naming import new_address
+from cjsm.community.acts.reasons import check_note, check_reason
 from cjsm.community.address import Address
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
-from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
+from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound, Overtaken
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
-from cjsm.community.records import AccountKind, Life, MailboxRight, OwnerKind, SharedMailbox, SharedMember
+from cjsm.community.records import Account, AccountKind, Life, MailboxRight, OwnerKind, SharedMailbox, SharedMember
+from cjsm.community.sharing import lasting_readers
 from cjsm.community.view import Change, View
 
 
 def existing_mailbox(view: View, mailbox: MailboxId) -> SharedMailbox:
-    """Return the shared mailbox.
+    """Return the shared mailbox, to be changed.
+
+    :raises NotFound: when there is none.
+    :raises Conflict: when it is deleted.
+    """
+    found = kept_mailbox(view, mailbox)
+    check_not_deleted(found)
+    return found
+
+
+def kept_mailbox(view: View, mailbox: MailboxId) -> SharedMailbox:
+    """Return the shared mailbox, deleted or not.
 
     :raises NotFound: when there is none.
     """
-    found = view.shared_mailbox(mailbox)
+    found = view.kept_shared_mailbox(mailbox)
     if found is None:
         raise NotFound("there is no such shared mailbox", "see `cjsm shared list`")
     return found
@@ -94,8 +108,12 @@ def check_member(view: View, organisation: OrganisationId, member: SharedMember)
         raise Conflict(f"this user is {account.life}", "resume or undelete the user first")
     if account.kind is not AccountKind.HOSTED:
         raise Conflict("this user's mail is kept elsewhere: there is no key to read with", "name somebody hosted here")
-    if states.top_of(view, account.organisation) != states.top_of(view, organisation):
+    if not _same_top(view, account, organisation):
         raise Conflict("this user is of another organisation", "share with people of one top organisation")
+
+
+def _same_top(view: View, account: Account, organisation: OrganisationId) -> bool:
+    return states.top_of(view, account.organisation) == states.top_of(view, organisation)
 
 
 def join(
@@ -164,13 +182,72 @@ def open_old(view: View, by: By, step: MailboxStep, released: tuple[tuple[Accoun
     return _done(view, by, made, permission, "shared-open", step, **told)
 
 
+def delete(view: View, by: By, mailbox: MailboxId, *, note: str = "") -> Change:
+    """Delete a shared mailbox, as an account is: for a time it can be had back. Its managers may not; needs a reason.
+
+    :param note: an administrator's own words, kept with the mailbox and nowhere else.
+    """
+    found = kept_mailbox(view, mailbox)
+    permission = require(may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, found.organisation))
+    check_not_deleted(found)
+    check_reason(by.reason)
+    made = _in_life(view, by, found, Life.DELETED, note)
+    return _done(view, by, made, permission, "shared-deleted", None)
+
+
+def staying(view: View, found: SharedMailbox) -> tuple[SharedMember, ...]:
+    """Return who is a member of a deleted shared mailbox when it is back: whoever can be one still."""
+
+    def can(member: SharedMember) -> bool:
+        account = view.account(member.account)
+        return account is not None and _same_top(view, account, found.organisation)
+
+    return tuple(filter(can, found.members))
+
+
+def undelete(
+    view: View, by: By, mailbox: MailboxId, members: tuple[SharedMember, ...], step: MailboxStep, within: int | None
+) -> Change:
+    """Have a deleted shared mailbox back with its mail and its members.
+
+    Those who can be members no longer are left out, others may have begun new keys meanwhile: so its own begin anew.
+
+    :param members: who :func:`staying` said would stay when the keys were made.
+    :param step: the new generation, which those of them who read are granted.
+    :param within: seconds for which it can be had back; None: as long as its keys are there.
+    """
+    found = kept_mailbox(view, mailbox)
+    permission = require(may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, found.organisation))
+    if states.takes_mail(found):
+        raise Conflict(f"the shared mailbox {found.slug} is not deleted", "see `cjsm shared show`")
+    check_still_there(view, found, within)
+    if not lasting_readers(view, members):
+        cure = "have somebody who reads it back first: cjsm user undelete"
+        raise Conflict("nobody is left who could read this mailbox", cure)
+    if members != staying(view, found):
+        raise Overtaken("the members of this mailbox changed at the same moment", "try again")
+    left = tuple(each.account for each in found.members if each not in members)
+    made = msgspec.structs.replace(
+        _in_life(view, by, stepped(found, step, view.moment), Life.ACTIVE, ""),
+        members=members,
+        managers=tuple(each for each in found.managers if each not in left),
+        version=found.version + 1,
+    )
+    told = {"left": " ".join(each.hex() for each in left)} if left else {}
+    return _done(view, by, made, permission, "shared-undeleted", step, **told)
+
+
+def _in_life(view: View, by: By, found: SharedMailbox, life: Life, note: str) -> SharedMailbox:
+    return changed(found, life=life, state_reason=by.reason, state_note=check_note(note), state_since=view.moment)
+
+
 def _changed(
     view: View, found: SharedMailbox, members: tuple[SharedMember, ...], step: MailboxStep | None
 ) -> SharedMailbox:
+    if not lasting_readers(view, members):
+        raise Conflict("nobody would be left to read this mailbox", "let somebody else join it first")
     readers = {each.account for each in members if MailboxRight.READ in each.rights}
     before = {each.account for each in found.members if MailboxRight.READ in each.rights}
-    if not readers:
-        raise Conflict("nobody would be left to read this mailbox", "let somebody else join it first")
     if step is None and readers != before:
         raise BadValue("who reads a mailbox changes with its keys only")
     made = stepped(found, step, view.moment) if step is not None else found

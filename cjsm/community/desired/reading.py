@@ -115,6 +115,7 @@ class _Reading:
         return Removed(
             organisations=self._names("organisations", "organisation", told.organisations),
             lists=self._names("lists", "list", told.lists),
+            shared=self._names("shared", "shared", told.shared),
             domains=self._names("domains", "domain", told.domains),
         )
 

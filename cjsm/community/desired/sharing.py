@@ -1,4 +1,4 @@
-"""Shared mailboxes of a file: what needs no keys is done, and for what does the command is named."""
+"""Shared mailboxes of a file: what needs no keys is done, deleting too, and for what does the command is named."""
 
 import shlex
 from collections.abc import Iterator
@@ -10,13 +10,14 @@ from msgspec import UNSET
 from cjsm.community import finding
 from cjsm.community.acts import shared
 from cjsm.community.acts.quotas import set_quota
-from cjsm.community.authority import may_see_members, require
+from cjsm.community.authority import Action, may_see_members, require
 from cjsm.community.desired.differences import Changed, Difference, Step, Turn, What, at, calling, differing, place_of
 from cjsm.community.desired.seeing import Seen
 from cjsm.community.desired.tables import SharedTable
 from cjsm.community.errors import BadValue
 from cjsm.community.identifiers import MailboxId
 from cjsm.community.records import MailboxRight, OwnerKind, SharedMailbox, SharedMember
+from cjsm.community.states import takes_mail
 
 _KIND = "shared"
 Rights = tuple[MailboxRight, ...]
@@ -60,16 +61,12 @@ def compare(seen: Seen) -> Iterator[Difference]:
             wanted = _normal(seen, table)
             record = seen.view.reserved_address(address)
             kind = record.owner_kind if record is not None else None
-            found = seen.view.shared_mailbox(MailboxId(record.owner)) if record else None
+            found = seen.view.kept_shared_mailbox(MailboxId(record.owner)) if record else None
             if kind is not None and (kind is not OwnerKind.SHARED_MAILBOX or found is None):
                 raise BadValue("this address is no shared mailbox's", "choose another")
             differences = _changed(seen, address, found, wanted) if found else [_new(address, wanted)]
         yield from differences
-    if seen.prunes(_KIND):
-        for extra in _visible(seen):
-            address = finding.primary_address(seen.view, extra.id)
-            if address not in seen.desired.shared:
-                yield Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure="it stays: its mail has keys")
+    yield from _removed(seen)
 
 
 def _normal(seen: Seen, table: SharedTable) -> SharedTable:
@@ -87,11 +84,18 @@ def _new(address: str, wanted: SharedTable) -> Difference:
     first = next(iter(wanted.members or ()), "USER")
     place, slug = wanted.organisation or "ORGANISATION", address.partition("@")[0]
     cure = _command("add", place, slug, "--name", wanted.name or "NAME", "--member", first)
+    return _elsewhere(address, cure)
+
+
+def _elsewhere(address: str, cure: str) -> Difference:
     return Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure=cure)
 
 
 def _changed(seen: Seen, address: str, found: SharedMailbox, wanted: SharedTable) -> Iterator[Difference]:
     require(may_see_members(seen.view, seen.actor, found))
+    if not takes_mail(found):
+        yield _elsewhere(address, _command("undelete", address))
+        return
     current = told(seen, found)
     if wanted.organisation not in (UNSET, current.organisation):
         raise BadValue("a shared mailbox stays with its organisation")
@@ -108,7 +112,7 @@ def _changed(seen: Seen, address: str, found: SharedMailbox, wanted: SharedTable
             steps=tuple(_steps(seen, address, found, changed, rights)),
         )
     for cure in elsewhere:
-        yield Difference(what=What.ELSEWHERE, table=_KIND, key=address, cure=cure)
+        yield _elsewhere(address, cure)
 
 
 def _members(
@@ -157,3 +161,23 @@ def _steps(
         member = SharedMember(account=account, rights=shall, first=first)
         act = calling(shared.join, found.id, member, None)
         yield Step(turn=Turn.SHARED, order=1, where=place_of(_KIND, address, f"members {name}"), act=act)
+
+
+def _removed(seen: Seen) -> Iterator[Difference]:
+    """Yield what is to be deleted; what is already is no difference."""
+    going = set(seen.desired.removed.shared)
+    if seen.prunes(_KIND):
+        found = (each for each in _visible(seen) if seen.sees(Action.MANAGE_SHARED_MAILBOXES, each.organisation))
+        going |= {finding.primary_address(seen.view, each.id) for each in found} - seen.desired.shared.keys()
+    for address in sorted(going):
+        where = f"[removed] shared: {address}"
+        if address in seen.desired.shared:
+            raise BadValue(f"{where} has a table too", "leave one of them out")
+        if seen.view.address(address) is None:
+            continue
+        with at(where):
+            gone = finding.shared_mailbox_of(seen.view, address)
+            require(may_see_members(seen.view, seen.actor, gone))
+        if takes_mail(gone):
+            step = Step(turn=Turn.REMOVALS, where=where, act=calling(shared.delete, gone.id))
+            yield Difference(what=What.REMOVE, table=_KIND, key=address, steps=(step,))

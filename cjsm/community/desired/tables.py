@@ -105,6 +105,7 @@ class Removed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     organisations: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
 
 

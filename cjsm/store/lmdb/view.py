@@ -31,6 +31,7 @@ from cjsm.community.records import (
     RoleAssignment,
     SharedMailbox,
 )
+from cjsm.community.states import takes_mail
 from cjsm.community.view import address_delivers, address_is_reserved, record_key
 from cjsm.store.encoding import decode
 from cjsm.store.lmdb.environment import Environment, prefixed
@@ -282,15 +283,24 @@ class LmdbView:
 
     def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
         """See :class:`~cjsm.community.view.View`."""
-        return self.one(SharedMailbox, identifier)
+        found = self.kept_shared_mailbox(identifier)
+        return found if found is not None and takes_mail(found) else None
 
     def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
         """See :class:`~cjsm.community.view.View`."""
-        return self._under(SharedMailbox, b"shared-org\0" + organisation)
+        return filter(takes_mail, self.kept_shared_mailboxes_in(organisation))
 
     def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
         """See :class:`~cjsm.community.view.View`."""
-        return self._under(SharedMailbox, b"shared-mem\0" + member)
+        return filter(takes_mail, self._under(SharedMailbox, b"shared-mem\0" + member))
+
+    def kept_shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
+        """See :class:`~cjsm.community.view.View`."""
+        return self.one(SharedMailbox, identifier)
+
+    def kept_shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
+        """See :class:`~cjsm.community.view.View`."""
+        return self._under(SharedMailbox, b"shared-org\0" + organisation)
 
     def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None:
         """See :class:`~cjsm.community.view.View`."""

@@ -18,16 +18,19 @@ from cjsm.community.acts import (
     keys,
     lives,
     locks,
+    mailboxes,
     organisations,
     persons,
     quotas,
     renaming,
     roles,
+    shared,
     transfers,
 )
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.inactivity import Patience
+from cjsm.community.acts.keys import MailboxStep
 from cjsm.community.acts.lives import LifeStep
 from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.acts.renaming import Name, OldAddress
@@ -40,12 +43,17 @@ from cjsm.community.identifiers import (
 )
 from cjsm.community.invariants import problems
 from cjsm.community.records import (
+    MailboxRight,
     Organisation,
     OrganisationState,
     Role,
+    SharedMember,
 )
+from cjsm.community.sharing import lasting_readers, reads
+from cjsm.community.states import organisation_state
 from cjsm.community.view import Change
 from tests.community.communities import (
+    DESK,
     by,
     community,
     identifier,
@@ -159,6 +167,35 @@ class AnyActs(RuleBasedStateMachine):
             with suppress(CommunityError):
                 self.view = self.view.apply(destruction.finish(self.view, whom, 1), moment=self.view.moment + 1)
 
+    def desk_step(self) -> MailboxStep:
+        found = self.view.kept_shared_mailbox(DESK.id)
+        read, generation = (found.keys, found.generation) if found is not None else (0, 0)
+        return MailboxStep(DESK.id, read, read + 1, generation + 1, "")
+
+    @rule(who=actors, note=st.sampled_from(["", "closed"]))
+    def delete_desk(self, who: By, note: str) -> None:
+        self.try_(shared.delete, who, DESK.id, note=note)
+
+    @rule(who=actors, within=st.none() | st.integers(0, 9))
+    def undelete_desk(self, who: By, within: int | None) -> None:
+        found = self.view.kept_shared_mailbox(DESK.id)
+        members = shared.staying(self.view, found) if found is not None else ()
+        self.try_(shared.undelete, who, DESK.id, members, self.desk_step(), within)
+
+    @rule(who=actors, whom=people, rights=st.sets(st.sampled_from(MailboxRight), min_size=1))
+    def join_desk(self, who: By, whom: AccountId, rights: set[MailboxRight]) -> None:
+        member = SharedMember(account=whom, rights=tuple(sorted(rights)))
+        self.try_(shared.join, who, DESK.id, member, self.desk_step())
+
+    @rule(who=actors, whom=people)
+    def leave_desk(self, who: By, whom: AccountId) -> None:
+        self.try_(shared.leave, who, DESK.id, whom, self.desk_step())
+
+    @rule(who=actors, old=st.integers(0, 9))
+    def destroy_desk(self, who: By, old: int) -> None:
+        self.try_(mailboxes.destroy, who, DESK.id, old)
+        self.destroy(who, AccountId(DESK.id))
+
     @rule(who=actors, where=places, state=st.sampled_from(OrganisationState))
     def state(self, who: By, where: str, state: OrganisationState) -> None:
         self.try_(organisations.set_state, who, OrganisationId(identifier(where)), state)
@@ -192,6 +229,18 @@ class AnyActs(RuleBasedStateMachine):
             record = self.view.address(primary)
             assert record is not None
             assert record.owner == account.id
+
+    @invariant()
+    def a_desk_that_is_there_is_read(self) -> None:
+        """Or nobody would ever open its mail again; a deleted one is nobody's to open."""
+        found = self.view.shared_mailbox(DESK.id)
+        members = found.members if found is not None else ()
+        readers = lasting_readers(self.view, members)
+        assert bool(readers) is (found is not None)
+        for person in self.view.accounts():
+            member = any(each.account == person.id and MailboxRight.READ in each.rights for each in members)
+            active = organisation_state(self.view, DESK.organisation) is OrganisationState.ACTIVE
+            assert reads(self.view, person.id, DESK.id) is (member and active)
 
     @invariant()
     def somebody_administers(self) -> None:

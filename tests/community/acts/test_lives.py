@@ -17,12 +17,15 @@ from cjsm.community.records import (
     Life,
     MailboxRight,
     MailList,
+    OrganisationState,
+    OwnerKind,
     Role,
     SharedMailbox,
     SharedMember,
 )
 from cjsm.community.view import Change
-from tests.community.communities import NOW, by, community, identifier, role
+from tests.community.communities import NOW, SUFFIX, by, community, identifier, role, with_state
+from tests.community.communities import address as address_of
 
 from .support import JO, VIEW, account
 
@@ -114,6 +117,13 @@ def test_undelete_in_time() -> None:
         lives.change_life(ended, by("olive.marsh"), JO, LifeStep.UNDELETE)
 
 
+def test_not_into_a_deleted_organisation() -> None:
+    """It was empty when it was deleted, and is had back first."""
+    view = with_state(with_life(Life.DELETED), "crime", OrganisationState.DELETED)
+    with pytest.raises(Conflict, match="organisation"):
+        lives.change_life(view, by("ada.central"), JO, LifeStep.UNDELETE)
+
+
 def test_the_end() -> None:
     """Leaves lists, shared mailboxes and roles without the person, and the address reserved for its time."""
     where, address = OrganisationId(identifier("crime")), states_address()
@@ -129,11 +139,12 @@ def test_the_end() -> None:
         managers=(JO,),
     )
     held = role("jo.ward", Role.HELPDESK)
-    view = with_life(Life.DELETED).apply(Change(put=(mail_list, shared, held)))
+    desk = address_of(f"duty@avon.{SUFFIX}", shared.id, OwnerKind.SHARED_MAILBOX)
+    view = with_life(Life.DELETED).apply(Change(put=(mail_list, shared, desk, held)))
     with pytest.raises(Conflict):
         destruction.begin(view, by(), JO, NOW)
     ended = view.apply(destruction.begin(view, by(), JO, NOW + 1))
-    assert destruction.due(ended, account(ended, "jo.ward"), 0)
+    assert destruction.due(account(ended, "jo.ward"), 0)
     with pytest.raises(Conflict):
         destruction.begin(ended, by(), JO, NOW + 1)
     after = ended.apply(destruction.finish(ended, JO, 100))

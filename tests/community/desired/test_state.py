@@ -18,6 +18,7 @@ from cjsm.community.identifiers import AccountId, Entropy
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import LedgerEntry, Life, Role
+from cjsm.community.view import Change
 from tests.community.communities import (
     CRIME_LIST,
     NOW,
@@ -31,6 +32,7 @@ from tests.community.communities import (
     organisation,
     role,
 )
+from tests.community.communities import DESK as SHARED
 
 ALL = f"all@avon.{SUFFIX}"
 LIMITS = QuotaLimits(1 << 30, 1 << 33)
@@ -268,6 +270,44 @@ def test_removed() -> None:
         applied(view, file(removed={"domains": ["firm.co.uk"]}, connection={"firm": {"state": "suspended"}}))
 
 
+def test_a_shared_mailbox_removed() -> None:
+    """With a reason; it is in no export then, is no difference, and back only by the command: its keys begin anew."""
+    view = community()
+    asked = file(removed={"shared": [DESK, f"no@avon.{SUFFIX}"]})
+    assert words(differences(view, asked)) == {("remove", DESK)}
+    after, entries = applied(view, asked, "olive.marsh")
+    assert [(each.act, each.reason) for each in entries[1:]] == [("shared-deleted", "requested")]
+    assert differences(after, asked) == []
+    assert DESK not in state.export(after, None).shared
+    (back,) = differences(after, file(shared={DESK: {"name": "Desk"}}))
+    assert (back.what, back.cure, back.steps) == (What.ELSEWHERE, f"cjsm shared undelete {DESK}", ())
+    with pytest.raises(BadValue, match="reason"):
+        applied(view, asked, reason="")
+    with pytest.raises(BadValue, match="has a table too"):
+        differences(view, file(shared={DESK: {}}, removed={"shared": [DESK]}))
+    with pytest.raises(NotFound, match=r"\[removed\] shared: .*no shared mailbox"):
+        differences(view, file(removed={"shared": [ALL]}))
+
+
+def test_a_shared_mailbox_of_others_is_not_removed() -> None:
+    """By its manager it is seen, and not deleted; by whoever has no part in it, neither."""
+    view = community(msgspec.structs.replace(SHARED, managers=(AccountId(identifier("jo.ward")),)))
+    view = view.apply(Change(put=(role("jo.ward", Role.ENGINEER), role("law.yer", Role.ENGINEER))))
+    asked = file(removed={"shared": [DESK]})
+    for actor in ("jo.ward", "law.yer"):
+        with pytest.raises(NotAllowed):
+            applied(view, asked, actor)
+
+
+def test_an_organisation_with_all_that_is_in_it() -> None:
+    """What it has goes first."""
+    unit = organisation("unit", "avon")
+    view = community(unit, msgspec.structs.replace(SHARED, organisation=unit.id))
+    asked = file(removed={"organisations": ["avon/unit"], "shared": [DESK]})
+    _, entries = applied(view, asked, "olive.marsh")
+    assert [each.act for each in entries[1:]] == ["shared-deleted", "organisation-deleted"]
+
+
 def test_pruned() -> None:
     """Only of kinds that the file has something of; what a file cannot remove is told."""
     view = community()
@@ -280,6 +320,9 @@ def test_pruned() -> None:
     asked["connection"]["other"] = {"organisation": "firm", "kind": "server", "name": "Other"}
     del asked["domain"]
     assert ("elsewhere", "firm") in words(differences(view, asked, prune=True))
+    asked = file(shared={f"front@avon.{SUFFIX}": {"organisation": "avon", "name": "Front"}})
+    assert ("remove", DESK) in words(differences(view, asked, prune=True))
+    assert ("remove", DESK) not in words(differences(view, asked))
 
 
 FAULTS: list[tuple[dict[str, Any], type[CommunityError], str]] = [
@@ -478,6 +521,7 @@ FILES = fields(
     removed=fields(
         organisations=st.lists(st.sampled_from(PATHS), max_size=2),
         lists=st.just([f"list@north.{SUFFIX}"]),
+        shared=st.just([f"list@north.{SUFFIX}"]),
         domains=st.just(["own.example"]),
     ),
 )  # fmt: skip

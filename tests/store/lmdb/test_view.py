@@ -7,9 +7,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from cjsm.community.identifiers import AccountId, ActId, ConnectionId, OrganisationId, RoleAssignmentId
+from cjsm.community.identifiers import AccountId, ActId, ConnectionId, MailboxId, OrganisationId, RoleAssignmentId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import Connection, ConnectionKind, Domain, Organisation, Role, RoleAssignment
+from cjsm.community.records import (
+    Connection,
+    ConnectionKind,
+    Domain,
+    Life,
+    MailboxRight,
+    Organisation,
+    Role,
+    RoleAssignment,
+    SharedMailbox,
+    SharedMember,
+)
 from cjsm.community.view import Change, View
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.view import TABLES, Remembered
@@ -185,3 +196,27 @@ def test_who_reads_many_leaves_nothing_remembered(store: LmdbCommunityStore) -> 
     assert not store._remembered.records
     store.read_now(lambda view: view.organisation(FIRM.id))
     assert store._remembered.records
+
+
+def test_deleted_shared_mailboxes(store: LmdbCommunityStore) -> None:
+    """Only who asks for the kept ones is given one; back, it is there for its members again: as in memory."""
+    member = SharedMember(account=AccountId(b"a" * 16), rights=(MailboxRight.READ,))
+    duty = SharedMailbox(id=MailboxId(b"m" * 16), organisation=FIRM.id, slug="duty", name="D", members=(member,))
+    desk = msgspec.structs.replace(duty, id=MailboxId(b"n" * 16), slug="desk")
+
+    def told(view: View) -> tuple[object, ...]:
+        return (
+            view.shared_mailbox(duty.id),
+            list(view.shared_mailboxes_in(FIRM.id)),
+            list(view.shared_mailboxes_of(member.account)),
+            view.kept_shared_mailbox(duty.id),
+            list(view.kept_shared_mailboxes_in(FIRM.id)),
+        )
+
+    gone = msgspec.structs.replace(duty, life=Life.DELETED)
+    for number, record in enumerate((duty, gone, duty), 1):
+        put(store, number, record, desk)
+        there = [duty, desk] if record is duty else [desk]
+        wanted = (record if record is duty else None, there, there, record, [record, desk])
+        assert store.read_now(told) == wanted
+        assert told(MemoryView([record, desk])) == wanted
