@@ -41,7 +41,10 @@ mailbox.elsewhere(
 )
 mailbox.elsewhere(
     "mailboxdestroy",
-    destroy="Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, or of nobody.",
+    destroy=(
+        "Destroy the mailbox NAME and its keys: of a user who was deleted keys.undelete days ago, a shared one that "
+        "was, or of nobody."
+    ),
 )
 mailbox.elsewhere(
     "mailboxexport",
