@@ -551,6 +551,41 @@ def test_moved_person(place: Place) -> None:
     assert place.house.account(place.jo.id).user_id == "jo.ward@region"
 
 
+def test_moved_to_where_nothing_is_recovered(place: Place) -> None:
+    """The officers of before open nothing of what comes after, of a person and of a whole organisation."""
+    refuge = Organisation(
+        id=OrganisationId(b"a refuge........"),
+        parent=None,
+        slug="refuge",
+        name="Refuge",
+        abbreviation="refuge",
+        recovery=Recovery.NONE,
+    )
+    place.house.commit(lambda view, by: organisations.add(view, by, refuge))
+    desk = msgspec.structs.replace(refuge, id=OrganisationId(b"a desk of avon.."), parent=ORGANISATION, slug="desk")
+    desk = msgspec.structs.replace(desk, recovery=Recovery.TWO_PERSON, abbreviation="desk")
+    place.house.commit(lambda view, by: organisations.add(view, by, desk))
+    place.house.commit(lambda view, by: transfers.move(view, by, place.jo.id, desk.id, OldAddress(0, 1)))
+    place.house.moment += 10
+    place.rotate()
+
+    def sealed() -> int:
+        keys = place.house.account(place.jo.id).mailbox_keys
+        return len(read_mailbox_keys(place.house.keys, place.mailbox, keys).recovery)
+
+    for act in (
+        lambda view, by: moving.move(view, by, desk.id, None),
+        lambda view, by: transfers.move(view, by, place.jo.id, refuge.id, OldAddress(0, 1)),
+    ):
+        before = sealed()
+        place.house.moment += 10
+        place.house.commit(act)
+        place.house.moment += 10
+        assert place.rotate() == "1 mailboxes rotated"
+        assert place.rotate() == "0 mailboxes rotated"
+        assert sealed() == before, "the newest generation is nobody else's"
+
+
 def test_whom_the_checker_let_in(place: Place) -> None:
     """Their authority key opens without another look at the password; not with one that was changed meanwhile."""
     house = place.house
