@@ -20,7 +20,7 @@ _AT_ONCE = 1_000
 #: How acts begin that change nothing the directory lists.
 _UNLISTED = ("device-", "factor-", "recovery-", "keys-", "role-", "directory-")
 #: Acts after which entries have other names.
-_MOVING = frozenset(("organisation-move", "user-move", "user-rename"))
+_MOVING = frozenset(("list-move", "organisation-merge", "organisation-move", "shared-move", "user-move", "user-rename"))
 
 
 class Removed(Struct, frozen=True):

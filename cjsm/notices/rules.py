@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from cjsm.community.acts import transfers
 from cjsm.community.acts.recovery import officers
 from cjsm.community.identifiers import AccountId, OrganisationId, RequestId
 from cjsm.community.records import LedgerEntry, Role
@@ -72,13 +73,18 @@ _TOLD_OWNER = {
 
 def notices_of(view: View, entry: LedgerEntry) -> Iterator[Due]:
     """Yield who is to be told what of *entry*; what goes to many is left to :func:`to_many`."""
-    kind = _TOLD_OWNER.get(entry.act)
+    kind = _TOLD_OWNER.get(entry.act) or _moved(entry)
     if kind is not None and entry.subject_kind == "account":
         yield Due(kind=kind, account=AccountId(entry.subject), date=_date(entry))
     for told, accounts in ((Kind.RECOVERY_TO_APPROVE, _approvers), (Kind.ORGANISATION_SUSPENDED, _administrators)):
         yield from (Due(kind=told, account=account, date=entry.moment) for account in accounts(view, entry))
     if dict(entry.details).get("break-glass") == "yes":
         yield from _break_glass(view, entry)
+
+
+def _moved(entry: LedgerEntry) -> Kind | None:
+    """Who has another user ID and address in another place hears of it where mail to that of before still comes."""
+    return Kind.RENAMED if entry.act == transfers.ACT and "delivers" in dict(entry.details) else None
 
 
 def _date(entry: LedgerEntry) -> int:

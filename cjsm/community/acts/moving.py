@@ -4,14 +4,14 @@ People keep their user IDs and addresses, mailboxes their keys: who administers 
 officers recover what comes from then on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cjsm.community import states
 from cjsm.community.acts.acting import By, changed, entry_of
 from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists
-from cjsm.community.finding import primary_address
+from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, NotFound
+from cjsm.community.finding import path_of, primary_address
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import Account, AccountKind, Organisation, OrganisationState, SharedMailbox
 from cjsm.community.view import Change, View
@@ -32,7 +32,7 @@ def move(
     obstacle = next(obstacles(view, found, parent, slug), None)
     if obstacle is not None:
         raise obstacle
-    made = changed(found, parent=parent, slug=slug or found.slug, moved=view.moment)
+    made = changed(found, parent=parent, slug=slug or found.slug, moved=view.moment, merging=0)
     told = {"from": (found.parent or b"").hex(), "to": (parent or b"").hex()}
     entry = entry_of(view, by, "organisation-move", "organisation", organisation, permission, **told)
     return Change(put=(made,), entry=entry)
@@ -66,11 +66,14 @@ def permitted(view: View, by: By, old: OrganisationId | None, new: OrganisationI
 def obstacles(
     view: View, found: Organisation, parent: OrganisationId | None, slug: str | None = None
 ) -> Iterator[CommunityError]:
-    """Yield what keeps an organisation from being put below *parent*, each with its cure."""
+    """Yield what keeps an organisation from being put below *parent*, each with its cure; :class:`Exists` where its
+    short name is taken there.
+    """
     below = {each.id for each in subtree(view, found.id)}
     above = tuple(states.chain(view, parent)) if parent is not None else ()
-    if parent is not None and (not above or states.organisation_state(view, parent) is not OrganisationState.ACTIVE):
-        yield Conflict("the organisation above is not active", "resume it first")
+    if parent is not None and not above:
+        yield NotFound("the organisation above does not exist", "see `cjsm organisation list`")
+    yield from inactive(view, above)
     if parent in below:
         yield BadValue("an organisation cannot be below itself")
         return
@@ -84,6 +87,15 @@ def obstacles(
     before = tuple(states.chain(view, found.id))[-1].id
     if (above[-1].id if above else found.id) != before:
         yield from _shared_across(view, below)
+
+
+def inactive(view: View, organisations: Iterable[Organisation]) -> Iterator[Conflict]:
+    """Yield which of some organisations do not work at the moment, each with what lets it work again."""
+    for found in organisations:
+        if found.state is not OrganisationState.ACTIVE:
+            path = path_of(view, found.id)
+            verb = "resume" if found.state is OrganisationState.SUSPENDED else "undelete"
+            yield Conflict(f"{path} is {found.state}", f"let it work first: cjsm organisation {verb} {path}")
 
 
 def _depth(view: View, organisation: OrganisationId) -> int:

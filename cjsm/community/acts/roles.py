@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community.acts.acting import By, changed, entry_of, existing
-from cjsm.community.authority import may_grant, require
+from cjsm.community.authority import Permission, may_grant, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, RoleAssignmentId
 from cjsm.community.records import Role, RoleAssignment
@@ -40,5 +40,13 @@ def revoke(view: View, by: By, account: AccountId, identifier: RoleAssignmentId)
         raise Conflict("this user is a recovery officer there", "end that first: cjsm recovery officer remove")
     if found.role in ADMINISTRATORS and not others_working(view, found):
         raise Conflict("nobody would be left to administer it", "appoint another administrator first")
-    entry = entry_of(view, by, "role-revoke", "account", account, permission, role=found.role.value)
-    return Change(put=(changed(existing(view, account)),), removed=(found,), entry=entry)
+    return ended(view, by, found, permission)
+
+
+def ended(view: View, by: By, held: RoleAssignment, permission: Permission, **told: str) -> Change:
+    """Return the change that takes *held* away.
+
+    :param told: more for the ledger.
+    """
+    entry = entry_of(view, by, "role-revoke", "account", held.account, permission, role=held.role.value, **told)
+    return Change(put=(changed(existing(view, held.account)),), removed=(held,), entry=entry)
