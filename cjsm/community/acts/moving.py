@@ -11,9 +11,17 @@ from cjsm.community.acts.acting import By, changed, entry_of
 from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, NotFound
-from cjsm.community.finding import path_of, primary_address
+from cjsm.community.finding import owned_list, path_of, primary_address
 from cjsm.community.identifiers import OrganisationId
-from cjsm.community.records import Account, AccountKind, Organisation, OrganisationState, SharedMailbox
+from cjsm.community.records import (
+    Account,
+    AccountKind,
+    MailList,
+    Organisation,
+    OrganisationState,
+    SharedMailbox,
+    WhoMayPost,
+)
 from cjsm.community.view import Change, View
 
 
@@ -87,6 +95,7 @@ def obstacles(
     before = tuple(states.chain(view, found.id))[-1].id
     if (above[-1].id if above else found.id) != before:
         yield from _shared_across(view, below)
+        yield from _listed_across(view, below, before)
 
 
 def inactive(view: View, organisations: Iterable[Organisation]) -> Iterator[Conflict]:
@@ -142,3 +151,32 @@ def _shared_across(view: View, below: set[OrganisationId]) -> Iterator[Conflict]
                     f"the shared mailbox {shared.slug} has members on both sides: {account.user_id}",
                     f"take them out first: cjsm shared leave {address} {account.user_id}",
                 )
+
+
+def _listed_across(view: View, below: set[OrganisationId], top: OrganisationId) -> Iterator[Conflict]:
+    """Lists that not everybody may write to take mail from lists of their own top organisation."""
+
+    def stays(found: MailList) -> bool:
+        return found.organisation not in below and states.top_of(view, found.organisation) == top
+
+    inside = [found for place in below for found in view.lists_in(place)]
+    closed = {record.address: found for found in inside if _is_closed(found) for record in view.addresses_of(found.id)}
+    for outer in view.lists() if closed else ():
+        if not closed.keys().isdisjoint(outer.members) and stays(outer):
+            yield from (_parted(view, outer, closed[each]) for each in outer.members if each in closed)
+    for outer in inside:
+        for inner in (owned_list(view, view.address(member)) for member in outer.members):
+            if inner is not None and _is_closed(inner) and stays(inner):
+                yield _parted(view, outer, inner)
+
+
+def _is_closed(found: MailList) -> bool:
+    return found.who_may_post is not WhoMayPost.COMMUNITY
+
+
+def _parted(view: View, outer: MailList, inner: MailList) -> Conflict:
+    name, member = primary_address(view, outer.id), primary_address(view, inner.id)
+    return Conflict(
+        f"the list {member} is a member of {name}, and takes mail of its own top organisation only",
+        f"take it off: cjsm list leave {name} {member}; or: cjsm list change {member} --who-may-post community",
+    )
