@@ -11,24 +11,28 @@ from rich.tree import Tree
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
+from cjsm.command.organisationmerge import merge
 from cjsm.command.output import Refused, console, document, facts
+from cjsm.command.reasons import reason_option
+from cjsm.command.recoveredby import recovered_by
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
-from cjsm.community.acts.reasons import Reason
-from cjsm.community.acts.recovery import parties
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action
 from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import LENGTH, OrganisationId
-from cjsm.community.records import COMMUNITY, Organisation, OrganisationState, Recovery
+from cjsm.community.records import Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
 
 @click.group()
 def organisation() -> None:
-    """Add, change, move, suspend and delete organisations, and look at them."""
+    """Add, change, move, merge, suspend and delete organisations, and look at them."""
+
+
+organisation.add_command(merge)
 
 
 @organisation.command("add")
@@ -150,17 +154,9 @@ def change(path: str, config: Path, as_json: bool, **values: Any) -> None:
     facts(suite.stores.community.read_now(lambda view: _told(view, found)), as_json=as_json)
 
 
-_reason = click.option(
-    "--reason",
-    type=click.Choice([reason.value for reason in Reason]),
-    required=True,
-    help="Why: the ledger keeps this code for ever.",
-)
-
-
 @organisation.command("suspend")
 @click.argument("path")
-@_reason
+@reason_option
 @acting.act_verb
 def suspend(path: str, reason: str, config: Path, as_json: bool) -> None:
     """Suspend the organisation at PATH with all below it: only its administrators sign in, mail to it is refused.
@@ -185,7 +181,7 @@ def resume(path: str, config: Path, as_json: bool) -> None:
 
 @organisation.command("delete")
 @click.argument("path")
-@_reason
+@reason_option
 @acting.act_verb
 def delete(path: str, reason: str, config: Path, as_json: bool) -> None:
     """Delete the organisation at PATH, which must be empty; its short name and abbreviation stay taken.
@@ -291,11 +287,3 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "users": sum(1 for _ in view.accounts_in(identifier)),
         "sub_organisations": [child.slug for child in view.children(identifier)],
     }
-
-
-def recovered_by(view: View, identifier: OrganisationId) -> list[str] | None:
-    """Return the two authorities whose officers open closed mail together; None where it stays closed."""
-    pair = parties(view, identifier)
-    if pair is None:
-        return None
-    return [finding.path_of(view, each.id) if each.id != COMMUNITY else "the community" for each in pair]

@@ -10,28 +10,22 @@ from cjsm.access.keylife import Reset
 from cjsm.command import acting, telling
 from cjsm.command.context import open_suite, wait
 from cjsm.command.output import console, document
+from cjsm.command.reasons import reason_option
 from cjsm.community import finding, states
 from cjsm.community.acts import lives
 from cjsm.community.acts.lives import LifeStep
-from cjsm.community.acts.reasons import Reason
 from cjsm.community.acts.recovery import is_officer
 from cjsm.community.records import Account, AccountKind, Recovery
 from cjsm.suite import Suite
 
 _DAY = 86_400
 
-_reason = click.option(
-    "--reason",
-    type=click.Choice([reason.value for reason in Reason]),
-    required=True,
-    help="Why: the ledger keeps this code for ever.",
-)
 _note = click.option("--note", default="", help="In your own words; kept with the user only, and erased with them.")
 
 
 @click.command("reset-password")
 @click.argument("name")
-@_reason
+@reason_option
 @acting.act_verb
 def reset_password(name: str, reason: str, config: Path, as_json: bool) -> None:
     """Give the user NAME a new one-time password, after you made sure who they are. It is printed once.
@@ -96,7 +90,7 @@ def _fate(made: Reset, closed: bool) -> str:
 
 @click.command()
 @click.argument("name")
-@_reason
+@reason_option
 @_note
 @acting.act_verb
 def suspend(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
@@ -122,7 +116,7 @@ def resume(name: str, config: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
-@_reason
+@reason_option
 @_note
 @acting.act_verb
 def delete(name: str, reason: str, note: str, config: Path, as_json: bool) -> None:
