@@ -28,6 +28,8 @@ from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
 _DAY = 86_400
+#: People, lists and other things that come up in one commit.
+_AT_ONCE = 100
 
 
 @click.command("merge")
@@ -103,6 +105,7 @@ def _asked(view: View, suite: Suite, path: str, to: str, names: tuple[str, ...])
         old=OldAddress(keys.address_delivers * _DAY, keys.address_reserved * _DAY),
         slug=slug,
         names={_inside(what, places): name for what, name in given.items()},
+        most=_AT_ONCE,
     )
 
 

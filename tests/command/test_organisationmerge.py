@@ -1,17 +1,43 @@
 """``cjsm organisation merge``."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cjsm.command.context import wait
+from cjsm.community.invariants import problems
 from cjsm.ledger.entries import decode_entry
-from tests.command.conftest import Run, refused, told
+from tests.command.conftest import Run, copied, ran, refused, told
 from tests.command.mailboxes import beside
 
 REASON = ("--reason", "requested", "--json")
+#: Kills a merge, in which two things come up at once, at a commit: before it, or after it.
+KILLED = """
+import os, signal, sys
+from cjsm.command import organisationmerge
+from cjsm.store.lmdb.community import LmdbCommunityStore
+organisationmerge._AT_ONCE = 2
+calls, after = int(sys.argv[1]), sys.argv[2] == "after"
+commit_each = LmdbCommunityStore.commit_each
+def counted(*arguments, **options):
+    global calls
+    calls -= 1
+    if calls == 0 and not after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = commit_each(*arguments, **options)
+    if calls == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+LmdbCommunityStore.commit_each = counted
+sys.argv = ["cjsm", *sys.argv[3:]]
+from cjsm.command.main import main
+main()
+"""
 
 
 @pytest.fixture
@@ -117,3 +143,59 @@ def test_said_to_people(force: Run) -> None:
     assert "ann.law-2@avon" in said
     assert "cjsm role grant" in said
     assert "sub-organisations: avon/clerks" in said
+
+
+@pytest.mark.parametrize(("calls", "when"), [("1", "before"), *((str(calls), "after") for calls in range(1, 6))])
+def test_killed(force: Run, config: Path, tmp_path: Path, calls: str, when: str) -> None:
+    """At any commit: the community is whole, and the same command ends as one that nobody killed."""
+    other = copied(config.parent, tmp_path / "other")
+    words = ("organisation", "merge", "firm", "avon", *REASON)
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, calls, when, *words, "--config", str(config)], capture_output=True, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    with beside(config) as suite:
+        assert suite.stores.community.read_now(problems) == []
+    again, whole = told(force(*words)), told(ran(*words, config=other))
+    assert again == whole
+    exported = [told(ran("community", "export", "--json", config=place)) for place in (config, other)]
+    assert exported[0] == exported[1]
+    with beside(config) as suite:
+        assert suite.stores.community.read_now(problems) == []
+
+
+def test_two_at_once(force: Run, config: Path) -> None:
+    """Each does what the other has left; both end well, and nothing is done twice."""
+    words = [
+        sys.executable,
+        "-c",
+        "from cjsm.command.main import main; main()",
+        "organisation",
+        "merge",
+        "firm",
+        "avon",
+        *REASON,
+        "--config",
+        str(config),
+    ]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(2)]
+    answers = [json.loads(each.communicate()[0]) for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert answers[0] == answers[1]
+    acts = [entry.act for entry in entries(config)]
+    assert (acts.count("user-move"), acts.count("organisation-deleted")) == (2, 1)
+
+
+def test_the_file_of_the_community(force: Run, config: Path, tmp_path: Path) -> None:
+    """Has what is there after it, and nothing of what is no more; applied, it changes nothing."""
+    file = tmp_path / "community.toml"
+    told(force("organisation", "merge", "firm", "avon", *REASON))
+    told(force("community", "export", str(file), "--json"))
+    text = file.read_text()
+    assert '[organisation."avon/clerks"]' in text
+    assert '[list."all@avon.cjsm.test"]' in text
+    assert '[shared."desk@avon.cjsm.test"]' in text
+    assert "firm.cjsm.test" not in text.replace("cleo.law@firm.cjsm.test", "")
+    assert "avon/firm" not in text
+    assert told(force("community", "diff", str(file), "--json")) == []
+    assert told(force("community", "apply", str(file), "--prune", "--yes", "--json"))["acts"] == 0
