@@ -1,4 +1,4 @@
-"""What the ledger has since a moment."""
+"""What the ledger has since a moment, or after an entry."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +12,16 @@ _AT_ONCE = 1_000
 
 
 def entries_since(store: ICommunityStore, moment: int) -> Iterator[LedgerEntry]:
-    """Yield the entries of *moment* and later, oldest first."""
-    at = _before(store, moment - _SLACK)
-    while found := _some(store, at, _AT_ONCE):
-        yield from (entry for _, entry in found if entry.moment >= moment)
-        at = found[-1][0]
+    """Return the entries of *moment* and later, oldest first."""
+    found = entries_after(store, _before(store, moment - _SLACK))
+    return (entry for entry in found if entry.moment >= moment)
+
+
+def entries_after(store: ICommunityStore, number: int) -> Iterator[LedgerEntry]:
+    """Yield the entries after that of a number, oldest first."""
+    while found := _some(store, number, _AT_ONCE):
+        yield from (entry for _, entry in found)
+        number = found[-1][0]
 
 
 def _before(store: ICommunityStore, moment: int) -> int:

@@ -12,7 +12,7 @@ from rich.tree import Tree
 from cjsm.command import acting
 from cjsm.command.context import open_suite
 from cjsm.command.organisationmerge import merge
-from cjsm.command.output import Refused, console, document, facts
+from cjsm.command.output import Refused, console, document, facts, when
 from cjsm.command.reasons import reason_option
 from cjsm.command.recoveredby import recovered_by
 from cjsm.community import finding, states
@@ -278,6 +278,7 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "state": found.state,
         "state_in_force": states.organisation_state(view, identifier),
         "reason": found.state_reason,
+        "merging": when(found.merging),
         "recovery": found.recovery,
         "recovered_by": recovered_by(view, identifier),
         "business_type": found.business_type,

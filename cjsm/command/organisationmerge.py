@@ -11,8 +11,8 @@ import rich_click as click
 
 from cjsm.command import acting, mergeshown
 from cjsm.command.context import open_suite, wait
-from cjsm.command.ledgersince import entries_since
-from cjsm.command.output import Refused, console, document, progressing
+from cjsm.command.ledgersince import entries_after, entries_since
+from cjsm.command.output import Refused, console, document, progressing, watched
 from cjsm.command.reasons import reason_option
 from cjsm.command.recoveredby import recovered_by
 from cjsm.community import finding
@@ -161,16 +161,18 @@ class _Going:
 
     def go(self, begun: int) -> dict[str, Any]:
         """Do what is left to do; return what became of everybody, since it began."""
-        people = self._community.read_now(lambda view: sum(1 for _ in view.accounts_in(self._merge.organisation)))
-        with progressing("people", people, octets=False) as advance:
-            left = people
+        left, newest = self._community.read_now(self._people), self._community.last_entry()
+        with progressing("people", left, octets=False) as advance:
             while self._commit():
-                now = self._community.read_now(lambda view: sum(1 for _ in view.accounts_in(self._merge.organisation)))
+                now = self._community.read_now(self._people)
                 advance(left - now)
                 left = now
-        found = self._community.read_now(lambda view: existing_organisation(view, self._merge.organisation))
-        entries = list(entries_since(self._community, begun or found.merging))
-        return self._community.read_now(lambda view: self._told(view, entries)) | {"merged": True}
+        entries = entries_since(self._community, begun) if begun else entries_after(self._community, newest)
+        done = list(watched(entries, "entries of the ledger"))
+        return self._community.read_now(lambda view: self._told(view, done)) | {"merged": True}
+
+    def _people(self, view: View) -> int:
+        return sum(1 for _ in view.accounts_in(self._merge.organisation))
 
     def _commit(self) -> int:
         by = acting.by(self._suite, self._reason)

@@ -156,6 +156,9 @@ def test_killed(force: Run, config: Path, tmp_path: Path, calls: str, when: str)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     with beside(config) as suite:
         assert suite.stores.community.read_now(problems) == []
+    shown = told(force("organisation", "show", "firm" if when == "before" else "avon/firm", "--json"))
+    under_way = shown["merging"] is not None and shown["state"] == "active"
+    assert ("firm is becoming part of avon" in force("check").output) is under_way
     again, whole = told(force(*words)), told(ran(*words, config=other))
     assert again == whole
     exported = [told(ran("community", "export", "--json", config=place)) for place in (config, other)]

@@ -38,6 +38,8 @@ def obstacles(view: View, by: By, merge: Merge) -> Iterator[CommunityError]:
     else:
         yield from moving.inactive(view, above)
     yield from _unfinished(view, found, into)
+    if not is_begun(found, into.id):
+        yield from _hidden(view, found, above)
     yield from _unknown_names(view, merge)
     yield from _short_names(view, merge, found, into)
     yield from _addresses(view, merge)
@@ -55,6 +57,19 @@ def _on_the_way(view: View, merge: Merge, found: Organisation) -> Iterator[Commu
 
 def _rename(what: str) -> str:
     return f"give it another short name: --rename {what}=OTHER-NAME"
+
+
+def _hidden(view: View, found: Organisation, above: tuple[Organisation, ...]) -> Iterator[Conflict]:
+    """Whom the directory hides with their organisation it would show, which is for somebody to decide."""
+    if any(each.ex_directory or each.protected for each in above):
+        return
+    for each in states.chain(view, found.id):
+        if (each.ex_directory or each.protected) and each not in above:
+            path = path_of(view, each.id)
+            yield Conflict(
+                f"people of {path} are not in the directory, and would be",
+                f"list them first: cjsm organisation change {path} --listed --not-protected; or hide the other one",
+            )
 
 
 def _unfinished(view: View, found: Organisation, into: Organisation) -> Iterator[Conflict]:

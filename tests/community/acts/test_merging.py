@@ -316,7 +316,15 @@ def test_a_list_that_stays_behind() -> None:
     ours = MailList(id=ListId(identifier("ours")), organisation=CRIME, slug="ours", name="Ours", managers=(HIDDEN,))
     view = community(ours, address(f"ours@avon.{SUFFIX}", ours.id, OwnerKind.LIST))
     assert f"cjsm list dismiss ours@avon.{SUFFIX} hid.den@avon" in told(view, merge(REFUGE, OFFICE))
-    assert told(view, merge(REFUGE, CRIME)) == ""
+    assert "dismiss" not in told(view, merge(REFUGE, CRIME))
+
+
+def test_who_is_hidden_stays_so() -> None:
+    """A refuge's people are not in the directory: nobody lists them by a merge."""
+    assert "cjsm organisation change avon/refuge --listed" in told(VIEW, merge(REFUGE, CRIME))
+    for slug in ("crime", "avon"):
+        hidden = msgspec.structs.replace(place(VIEW, OrganisationId(identifier(slug))), ex_directory=True)
+        assert told(community(hidden), merge(REFUGE, CRIME)) == ""
 
 
 def test_other_short_names() -> None:
