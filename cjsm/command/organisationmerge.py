@@ -22,7 +22,7 @@ from cjsm.community.acts.merging import Merge
 from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.acts.renaming import OldAddress
 from cjsm.community.acts.together import Act
-from cjsm.community.errors import CommunityError, NotFound
+from cjsm.community.errors import CommunityError, Conflict, NotFound
 from cjsm.community.records import LedgerEntry, Organisation
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
@@ -68,9 +68,8 @@ def merge(path: str, to: str, reason: str, names: tuple[str, ...], dry_run: bool
     suite = open_suite(config)
     asked = suite.stores.community.read_now(lambda view: _asked(view, suite, path, to, names))
     going = _Going(suite, asked, reason)
-    begun, before = suite.stores.community.read_now(going.look)
     told: dict[str, Any] = {"from": path.strip("/"), "into": to.strip("/"), "dry_run": dry_run, "merged": False}
-    obstacles = suite.stores.community.read_now(going.obstacles)
+    obstacles = wait(suite.stores.community.read(going.obstacles))
     if obstacles:
         if as_json:
             told["obstacles"] = [{"problem": f"{each}", "cure": each.cure} for each in obstacles]
@@ -78,10 +77,8 @@ def merge(path: str, to: str, reason: str, names: tuple[str, ...], dry_run: bool
         else:
             mergeshown.show_obstacles(obstacles)
         sys.exit(1)
-    told |= going.rehearse() if dry_run else going.go(begun)
+    told |= going.rehearse() if dry_run else going.go()
     told["obstacles"] = []
-    if not begun and before != told["recovered_by"]:
-        told["until_now_recovered_by"] = before
     if as_json:
         document(told)
         return
@@ -98,13 +95,14 @@ def _asked(view: View, suite: Suite, path: str, to: str, names: tuple[str, ...])
     slug = given.pop(path.strip("/").lower(), None)
     found = _found(view, path, into, slug)
     places = (path.strip("/").lower(), finding.path_of(view, found.id))
+    inside = ((_inside(view, what, places), name) for what, name in given.items())
     keys = suite.settings.keys
     return Merge(
         organisation=found.id,
         into=into.id,
         old=OldAddress(keys.address_delivers * _DAY, keys.address_reserved * _DAY),
         slug=slug,
-        names={_inside(what, places): name for what, name in given.items()},
+        names=dict(inside),
         most=_AT_ONCE,
     )
 
@@ -116,8 +114,13 @@ def _named(written: str) -> tuple[str, str]:
     return what.strip("/"), name
 
 
-def _inside(what: str, places: tuple[str, ...]) -> str:
-    """Return what a name is given to as a merge has it: sub-organisations without the path of what is above them."""
+def _inside(view: View, what: str, places: tuple[str, ...]) -> str:
+    """Return what a name is given to as a merge has it: a sub-organisation by its short name, others by their address
+    of now.
+    """
+    if "@" in what:
+        record = view.reserved_address(what)
+        return finding.primary_address(view, record.owner) if record is not None else what
     place = next((each for each in places if what.startswith(f"{each}/")), None)
     return what.removeprefix(f"{place}/") if place is not None else what
 
@@ -134,50 +137,63 @@ def _found(view: View, path: str, into: Organisation, slug: str | None) -> Organ
 
 
 class _Going:
-    """A merge, by whoever acts."""
+    """A merge, by whoever acts.
+
+    :raises NotAllowed: when they may not merge these two.
+    """
 
     def __init__(self, suite: Suite, merge: Merge, reason: str) -> None:
         self._suite = suite
         self._community = suite.stores.community
         self._merge = merge
         self._reason = reason
+        # Asks for a password, which no view waits for.
+        self._by = acting.by(suite, reason)
+        found, self._before = self._community.read_now(self._look)
+        #: Since when it is under way; 0 where it is not.
+        self._begun = found.merging if merging.is_begun(found, merge.into) else 0
+        self._over = merging.is_over(found, merge.into)
 
-    def look(self, view: View) -> tuple[int, list[str] | None]:
-        """Return since when it is under way (0: it is not), and who recovers mail of the organisation.
-
-        :raises NotAllowed: when whoever acts may not merge these two.
-        """
-        merging.permitted(view, acting.by(self._suite, self._reason), self._merge)
-        found = existing_organisation(view, self._merge.organisation)
-        begun = found.merging if merging.is_begun(found, self._merge.into) else 0
-        return begun, recovered_by(view, found.id)
+    def _look(self, view: View) -> tuple[Organisation, list[str] | None]:
+        merging.permitted(view, self._by, self._merge)
+        return existing_organisation(view, self._merge.organisation), recovered_by(view, self._merge.organisation)
 
     def obstacles(self, view: View) -> list[CommunityError]:
         """Return what keeps it from being merged; nothing when it is over."""
-        found = existing_organisation(view, self._merge.organisation)
-        if merging.is_over(found, self._merge.into):
-            return []
-        return list(mergechecks.obstacles(view, acting.by(self._suite, self._reason), self._merge))
+        return [] if self._over else list(mergechecks.obstacles(view, self._by, self._merge))
 
-    def go(self, begun: int) -> dict[str, Any]:
+    def go(self) -> dict[str, Any]:
         """Do what is left to do; return what became of everybody, since it began."""
         left, newest = self._community.read_now(self._people), self._community.last_entry()
+        under_way = bool(self._begun)
         with progressing("people", left, octets=False) as advance:
-            while self._commit():
+            while self._commit(under_way=under_way):
+                under_way = True
                 now = self._community.read_now(self._people)
                 advance(left - now)
                 left = now
-        entries = entries_since(self._community, begun) if begun else entries_after(self._community, newest)
-        done = list(watched(entries, "entries of the ledger"))
+        done = [*self._earlier(), *(() if self._begun else entries_after(self._community, newest))]
         return self._community.read_now(lambda view: self._told(view, done)) | {"merged": True}
+
+    def _earlier(self) -> list[LedgerEntry]:
+        """Return what the ledger has since the merge was begun, where it was before now."""
+        since = entries_since(self._community, self._begun) if self._begun else ()
+        return list(watched(since, "entries of the ledger"))
 
     def _people(self, view: View) -> int:
         return sum(1 for _ in view.accounts_in(self._merge.organisation))
 
-    def _commit(self) -> int:
+    def _commit(self, *, under_way: bool) -> int:
         by = acting.by(self._suite, self._reason)
+
+        def decide(view: View) -> Iterator[Act]:
+            found = existing_organisation(view, self._merge.organisation)
+            if under_way and not merging.is_begun(found, self._merge.into):
+                raise Conflict("somebody moved it away meanwhile", "see `cjsm organisation list`")
+            return self._acts(view, by)
+
         try:
-            return wait(self._community.commit_each(by.act_id, lambda view: self._acts(view, by)))
+            return wait(self._community.commit_each(by.act_id, decide))
         except CommunityError as error:
             cure = f"{error.cure}; then run this again: it goes on where it was".removeprefix("; then ")
             raise Refused(f"{error}", cure) from error
@@ -187,8 +203,7 @@ class _Going:
 
     def rehearse(self) -> dict[str, Any]:
         """Try all of it in a transaction that is given up; return what would become of everybody."""
-        by = acting.by(self._suite, self._reason)
-        entries: list[LedgerEntry] = []
+        entries = self._earlier()
         views: list[View] = []
         result: dict[str, Any] = {}
 
@@ -211,12 +226,15 @@ class _Going:
                 known = len(entries)
                 # Each commit's acts are asked for in a view of what those before it left.
                 yield look
-                for act in self._acts(views[0], by):
+                for act in self._acts(views[0], self._by):
                     yield partial(noted, act)
             yield tell
 
-        wait(self._community.commit_each(by.act_id, decide, keep=False))
-        return result
+        wait(self._community.commit_each(self._by.act_id, decide, keep=False))
+        return result | {"merged": self._over}
 
     def _told(self, view: View, entries: list[LedgerEntry]) -> dict[str, Any]:
-        return mergeshown.told(view, self._merge, entries) | {"recovered_by": recovered_by(view, self._merge.into)}
+        told = mergeshown.told(view, self._merge, entries) | {"recovered_by": recovered_by(view, self._merge.into)}
+        if not self._begun and self._before != told["recovered_by"]:
+            told["until_now_recovered_by"] = self._before
+        return told

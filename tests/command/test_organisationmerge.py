@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 
 from cjsm.command.context import wait
+from cjsm.community import finding
+from cjsm.community.acts import moving
+from cjsm.community.acts.acting import By
+from cjsm.community.identifiers import ActId
 from cjsm.community.invariants import problems
 from cjsm.ledger.entries import decode_entry
+from cjsm.store.lmdb.community import LmdbCommunityStore
 from tests.command.conftest import Run, copied, ran, refused, told
 from tests.command.mailboxes import beside
+from tests.command.test_user import PASSWORD
 
 REASON = ("--reason", "requested", "--json")
 #: Kills a merge, in which two things come up at once, at a commit: before it, or after it.
@@ -82,6 +88,7 @@ def test_merged(force: Run, config: Path) -> None:
     before = len(entries(config))
     assert told(force("organisation", "merge", "firm", "avon", *REASON)) == made
     assert told(force("organisation", "merge", "avon/firm", "avon", *REASON))["people"] == made["people"]
+    assert told(force("organisation", "merge", "firm", "avon", "--dry-run", *REASON)) == made | {"dry_run": True}
     assert len(entries(config)) == before
     assert "unknown" not in force("audit", "list").output
 
@@ -165,6 +172,46 @@ def test_killed(force: Run, config: Path, tmp_path: Path, calls: str, when: str)
     assert exported[0] == exported[1]
     with beside(config) as suite:
         assert suite.stores.community.read_now(problems) == []
+
+
+def test_moved_away_meanwhile(force: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge does not fetch back what somebody takes away while it goes on; it says so."""
+    commit_each, calls = LmdbCommunityStore.commit_each, iter(range(9))
+
+    def first(self: LmdbCommunityStore, *arguments: Any, **options: Any) -> Any:
+        if next(calls) == 1:
+            act = By(act_id=ActId(b"somebody else's."))
+            place = self.read_now(lambda view: finding.organisation_of(view, "avon/firm").id)
+            wait(self.commit(act.act_id, lambda view: moving.move(view, act, place, None)))
+        return commit_each(self, *arguments, **options)
+
+    monkeypatch.setattr(LmdbCommunityStore, "commit_each", first)
+    answer = refused(force("organisation", "merge", "firm", "avon", *REASON))
+    assert "moved it away" in answer["error"]
+    assert "run this again" in answer["cure"]
+    assert told(force("organisation", "show", "firm", "--json"))["merging"] is None
+    assert told(force("organisation", "merge", "firm", "avon", *REASON))["merged"]
+
+
+def test_as_an_administrator(force: Run, config: Path) -> None:
+    """Of what is above both, who is of the one that is no more: it goes on under the new user ID."""
+    made = told(force("user", "add", "avon/crime", "--first", "Una", "--last", "Above", "--json"))
+    change = ("user", "set-password", made["user_id"], "--password-stdin", "--json")
+    told(force(*change, typed=f"{made['one_time_password']}\n{PASSWORD}\n"))
+    told(force("role", "grant", made["user_id"], "organisation-administrator", "--organisation", "avon", "--json"))
+    told(force("organisation", "change", "avon/crime/fraud", "--abbreviation", "fraud", "--json"))
+    words = ("organisation", "merge", "avon/crime", "avon/crime/fraud", *REASON, "--as", made["user_id"])
+    assert "organisation merge avon/crime/fraud avon/crime" in (
+        force(*words, "--password-stdin", typed=f"{PASSWORD}\n").stdout
+    )
+    told(force("organisation", "move", "avon/crime/fraud", "avon", "--json"))
+    words = ("organisation", "merge", "avon/crime", "avon/fraud", *REASON, "--as", made["user_id"])
+    done = told(force(*words, "--password-stdin", typed=f"{PASSWORD}\n"))
+    assert [each["user_id"] for each in done["people"]] == ["una.above@fraud"]
+    acts = [entry for entry in entries(config) if entry.act in ("organisation-merge", "user-move")]
+    assert len({entry.actor for entry in acts}) == 1
+    assert acts[0].actor
+    assert not any("break-glass" in dict(entry.details) for entry in acts)
 
 
 def test_two_at_once(force: Run, config: Path) -> None:
