@@ -84,8 +84,9 @@ def show(told: dict[str, Any]) -> None:
     for kind in ("sub_organisations", "connections", "domains"):
         if told[kind]:
             console.print(f"{kind.replace('_', '-')}: {', '.join(told[kind])}", markup=False)
-    ended = ((each["user_id"], each["role"]) for each in told["roles_ended"])
-    _rows("roles that end with it: give others with `cjsm role grant`", ended, "user ID", "role")
+    _rows("roles that end", ((each["user_id"], each["role"]) for each in told["roles_ended"]), "user ID", "role")
+    if told["roles_ended"]:
+        console.print("give others where they are to administer something: `cjsm role grant`", markup=False)
     if told["recovery_officers"]:
         console.print(f"recover mail of before, as until now: {', '.join(told['recovery_officers'])}", markup=False)
     if told.get("until_now_recovered_by"):
