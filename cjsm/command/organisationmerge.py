@@ -190,6 +190,10 @@ class _Going:
             found = existing_organisation(view, self._merge.organisation)
             if under_way and not merging.is_begun(found, self._merge.into):
                 raise Conflict("somebody moved it away meanwhile", "see `cjsm organisation list`")
+            # Since they were told somebody may have done something.
+            obstacle = None if under_way else next(mergechecks.obstacles(view, by, self._merge), None)
+            if obstacle is not None:
+                raise obstacle
             return self._acts(view, by)
 
         try:

@@ -11,10 +11,11 @@ import pytest
 
 from cjsm.command.context import wait
 from cjsm.community import finding
-from cjsm.community.acts import moving
+from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
-from cjsm.community.identifiers import ActId
+from cjsm.community.identifiers import ActId, OrganisationId
 from cjsm.community.invariants import problems
+from cjsm.community.records import Organisation
 from cjsm.ledger.entries import decode_entry
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from tests.command.conftest import Run, copied, ran, refused, told
@@ -191,6 +192,24 @@ def test_moved_away_meanwhile(force: Run, monkeypatch: pytest.MonkeyPatch) -> No
     assert "run this again" in answer["cure"]
     assert told(force("organisation", "show", "firm", "--json"))["merging"] is None
     assert told(force("organisation", "merge", "firm", "avon", *REASON))["merged"]
+
+
+def test_what_comes_before_it_begins(force: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who takes a name between the look and the first commit: nothing is begun."""
+    commit_each = LmdbCommunityStore.commit_each
+
+    def first(self: LmdbCommunityStore, *arguments: Any, **options: Any) -> Any:
+        act = By(act_id=ActId(b"somebody else's."))
+        place = self.read_now(lambda view: finding.organisation_of(view, "avon").id)
+        made = Organisation(id=OrganisationId(b"taken already..."), parent=place, slug="clerks", name="Clerks")
+        wait(self.commit(act.act_id, lambda view: organisations.add(view, act, made)))
+        return commit_each(self, *arguments, **options)
+
+    monkeypatch.setattr(LmdbCommunityStore, "commit_each", first)
+    assert "--rename firm/clerks" in refused(force("organisation", "merge", "firm", "avon", *REASON))["cure"]
+    monkeypatch.undo()
+    assert told(force("organisation", "show", "firm", "--json"))["merging"] is None
+    assert "organisation-merge" not in {entry.act for entry in entries(config)}
 
 
 def test_as_an_administrator(force: Run, config: Path) -> None:
