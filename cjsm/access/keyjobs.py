@@ -54,8 +54,8 @@ class Rotation:
     """Begins new generations where the newest is older than the settings say, or than the keys of those who recover it.
 
     So mail is sealed for recovery soon after officers were appointed, no longer to one who was dismissed, and after an
-    organisation, or a person, was moved for those who are above it now; and as the organisation chose soon after it
-    chose.
+    organisation, a person or a shared mailbox was moved for those who are above it now; and as the organisation chose
+    soon after it chose.
 
     :ivar settings: may be replaced.
     """
@@ -112,11 +112,9 @@ class Rotation:
         """Return the moment from which the newest generation of a mailbox must be, so that it need not be rotated."""
         aged = int(self._clock()) - self.settings.rotate_after * _DAY if self.settings.rotate_after else 0
         above = tuple(chain(view, owner.organisation))
-        changed = [found.recovery_since for found in above[:1]]
-        recovery = parties(view, owner.organisation)
-        if recovery is not None:
-            changed += [*(authority.since for authority in recovery), *(found.moved for found in above)]
-            changed += [owner.moved] if isinstance(owner, Account) else []
+        # Whoever moves to where nothing is recovered leaves the officers of before as well.
+        changed = [*(found.recovery_since for found in above[:1]), *(found.moved for found in above), owner.moved]
+        changed += [authority.since for authority in parties(view, owner.organisation) or ()]
         return max([aged, *(each + 1 for each in changed if each)])
 
 

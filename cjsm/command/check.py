@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from cjsm import configuration
 from cjsm.access.mailboxkeys import CurrentKeys
-from cjsm.command import checkconnections, checkledger
+from cjsm.command import checkconnections, checkledger, checkmerges
 from cjsm.command.context import become_owner, config_option, wait
 from cjsm.command.findings import Finding
 from cjsm.command.output import console, document, json_option, reported, when
@@ -78,6 +78,7 @@ def _findings(config: Path) -> Iterator[Finding]:
     if not stores.problem:
         yield _mailboxes(settings)
         yield checkledger.finding(settings)
+        yield checkmerges.finding(settings)
         yield from checkconnections.findings(settings)
 
 

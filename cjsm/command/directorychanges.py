@@ -1,26 +1,22 @@
 """Which entries of the directory changed since a moment: what the ledger knows of everything that was done."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from cjsm.command.ledgersince import entries_since
 from cjsm.command.output import watched
 from cjsm.community import finding
 from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
-from cjsm.community.records import LedgerEntry
 from cjsm.community.view import View
 from cjsm.directory import entries
 from cjsm.directory.excerpt import Found
-from cjsm.ledger.entries import decode_entry
 from cjsm.store.interfaces import ICommunityStore
 
-#: Clocks are set back at times: the ledger is read from so many seconds before, and its moments decide.
-_SLACK = 3_600
-_AT_ONCE = 1_000
 #: How acts begin that change nothing the directory lists.
 _UNLISTED = ("device-", "factor-", "recovery-", "keys-", "role-", "directory-")
 #: Acts after which entries have other names.
-_MOVING = frozenset(("organisation-move", "user-move", "user-rename"))
+_MOVING = frozenset(("list-move", "organisation-merge", "organisation-move", "shared-move", "user-move", "user-rename"))
 
 
 class Removed(Struct, frozen=True):
@@ -62,8 +58,8 @@ def since(
     records: set[bytes] = set()
     organisations: set[bytes] = set()
     moved = False
-    for entry in watched(_entries(store, moment), "entries of the ledger"):
-        if entry.moment < moment or entry.act.startswith(_UNLISTED):
+    for entry in watched(entries_since(store, moment), "entries of the ledger"):
+        if entry.act.startswith(_UNLISTED):
             continue
         moved |= entry.act in _MOVING
         if entry.subject_kind == "organisation":
@@ -95,27 +91,3 @@ def _place(view: View, address: str) -> OrganisationId | None:
         return domain.organisation
     found = view.organisation_of_abbreviation(name.removesuffix(f".{view.suffix}"))
     return found.id if found is not None else None
-
-
-def _entries(store: ICommunityStore, moment: int) -> Iterator[LedgerEntry]:
-    at = _before(store, moment - _SLACK)
-    while found := _some(store, at, _AT_ONCE):
-        yield from (entry for _, entry in found)
-        at = found[-1][0]
-
-
-def _before(store: ICommunityStore, moment: int) -> int:
-    """Return a number up to which every entry is older than *moment*, but for clocks that were set back."""
-    low, step = 0, 1
-    while (found := _some(store, low + step, 1)) and found[0][1].moment < moment:
-        low, step = low + step, step * 2
-    while step > 1:
-        step //= 2
-        found = _some(store, low + step, 1)
-        if found and found[0][1].moment < moment:
-            low += step
-    return low
-
-
-def _some(store: ICommunityStore, after: int, most: int) -> Sequence[tuple[int, LedgerEntry]]:
-    return [(number, decode_entry(encoded)) for number, encoded in store.entries_now(after, most)]

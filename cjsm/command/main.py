@@ -80,7 +80,10 @@ main.elsewhere(
     "application",
     application="Organisations that ask to join: entered, sponsored, assessed, approved or rejected.",
 )
-main.elsewhere("organisation", organisation="Add, change, move, suspend and delete organisations, and look at them.")
+main.elsewhere(
+    "organisation",
+    organisation="Add, change, move, merge, suspend and delete organisations, and look at them.",
+)
 main.elsewhere(
     "directory",
     directory="Search the directory, show entries, and take them out to files and in from them.",

@@ -11,24 +11,28 @@ from rich.tree import Tree
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
-from cjsm.command.output import Refused, console, document, facts
+from cjsm.command.organisationmerge import merge
+from cjsm.command.output import Refused, console, document, facts, when
 from cjsm.command.reasons import REASON
+from cjsm.command.recoveredby import recovered_by
 from cjsm.community import finding, states
 from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
-from cjsm.community.acts.recovery import parties
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action
 from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import LENGTH, OrganisationId
-from cjsm.community.records import COMMUNITY, Organisation, OrganisationState, Recovery
+from cjsm.community.records import Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
 
 @click.group()
 def organisation() -> None:
-    """Add, change, move, suspend and delete organisations, and look at them."""
+    """Add, change, move, merge, suspend and delete organisations, and look at them."""
+
+
+organisation.add_command(merge)
 
 
 @organisation.command("add")
@@ -274,6 +278,7 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "state": found.state,
         "state_in_force": states.organisation_state(view, identifier),
         "reason": found.state_reason,
+        "merging": when(found.merging),
         "recovery": found.recovery,
         "recovered_by": recovered_by(view, identifier),
         "business_type": found.business_type,
@@ -283,11 +288,3 @@ def _told(view: View, identifier: OrganisationId) -> dict[str, Any]:
         "users": sum(1 for _ in view.accounts_in(identifier)),
         "sub_organisations": [child.slug for child in view.children(identifier)],
     }
-
-
-def recovered_by(view: View, identifier: OrganisationId) -> list[str] | None:
-    """Return the two authorities whose officers open closed mail together; None where it stays closed."""
-    pair = parties(view, identifier)
-    if pair is None:
-        return None
-    return [finding.path_of(view, each.id) if each.id != COMMUNITY else "the community" for each in pair]

@@ -8,8 +8,8 @@ import rich_click as click
 
 from cjsm.command import acting
 from cjsm.command.context import open_suite
-from cjsm.command.organisation import recovered_by
 from cjsm.command.output import console, document
+from cjsm.command.recoveredby import recovered_by
 from cjsm.command.usershown import aliases
 from cjsm.community import finding
 from cjsm.community.acts import persons, renaming, transfers

@@ -43,7 +43,8 @@ class Organisation(Struct, frozen=True, kw_only=True):
 
     ``slug`` is unique among siblings; ``abbreviation`` is the one-label hosted domain before the suffix, unique in
     the community, or None where the parent's is shared. ``moved`` is when it was last put below another parent,
-    ``recovery_since`` when it last changed its choice of recovery. ``state_reason`` is a code.
+    ``recovery_since`` when it last changed its choice of recovery. ``state_reason`` is a code. ``merging`` is since
+    when it becomes part of its parent (0: it does not), and stays when that is done.
     """
 
     id: OrganisationId
@@ -63,6 +64,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     recovery_since: int = 0
     state_reason: str = ""
     state_since: int = 0
+    merging: int = 0
 
 
 class AccountKind(StrEnum):
@@ -388,7 +390,7 @@ class SharedMember(Struct, frozen=True, kw_only=True):
 
 
 class SharedMailbox(Struct, frozen=True, kw_only=True):
-    """A mailbox that several accounts open; ``generation`` and ``rotated`` as in :class:`Account`.
+    """A mailbox that several accounts open; ``generation``, ``rotated`` and ``moved`` as in :class:`Account`.
 
     ``notice``: members are told that there is new mail, and nothing of it. ``life`` is active or deleted, with
     ``state_reason``, ``state_note`` and ``state_since`` as an account has them.
@@ -412,6 +414,7 @@ class SharedMailbox(Struct, frozen=True, kw_only=True):
     state_reason: str = ""
     state_note: str = ""
     state_since: int = 0
+    moved: int = 0
 
 
 class RecoveryAuthority(Struct, frozen=True, kw_only=True):

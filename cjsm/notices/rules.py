@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from cjsm.community.acts import transfers
 from cjsm.community.acts.recovery import officers
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, RequestId
 from cjsm.community.records import LedgerEntry, Role
@@ -76,7 +77,7 @@ _TOLD_MEMBERS = {"shared-deleted": Kind.SHARED_DELETED, "shared-undeleted": Kind
 
 def notices_of(view: View, entry: LedgerEntry) -> Iterator[Due]:
     """Yield who is to be told what of *entry*; what goes to many is left to :func:`to_many`."""
-    kind = _TOLD_OWNER.get(entry.act)
+    kind = _TOLD_OWNER.get(entry.act) or _moved(entry)
     if kind is not None and entry.subject_kind == "account":
         yield Due(kind=kind, account=AccountId(entry.subject), date=_date(entry))
     yield from _members(view, entry)
@@ -84,6 +85,11 @@ def notices_of(view: View, entry: LedgerEntry) -> Iterator[Due]:
         yield from (Due(kind=told, account=account, date=entry.moment) for account in accounts(view, entry))
     if dict(entry.details).get("break-glass") == "yes":
         yield from _break_glass(view, entry)
+
+
+def _moved(entry: LedgerEntry) -> Kind | None:
+    """Who has another user ID and address in another place hears of it where mail to that of before still comes."""
+    return Kind.RENAMED if entry.act == transfers.ACT and "delivers" in dict(entry.details) else None
 
 
 def _members(view: View, entry: LedgerEntry) -> Iterator[Due]:

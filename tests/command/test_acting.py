@@ -77,6 +77,7 @@ WITH = {
     "organisation show": ("avon",),
     "organisation list": (),
     "organisation move": ("avon/crime", "/"),
+    "organisation merge": ("avon/crime", "firm", "--reason", "other"),
     "organisation change": ("avon/crime", "--area", "West"),
     "organisation suspend": ("avon/crime", "--reason", "other"),
     "organisation resume": ("avon/crime",),

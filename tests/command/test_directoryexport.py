@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cjsm.command import directorychanges
+from cjsm.command import directorychanges, ledgersince
 from cjsm.command.context import wait
 from cjsm.community.acts import destruction
 from cjsm.community.identifiers import OrganisationId
@@ -125,7 +125,7 @@ def later(monkeypatch: pytest.MonkeyPatch, days: int = 1) -> int:
     """Let time go on; return when it is."""
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + days * 86_400)
-    monkeypatch.setattr(directorychanges, "_AT_ONCE", 3)
+    monkeypatch.setattr(ledgersince, "_AT_ONCE", 3)
     return int(now() + days * 86_400)
 
 
@@ -238,7 +238,7 @@ def test_where_the_ledger_is_read_from(firm: Firm) -> None:
     with beside(firm.config) as suite:
         store = suite.stores.community
         newest = wait(store.entries(0, 10_000))[-1][0]
-        assert directorychanges._before(store, 1) == 0
-        assert directorychanges._before(store, 1 << 40) in (newest, newest - 1)
+        assert ledgersince._before(store, 1) == 0
+        assert ledgersince._before(store, 1 << 40) in (newest, newest - 1)
         assert directorychanges.since(store, 1 << 40, sees).identities == frozenset()
         assert len(directorychanges.since(store, 0, sees).identities) == 4

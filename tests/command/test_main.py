@@ -58,7 +58,7 @@ def test_what_there_is() -> None:
         *(f"application {verb}" for verb in ("add", "edit", "assess", "sponsor", "terms", "approve", "reject", "show")),
         "application list",
         *("organisation add", "organisation list", "organisation show", "organisation move"),
-        *(f"organisation {verb}" for verb in ("change", "suspend", "resume", "delete", "undelete")),
+        *(f"organisation {verb}" for verb in ("merge", "change", "suspend", "resume", "delete", "undelete")),
         *(f"directory {verb}" for verb in ("search", "show", "export", "import")),
         *("user add", "user import", "user list", "user show", "user set-password"),
         *("user change", "user rename", "user move", "user alias add", "user alias remove"),

@@ -72,6 +72,17 @@ def test_a_request_that_is_not_there(office: Office, request_id: str) -> None:
     assert told(office) == set()
 
 
+def test_moved(office: Office) -> None:
+    """Whose user ID changed by a move hears of it, where mail to the old address still comes, as the notice says."""
+    office.act("user-move", address="kept")
+    office.act("user-move", address="changed")
+    office.tell()
+    assert told(office) == set()
+    office.act("user-move", address="changed", delivers="1234567")
+    office.tell()
+    assert told(office) == {("renamed", JO)}
+
+
 def test_administrators(office: Office) -> None:
     """Of just that organisation; of the nearest above where it has none; of the community at last."""
     view = office.community.view

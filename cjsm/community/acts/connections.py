@@ -133,10 +133,19 @@ def managed(view: View, by: By, connection: ConnectionId) -> tuple[Connection, P
     :raises NotFound: when there is none.
     :raises NotAllowed: when the actor may not.
     """
+    found = existing_connection(view, connection)
+    return found, require(may(view, by.actor, Action.MANAGE_CONNECTIONS, found.organisation))
+
+
+def existing_connection(view: View, connection: ConnectionId) -> Connection:
+    """Return the connection.
+
+    :raises NotFound: when there is none.
+    """
     found = view.connection(connection)
     if found is None:
         raise NotFound("there is no such connection", "see `cjsm connection list`")
-    return found, require(may(view, by.actor, Action.MANAGE_CONNECTIONS, found.organisation))
+    return found
 
 
 def _can_be_proved(connection: Connection, moment: int) -> bool:

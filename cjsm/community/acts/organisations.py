@@ -139,7 +139,9 @@ def set_state(view: View, by: By, organisation: OrganisationId, state: Organisat
         above = view.organisation(found.parent)
         if above is None or above.state is OrganisationState.DELETED:
             raise Conflict("the organisation above is deleted", "have that one back first")
-    made = changed(found, state=state, state_reason=by.reason, state_since=view.moment)
+    # What is had back is an organisation of its own.
+    merging = 0 if found.state is OrganisationState.DELETED else found.merging
+    made = changed(found, state=state, state_reason=by.reason, state_since=view.moment, merging=merging)
     return Change(put=(made,), entry=entry_of(view, by, act, "organisation", organisation, permission))
 
 

@@ -1,6 +1,6 @@
 """Another name of a person, with user ID and address; that of before delivers for a time (community §3). Aliases."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,13 @@ from cjsm.community.finding import abbreviation_for, free_user_id, primary_addre
 from cjsm.community.identifiers import AccountId
 from cjsm.community.records import Account, AccountKind, AddressRecord, MailList, OwnerKind
 from cjsm.community.view import Change, View, address_delivers
+
+#: What to do about an address that somebody else has.
+_ANOTHER = {
+    OwnerKind.ACCOUNT: "choose another user ID",
+    OwnerKind.LIST: "choose another short name",
+    OwnerKind.SHARED_MAILBOX: "choose another short name",
+}
 
 
 class OldAddress(Struct, frozen=True):
@@ -51,8 +58,8 @@ def rename(view: View, by: By, account: AccountId, name: Name, old: OldAddress) 
         raise BadValue("the address of a mailbox here follows from the user ID", "leave --address away")
     address = _address(view, found, user_id, name)
     made = changed(found, profile=profile, user_id=user_id, profile_since=view.moment)
-    addresses = tuple(readdressed(view, found, address, old))
-    lists = tuple(relisted(view, addresses, address))
+    addresses = tuple(readdressed(view, OwnerKind.ACCOUNT, account, address, old))
+    lists = tuple(relisted(view, successors(addresses)))
     told = {"address": "changed" if addresses else "kept", "lists": str(len(lists))}
     entry = entry_of(view, by, "user-rename", "account", account, permission, **told)
     entry = saying(entry, ("user", user_id), ("address", str(address)))
@@ -96,20 +103,22 @@ def _address(view: View, account: Account, user_id: str, name: Name) -> Address:
     return name.address
 
 
-def readdressed(view: View, account: Account, address: Address, old: OldAddress) -> Iterator[AddressRecord]:
-    """Yield the records of an account's new primary address and of those that end with it; nothing where it stays.
+def readdressed(
+    view: View, kind: OwnerKind, owner: bytes, address: Address, old: OldAddress
+) -> Iterator[AddressRecord]:
+    """Yield the records of an owner's new primary address and of those that end with it; nothing where it stays.
 
     The primary address of before ends, and in another domain every other one too: aliases stay with a domain.
 
     :raises Exists: when somebody else has it.
     """
     held = view.reserved_address(str(address))
-    if held is not None and held.owner != account.id:
-        raise Exists(f"the address {address} is taken or still reserved", "choose another user ID")
+    if held is not None and held.owner != owner:
+        raise Exists(f"the address {address} is taken or still reserved", _ANOTHER[kind])
     if held is not None and not held.alias:
         return
-    yield AddressRecord(address=str(address), owner_kind=OwnerKind.ACCOUNT, owner=account.id)
-    for record in view.addresses_of(account.id):
+    yield AddressRecord(address=str(address), owner_kind=kind, owner=owner)
+    for record in view.addresses_of(owner):
         leaving = not record.alias or not record.address.endswith(f"@{address.domain}")
         if leaving and record.address != str(address) and address_delivers(record, view.moment):
             yield _ending(record, view.moment, old)
@@ -124,12 +133,17 @@ def _ending(record: AddressRecord, moment: int, old: OldAddress) -> AddressRecor
     return msgspec.structs.replace(record, alias=True, delivers_until=delivers, reserved_until=reserved)
 
 
-def relisted(view: View, records: tuple[AddressRecord, ...], address: Address) -> Iterator[MailList]:
-    """Yield the lists that have an address of before, with *address* in its place. Reads every list."""
-    before = {record.address for record in records} - {str(address)}
-    for found in view.lists() if before else ():
-        if not before.isdisjoint(found.members):
-            members = dict.fromkeys(str(address) if member in before else member for member in found.members)
+def successors(records: Collection[AddressRecord]) -> dict[str, str]:
+    """Return which address stands for each that ends, of what :func:`readdressed` yielded for one owner or several."""
+    primary = {record.owner: record.address for record in records if not record.alias}
+    return {record.address: primary[record.owner] for record in records if record.alias}
+
+
+def relisted(view: View, successors: Mapping[str, str]) -> Iterator[MailList]:
+    """Yield the lists that have an address of before, with its successor in its place. Reads every list."""
+    for found in view.lists() if successors else ():
+        if not successors.keys().isdisjoint(found.members):
+            members = dict.fromkeys(successors.get(member, member) for member in found.members)
             yield changed(found, members=tuple(members))
 
 

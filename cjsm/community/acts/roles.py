@@ -3,11 +3,12 @@
 import msgspec
 
 from cjsm.community.acts.acting import By, changed, entry_of, existing
-from cjsm.community.authority import may_grant, require
+from cjsm.community.acts.organisations import existing_organisation
+from cjsm.community.authority import Permission, may_grant, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, RoleAssignmentId
-from cjsm.community.records import Role, RoleAssignment
-from cjsm.community.states import ADMINISTRATORS, others_working
+from cjsm.community.records import OrganisationState, Role, RoleAssignment
+from cjsm.community.states import ADMINISTRATORS, organisation_state, others_working
 from cjsm.community.view import Change, View
 
 
@@ -15,8 +16,9 @@ def grant(view: View, by: By, assignment: RoleAssignment) -> Change:
     """Give an account a role over an organisation and all below."""
     account = existing(view, assignment.account)
     permission = require(may_grant(view, by.actor, assignment.role, assignment.organisation))
-    if assignment.organisation is not None and view.organisation(assignment.organisation) is None:
-        raise NotFound("there is no such organisation")
+    over = existing_organisation(view, assignment.organisation) if assignment.organisation is not None else None
+    if over is not None and organisation_state(view, over.id) is OrganisationState.DELETED:
+        raise Conflict("the organisation is deleted: there is nothing to do there", "have it back first")
     if assignment.organisation is None and assignment.role in (
         Role.ORGANISATION_ADMINISTRATOR,
         Role.MAILBOX_USER,
@@ -40,5 +42,13 @@ def revoke(view: View, by: By, account: AccountId, identifier: RoleAssignmentId)
         raise Conflict("this user is a recovery officer there", "end that first: cjsm recovery officer remove")
     if found.role in ADMINISTRATORS and not others_working(view, found):
         raise Conflict("nobody would be left to administer it", "appoint another administrator first")
-    entry = entry_of(view, by, "role-revoke", "account", account, permission, role=found.role.value)
-    return Change(put=(changed(existing(view, account)),), removed=(found,), entry=entry)
+    return ended(view, by, found, permission)
+
+
+def ended(view: View, by: By, held: RoleAssignment, permission: Permission, **told: str) -> Change:
+    """Return the change that takes *held* away.
+
+    :param told: more for the ledger.
+    """
+    entry = entry_of(view, by, "role-revoke", "account", held.account, permission, role=held.role.value, **told)
+    return Change(put=(changed(existing(view, held.account)),), removed=(held,), entry=entry)

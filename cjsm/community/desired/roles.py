@@ -14,7 +14,7 @@ from cjsm.community.desired.seeing import EVERYTHING, Seen
 from cjsm.community.desired.tables import RoleTable
 from cjsm.community.errors import BadValue, NotFound
 from cjsm.community.identifiers import LENGTH, AccountId, RoleAssignmentId
-from cjsm.community.records import Account, Role, RoleAssignment
+from cjsm.community.records import Account, OrganisationState, Role, RoleAssignment
 from cjsm.community.view import Change, View
 
 _KIND = "role"
@@ -25,8 +25,12 @@ def _field(role: Role) -> str:
 
 
 def _held(seen: Seen, account: AccountId) -> dict[Role, set[str]]:
+    """Return the roles of somebody; those over an organisation that is no more, of recovery officers, are not there."""
     held: dict[Role, set[str]] = {}
     for each in seen.view.roles_of(account):
+        over = seen.view.organisation(each.organisation) if each.organisation is not None else None
+        if over is not None and over.state is OrganisationState.DELETED:
+            continue
         place = seen.path(each.organisation) if each.organisation is not None else EVERYTHING
         held.setdefault(each.role, set()).add(place)
     return held
@@ -46,8 +50,9 @@ def _everybody(seen: Seen) -> Iterator[tuple[Account, dict[Role, set[str]]]]:
     places = [None, *(each.id for each in seen.view.organisations())]
     holders = {held.account for place in places for held in seen.view.roles_over(place)}
     for account in map(seen.view.account, sorted(holders)):
-        if account is not None and seen.sees(Action.FIND_USERS, account.organisation):
-            yield account, _held(seen, account.id)
+        held = _held(seen, account.id) if account is not None else {}
+        if account is not None and held and seen.sees(Action.FIND_USERS, account.organisation):
+            yield account, held
 
 
 def compare(seen: Seen) -> Iterator[Difference]:

@@ -1,5 +1,6 @@
 """A community stays whole whatever is done to it, in any order."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,6 +20,8 @@ from cjsm.community.acts import (
     lives,
     locks,
     mailboxes,
+    mergechecks,
+    merging,
     organisations,
     persons,
     quotas,
@@ -32,6 +35,7 @@ from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.inactivity import Patience
 from cjsm.community.acts.keys import MailboxStep
 from cjsm.community.acts.lives import LifeStep
+from cjsm.community.acts.merging import Merge
 from cjsm.community.acts.quotas import QuotaLimits
 from cjsm.community.acts.renaming import Name, OldAddress
 from cjsm.community.address import Address
@@ -108,6 +112,18 @@ class AnyActs(RuleBasedStateMachine):
     @rule(who=actors, whom=people, to=places, reserved=st.integers(0, 3))
     def move(self, who: By, whom: AccountId, to: str, reserved: int) -> None:
         self.try_(transfers.move, who, whom, OrganisationId(identifier(to)), OldAddress(0, reserved))
+
+    @rule(who=actors, where=places, to=places, commits=st.integers(1, 4), most=st.integers(1, 3))
+    def merge(self, who: By, where: str, to: str, commits: int, most: int) -> None:
+        place, into = OrganisationId(identifier(where)), OrganisationId(identifier(to))
+        asked = Merge(organisation=place, into=into, old=OldAddress(2, 3), slug=self.fresh(), most=most)
+        for _ in range(commits):
+            view = self.view
+            with suppress(CommunityError):
+                if next(mergechecks.obstacles(view, who, asked), None) is None:
+                    for act in merging.acts(view, who, asked, os.urandom):
+                        view = view.apply(act(view), moment=view.moment)
+                self.view = view.apply(Change(), moment=view.moment + 1)
 
     @rule(who=actors, whom=people, local=st.sampled_from(["jo.ward", "one", "two"]), adds=st.booleans())
     def alias(self, who: By, whom: AccountId, local: str, adds: bool) -> None:

@@ -7,18 +7,32 @@ from cjsm.community import finding, states
 from cjsm.community.acts import moving
 from cjsm.community.authority import Action, may
 from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, NotAllowed, NotFound
-from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
+from cjsm.community.identifiers import AccountId, ListId, MailboxId, OrganisationId
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import (
     MailboxRight,
+    MailList,
     OrganisationState,
+    OwnerKind,
     Role,
     SharedMailbox,
     SharedMember,
+    WhoMayPost,
 )
 from cjsm.community.view import Change
-from tests.community.communities import NOW, by, community, identifier, organisation, role, with_state
+from tests.community.communities import (
+    CRIME_LIST,
+    NOW,
+    SUFFIX,
+    address,
+    by,
+    community,
+    identifier,
+    organisation,
+    role,
+    with_state,
+)
 
 from .support import JO, VIEW, account
 
@@ -107,6 +121,26 @@ def test_shared_mailboxes_stay_within_one_top_organisation() -> None:
     with pytest.raises(Conflict, match="both sides"):
         moving.move(view, by("ada.central"), CRIME, NORTH)
     assert moving.move(view, by("ada.central"), CRIME, OrganisationId(identifier("region"))).put
+
+
+def test_lists_go_on_reaching_lists() -> None:
+    """A list of the one side that is a member of one of the other, and takes mail of its own top organisation only."""
+    outer = msgspec.structs.replace(CRIME_LIST, id=ListId(identifier("outer")), organisation=AVON, slug="outer",
+                                    members=(f"all@avon.{SUFFIX}",))  # fmt: skip
+    records = (outer, address(f"outer@avon.{SUFFIX}", outer.id, OwnerKind.LIST))
+    view = WITH_NORTH.apply(Change(put=records))
+    for moved in (view, view.apply(Change(put=(
+        msgspec.structs.replace(outer, organisation=CRIME), msgspec.structs.replace(CRIME_LIST, organisation=AVON)
+    )))):  # fmt: skip
+        with pytest.raises(Conflict, match="takes mail of its own") as caught:
+            moving.move(moved, by("ada.central"), CRIME, NORTH)
+        assert f"cjsm list leave outer@avon.{SUFFIX} all@avon.{SUFFIX}" in caught.value.cure
+        inner = moved.mail_list(CRIME_LIST.id)
+        assert isinstance(inner, MailList)
+        everybody = msgspec.structs.replace(inner, who_may_post=WhoMayPost.COMMUNITY)
+        assert moving.move(moved.apply(Change(put=(everybody,))), by("ada.central"), CRIME, NORTH).put
+    assert moving.move(view.apply(Change(put=(organisation("region", "avon"),))), by(), CRIME,
+                       OrganisationId(identifier("region"))).put  # fmt: skip
 
 
 def test_connections_go_on_serving() -> None:

@@ -4,17 +4,9 @@ import pytest
 
 from cjsm.community.acts import roles
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
-from cjsm.community.identifiers import (
-    AccountId,
-)
-from cjsm.community.records import (
-    Role,
-)
-from tests.community.communities import (
-    by,
-    identifier,
-    role,
-)
+from cjsm.community.identifiers import AccountId
+from cjsm.community.records import OrganisationState, Role
+from tests.community.communities import by, identifier, role, with_state
 
 from .support import JO, VIEW, account
 
@@ -38,3 +30,11 @@ def test_roles() -> None:
     assert list(two.apply(roles.revoke(two, by(), ada, held.id)).roles_of(ada)) == []
     with pytest.raises(NotFound):
         roles.revoke(VIEW, by(), JO, held.id)
+
+
+def test_over_what_is_no_more() -> None:
+    """There is nothing to do, nor below it: whoever has it back gives roles then."""
+    gone = with_state(VIEW, "avon", OrganisationState.DELETED)
+    for place in ("avon", "crime"):
+        with pytest.raises(Conflict, match="deleted"):
+            roles.grant(gone, by(), role("jo.ward", Role.HELPDESK, place))

@@ -82,6 +82,16 @@ def test_other_names_of_the_place_of_before() -> None:
     assert [within.address(name) for name in names] == [view.address(name) for name in names]
 
 
+def test_names_that_give_no_user_id() -> None:
+    """What somebody is known by stays, where nothing could be made of their names."""
+    jo = account(VIEW, "jo.ward")
+    unwritten = msgspec.structs.replace(
+        jo, profile=msgspec.structs.replace(jo.profile, first_name="李", last_name="雷")
+    )
+    after = (view := without_desk(community(unwritten))).apply(transfers.move(view, by(), JO, FIRM, OLD))
+    assert account(after, "jo.ward").user_id == "jo.ward@firm"
+
+
 def test_who_may() -> None:
     """Who looks after people in both places."""
     for who in ("olive.marsh", "henry.desk", "jo.ward"):

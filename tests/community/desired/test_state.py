@@ -17,7 +17,7 @@ from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, No
 from cjsm.community.identifiers import AccountId, Entropy
 from cjsm.community.invariants import problems
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import LedgerEntry, Life, Role
+from cjsm.community.records import LedgerEntry, Life, OrganisationState, Role
 from cjsm.community.view import Change
 from tests.community.communities import (
     CRIME_LIST,
@@ -31,6 +31,7 @@ from tests.community.communities import (
     identifier,
     organisation,
     role,
+    with_state,
 )
 from tests.community.communities import DESK as SHARED
 
@@ -561,3 +562,12 @@ def test_who_cannot_act() -> None:
         state.export(view, gone.id)
     with pytest.raises(NotAllowed):
         differences(view, file(), "gone.admin")
+
+
+def test_roles_over_what_is_no_more() -> None:
+    """Are not in the file, and applying that leaves them: recovery officers of a merged organisation have such."""
+    view = with_state(community(role("law.yer", Role.ORGANISATION_ADMINISTRATOR, "firm")), "firm",
+                      OrganisationState.DELETED)  # fmt: skip
+    exported = state.export(view, None)
+    assert "law.yer@firm" not in exported.role
+    assert differences(view, document(exported), prune=True) == []

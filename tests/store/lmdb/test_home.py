@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -126,6 +127,9 @@ def _in_another_process(act: Callable[[], None]) -> int:
         try:
             act()
             status = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(status)
     return pid
