@@ -171,6 +171,16 @@ def record_key(record: Record) -> bytes | str:
     return record.id
 
 
+def stored_key(record: Record) -> bytes:
+    """Return the same as octets: records of a kind are in their order."""
+    return key_octets(record_key(record))
+
+
+def key_octets(key: bytes | str) -> bytes:
+    """Return a record's key as octets."""
+    return key.encode() if isinstance(key, str) else key
+
+
 def address_delivers(record: AddressRecord, moment: int) -> bool:
     """Whether mail to the address still reaches its owner."""
     return record.delivers_until is None or moment < record.delivers_until

@@ -10,13 +10,13 @@ from twisted.internet.task import Clock
 
 from cjsm.community.memory import MemoryView
 from cjsm.community.records import AddressRecord, OwnerKind, Record
-from cjsm.community.view import Change
+from cjsm.community.view import Change, stored_key
 from cjsm.directory import following as following_module
 from cjsm.directory import schema
 from cjsm.directory.following import Directory, NotReady
 from cjsm.directory.query import Equal
 from cjsm.store.interfaces import Unavailable
-from cjsm.store.lmdb.view import TABLES, stored_key
+from cjsm.store.lmdb.view import TABLES
 from tests.directory.support import AVON, LAW, LOU, AccountId, number, person, records, search
 
 

@@ -11,14 +11,14 @@ from zope.interface import implementer
 
 from cjsm.community.identifiers import ActId, Entropy, MailboxId
 from cjsm.community.records import LedgerEntry, Record
-from cjsm.community.view import Change, View
+from cjsm.community.view import Change, View, stored_key
 from cjsm.store.encoding import encode
 from cjsm.store.interfaces import Anchored, Anchoring, Head, ICommunityStore, ICopied, Noticed, Words
 from cjsm.store.lmdb.anchored import HEAD_TABLES, AnchoredHeads, HeadHashes
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import Environment, number, prefixed
 from cjsm.store.lmdb.ledgerwords import SALT, WORD_TABLES, LedgerWords
-from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, Remembered, index_keys, stored_key
+from cjsm.store.lmdb.view import INDEX, SEQUENCE, TABLES, LmdbView, Remembered, index_keys
 
 T = TypeVar("T")
 

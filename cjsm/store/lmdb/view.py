@@ -1,21 +1,16 @@
 """The community's tables and indexes, and a :class:`~cjsm.community.view.View` straight over a transaction."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import lmdb
 
 from cjsm.community.applicationrecords import Application
 from cjsm.community.identifiers import (
     AccountId,
-    ApplicationId,
     ConnectionId,
-    JobId,
-    ListId,
     MailboxId,
     OrganisationId,
-    RequestId,
-    RoleAssignmentId,
 )
 from cjsm.community.records import (
     Account,
@@ -31,12 +26,10 @@ from cjsm.community.records import (
     RoleAssignment,
     SharedMailbox,
 )
-from cjsm.community.states import takes_mail
-from cjsm.community.view import address_delivers, address_is_reserved, record_key
+from cjsm.community.recordsview import Kept, RecordsView
+from cjsm.community.view import key_octets
 from cjsm.store.encoding import decode
 from cjsm.store.lmdb.environment import Environment, prefixed
-
-Kept = TypeVar("Kept", bound=Record)
 
 #: The table of each kind of record.
 TABLES: dict[type, str] = {
@@ -58,12 +51,6 @@ SEQUENCE = b"sequence"
 
 #: Stands for the whole community, or no parent, in index keys.
 _NONE = bytes(16)
-
-
-def stored_key(record: Record) -> bytes:
-    """Return the key of *record* in its table."""
-    key = record_key(record)
-    return key.encode() if isinstance(key, str) else key
 
 
 def index_keys(record: Record) -> list[bytes]:
@@ -115,7 +102,7 @@ class Remembered:
         return self
 
 
-class LmdbView:
+class LmdbView(RecordsView):
     """A view for one slice: it ends with its transaction.
 
     :param remembered: may be filled and used; None in a transaction that writes.
@@ -140,8 +127,9 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return int.from_bytes(self._transaction.get(SEQUENCE, db=self._environment.meta) or b"", "big")
 
-    def one(self, kind: type[Kept], key: bytes) -> Kept | None:
-        """Return the record of *kind* under its own key."""
+    def one(self, kind: type[Kept], key: bytes | str) -> Kept | None:
+        """See :class:`RecordsView`."""
+        key = key_octets(key)
         records = self._remembered.records
         try:
             found: Any = records[kind, key]
@@ -158,7 +146,8 @@ class LmdbView:
         stored = self._transaction.get(key, db=self._environment.table(table))
         return bytes(stored) if stored is not None else None
 
-    def _all(self, kind: type[Kept], after: bytes | None = None) -> Iterator[Kept]:
+    def every(self, kind: type[Kept], after: bytes | None = None) -> Iterator[Kept]:
+        """See :class:`RecordsView`."""
         cursor = self._transaction.cursor(db=self._environment.table(TABLES[kind]))
         # The first key after another one is that with a zero octet more.
         if cursor.first() if after is None else cursor.set_range(after + b"\0"):
@@ -179,10 +168,6 @@ class LmdbView:
             if record is not None:
                 yield record
 
-    def organisation(self, identifier: OrganisationId) -> Organisation | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(Organisation, identifier)
-
     def organisation_below(self, parent: OrganisationId | None, slug: str) -> Organisation | None:
         """See :class:`~cjsm.community.view.View`."""
         return self._indexed(Organisation, b"org-slug\0" + (parent or _NONE) + slug.encode())
@@ -191,17 +176,9 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(Organisation, b"org-slug\0" + (parent or _NONE))
 
-    def organisations(self, after: OrganisationId | None = None) -> Iterable[Organisation]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Organisation, after)
-
     def organisation_of_abbreviation(self, abbreviation: str) -> Organisation | None:
         """See :class:`~cjsm.community.view.View`."""
         return self._indexed(Organisation, b"org-abbr\0" + abbreviation.encode())
-
-    def account(self, identifier: AccountId) -> Account | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(Account, identifier)
 
     def account_of_user_id(self, user_id: str) -> Account | None:
         """See :class:`~cjsm.community.view.View`."""
@@ -211,27 +188,9 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self._indexed(Account, b"acc-mbox\0" + mailbox)
 
-    def role(self, identifier: RoleAssignmentId) -> RoleAssignment | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(RoleAssignment, identifier)
-
-    def accounts(self, after: AccountId | None = None) -> Iterable[Account]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Account, after)
-
     def accounts_in(self, organisation: OrganisationId) -> Iterable[Account]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(Account, b"acc-org\0" + organisation)
-
-    def address(self, address: str) -> AddressRecord | None:
-        """See :class:`~cjsm.community.view.View`."""
-        record = self.one(AddressRecord, address.encode())
-        return record if record is not None and address_delivers(record, self.moment) else None
-
-    def reserved_address(self, address: str) -> AddressRecord | None:
-        """See :class:`~cjsm.community.view.View`."""
-        record = self.one(AddressRecord, address.encode())
-        return record if record is not None and address_is_reserved(record, self.moment) else None
 
     def addresses_of(self, owner: bytes) -> Iterable[AddressRecord]:
         """See :class:`~cjsm.community.view.View`."""
@@ -245,87 +204,22 @@ class LmdbView:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(RoleAssignment, b"role-org\0" + (organisation or _NONE))
 
-    def domain(self, name: str) -> Domain | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(Domain, name.encode())
-
     def domains_of(self, connection: ConnectionId) -> Iterable[Domain]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(Domain, b"dom-conn\0" + connection)
-
-    def domains(self) -> Iterable[Domain]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Domain)
-
-    def connection(self, identifier: ConnectionId) -> Connection | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(Connection, identifier)
 
     def connection_of_slug(self, slug: str) -> Connection | None:
         """See :class:`~cjsm.community.view.View`."""
         return self._indexed(Connection, b"conn-slug\0" + slug.encode())
 
-    def connections(self) -> Iterable[Connection]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Connection)
-
-    def mail_list(self, identifier: ListId) -> MailList | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(MailList, identifier)
-
-    def lists(self) -> Iterable[MailList]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(MailList)
-
     def lists_in(self, organisation: OrganisationId) -> Iterable[MailList]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(MailList, b"list-org\0" + organisation)
-
-    def shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
-        """See :class:`~cjsm.community.view.View`."""
-        found = self.kept_shared_mailbox(identifier)
-        return found if found is not None and takes_mail(found) else None
-
-    def shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
-        """See :class:`~cjsm.community.view.View`."""
-        return filter(takes_mail, self.kept_shared_mailboxes_in(organisation))
-
-    def shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
-        """See :class:`~cjsm.community.view.View`."""
-        return filter(takes_mail, self._under(SharedMailbox, b"shared-mem\0" + member))
-
-    def kept_shared_mailbox(self, identifier: MailboxId) -> SharedMailbox | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(SharedMailbox, identifier)
 
     def kept_shared_mailboxes_in(self, organisation: OrganisationId) -> Iterable[SharedMailbox]:
         """See :class:`~cjsm.community.view.View`."""
         return self._under(SharedMailbox, b"shared-org\0" + organisation)
 
-    def recovery_authority(self, identifier: OrganisationId) -> RecoveryAuthority | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(RecoveryAuthority, identifier)
-
-    def recovery_request(self, identifier: RequestId) -> RecoveryRequest | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(RecoveryRequest, identifier)
-
-    def recovery_requests(self) -> Iterable[RecoveryRequest]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(RecoveryRequest)
-
-    def application(self, identifier: ApplicationId) -> Application | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(Application, identifier)
-
-    def applications(self) -> Iterable[Application]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Application)
-
-    def job(self, identifier: JobId) -> Job | None:
-        """See :class:`~cjsm.community.view.View`."""
-        return self.one(Job, identifier)
-
-    def jobs(self) -> Iterable[Job]:
-        """See :class:`~cjsm.community.view.View`."""
-        return self._all(Job)
+    def kept_shared_mailboxes_of(self, member: AccountId) -> Iterable[SharedMailbox]:
+        """See :class:`RecordsView`."""
+        return self._under(SharedMailbox, b"shared-mem\0" + member)
