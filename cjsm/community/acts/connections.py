@@ -5,6 +5,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from cjsm.community.acts.acting import By, changed, check_text, entry_of, made_in
 from cjsm.community.acts.connectionvalues import checked
+from cjsm.community.acts.organisations import kept_organisation
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.identifiers import ConnectionId
@@ -15,12 +16,10 @@ from cjsm.community.records import (
     DomainState,
     IssuedCertificate,
     NextHop,
-    OrganisationState,
     RelayLimits,
     TlsTrust,
     TlsVersion,
 )
-from cjsm.community.states import organisation_state
 from cjsm.community.view import Change, View
 
 #: What follows what. A live connection is tested again only after it was suspended, which needs a reason.
@@ -57,8 +56,7 @@ class ConnectionChanges(Struct, frozen=True, kw_only=True):
 def add(view: View, by: By, connection: Connection) -> Change:
     """Add an organisation's own mail system; it is tested first."""
     permission = require(may(view, by.actor, Action.MANAGE_CONNECTIONS, connection.organisation))
-    if organisation_state(view, connection.organisation) is OrganisationState.DELETED:
-        raise NotFound("there is no such organisation", "see `cjsm organisation list`")
+    kept_organisation(view, connection.organisation)
     if connection.state is not ConnectionState.TESTING or connection.issued:
         raise BadValue("a new connection is in testing and has no certificates yet")
     made = msgspec.structs.replace(checked(connection), created=view.moment, state_since=view.moment, version=1)

@@ -5,6 +5,7 @@ import msgspec
 from cjsm.community import states
 from cjsm.community.acts.acting import By, changed, check_text, entry_of, made_in
 from cjsm.community.acts.connections import managed
+from cjsm.community.acts.organisations import kept_organisation
 from cjsm.community.address import Address, check_domain, has_suffix
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
@@ -46,6 +47,7 @@ def add(
     found, permission = managed(view, by, connection)
     place = organisation if organisation is not None else found.organisation
     require(may(view, by.actor, Action.MANAGE_CONNECTIONS, place))
+    kept_organisation(view, place)
     if found.organisation not in {above.id for above in states.chain(view, place)}:
         raise BadValue("a domain belongs to the connection's organisation, or to one below it")
     told = canonical_domain(view, name)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from cjsm.community.acts.organisations import kept_organisation
 from cjsm.community.address import Address, check_slug, hosted_domain
 from cjsm.community.errors import BadValue, Exists
 from cjsm.community.finding import abbreviation_for
@@ -17,6 +18,7 @@ def new_address(
 
     :raises CommunityError: when it is of another domain, taken or still reserved.
     """
+    kept_organisation(view, organisation)
     check_slug(slug)
     domain = hosted_domain(abbreviation_for(view, organisation), view.suffix)
     if address.domain != domain:

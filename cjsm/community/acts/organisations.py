@@ -26,6 +26,17 @@ def existing_organisation(view: View, organisation: OrganisationId) -> Organisat
     return found
 
 
+def kept_organisation(view: View, organisation: OrganisationId) -> Organisation:
+    """Return the organisation that something new is to be in, which is not a deleted one nor below it.
+
+    :raises CommunityError: when there is none, or it is.
+    """
+    found = existing_organisation(view, organisation)
+    if states.organisation_state(view, organisation) is OrganisationState.DELETED:
+        raise Conflict("the organisation is deleted", "have it back first: cjsm organisation undelete")
+    return found
+
+
 def add(view: View, by: By, organisation: Organisation) -> Change:
     """Add *organisation* below its parent, or at the top."""
     permission = require(may(view, by.actor, _making(organisation.parent), organisation.parent))

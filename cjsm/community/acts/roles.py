@@ -3,12 +3,12 @@
 import msgspec
 
 from cjsm.community.acts.acting import By, changed, entry_of, existing
-from cjsm.community.acts.organisations import existing_organisation
+from cjsm.community.acts.organisations import kept_organisation
 from cjsm.community.authority import Permission, may_grant, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, RoleAssignmentId
-from cjsm.community.records import OrganisationState, Role, RoleAssignment
-from cjsm.community.states import ADMINISTRATORS, organisation_state, others_working
+from cjsm.community.records import Role, RoleAssignment
+from cjsm.community.states import ADMINISTRATORS, others_working
 from cjsm.community.view import Change, View
 
 
@@ -16,9 +16,8 @@ def grant(view: View, by: By, assignment: RoleAssignment) -> Change:
     """Give an account a role over an organisation and all below."""
     account = existing(view, assignment.account)
     permission = require(may_grant(view, by.actor, assignment.role, assignment.organisation))
-    over = existing_organisation(view, assignment.organisation) if assignment.organisation is not None else None
-    if over is not None and organisation_state(view, over.id) is OrganisationState.DELETED:
-        raise Conflict("the organisation is deleted: there is nothing to do there", "have it back first")
+    if assignment.organisation is not None:
+        kept_organisation(view, assignment.organisation)
     if assignment.organisation is None and assignment.role in (
         Role.ORGANISATION_ADMINISTRATOR,
         Role.MAILBOX_USER,

@@ -150,7 +150,7 @@ def test_no_place() -> None:
     """An organisation that is not there, or not any more."""
     with pytest.raises(NotFound):
         connections.add(VIEW, by(), new(organisation=OrganisationId(identifier("nowhere"))))
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict, match="deleted"):
         connections.add(with_state(VIEW, "firm", OrganisationState.DELETED), by(), NEW)
     for act in (
         lambda: connections.set_state(VIEW, by(), NEW.id, ConnectionState.LIVE),

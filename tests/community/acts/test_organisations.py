@@ -4,22 +4,13 @@ import msgspec
 import pytest
 
 from cjsm.community import finding
-from cjsm.community.acts import organisations
+from cjsm.community.acts import lists, organisations, shared
+from cjsm.community.address import Address
 from cjsm.community.errors import BadValue, Conflict, Exists, NotAllowed, NotFound
-from cjsm.community.identifiers import (
-    OrganisationId,
-)
+from cjsm.community.identifiers import ListId, MailboxId, OrganisationId
 from cjsm.community.memory import MemoryView
-from cjsm.community.records import (
-    OrganisationState,
-    Recovery,
-)
-from tests.community.communities import (
-    CRIME_LIST,
-    by,
-    identifier,
-    organisation,
-)
+from cjsm.community.records import MailList, OrganisationState, Recovery
+from tests.community.communities import CRIME_LIST, DESK, SUFFIX, by, identifier, organisation, with_state
 
 from .support import VIEW
 
@@ -131,3 +122,18 @@ def test_an_abbreviation_is_given_once() -> None:
         organisations.change(VIEW, by("olive.marsh"), CRIME, abbreviation="crime")
     with pytest.raises(BadValue):
         organisations.change(VIEW, by("ada.central"), CRIME, abbreviation="not one")
+
+
+def test_nothing_comes_into_what_is_no_more() -> None:
+    """Lists and shared mailboxes, here as an example, nor below it: a deleted organisation is empty."""
+    gone = with_state(VIEW, "avon", OrganisationState.DELETED)
+    news = MailList(
+        id=ListId(identifier("news")), organisation=OrganisationId(identifier("crime")), slug="news", name="N"
+    )
+    desk = msgspec.structs.replace(DESK, id=MailboxId(identifier("second")), slug="second")
+    with pytest.raises(Conflict, match="deleted"):
+        lists.add(gone, by(), news, Address.parse(f"news@avon.{SUFFIX}"))
+    with pytest.raises(Conflict, match="deleted"):
+        shared.add(gone, by(), desk, Address.parse(f"second@avon.{SUFFIX}"))
+    assert lists.add(VIEW, by(), news, Address.parse(f"news@avon.{SUFFIX}")).put
+    assert shared.add(VIEW, by(), desk, Address.parse(f"second@avon.{SUFFIX}")).put
