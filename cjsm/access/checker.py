@@ -40,12 +40,14 @@ from cjsm.access.signedin import SignedIn
 from cjsm.community.acts.credentials import PROTOCOLS
 from cjsm.community.address import BadAddress, LoginName
 from cjsm.community.records import Account
+from cjsm.community.states import is_administrator
 from cjsm.configuration import AccessSettings
 from cjsm.sources import SharedNetworks, network_of
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
 from cjsm.vault import device, passwords, tags, unlock
 from cjsm.vault.device import SystemSecret
 from cjsm.vault.errors import VaultError, WrongSecret
+from cjsm.vault.policy import is_for_administrators
 from cjsm.vault.secrets import ServiceSecrets
 
 
@@ -282,18 +284,25 @@ class Checker:
         if matched.stretched and not self._community.read_now(lambda view: still_admitted(view, account.id, attempt)):
             raise AccessRefused
         if attempt.protocol != CHOOSES:
-            self._require_lasting(account, matched)
+            self._require_lasting(account, matched, attempt.secret)
         now = self._clock()
         await self._lockout.succeeded(standing, account, attempt.source)
         self._activity.used(account.id, network_of(attempt.source), attempt.protocol, matched.secret, int(now))
 
-    def _require_lasting(self, account: Account, matched: Matched) -> None:
+    def _require_lasting(self, account: Account, matched: Matched, secret: bytes) -> None:
         """Refuse what serves to choose a password only."""
         if matched.one_time:
             raise MustChoosePassword
-        end = self._policy.ends(_since(account)) if matched.chosen else None
+        if not matched.chosen:
+            return
+        end = self._policy.ends(_since(account))
         if end is not None and end <= self._clock():
             raise PasswordExpired
+        # Only now is it at hand: nothing that is kept tells how long it is.
+        if not is_for_administrators(secret, self._policy) and self._community.read_now(
+            lambda view: is_administrator(view, account.id)
+        ):
+            raise PasswordExpired(self._policy.administrator_length)
 
     def _renew(self, candidate: Candidate, matched: Matched, attempt: LoginAttempt) -> None:
         """Let what is kept of the secret follow the settings, now that it is at hand."""

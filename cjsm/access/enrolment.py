@@ -34,8 +34,8 @@ from cjsm.community.identifiers import (
     OrganisationId,
     SecretId,
 )
-from cjsm.community.records import Account, AccountKind, DevicePassword, Profile, Role
-from cjsm.community.states import may_sign_in
+from cjsm.community.records import Account, AccountKind, DevicePassword, Profile
+from cjsm.community.states import is_administrator, may_sign_in
 from cjsm.community.view import Change, View
 from cjsm.configuration import AccessSettings
 from cjsm.store.interfaces import IActivity, ICommunityStore, IKeyStore, StoreError
@@ -45,8 +45,6 @@ from cjsm.vault.errors import BadPassword, WrongSecret
 from cjsm.vault.passwords import PasswordVerifier
 from cjsm.vault.policy import check_password
 from cjsm.vault.secrets import ServiceSecrets
-
-_ADMINISTRATORS = frozenset({Role.ORGANISATION_ADMINISTRATOR, Role.COMMUNITY_ADMINISTRATOR})
 
 T = TypeVar("T")
 
@@ -326,9 +324,7 @@ class Enrolment:
         return opened.mail_keys
 
     def _check(self, account: Account, chosen: bytes) -> None:
-        administrator = self._community.read_now(
-            lambda view: any(held.role in _ADMINISTRATORS for held in view.roles_of(account.id))
-        )
+        administrator = self._community.read_now(lambda view: is_administrator(view, account.id))
         profile = account.profile
         names = (profile.first_name, profile.last_name, account.user_id)
         check_password(chosen, self._policy, names, administrator=administrator)

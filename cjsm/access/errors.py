@@ -32,10 +32,15 @@ class MustChoosePassword(AccessError):
 
 
 class PasswordExpired(MustChoosePassword):
-    """The right password, but it is too old: it only serves to choose another."""
+    """The right password, but not good enough any more: it only serves to choose another.
 
-    def __init__(self) -> None:
-        AccessError.__init__(self, "your password has expired: choose a new one first")
+    :param shortest: characters that it needs, where it was chosen before its person became an administrator and has
+        fewer; 0 where it is too old.
+    """
+
+    def __init__(self, shortest: int = 0) -> None:
+        why = f"has fewer than the {shortest} characters of an administrator's" if shortest else "has expired"
+        AccessError.__init__(self, f"your password {why}: choose a new one first")
 
 
 class DevicePasswordNeeded(AccessError):

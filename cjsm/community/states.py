@@ -105,6 +105,11 @@ def administers(view: View, account: AccountId, organisation: OrganisationId) ->
     )
 
 
+def is_administrator(view: View, account: AccountId) -> bool:
+    """Whether the account administers the community or any organisation."""
+    return any(held.role in ADMINISTRATORS for held in view.roles_of(account))
+
+
 def takes_mail(owner: Account | SharedMailbox) -> bool:
     """Whether mail to the account or shared mailbox is accepted: everything but a deleted one."""
     return owner.life is not Life.DELETED

@@ -26,6 +26,11 @@ def _common() -> frozenset[str]:
     return frozenset(FREQUENCY_LISTS["passwords"])
 
 
+def is_for_administrators(secret: bytes, policy: Policy) -> bool:
+    """Whether a password that somebody chose is as long as one of an administrator must be."""
+    return len(normalise(secret).decode("utf-8")) >= policy.administrator_length
+
+
 def check_password(secret: bytes, policy: Policy, names: Iterable[str], *, administrator: bool) -> None:
     """Refuse what the policy does not allow.
 

@@ -20,12 +20,16 @@ from cjsm.access.errors import (
 from cjsm.access.interfaces import IPasswordChooser, ISubmitter
 from cjsm.access.protocols import CHOOSES
 from cjsm.community.acts import accounts
+from cjsm.community.identifiers import ActId, RoleAssignmentId
+from cjsm.community.records import Role, RoleAssignment
+from cjsm.community.view import Change
 from cjsm.policies import DAY
 from cjsm.store.interfaces import Unavailable
 from cjsm.vault.errors import BadPassword
 
-from .support import OTHER_PASSWORD, PASSWORD, SETTINGS, House, now, read
+from .support import ORGANISATION, OTHER_PASSWORD, PASSWORD, SETTINGS, House, now, read
 
+SHORT = b"tractor lamp"
 FIRST, SECOND, THIRD = b"Tractor lamp 1", b"Tractor lamp 2", b"Tractor lamp 3"
 DOORS = ("smtp", "pop3", "ldap")
 
@@ -86,6 +90,30 @@ def test_expired(legacy: House, protocol: str) -> None:
     assert legacy.sign_in(secret=device, protocol=protocol).secret
     choose(legacy, FIRST, SECOND)
     legacy.sign_in(secret=SECOND, protocol=protocol)
+
+
+@pytest.mark.parametrize("protocol", DOORS)
+def test_an_administrator_since(house: House, protocol: str) -> None:
+    """Who becomes one chooses a password as long as theirs are before anything else, knows why, and may do it."""
+    account = house.join(password=SHORT)
+    device = house.add_device(account.id, current=SHORT)
+    house.sign_in(secret=SHORT, protocol=protocol)
+    held = RoleAssignment(
+        id=RoleAssignmentId(b"r" * 16),
+        account=account.id,
+        role=Role.ORGANISATION_ADMINISTRATOR,
+        organisation=ORGANISATION,
+    )
+    now(house.community.commit(ActId(b"becomes one....."), lambda view: Change(put=(held,))))
+    with pytest.raises(PasswordExpired, match="fewer than the 14 characters"):
+        house.sign_in(secret=SHORT, protocol=protocol)
+    with pytest.raises(AccessRefused, match=r"not accepted$"):
+        house.sign_in(secret=b"x" * 12, protocol=protocol)
+    assert house.sign_in(secret=device, protocol=protocol).secret
+    with pytest.raises(BadPassword, match="14"):
+        choose(house, SHORT, b"lamp violet1")
+    choose(house, SHORT, OTHER_PASSWORD)
+    house.sign_in(secret=OTHER_PASSWORD, protocol=protocol)
 
 
 def test_device_passwords_only(tmp_path: Path) -> None:
