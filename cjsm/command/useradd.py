@@ -57,10 +57,10 @@ def add(organisation: str, config: Path, as_json: bool, **values: Any) -> None:
 
     def place(view: View) -> tuple[OrganisationId, str]:
         found = finding.organisation_of(view, organisation)
+        if values["user_id"]:
+            return found.id, values["user_id"].lower()
         name = name_from(profile.first_name, profile.last_name)
-        given = values["user_id"]
-        made = given or finding.free_user_id(view, name, finding.abbreviation_for(view, found.id))
-        return found.id, made.lower()
+        return found.id, finding.free_user_id(view, name, finding.abbreviation_for(view, found.id))
 
     identifier, user_id = suite.stores.community.read_now(place)
     by = acting.by(suite)

@@ -1,5 +1,6 @@
 """Finding records by the names that people give them, and names for new ones."""
 
+import re
 from contextlib import suppress
 
 from cjsm.community import states
@@ -8,6 +9,9 @@ from cjsm.community.errors import Conflict, Exists, NotFound
 from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId, OrganisationId, from_text, text
 from cjsm.community.records import Account, AddressRecord, Connection, MailList, Organisation, OwnerKind, SharedMailbox
 from cjsm.community.view import View
+
+#: What a namesake has behind the last name.
+_NUMBER = re.compile(r"-[0-9]+\Z")
 
 
 def organisation_of(view: View, path: str) -> Organisation:
@@ -159,11 +163,16 @@ def abbreviation_for(view: View, organisation: OrganisationId) -> str:
     raise Conflict("the organisation has no abbreviation", "give its top organisation one with --abbreviation")
 
 
-def free_user_id(view: View, name: str, abbreviation: str) -> str:
-    """Return ``name@abbreviation``, with ``-2``, ``-3`` … behind the last name while it is taken."""
-    for number in range(1, 10_000):
-        told = name if number == 1 else f"{name}-{number}"
+def free_user_id(view: View, name: str, abbreviation: str, *, nor_in: str = "") -> str:
+    """Return ``name@abbreviation``, with another number behind the last name while it is taken: ``-2``, ``-3`` …
+
+    :param nor_in: another abbreviation, with which nobody has what stands before the @ either.
+    """
+    plain = _NUMBER.sub("", name)
+    for told in (name, *(f"{plain}-{number}" for number in range(2, 10_000))):
         candidate = UserId(told, abbreviation)
+        if nor_in and view.account_of_user_id(str(UserId(told, nor_in))) is not None:
+            continue
         if view.account_of_user_id(str(candidate)) is None and not view.reserved_address(
             str(candidate.address(view.suffix))
         ):

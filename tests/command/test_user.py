@@ -74,6 +74,7 @@ def test_refused(cjsm: Run) -> None:
     base = ("user", "add", "avon/crime", "--json", "--last", "Smith")
     assert refused(cjsm("user", "add", "no/where", "--first", "A", "--last", "B", "--json"))["error"]
     assert "--user-id" in refused(cjsm(*base[:4], "--first", "明", "--last", "王"))["cure"]
+    assert told(cjsm(*base[:4], "--first", "明", "--last", "王", "--user-id", "ming.wang@avon", "--json"))
     assert refused(cjsm(*base, "--first", "Jane", "--user-id", "jane.smith@avon"))["error"]
     assert refused(cjsm(*base, "--first", "Jane", "--user-id", "jane.smith@firm"))["error"]
     assert refused(cjsm(*base, "--first", "Jane", "--address", "jane@firm.co.uk.cjsm.test"))["cure"]

@@ -74,7 +74,7 @@ def renamed_user_id(view: View, account: Account, name: Name) -> str:
     abbreviation = abbreviation_for(view, account.organisation)
     if name.user_id is None:
         plain = name_from(name.first, name.last)
-        if account.user_id == f"{plain}@{abbreviation}" or _is_own(view, account, f"{plain}@{abbreviation}"):
+        if is_free_for(view, account, f"{plain}@{abbreviation}"):
             return f"{plain}@{abbreviation}"
         return free_user_id(view, plain, abbreviation)
     given = UserId.parse(name.user_id)
@@ -86,10 +86,11 @@ def renamed_user_id(view: View, account: Account, name: Name) -> str:
     return str(given)
 
 
-def _is_own(view: View, account: Account, user_id: str) -> bool:
-    """Whether a user ID is one that the account had, whose address is reserved still."""
+def is_free_for(view: View, account: Account, user_id: str) -> bool:
+    """Whether a user ID is the account's own, or nobody's, and its address not reserved for anybody else."""
+    holder = view.account_of_user_id(user_id)
     record = view.reserved_address(str(UserId.parse(user_id).address(view.suffix)))
-    return view.account_of_user_id(user_id) is None and record is not None and record.owner == account.id
+    return (holder is None or holder.id == account.id) and (record is None or record.owner == account.id)
 
 
 def _address(view: View, account: Account, user_id: str, name: Name) -> Address:

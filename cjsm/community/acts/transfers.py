@@ -12,10 +12,10 @@ from cjsm.community import states
 from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing, saying
 from cjsm.community.acts.organisations import existing_organisation
 from cjsm.community.acts.recovery import PENDING
-from cjsm.community.acts.renaming import Name, OldAddress, readdressed, relisted, renamed_user_id, successors
+from cjsm.community.acts.renaming import OldAddress, is_free_for, readdressed, relisted, successors
 from cjsm.community.address import Address, UserId
 from cjsm.community.authority import Action, Permission, may, require
-from cjsm.community.errors import BadValue, Conflict
+from cjsm.community.errors import Conflict
 from cjsm.community.finding import abbreviation_for, free_user_id, path_of, primary_address
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, text
 from cjsm.community.records import (
@@ -76,13 +76,15 @@ def carried(view: View, by: By, found: Account, to: OrganisationId, old: OldAddr
 
 
 def _user_id_there(view: View, account: Account) -> str:
-    """Return the user ID that somebody's names give; of those that give none, what stands before the @ stays."""
-    name = Name(first=account.profile.first_name, last=account.profile.last_name)
-    try:
-        return renamed_user_id(view, account, name)
-    except BadValue:
-        local = account.user_id.rpartition("@")[0]
-        return free_user_id(view, local, abbreviation_for(view, account.organisation))
+    """Return what stands before the @ of somebody's user ID with the abbreviation there; with a number where a namesake
+    has that, which nobody has in the place of before either.
+
+    Who knows a colleague by it writes to the same one: mail that is sealed to another of the same name is a leak.
+    """
+    local, _, before = account.user_id.rpartition("@")
+    abbreviation = abbreviation_for(view, account.organisation)
+    same = f"{local}@{abbreviation}"
+    return same if is_free_for(view, account, same) else free_user_id(view, local, abbreviation, nor_in=before)
 
 
 def _ties(view: View, account: Account, to: OrganisationId) -> Iterator[Conflict]:

@@ -46,7 +46,6 @@ from cjsm.community.records import (
     Organisation,
     OrganisationState,
     OwnerKind,
-    Profile,
     Record,
     RecoveryRequest,
     RequestState,
@@ -222,16 +221,31 @@ def test_a_deleted_shared_mailbox_is_carried() -> None:
 
 
 def test_namesakes() -> None:
-    """Nobody takes anybody's name: those who come get a number, in one commit and in several."""
-    same = Profile(first_name="Jo", last_name="Ward")
-    pairs = [hosted(name, "firm", "firm") for name in ("jo.other", "jo.third")]
-    people = [(msgspec.structs.replace(found, profile=same), where) for found, where in pairs]
-    view = community(*(record for pair in people for record in pair))
+    """Everybody keeps what stands before the @ where it is free; else gets a number that nobody has on either side.
+
+    Nobody comes to have what a colleague had: mail for one would be sealed to the other.
+    """
+    view = community(
+        *hosted("jo.ward-2", "firm", "firm"),
+        *hosted("jo.ward-4", "firm", "firm"),
+        *hosted("annie.b", "firm", "firm"),
+        *hosted("jo.ward-3", "crime", "avon"),
+    )
+    for most in (1, 2, 100):
+        after, _ = merged(view, merge(most=most))
+        names = {each: account(after, each).user_id for each in ("jo.ward", "jo.ward-2", "jo.ward-4", "annie.b")}
+        assert names == {each: f"{each}@avon" for each in names}
+    taken, _ = hosted("x.y", "crime", "avon")
+    view = community(
+        *hosted("law.yer", "firm", "firm"),
+        *hosted("law.yer-2", "firm", "firm"),
+        msgspec.structs.replace(taken, user_id="law.yer@avon"),
+        address(f"law.yer@avon.{SUFFIX}", taken.id),
+    )
     for most in (1, 100):
         after, _ = merged(view, merge(most=most))
-        assert {account(after, name).user_id for name in ("jo.ward", "jo.other", "jo.third")} == {
-            *("jo.ward@avon", "jo.ward-2@avon", "jo.ward-3@avon")
-        }
+        assert account(after, "law.yer-2").user_id == "law.yer-2@avon"
+        assert account(after, "law.yer").user_id == "law.yer-3@avon"
 
 
 def test_officers_keep_what_they_open() -> None:
