@@ -19,6 +19,7 @@ from cjsm.configuration import Settings
 from cjsm.instance import Instance
 from cjsm.sources import SharedNetworks
 from cjsm.store.errors import CannotOpen
+from cjsm.store.private import make_private
 
 if TYPE_CHECKING:
     from twisted.cred.portal import Portal
@@ -252,7 +253,7 @@ def instance(settings: Settings) -> Instance:
     """
     run = Path(settings.store.data_directory) / "run"
     try:
-        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(run)
     except OSError as error:
         raise CannotOpen(
             f"{run} cannot be made: {error.strerror}", "correct store.data_directory, or its owner"

@@ -21,6 +21,7 @@ from cjsm.instance import AlreadyRunning, Instance, NotRunning
 from cjsm.ledger import tiles
 from cjsm.store.backup import Backup, sync_directory
 from cjsm.store.interfaces import ICopied
+from cjsm.store.private import make_private
 from cjsm.suite import Suite
 from cjsm.vault import secrets
 
@@ -107,7 +108,7 @@ def _opened(directory: Path, config: Path) -> Backup:
     made.check_suffix(settings.community.suffix)
     if not made.finished or not made.stores.keys() >= set(_STORES):
         raise Refused("this is no finished backup of a whole service", "finish it, or name another one")
-    (data / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(data / "run")
     with suppress(NotRunning):
         raise AlreadyRunning(Instance(data / "run").pid())
     for name in watched(_BACK, "stores put back"):

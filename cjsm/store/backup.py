@@ -18,6 +18,7 @@ from msgspec import UNSET, Struct, UnsetType
 from cjsm.community.identifiers import MailboxId, from_text, text
 from cjsm.store.archive import ArchiveReader
 from cjsm.store.interfaces import UNREADABLE, CannotOpen, Damaged, Head, NewerStore
+from cjsm.store.private import make_private
 
 MANIFEST = "manifest.jsonl"
 VERSION = 1
@@ -149,7 +150,7 @@ class Backup:
         manifest = self._directory / MANIFEST
         try:
             with self._within():
-                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(self._directory)
                 if manifest.exists():
                     fresh = False
                 elif fresh := not any(self._directory.iterdir()):

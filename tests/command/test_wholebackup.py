@@ -46,11 +46,13 @@ def test_everything_comes_back(cjsm: Run, house: House, tmp_path: Path) -> None:
     held = b"".join(path.read_bytes() for path in every)
     assert CANARY[:64] not in held
     assert not any(secret.read_bytes() in held for secret in (house.config.parent / "secrets").iterdir())
-    lose(house)
+    data = lose(house)
     assert "init" in refused(cjsm("user", "list", "--json"))["cure"]
+    shutil.rmtree(data)
     done = told(cjsm("restore", str(place), "--reason", "disk lost", "--json"))
     assert [each["result"] for each in done] == ["restored", "restored"]
     assert [each["problems"] for each in done] == [[], []]
+    assert not [path for path in (data, *data.rglob("*")) if path.stat().st_mode & 0o077]
     assert house.as_before(house.jane)
     assert house.as_before(house.tom)
     out = tmp_path / "jane.mbox"

@@ -15,6 +15,7 @@ from cjsm.store.interfaces import Damaged, DiskFull, IBodyReader, IBodyStore, IB
 from cjsm.store.lmdb.disk import Disk, Serial
 from cjsm.store.lmdb.environment import sync_directory
 from cjsm.store.lmdb.space import Space
+from cjsm.store.private import make_private, opener
 
 #: Octets gathered before the disk is troubled.
 _GATHERED = 512 * 1024
@@ -46,7 +47,7 @@ class FileBodyStore:
         def make() -> FileBodyWriter:
             try:
                 if not path.parent.exists():
-                    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    make_private(path.parent)
                     sync_directory(self._directory)
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 return FileBodyWriter(descriptor, path, self._disk, self._space)
@@ -206,7 +207,7 @@ def link(source: Path, target: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     partial = target.with_suffix(".part")
-    with source.open("rb") as reading, partial.open("wb") as writing:
+    with source.open("rb") as reading, open(partial, "wb", opener=opener) as writing:
         shutil.copyfileobj(reading, writing, 1 << 20)
         writing.flush()
         os.fsync(writing.fileno())

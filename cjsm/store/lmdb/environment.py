@@ -12,6 +12,7 @@ from typing import TypeVar
 import lmdb
 
 from cjsm.store.interfaces import CannotOpen, Damaged, NewerStore, StoreError, Unavailable
+from cjsm.store.private import make_private
 
 T = TypeVar("T")
 
@@ -314,7 +315,7 @@ def make_directory(directory: Path) -> None:
     """
     try:
         if not os.path.isdir(directory):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(directory)
     except OSError as error:
         raise CannotOpen(
             f"{directory} cannot be made: {error.strerror}", "check the owner and mode of the directory above it"

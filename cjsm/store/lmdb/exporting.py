@@ -36,6 +36,7 @@ from cjsm.store.lmdb.content import (
 )
 from cjsm.store.lmdb.environment import Environment, number, sync_directory
 from cjsm.store.lmdb.home import Home
+from cjsm.store.private import opener
 
 _ID = 16
 #: Messages, and octets of bodies, that are restored in one transaction.
@@ -188,7 +189,7 @@ class Restoring:
             self._held += len(body)
         else:
             body = None
-            with (self._home.bodies / found.row.delivery_id.hex()).open("xb") as file:
+            with open(self._home.bodies / found.row.delivery_id.hex(), "xb", opener=opener) as file:
                 for piece in _body(found, archive):
                     file.write(piece)
                 file.flush()

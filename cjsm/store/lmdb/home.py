@@ -22,6 +22,7 @@ import lmdb
 
 from cjsm.store.interfaces import Quarantined, StoreError
 from cjsm.store.lmdb.environment import Environment, number, sync_directory
+from cjsm.store.private import make_private, opener
 
 _NUMBER = r"(?:\.([1-9][0-9]*))?\.mdb"
 _MARK = b"superseded"
@@ -131,7 +132,7 @@ class Home:
 
     def make(self) -> None:
         """Make the directory."""
-        self.bodies.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.bodies)
 
     def sync(self) -> None:
         """Put the names of its files, and its own, on stable storage."""
@@ -217,7 +218,10 @@ class Home:
     def quarantine(self, reason: str) -> None:
         """Keep everybody from the mailbox's file until the mailbox is restored."""
         told = f"quarantined at {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC: {reason}\n"
-        with suppress(FileExistsError), (self.directory / _QUARANTINE).open("x", encoding="utf-8") as file:
+        with (
+            suppress(FileExistsError),
+            open(self.directory / _QUARANTINE, "x", encoding="utf-8", opener=opener) as file,
+        ):
             file.write(told)
             file.flush()
             os.fsync(file.fileno())

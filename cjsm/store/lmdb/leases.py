@@ -9,6 +9,7 @@ from pathlib import Path
 from zope.interface import implementer
 
 from cjsm.store.interfaces import ILease, LeaseTaken, Unavailable
+from cjsm.store.private import make_private
 
 _FILES = 64
 #: Byte offsets that a lock may lie at; behind them lies that of the file's counter.
@@ -20,7 +21,7 @@ class Leases:
     """The leases of this process, over lock files in *directory*, each opened once: closing one drops its locks."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         self._directory = directory
         self._files: dict[int, int] = {}
         self._held: set[bytes] = set()
