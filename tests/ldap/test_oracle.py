@@ -38,7 +38,10 @@ def test_filters(text: str, expected: object) -> None:
     assert filters.decode(Reader(octets), depth=32, most=100, octets=4_096) == expected
 
 
-_VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="#"), min_size=1, max_size=10)
+#: A value of nothing but space is no value.
+_VALUES = st.text(
+    st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="#"), min_size=1, max_size=10
+).filter(names.fold)
 
 
 @settings(max_examples=200)
