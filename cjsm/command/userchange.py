@@ -226,7 +226,9 @@ def _report(suite: Suite, account: AccountId, as_json: bool, **more: Any) -> Non
     if more.get("changed") is False:
         console.print("nothing changed: it was so already")
     if more.get("old_address", told["address"]) != told["address"]:
-        console.print(f"the old address {more['old_address']} is an alias: see `cjsm user show {told['user_id']}`")
+        delivers = suite.stores.community.read_now(lambda view: view.address(more["old_address"]) is not None)
+        fate = "goes on delivering" if delivers else "takes no mail any more (--old-address-delivers would let it)"
+        console.print(f"the old address {more['old_address']} {fate}: see `cjsm user show {told['user_id']}`")
         console.print("tell the person the new user ID: mail programs sign in with it from now on")
     if "until_now_recovered_by" in more:
         former = " and ".join(more["until_now_recovered_by"] or ["nobody"])

@@ -57,7 +57,7 @@ def test_said_to_people(cjsm: Run) -> None:
     """Where mail to the old address goes, and what the person needs to know."""
     add(cjsm)
     said = cjsm("user", "rename", JANE, "--last", "Harding").stdout
-    assert f"the old address {OLD} is an alias" in said
+    assert f"the old address {OLD} goes on delivering" in said
     assert "sign in with it" in said
 
 
