@@ -66,7 +66,9 @@ def guarded(candidate: Candidate, attempt: LoginAttempt) -> Account | None:
 
 
 def found(view: View, login: LoginName, attempt: LoginAttempt) -> tuple[Account | None, bool]:
-    """Return the account that a login name means, by user ID or address, and whether its states let somebody in."""
+    """Return the account that a login name means, by user ID or address, of now or before, and whether its states let
+    somebody in.
+    """
     account = _account(view, login)
     return account, account is not None and _admits(view, account, attempt)
 
@@ -78,9 +80,11 @@ def still_admitted(view: View, identifier: AccountId, attempt: LoginAttempt) -> 
 
 
 def _account(view: View, login: LoginName) -> Account | None:
-    if not login.is_address:
-        return view.account_of_user_id(login.user)
-    record = view.address(login.user)
+    account = None if login.is_address else view.account_of_user_id(login.user)
+    if account is not None:
+        return account
+    # A user ID of before signs in as long as the address that it was made into delivers: mail programs have it.
+    record = view.address(login.user if login.is_address else f"{login.user}.{view.suffix}")
     if record is None or record.owner_kind is not OwnerKind.ACCOUNT:
         return None
     return view.account(AccountId(record.owner))

@@ -229,7 +229,8 @@ def _report(suite: Suite, account: AccountId, as_json: bool, **more: Any) -> Non
         delivers = suite.stores.community.read_now(lambda view: view.address(more["old_address"]) is not None)
         fate = "goes on delivering" if delivers else "takes no mail any more (--old-address-delivers would let it)"
         console.print(f"the old address {more['old_address']} {fate}: see `cjsm user show {told['user_id']}`")
-        console.print("tell the person the new user ID: mail programs sign in with it from now on")
+        signs_in = "the old one signs in as long as that" if delivers else "mail programs sign in with it from now on"
+        console.print(f"tell the person the new user ID: {signs_in}")
     if "until_now_recovered_by" in more:
         former = " and ".join(more["until_now_recovered_by"] or ["nobody"])
         console.print(f"what came until now is recovered by {former}")

@@ -35,13 +35,14 @@ def path_of(view: View, organisation: OrganisationId | None) -> str:
 
 
 def account_of(view: View, name: str) -> Account:
-    """Return the account with a user ID or address.
+    """Return the account with a user ID or address; those of before too, while they are nobody else's.
 
     :raises NotFound: when there is none.
     """
-    account = view.account_of_user_id(name.lower())
-    if account is None:
-        record = view.reserved_address(name.lower())
+    asked = name.lower()
+    account = view.account_of_user_id(asked)
+    for address in (asked, f"{asked}.{view.suffix}") if account is None else ():
+        record = view.reserved_address(address)
         if record is not None and record.owner_kind is OwnerKind.ACCOUNT:
             account = view.account(AccountId(record.owner))
     if account is None:

@@ -13,8 +13,9 @@ from cjsm.access.errors import AccessError, AccessRefused, AccessUnavailable, Mu
 from cjsm.access.interfaces import LoginAttempt
 from cjsm.community.acts import accounts, lives, organisations
 from cjsm.community.acts.lives import LifeStep
-from cjsm.community.identifiers import AccountId
-from cjsm.community.records import OrganisationState
+from cjsm.community.identifiers import AccountId, ActId
+from cjsm.community.records import AddressRecord, OrganisationState, OwnerKind
+from cjsm.community.view import Change
 from cjsm.sources import SharedNetworks
 from cjsm.store.interfaces import Unavailable
 
@@ -399,3 +400,22 @@ def test_nothing_secret_is_shown(house: House) -> None:
     house.join()
     assert "violet" not in repr(LoginAttempt("jo", PASSWORD, protocol="pop3", source="::1"))
     assert repr(house.sign_in()) == f"<SignedIn {house.sign_in().account.id.hex()}>"
+
+
+def test_a_user_id_of_before(house: House) -> None:
+    """Signs in as long as its address delivers, so that mail programs need not be told at once; to nobody else."""
+    account = house.join()
+    until = int(house.moment) + 100
+    old = AddressRecord(
+        address="jo.old@avon.cjsm.test",
+        owner_kind=OwnerKind.ACCOUNT,
+        owner=account.id,
+        alias=True,
+        delivers_until=until,
+        reserved_until=until + 100,
+    )
+    now(house.community.commit(ActId(b"has another name"), lambda view: Change(put=(old,))))
+    assert house.sign_in("jo.old@avon").account.id == account.id
+    house.moment = until
+    with pytest.raises(AccessRefused):
+        house.sign_in("jo.old@avon")

@@ -6,8 +6,18 @@ import pytest
 from cjsm.community import finding
 from cjsm.community.errors import Conflict, NotFound
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId, text
+from cjsm.community.records import AddressRecord, OwnerKind
 from cjsm.community.view import Change
-from tests.community.communities import DESK, FIRM_CONNECTION, SUFFIX, community, identifier, organisation
+from tests.community.communities import (
+    DESK,
+    FIRM_CONNECTION,
+    NOW,
+    SUFFIX,
+    community,
+    hosted,
+    identifier,
+    organisation,
+)
 
 VIEW = community()
 CRIME = OrganisationId(identifier("crime"))
@@ -43,6 +53,19 @@ def test_accounts() -> None:
     for name in ("", "jo.ward", "nobody@avon", f"nobody@avon.{SUFFIX}"):
         with pytest.raises(NotFound):
             finding.account_of(VIEW, name)
+
+
+def test_a_user_id_of_before() -> None:
+    """Is found while its address is nobody else's; whoever has it now comes first."""
+    jo = AccountId(identifier("jo.ward"))
+    old = AddressRecord(address=f"jo.old@avon.{SUFFIX}", owner_kind=OwnerKind.ACCOUNT, owner=jo, alias=True,
+                        delivers_until=NOW - 5, reserved_until=NOW + 5)  # fmt: skip
+    assert finding.account_of(community(old), "jo.old@avon").id == jo
+    gone = msgspec.structs.replace(old, reserved_until=NOW)
+    with pytest.raises(NotFound):
+        finding.account_of(community(gone), "jo.old@avon")
+    other, address = hosted("jo.old", "avon", "avon")
+    assert finding.account_of(community(other, address), "jo.old@avon").id == other.id
 
 
 def test_abbreviations() -> None:
