@@ -8,7 +8,7 @@ from msgspec import Struct
 from cjsm.community.acts.reasons import Reason
 from cjsm.community.applicationrecords import Application
 from cjsm.community.authority import OPERATOR, Permission
-from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
+from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound, quoted
 from cjsm.community.finding import primary_address
 from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy, OrganisationId
 from cjsm.community.records import (
@@ -107,7 +107,9 @@ def check_text(text: str, what: str) -> str:
     """
     told = text.strip()
     if not told or len(told) > _LONGEST_TEXT or not told.isprintable():
-        raise BadValue(f"{what} needs 1 to {_LONGEST_TEXT} printable characters")
+        had = f", {quoted(told)} has {len(told):,}" if len(told) > _LONGEST_TEXT else ""
+        cure = "shorten it" if had else "write it in one line of letters, digits and signs"
+        raise BadValue(f"{what} needs 1 to {_LONGEST_TEXT} printable characters{had}", cure)
     return told
 
 
