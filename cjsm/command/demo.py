@@ -1,6 +1,8 @@
 """``cjsm demo``: a whole community on this computer, with people to sign in as."""
 
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -63,7 +65,6 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
     """
     home = directory.resolve()
     config = home / "cjsm.toml"
-    home.mkdir(parents=True, exist_ok=True)
     mark = Instance(home / "data" / "run")
     try:
         pid = mark.pid()
@@ -74,6 +75,9 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
         if not detach:
             raise Refused(f"it is running already (process {pid})", f"stop it with: kill {pid}")
         return
+    # Before people are made, which takes a while.
+    _check_ports(port_base)
+    home.mkdir(parents=True, exist_ok=True)
     settings = _prepare(home, config, port_base)
     # Whatever ends the demonstration ends the service: Ctrl-C (also where it was ignored when this began, as for
     # commands in the background of a script), kill, and a terminal that is closed.
@@ -102,6 +106,36 @@ def demo(directory: Path, port_base: int, detach: bool) -> None:
 def _on_ending(handler: Callable[[int, FrameType | None], object]) -> None:
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, handler)
+
+
+def _check_ports(base: int) -> None:
+    """Look whether the demonstration can listen there.
+
+    :raises Refused: naming the ports that are taken, and a port base where none is.
+    """
+    taken = _taken(base)
+    if not taken:
+        return
+    # Below those that the system gives to whoever asks for any.
+    free = next((other for other in range(20_000, 31_000, 1_000) if not _taken(other)), None)
+    cure = f"choose others: --port-base {free}" if free is not None else "choose others with --port-base"
+    raise Refused(f"something listens on {', '.join(map(str, taken))} already, maybe another demonstration", cure)
+
+
+def _taken(base: int) -> list[int]:
+    """Return the ports of the doors above *base* that something listens on."""
+    return [port for port in sorted(base + above for above in _DOORS.values() if above) if not _is_free(port)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the service does: connections that ended a moment ago are in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _prepare(home: Path, config: Path, port_base: int) -> Settings:
@@ -232,6 +266,7 @@ def _recipes(told: dict[str, Any]) -> list[tuple[str, str]]:
     ports, authority, host = told["ports"], told["ca_file"], told["host"]
     message = f"From: {sender['address']}\\r\\nTo: {reader['address']}\\r\\nSubject: Hello\\r\\n\\r\\nHello.\\r\\n"
     return [
+        ("Use cjsm in another window", _environment(told["config_file"])),
         (
             "Send with curl",
             f"printf '{message}' | curl --cacert {authority} --url smtps://{host}:{ports['submissions']} "
@@ -259,3 +294,13 @@ def _recipes(told: dict[str, Any]) -> list[tuple[str, str]]:
             f"-D '{sender['user_id']}' -w '{sender['password']}' -b {told['base_dn']} '(sn=smi*)' cn mail",
         ),
     ]
+
+
+def _environment(config: str) -> str:
+    """Return the line after which a shell finds this very ``cjsm``, and that the demonstration's settings."""
+    line = f"export CJSM_CONFIG={shlex.quote(config)}"
+    program = Path(sys.executable).with_name("cjsm")
+    found = shutil.which("cjsm")
+    if found is not None and Path(found).resolve() == program.resolve():
+        return line
+    return f'{line} PATH={shlex.quote(str(program.parent))}:"$PATH"'

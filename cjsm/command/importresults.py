@@ -57,13 +57,23 @@ class ResultFile:
         """
         with as_caller(), _told(self._part):
             if self.path.exists():
-                raise Refused(f"{self.path} exists already", "name another file for the results with --results")
+                raise self._there()
             self._descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             self._hold(self._descriptor)
             for line in self._left(self._descriptor):
                 if is_theirs(line.get(USER_ID, ""), line.get(_PASSWORD, "")):
                     self.kept[line[USER_ID]] = line
             sync_directory(self._part.parent)
+
+    def _there(self) -> Refused:
+        """Return why nothing is written: an import was done, or the file is something else."""
+        begins = self._writer.begin()
+        if self.path.is_file():
+            with self.path.open("rb") as file:
+                if file.read(len(begins)) == begins:
+                    cure = "look there what became of each row; to import again, name another file with --results"
+                    return Refused(f"this was imported already: {self.path} has the results", cure)
+        return Refused(f"{self.path} exists already", "name another file for the results with --results")
 
     def _hold(self, descriptor: int) -> None:
         """Let no other import write ahead there; look whether it is a file of one's own."""

@@ -22,6 +22,8 @@ def login(user: str, config: Path, as_json: bool) -> None:
     What the password opened is kept in the memory of a process of yours, which answers your system user only and ends
     by itself; nothing is written to disk. Whoever has your system user, and root, can act as USER meanwhile.
 
+    One is signed in at a time: whoever was before is signed out.
+
     \b
     cjsm login olive.marsh@avon
     cjsm user suspend jane.smith@avon --reason absent --as olive.marsh@avon
@@ -29,6 +31,7 @@ def login(user: str, config: Path, as_json: bool) -> None:
     """
     settings = configuration.load(config)
     path = agent.place(config)
+    before = agent.ask(path)
     # Started first: opening the stores gives up what the caller may do, and the agent is the caller's.
     process = agent.begin(path)
     kept = None
@@ -48,9 +51,12 @@ def login(user: str, config: Path, as_json: bool) -> None:
         raise Refused("the agent did not start", f"look at who may write to {path.parent}")
     until = when(int(kept.until))
     recovery = bool(kept.seeds)
+    ended = proving.signed_in(suite, before) if before is not None and before.account != kept.account else None
     if as_json:
-        document({"user_id": account.user_id, "until": until, "recovery_officer": recovery})
+        document({"user_id": account.user_id, "until": until, "recovery_officer": recovery, "signed_out": ended})
     else:
+        if ended is not None:
+            console.print(f"{ended} is signed out: one is signed in at a time")
         console.print(f"signed in as {account.user_id} until {until}; end it with: cjsm logout")
 
 

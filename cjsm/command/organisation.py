@@ -20,7 +20,6 @@ from cjsm.community.acts import moving, organisations
 from cjsm.community.acts.acting import By
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action
-from cjsm.community.errors import Conflict
 from cjsm.community.identifiers import LENGTH, OrganisationId
 from cjsm.community.records import Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
@@ -215,14 +214,7 @@ def _set_state(
     suite = open_suite(config)
     found = _look_up(suite, path)
 
-    def decide(view: View, by: By) -> Change:
-        made = organisations.set_state(view, by, found, state)
-        before = organisations.existing_organisation(view, found).state
-        if since is not None and before is not since:
-            raise Conflict(f"the organisation is {before}, not {since}", "see `cjsm organisation show`")
-        return made
-
-    acting.act(suite, decide, reason)
+    acting.act(suite, lambda view, by: organisations.set_state(view, by, found, state, since=since), reason)
     facts(suite.stores.community.read_now(lambda view: _told(view, found)), as_json=as_json)
 
 

@@ -12,6 +12,7 @@ from cjsm.access.signedin import Officer, SignedIn
 from cjsm.command import secrets
 from cjsm.command.agent import Kept
 from cjsm.command.context import wait
+from cjsm.command.output import Refused
 from cjsm.community import finding
 from cjsm.community.errors import NotFound
 from cjsm.community.identifiers import AccountId
@@ -77,10 +78,22 @@ def officer(suite: Suite, name: str, kept: Kept | None) -> Officer:
     """
     account = known(suite, name)
     if kept is None or secrets.from_stdin() or account is None or kept.account != account.id:
-        return ask_officer(suite, name)
+        try:
+            return ask_officer(suite, name)
+        except secrets.NoTerminal as error:
+            if kept is None:
+                raise
+            other = signed_in(suite, kept)
+            cure = f"sign in as {name} instead: cjsm login {name}; or {error.cure}"
+            raise Refused(f"{other} is signed in by `cjsm login`, and {error}", cure) from error
     if kept.password_version != account.password_version:
         raise AccessRefused
     return Officer(account.id, kept.seeds)
+
+
+def signed_in(suite: Suite, kept: Kept) -> str:
+    """Return the user ID of who is signed in by ``cjsm login``."""
+    return suite.stores.community.read_now(lambda view: finding.user_id_of(view, AccountId(kept.account)))
 
 
 def ask_officer(suite: Suite, name: str) -> Officer:

@@ -11,6 +11,12 @@ from cjsm.community.records import Account
 from cjsm.vault import device
 
 _LONGEST = 4096
+
+
+class NoTerminal(Refused):
+    """A secret would have to be typed, and there is nowhere to."""
+
+
 _FROM_STDIN = "cjsm.password-stdin"
 
 
@@ -66,5 +72,5 @@ def _prompt(prompt: str) -> bytes:
         try:
             typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
         except GetPassWarning as warning:
-            raise Refused("there is no terminal to type a password at", "send it with --password-stdin") from warning
+            raise NoTerminal("there is no terminal to type a password at", "send it with --password-stdin") from warning
     return typed.encode("utf-8")

@@ -173,4 +173,8 @@ def _report(
             console.print(
                 f"{len(kept.kept):,} were made by the import that was broken off; they are in the results too"
             )
-        console.print(f"user IDs and one-time passwords: {results} (for you alone; give them on, then remove it)")
+        if counted[MADE] or kept.kept:
+            console.print(f"user IDs and one-time passwords: {results} (for you alone; give them on, then remove it)")
+        else:
+            what = "what is wrong with each row" if counted[_REFUSED] else "what is there already"
+            console.print(f"nobody was made; {what}: {results}", markup=False)

@@ -5,7 +5,7 @@ import unicodedata
 
 from msgspec import Struct
 
-from cjsm.community.errors import BadValue
+from cjsm.community.errors import BadValue, quoted
 
 _LONGEST = 254
 _LONGEST_LOCAL = 64
@@ -57,7 +57,7 @@ class Address(Struct, frozen=True, order=True):
         if not international and not text.isascii():
             raise BadAddress("an address has ASCII letters only")
         if len(text) > _LONGEST or len(text.encode("utf-8", "replace")) > _LONGEST:
-            raise BadAddress(f"an address has at most {_LONGEST} octets")
+            raise BadAddress(f"an address has at most {_LONGEST} octets", "shorten it")
         written, at, domain = text.rpartition("@")
         if not at:
             raise BadAddress("an address needs a domain: name@organisation")
@@ -79,7 +79,7 @@ def _check_local(local: str) -> None:
     if "=?" in local:
         raise BadAddress("encoded words are not used in addresses")
     if not 0 < len(local) <= _LONGEST_LOCAL:
-        raise BadAddress(f"the part before @ has 1 to {_LONGEST_LOCAL} characters")
+        raise BadAddress(f"the part before @ has 1 to {_LONGEST_LOCAL} characters", "choose another, or shorten it")
     if not all(_ATOM.match(atom) for atom in _ascii_part(local).split(".")):
         raise BadAddress("the part before @ has letters, digits and single dots between them")
 
@@ -195,7 +195,9 @@ def check_slug(slug: str) -> None:
     :raises BadValue: saying so.
     """
     if not _LABEL.match(slug):
-        raise BadValue(f"{slug!r} is not a short name", "use small letters, digits and hyphens, such as avon-police")
+        raise BadValue(
+            f"{quoted(slug)} is not a short name", "use small letters, digits and hyphens, such as avon-police"
+        )
 
 
 def name_from(first: str, last: str) -> str:
@@ -212,7 +214,7 @@ def _plain(part: str) -> str:
     letters = joined.encode("ascii", "ignore").decode()
     squeezed = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:_LONGEST_NAME].strip("-")
     if not squeezed:
-        raise BadValue(f"no user ID can be made from {part!r}", "give one with --user-id")
+        raise BadValue(f"no user ID can be made from {quoted(part)}", "give one with --user-id")
     return squeezed
 
 

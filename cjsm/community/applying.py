@@ -6,7 +6,7 @@ from enum import StrEnum
 from cjsm.community import states
 from cjsm.community.acts.domains import canonical_domain
 from cjsm.community.applicationrecords import Application, ApplicationState, CheckResult, MailSystem, Person
-from cjsm.community.errors import NotFound
+from cjsm.community.errors import NotFound, quoted
 from cjsm.community.identifiers import ApplicationId, from_text, text
 from cjsm.community.records import OrganisationState
 from cjsm.community.view import View
@@ -63,7 +63,7 @@ def application_of(view: View, name: str) -> Application:
     except ValueError:
         known = None
     if known is None:
-        raise NotFound(f"there is no application {name[:100]!r}", "see `cjsm application list`")
+        raise NotFound(f"there is no application {quoted(name)}", "see `cjsm application list`")
     return known
 
 

@@ -1,5 +1,13 @@
 """Why an act or a value was not taken; each says what would be."""
 
+#: The most characters of what somebody gave that an error says again.
+_SHOWN = 60
+
+
+def quoted(given: str) -> str:
+    """Return what somebody gave as an error says it again: in quotes, what nobody sees escaped, and shortened."""
+    return repr(given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…")
+
 
 class CommunityError(Exception):
     """Something the community's rules do not take.

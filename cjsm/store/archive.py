@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.community.identifiers import AccountId, BodyId, DeliveryId, MailboxId
-from cjsm.store.interfaces import UNREADABLE, Damaged, Head, NewerStore, Row
+from cjsm.store.interfaces import UNREADABLE, BackupDamaged, Head, NewerStore, Row
 
 Record = TypeVar("Record", bound=Struct)
 
@@ -85,7 +85,7 @@ class ArchiveWriter:
 class ArchiveReader:
     """Reads frames from *source*.
 
-    :raises Damaged: when it is not an export, here and from each method where it is not whole.
+    :raises BackupDamaged: when it is not an export, here and from each method where it is not whole.
     :raises NewerStore: when a newer version wrote it.
     """
 
@@ -93,10 +93,10 @@ class ArchiveReader:
         self._source = source
         self._digest = hashlib.sha256()
         if self._read(len(MAGIC)) != MAGIC:
-            raise Damaged("this is not an export of a mailbox")
+            raise BackupDamaged("this is not an export of a mailbox")
         kind, octets = self._frame()
         if kind != BEGIN:
-            raise Damaged("the export has no beginning")
+            raise BackupDamaged("the export has no beginning")
         version = _decode(octets, _Version).version
         if version > VERSION:
             raise NewerStore("the export was written by a newer version of this software")
@@ -108,23 +108,23 @@ class ArchiveReader:
         kind, octets = self._frame()
         if kind == END:
             if octets != before or self._source.read(1):
-                raise Damaged("the export is not what was written")
+                raise BackupDamaged("the export is not what was written")
             return None
         if kind != MESSAGE:
-            raise Damaged("the export is not in order")
+            raise BackupDamaged("the export is not in order")
         return _decode(octets, Exported)
 
     def piece(self) -> bytes:
         """Return the next piece of the message's sealed body."""
         kind, octets = self._frame()
         if kind != PIECE or not octets:
-            raise Damaged("a body in the export is cut short")
+            raise BackupDamaged("a body in the export is cut short")
         return octets
 
     def _frame(self) -> tuple[bytes, bytes]:
         kind, length = _FRAME.unpack(self._read(_FRAME.size))
         if length > _LONGEST:
-            raise Damaged("a frame of the export is too long")
+            raise BackupDamaged("a frame of the export is too long")
         return kind, self._read(length)
 
     def _read(self, length: int) -> bytes:
@@ -132,7 +132,7 @@ class ArchiveReader:
         while len(octets) < length:
             more = self._source.read(length - len(octets))
             if not more:
-                raise Damaged("the export is cut short")
+                raise BackupDamaged("the export is cut short")
             octets += more
         self._digest.update(octets)
         return octets
@@ -146,4 +146,4 @@ def _decode(octets: bytes, kind: type[Record]) -> Record:
     try:
         return msgspec.msgpack.decode(octets, type=kind)
     except UNREADABLE as error:
-        raise Damaged("a record of the export cannot be read") from error
+        raise BackupDamaged("a record of the export cannot be read") from error

@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from cjsm.community.identifiers import MailboxId, from_text, text
 from cjsm.store.archive import ArchiveReader
-from cjsm.store.interfaces import UNREADABLE, CannotOpen, Damaged, Head, NewerStore
+from cjsm.store.interfaces import UNREADABLE, BackupDamaged, CannotOpen, Head, NewerStore
 from cjsm.store.private import make_private
 
 MANIFEST = "manifest.jsonl"
@@ -193,13 +193,13 @@ class Backup:
         """Read the manifest. A line that a crash cut off is not one.
 
         :raises CannotOpen: when there is none.
-        :raises Damaged: when it is not a manifest.
+        :raises BackupDamaged: when it is not a manifest.
         :raises NewerStore: when a newer version wrote it.
         """
         for number, line in enumerate(self._lines()):
             if number == 0:
                 if not isinstance(line.backup, int):
-                    raise Damaged(f"{MANIFEST} does not begin as one")
+                    raise BackupDamaged(f"{MANIFEST} does not begin as one")
                 if line.backup > VERSION:
                     raise NewerStore("the backup was written by a newer version of this software")
                 self.suffix, self.begun = line.suffix or "", line.begun or ""
@@ -208,7 +208,7 @@ class Backup:
             else:
                 self._note(line)
         if not self.begun:
-            raise Damaged(f"{MANIFEST} is empty")
+            raise BackupDamaged(f"{MANIFEST} is empty")
 
     def _lines(self) -> Iterator[Line]:
         try:
@@ -222,7 +222,7 @@ class Backup:
                 try:
                     yield msgspec.json.decode(line, type=Line)
                 except UNREADABLE as error:
-                    raise Damaged(f"{MANIFEST} has a line that cannot be read") from error
+                    raise BackupDamaged(f"{MANIFEST} has a line that cannot be read") from error
 
     def _cut(self) -> None:
         """Take away what a crash left of a last line."""
@@ -284,7 +284,7 @@ class Backup:
         """Put a store's copy into *directory*, synced, where it is the store from then on.
 
         :raises CannotOpen: when the backup has none, or there is such a store.
-        :raises Damaged: when the copy is not what was written.
+        :raises BackupDamaged: when the copy is not what was written.
         """
         line = self._stores.get(name)
         path = directory / name
@@ -296,7 +296,7 @@ class Backup:
             while piece := source.read(_PIECE):
                 file.write(piece)
             if (file.octets, file.digest.hexdigest()) != (line.octets, line.sha256):
-                raise Damaged(f"{name} of the backup is not what was written: restore an earlier backup")
+                raise BackupDamaged(f"{name} of the backup is not what was written")
 
     def failed(self, mailbox: MailboxId, problem: str) -> None:
         """Note why a mailbox is not in the backup."""
@@ -350,7 +350,7 @@ def open_export(path: Path, within: Caller, watch: Callable[[int], object] = lam
 def beginning(source: BinaryIO) -> tuple[MailboxId, Head]:
     """Return whose export *source* is, and where its list stood; it is read from its beginning again afterwards.
 
-    :raises Damaged: when it is none.
+    :raises BackupDamaged: when it is none.
     """
     told = ArchiveReader(source).beginning
     source.seek(0)
@@ -361,7 +361,7 @@ def _identifier(digits: str) -> MailboxId:
     try:
         return MailboxId(from_text(digits))
     except ValueError as error:
-        raise Damaged(f"{MANIFEST} names a mailbox that can be none") from error
+        raise BackupDamaged(f"{MANIFEST} names a mailbox that can be none") from error
 
 
 def sync_directory(directory: Path) -> None:

@@ -54,6 +54,14 @@ class Altered(Damaged):
     cure = "restore it from a backup (cjsm mailbox restore), or go on with what there is (cjsm mailbox accept)"
 
 
+class BackupDamaged(Damaged):
+    """A backup, or a part of one, is not what was written."""
+
+    cure = (
+        "use another backup; or make one anew where what it is of is still whole: cjsm backup, or cjsm mailbox backup"
+    )
+
+
 class Missing(StoreError):
     """What was asked for is not in the store."""
 

@@ -16,6 +16,7 @@ from cjsm.community.view import Change, View
 from cjsm.store.errors import (
     UNREADABLE,
     Altered,
+    BackupDamaged,
     CannotOpen,
     Damaged,
     DiskFull,
@@ -70,6 +71,7 @@ __all__ = [
     "Anchored",
     "Anchoring",
     "Attempted",
+    "BackupDamaged",
     "CannotOpen",
     "Claimed",
     "Damaged",

@@ -1,6 +1,7 @@
 """``cjsm demo``."""
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -89,6 +90,15 @@ def test_runs_until_it_is_ended_and_starts_again(tmp_path: Path) -> None:
                 said += line
             for word in ("curl", "swaks", "openssl s_client", "ldapsearch", "jane.smith@avon"):
                 assert word in said
+            (line,) = (line for line in said.splitlines() if line.startswith("export "))
+            asked = subprocess.run(
+                ["/bin/sh", "-c", f"{line}\ncjsm organisation list --json"],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "PATH": os.defpath},
+                timeout=60,
+            )
+            assert "avon" in asked.stdout, asked.stderr
             again = subprocess.run([*command, "--detach"], capture_output=True, text=True, timeout=60)
             assert again.returncode == 0, again.stdout + again.stderr
             running.send_signal(ending)
@@ -126,7 +136,7 @@ def _command_line(process: Path) -> str:
 
 
 def test_port_in_use(tmp_path: Path, community: Community) -> None:
-    """Said with the cure, after everything was made."""
+    """Said with the cure, before anything is made."""
     done = subprocess.run(
         [_CJSM, "demo", "--directory", tmp_path / "demo", "--port-base", str(community.port_base), "--detach"],
         capture_output=True,
@@ -134,5 +144,6 @@ def test_port_in_use(tmp_path: Path, community: Community) -> None:
         timeout=60,
     )
     assert done.returncode == 1
-    assert "cannot listen" in done.stderr
-    assert "cure:" in done.stderr
+    assert str(community.port("pop3s")) in done.stderr
+    assert "cure: choose others: --port-base 2" in done.stderr
+    assert not (tmp_path / "demo").exists()

@@ -1,6 +1,10 @@
 """``cjsm login``: an agent of one's own, for a time."""
 
+import json
+import os
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -46,6 +50,27 @@ def test_signed_in(officers: Run, run_directory: Path) -> None:
     assert not path.exists()
     # Somebody else, and nobody signed in: asked for again, and there is no terminal to type at.
     assert officers("user", "reset-password", JANE, "--reason", "forgotten", "--as", HENRY).exit_code == 1
+
+
+def test_another_signs_in(officers: Run, config: Path) -> None:
+    """Whoever was before is signed out, and that is said; without a terminal, who is signed in, and both cures."""
+    login(officers, HENRY)
+    assert f"{HENRY} is signed out" in officers("login", OLIVE, "--password-stdin", typed=f"{PASSWORD}\n").stdout
+    assert "signed out" not in officers("login", OLIVE, "--password-stdin", typed=f"{PASSWORD}\n").stdout
+    done = subprocess.run(
+        [Path(sys.executable).parent / "cjsm", "user", "list", "--as", HENRY, "--json"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"CJSM_CONFIG": str(config)},
+    )
+    answer = json.loads(done.stdout)
+    assert f"{OLIVE} is signed in" in answer["error"]
+    assert f"cjsm login {HENRY}" in answer["cure"]
+    assert "--password-stdin" in answer["cure"]
+    made = told(officers("login", UNA, "--password-stdin", "--json", typed=f"{PASSWORD}\n"))
+    assert made["signed_out"] == OLIVE
 
 
 def test_with_a_second_factor(cjsm: Run) -> None:

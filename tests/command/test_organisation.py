@@ -2,6 +2,8 @@
 
 from tests.command.conftest import Run, refused, told
 
+RESUME, UNDELETE = "cjsm organisation resume avon", "cjsm organisation undelete avon/crime"
+
 
 def test_added_and_shown(cjsm: Run) -> None:
     """By its path, in any case of letters."""
@@ -66,9 +68,22 @@ def test_states(cjsm: Run) -> None:
     assert (made["state"], made["reason"]) == ("suspended", "terms")
     below = told(cjsm("organisation", "show", "avon/crime", "--json"))
     assert (below["state"], below["state_in_force"]) == ("active", "suspended")
-    assert refused(cjsm("organisation", "undelete", "avon", "--json"))["cure"]
+    assert refused(cjsm("organisation", "undelete", "avon", "--json"))["cure"] == RESUME
+    add = ("user", "add", "avon/crime", "--first", "Jane", "--last", "Smith", "--json")
+    assert refused(cjsm(*add)) == {"error": "avon is suspended", "cure": f"let it work first: {RESUME}"}
     assert told(cjsm("organisation", "resume", "avon", "--json"))["state"] == "active"
     assert "crime" in refused(cjsm("organisation", "delete", "avon", "--reason", "other", "--json"))["error"]
     assert told(cjsm("organisation", "delete", "avon/crime", "--reason", "other", "--json"))["state"] == "deleted"
-    assert refused(cjsm("organisation", "resume", "avon/crime", "--json"))["cure"]
+    for words in (("resume",), ("suspend", "--reason", "terms"), ("delete", "--reason", "other")):
+        answer = refused(cjsm("organisation", words[0], "avon/crime", *words[1:], "--json"))
+        assert answer == {"error": "the organisation is deleted", "cure": UNDELETE}
+    for words in (
+        ("user", "add", "avon/crime", "--first", "Jane", "--last", "Smith"),
+        ("organisation", "add", "avon/crime/fraud", "--name", "Fraud"),
+        ("list", "add", "avon/crime", "news", "--name", "News"),
+    ):
+        assert refused(cjsm(*words, "--json")) == {
+            "error": "avon/crime is deleted",
+            "cure": f"let it work first: {UNDELETE}",
+        }
     assert told(cjsm("organisation", "undelete", "avon/crime", "--json"))["state"] == "active"

@@ -141,8 +141,8 @@ def test_deleting_in_the_wrong_order(duty: Run) -> None:
         ("leave", DUTY, JANE),
         ("change", DUTY, "--notice"),
     ):
-        assert "shared undelete" in refused(duty("shared", *words, "--json"))["cure"]
-    assert "shared undelete" in refused(duty("quota", "set", DUTY, "700M", "--json"))["cure"]
+        assert f"shared undelete {DUTY}" in refused(duty("shared", *words, "--json"))["cure"]
+    assert f"shared undelete {DUTY}" in refused(duty("quota", "set", DUTY, "700M", "--json"))["cure"]
     assert refused(duty("shared", "add", "avon", "duty", "--name", "D", "--member", JANE, "--json"))["error"]
     assert "30 more days" in refused(duty("mailbox", "destroy", DUTY, "--reason", "x", "--json"))["error"]
 

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cjsm import configuration
 from cjsm.command.context import wait
 from cjsm.community import finding
@@ -79,6 +81,24 @@ def test_refused(cjsm: Run) -> None:
     assert refused(cjsm(*base, "--first", "Jane", "--user-id", "jane.smith@firm"))["error"]
     assert refused(cjsm(*base, "--first", "Jane", "--address", "jane@firm.co.uk.cjsm.test"))["cure"]
     assert refused(cjsm("user", "list", "--organisation", "none", "--json"))["error"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("user", "add", "avon/crime", "--last", "Smith", "--first", "a" * 10_000),
+        ("user", "add", "avon/crime", "--last", "Smith", "--first", "明" * 10_000),
+        ("organisation", "add", "avon/" + "a" * 10_000, "--name", "A"),
+        ("organisation", "add", "avon/a", "--name", "a" * 10_000),
+        ("list", "add", "avon", "a" * 10_000, "--name", "A"),
+        ("list", "add", "avon", "a", "--name", "a" * 10_000),
+    ],
+)
+def test_very_long_names(cjsm: Run, words: tuple[str, ...]) -> None:
+    """The refusal says their beginning again, not all of them, and what to do."""
+    answer = refused(cjsm(*words, "--json"))
+    assert len(answer["error"]) < 200
+    assert answer["cure"]
 
 
 def test_who_is_kept_out_is_shown(cjsm: Run, config: Path) -> None:

@@ -116,7 +116,12 @@ def test_twice(imported: Import) -> None:
     """Who is there by the ordinary email stays; a namesake gets -2; results never take another file's place."""
     told(imported.firm.run("user", "import", imported.write(ANN)))
     answer = refused(imported.firm.run("user", "import", imported.write(ANN)))
-    assert "exists already" in answer["error"]
+    assert "imported already" in answer["error"]
+    assert "--results" in answer["cure"]
+    other = imported.place / "other.csv"
+    other.write_text("Type,Firstname\r\n")
+    answer = refused(imported.firm.run("user", "import", imported.write(ANN), "--results", str(other)))
+    assert answer["error"] == f"{other} exists already"
     namesake = "M,Ann,Lee,ANN.other@example.org,avon,,"
     answer = imported(ANN.replace("ann@", "Ann@"), namesake, more=("--results", str(imported.place / "two.csv")))
     assert (answer["made"], answer["there_already"]) == (1, 1)
@@ -361,5 +366,17 @@ def test_for_people(imported: Import) -> None:
     assert said.exit_code == 1
     assert "1 made, 0 there already, 1 refused" in said.stdout
     assert "line 3, Firstname: this may not be empty" in said.stderr
-    assert "in.results.csv" in said.stdout
+    assert f"one-time passwords: {imported.place / 'in.results.csv'}" in said.stdout
+
+
+def test_for_people_where_nobody_was_made(imported: Import) -> None:
+    """The results say what is wrong with the rows, or who is there: nobody is told to look for passwords."""
+    config, place = imported.firm.config, ("--results", str(imported.place / "two.csv"))
+    said = ran("user", "import", imported.write("M,,Lee,b@example.org,avon,,"), config=config).stdout
+    assert f"nobody was made; what is wrong with each row: {imported.place / 'in.results.csv'}" in said
+    assert "password" not in said
+    assert "may not be empty" in imported.results()[0]["Problem"]
+    imported(ANN, more=("--results", str(imported.place / "ann.csv")))
+    said = ran("user", "import", imported.write(ANN), *place, config=config).stdout
+    assert "nobody was made; what is there already" in said
     assert userimport.import_.name == "import"

@@ -140,7 +140,9 @@ def test_who_was_destroyed_stays_so(cjsm: Run, house: House, tmp_path: Path) -> 
     # The manifest vouches for what was written: a mixture is refused.
     shutil.copy(older / "keys.mdb", place / "keys.mdb")
     lose(house)
-    assert "not what was written" in refused(cjsm("restore", str(place), "--reason", "test", "--json"))["error"]
+    answer = refused(cjsm("restore", str(place), "--reason", "test", "--json"))
+    assert "not what was written" in answer["error"]
+    assert "cjsm backup" in answer["cure"]
     with_keys_of(older, place)
     told(cjsm("restore", str(place), "--reason", "test", "--json"))
     with beside(house.config) as suite:

@@ -4,16 +4,16 @@ import msgspec
 
 from cjsm.community import states
 from cjsm.community.acts.acting import By, changed, check_text, entry_of, existing, made_in
+from cjsm.community.acts.organisations import working_organisation
 from cjsm.community.address import Address, UserId
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict, Exists
+from cjsm.community.errors import BadValue, Exists
 from cjsm.community.finding import abbreviation_for
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
 from cjsm.community.records import (
     Account,
     AccountKind,
     AddressRecord,
-    OrganisationState,
     OwnerKind,
     Profile,
 )
@@ -47,8 +47,7 @@ def add_relayed(view: View, by: By, account: Account, address: Address) -> Chang
 
 def _add_account(view: View, by: By, account: Account, address: Address) -> Change:
     permission = require(may(view, by.actor, Action.MANAGE_USERS, account.organisation))
-    if states.organisation_state(view, account.organisation) is not OrganisationState.ACTIVE:
-        raise Conflict("the organisation is not active", "resume it first")
+    working_organisation(view, account.organisation)
     check_text(account.profile.first_name, "a first name")
     check_text(account.profile.last_name, "a last name")
     if view.account_of_user_id(account.user_id) is not None:

@@ -8,7 +8,8 @@ from msgspec import Struct
 from cjsm.community.acts.reasons import Reason
 from cjsm.community.applicationrecords import Application
 from cjsm.community.authority import OPERATOR, Permission
-from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound
+from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound, quoted
+from cjsm.community.finding import primary_address
 from cjsm.community.identifiers import LENGTH, AccountId, ActId, Entropy, OrganisationId
 from cjsm.community.records import (
     Account,
@@ -106,7 +107,9 @@ def check_text(text: str, what: str) -> str:
     """
     told = text.strip()
     if not told or len(told) > _LONGEST_TEXT or not told.isprintable():
-        raise BadValue(f"{what} needs 1 to {_LONGEST_TEXT} printable characters")
+        had = f", {quoted(told)} has {len(told):,}" if len(told) > _LONGEST_TEXT else ""
+        cure = "shorten it" if had else "write it in one line of letters, digits and signs"
+        raise BadValue(f"{what} needs 1 to {_LONGEST_TEXT} printable characters{had}", cure)
     return told
 
 
@@ -129,16 +132,22 @@ def existing(view: View, account: AccountId) -> Account:
     return found
 
 
-def check_not_deleted(owner: Account | SharedMailbox) -> None:
-    """Check that an account or shared mailbox is not a deleted one.
+def check_not_deleted(account: Account) -> None:
+    """Check that an account is not a deleted one.
 
     :raises Conflict: when it is.
     """
-    if takes_mail(owner):
-        return
+    if not takes_mail(account):
+        raise Conflict("this user is deleted", f"have the user back first: cjsm user undelete {account.user_id}")
+
+
+def check_owner_not_deleted(view: View, owner: Account | SharedMailbox) -> None:
+    """The same for whose mailbox it is, somebody's or a shared one."""
     if isinstance(owner, Account):
-        raise Conflict("this user is deleted", "undelete the user first")
-    raise Conflict(f"the shared mailbox {owner.slug} is deleted", "have it back first: cjsm shared undelete")
+        check_not_deleted(owner)
+    elif not takes_mail(owner):
+        cure = f"have it back first: cjsm shared undelete {primary_address(view, owner.id)}"
+        raise Conflict(f"the shared mailbox {owner.slug} is deleted", cure)
 
 
 def operators(by: By, what: str) -> Permission:

@@ -9,7 +9,7 @@ from cjsm.community.acts.acting import By, changed, check_text, entry_of
 from cjsm.community.acts.connections import in_force, managed
 from cjsm.community.acts.connectionvalues import check_host
 from cjsm.community.address import has_suffix
-from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.errors import BadValue, Conflict, Exists, NotFound, quoted
 from cjsm.community.identifiers import ConnectionId
 from cjsm.community.records import Connection, ConnectionKind, IssuedCertificate
 from cjsm.community.view import Change, View
@@ -53,7 +53,7 @@ def revoked(view: View, by: By, connection: ConnectionId, serial: str) -> Change
     told = serial.lower().replace(":", "").lstrip("0")
     known = next((each for each in found.issued if each.serial == told), None)
     if known is None:
-        raise NotFound(f"there is no certificate {serial!r}", "see `cjsm connection certificate list`")
+        raise NotFound(f"there is no certificate {quoted(serial)}", "see `cjsm connection certificate list`")
     if known.revoked is not None:
         raise Conflict("this certificate is revoked already")
     ended = IssuedCertificate(

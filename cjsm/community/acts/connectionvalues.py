@@ -9,7 +9,7 @@ import msgspec
 
 from cjsm.community.acts.acting import check_text
 from cjsm.community.address import check_slug
-from cjsm.community.errors import BadValue
+from cjsm.community.errors import BadValue, quoted
 from cjsm.community.identifiers import LENGTH
 from cjsm.community.records import Connection, ConnectionKind, NextHop, RelayLimits
 
@@ -68,7 +68,7 @@ def check_short_name(slug: str) -> str:
     told = slug.lower()
     check_slug(told)
     if _IDENTIFIER.match(told):
-        raise BadValue(f"{slug!r} looks like an identifier", "use a name, such as firm-server")
+        raise BadValue(f"{quoted(slug)} looks like an identifier", "use a name, such as firm-server")
     return told
 
 
@@ -93,7 +93,7 @@ def next_hop_of(written: str) -> NextHop:
     if not colon or (":" in host and not bracketed):
         return NextHop(host=written.strip("[]"), port=_PORT)
     if not (port.isascii() and port.isdigit() and len(port) < 6):
-        raise BadValue(f"{written[:100]!r} has no port", "write it like mail.firm.co.uk:25")
+        raise BadValue(f"{quoted(written)} has no port", "write it like mail.firm.co.uk:25")
     return NextHop(host=host.strip("[]"), port=int(port))
 
 
@@ -135,7 +135,9 @@ def _name(host: str) -> str:
     told = host.lower()
     labels = told.split(".")
     if len(told) > _LONGEST_HOST or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
-        raise BadValue(f"{host!r} is not a host name", "use letters, digits, hyphens and dots, such as mail.firm.co.uk")
+        raise BadValue(
+            f"{quoted(host)} is not a host name", "use letters, digits, hyphens and dots, such as mail.firm.co.uk"
+        )
     return told
 
 
@@ -153,7 +155,8 @@ def _pin(text: str) -> str:
     told = text.lower()
     if not _PIN.match(told):
         raise BadValue(
-            f"{text!r} is not a pin", "a pin is the SHA-256 of the key (SubjectPublicKeyInfo): 64 hexadecimal digits"
+            f"{quoted(text)} is not a pin",
+            "a pin is the SHA-256 of the key (SubjectPublicKeyInfo): 64 hexadecimal digits",
         )
     return told
 

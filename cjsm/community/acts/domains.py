@@ -8,7 +8,7 @@ from cjsm.community.acts.connections import managed
 from cjsm.community.acts.organisations import kept_organisation
 from cjsm.community.address import Address, check_domain, has_suffix
 from cjsm.community.authority import Action, may, require
-from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.errors import BadValue, Conflict, Exists, NotFound, quoted
 from cjsm.community.identifiers import ConnectionId, OrganisationId
 from cjsm.community.records import Connection, ConnectionState, Domain, DomainState, Life
 from cjsm.community.view import Change, View
@@ -116,7 +116,7 @@ def _existing(view: View, name: str) -> tuple[Domain, Connection]:
     domain = view.domain(canonical_domain(view, name))
     connection = view.connection(domain.connection) if domain is not None else None
     if domain is None or connection is None:
-        raise NotFound(f"there is no domain {name!r}", "see `cjsm connection list`")
+        raise NotFound(f"there is no domain {quoted(name)}", "see `cjsm connection list`")
     return domain, connection
 
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_not_deleted, check_owner_not_deleted, entry_of, existing
 from cjsm.community.acts.credentials import KeyStep, two_people
 from cjsm.community.acts.reasons import check_reason
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
@@ -118,7 +118,7 @@ def rotate(view: View, by: By, step: MailboxStep) -> Change:
         permission = may(view, by.actor, Action.OWN_SECRETS, owner.organisation, account=owner.id)
         if not permission.allowed:
             permission = require(may(view, by.actor, Action.MANAGE_USERS, owner.organisation, account=owner.id))
-    check_not_deleted(owner)
+    check_owner_not_deleted(view, owner)
     return Change(put=(with_step(view, step),), entry=_rotated(view, by, step, permission))
 
 

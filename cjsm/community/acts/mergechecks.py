@@ -9,7 +9,7 @@ from cjsm.community import states
 from cjsm.community.acts import moving
 from cjsm.community.acts.acting import By
 from cjsm.community.acts.merging import Merge, address_there, is_begun
-from cjsm.community.acts.organisations import existing_organisation
+from cjsm.community.acts.organisations import existing_organisation, inactive
 from cjsm.community.acts.transfers import lists_managed, requests_waiting, roles_elsewhere
 from cjsm.community.address import Address, check_slug
 from cjsm.community.authority import Action, may, may_grant
@@ -32,11 +32,11 @@ def obstacles(view: View, by: By, merge: Merge) -> Iterator[CommunityError]:
         return
     # Whoever could not sign in or get mail would by a merge.
     above = tuple(states.chain(view, into.id))
-    yield from moving.inactive(view, (each for each in states.chain(view, found.id) if each not in above))
+    yield from inactive(view, (each for each in states.chain(view, found.id) if each not in above))
     if found.parent != into.id:
         yield from _on_the_way(view, merge, found)
     else:
-        yield from moving.inactive(view, above)
+        yield from inactive(view, above)
     yield from _unfinished(view, found, into)
     if not is_begun(found, into.id):
         yield from _hidden(view, found, above)

@@ -4,21 +4,20 @@ People keep their user IDs and addresses, mailboxes their keys: who administers 
 officers recover what comes from then on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from cjsm.community import states
 from cjsm.community.acts.acting import By, changed, entry_of
-from cjsm.community.acts.organisations import existing_organisation
+from cjsm.community.acts.organisations import existing_organisation, inactive
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue, CommunityError, Conflict, Exists, NotFound
-from cjsm.community.finding import owned_list, path_of, primary_address
+from cjsm.community.finding import owned_list, primary_address
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import (
     Account,
     AccountKind,
     MailList,
     Organisation,
-    OrganisationState,
     SharedMailbox,
     WhoMayPost,
 )
@@ -96,15 +95,6 @@ def obstacles(
     if (above[-1].id if above else found.id) != before:
         yield from _shared_across(view, below)
         yield from _listed_across(view, below, before)
-
-
-def inactive(view: View, organisations: Iterable[Organisation]) -> Iterator[Conflict]:
-    """Yield which of some organisations do not work at the moment, each with what lets it work again."""
-    for found in organisations:
-        if found.state is not OrganisationState.ACTIVE:
-            path = path_of(view, found.id)
-            verb = "resume" if found.state is OrganisationState.SUSPENDED else "undelete"
-            yield Conflict(f"{path} is {found.state}", f"let it work first: cjsm organisation {verb} {path}")
 
 
 def _depth(view: View, organisation: OrganisationId) -> int:

@@ -1,6 +1,6 @@
 """Organisations: made, changed, suspended, resumed, deleted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -10,6 +10,7 @@ from cjsm.community.acts.reasons import check_reason
 from cjsm.community.address import check_slug
 from cjsm.community.authority import Action, may, require
 from cjsm.community.errors import BadValue, Conflict, Exists, NotFound
+from cjsm.community.finding import path_of
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import Life, Organisation, OrganisationState, Recovery
 from cjsm.community.view import Change, View
@@ -32,9 +33,36 @@ def kept_organisation(view: View, organisation: OrganisationId) -> Organisation:
     :raises CommunityError: when there is none, or it is.
     """
     found = existing_organisation(view, organisation)
-    if states.organisation_state(view, organisation) is OrganisationState.DELETED:
-        raise Conflict("the organisation is deleted", "have it back first: cjsm organisation undelete")
+    gone = (each for each in states.chain(view, organisation) if each.state is OrganisationState.DELETED)
+    obstacle = next(inactive(view, gone), None)
+    if obstacle is not None:
+        raise obstacle
     return found
+
+
+def working_organisation(view: View, organisation: OrganisationId) -> Organisation:
+    """Return the organisation that somebody is to be in, which is active with all above it.
+
+    :raises CommunityError: when there is none, or it is not, with what lets it work again.
+    """
+    found = existing_organisation(view, organisation)
+    obstacle = next(inactive(view, states.chain(view, organisation)), None)
+    if obstacle is not None:
+        raise obstacle
+    return found
+
+
+def inactive(view: View, organisations: Iterable[Organisation]) -> Iterator[Conflict]:
+    """Yield which of some organisations do not work at the moment, each with what lets it work again."""
+    for found in organisations:
+        if found.state is not OrganisationState.ACTIVE:
+            yield Conflict(f"{path_of(view, found.id)} is {found.state}", f"let it work first: {_back(view, found)}")
+
+
+def _back(view: View, found: Organisation) -> str:
+    """Return the command that makes a suspended or deleted organisation active."""
+    verb = "resume" if found.state is OrganisationState.SUSPENDED else "undelete"
+    return f"cjsm organisation {verb} {path_of(view, found.id)}"
 
 
 def add(view: View, by: By, organisation: Organisation) -> Change:
@@ -46,8 +74,7 @@ def add(view: View, by: By, organisation: Organisation) -> Change:
     )
     if organisation.parent is not None:
         above = tuple(states.chain(view, organisation.parent))
-        if not above or above[0].state is OrganisationState.DELETED:
-            raise NotFound("the organisation above does not exist")
+        kept_organisation(view, organisation.parent)
         if len(above) >= states.DEEPEST - 1:
             raise BadValue(f"organisations are at most {states.DEEPEST - 1} deep")
     if view.organisation_below(organisation.parent, organisation.slug) is not None:
@@ -128,18 +155,28 @@ _STEPS: dict[tuple[OrganisationState, OrganisationState], str] = {
 }
 
 
-def set_state(view: View, by: By, organisation: OrganisationId, state: OrganisationState) -> Change:
+def set_state(
+    view: View,
+    by: By,
+    organisation: OrganisationId,
+    state: OrganisationState,
+    *,
+    since: OrganisationState | None = None,
+) -> Change:
     """Suspend, resume, delete an organisation or have it back; deleting needs it empty.
 
     That is for who could have made it: administrators above it, not its own.
 
+    :param since: the one state from which it is to be; None: whichever leads there.
     :raises Conflict: when it is not in a state for that, or not empty.
     """
     found = existing_organisation(view, organisation)
     permission = require(may(view, by.actor, _making(found.parent), found.parent))
     act = _STEPS.get((found.state, state))
-    if act is None:
-        raise Conflict(f"the organisation is {found.state}", "see `cjsm organisation show`")
+    if act is None or since not in (None, found.state):
+        active = found.state is OrganisationState.ACTIVE
+        cure = f"see `cjsm organisation show {path_of(view, organisation)}`" if active else _back(view, found)
+        raise Conflict(f"the organisation is {found.state}", cure)
     if state is not OrganisationState.ACTIVE:
         check_reason(by.reason)
     if state is OrganisationState.DELETED:
@@ -147,9 +184,7 @@ def set_state(view: View, by: By, organisation: OrganisationId, state: Organisat
         if inside is not None:
             raise Conflict(f"the organisation is not empty: there is {inside}", "move or delete what is in it first")
     if found.state is OrganisationState.DELETED and found.parent is not None:
-        above = view.organisation(found.parent)
-        if above is None or above.state is OrganisationState.DELETED:
-            raise Conflict("the organisation above is deleted", "have that one back first")
+        kept_organisation(view, found.parent)
     # What is had back is an organisation of its own.
     merging = 0 if found.state is OrganisationState.DELETED else found.merging
     made = changed(found, state=state, state_reason=by.reason, state_since=view.moment, merging=merging)

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of
+from cjsm.community.acts.acting import By, changed, check_owner_not_deleted, entry_of
 from cjsm.community.acts.keys import mailbox_of
 from cjsm.community.authority import Action, Permission, may, require
 from cjsm.community.errors import BadValue
@@ -51,7 +51,7 @@ def set_quota(view: View, by: By, mailbox: MailboxId, octets: int, limits: Quota
     if owner.quota == octets:
         return Change()
     told = {"octets": str(octets), "before": str(owner.quota)}
-    check_not_deleted(owner)
+    check_owner_not_deleted(view, owner)
     kind = "account" if isinstance(owner, Account) else "shared-mailbox"
     entry = entry_of(view, by, "quota-set", kind, owner.id, permission, **told)
     return Change(put=(changed(owner, quota=octets),), entry=entry)

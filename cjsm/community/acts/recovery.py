@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing
+from cjsm.community.acts.acting import By, changed, check_owner_not_deleted, entry_of, existing
 from cjsm.community.acts.credentials import KeyStep
 from cjsm.community.acts.keys import ITSELF, MailboxStep, with_step
 from cjsm.community.acts.reasons import check_reason
@@ -153,7 +153,7 @@ def _check_reads(view: View, request: RecoveryRequest) -> None:
     shared = view.kept_shared_mailbox(request.mailbox)
     if shared is None:
         return
-    check_not_deleted(shared)
+    check_owner_not_deleted(view, shared)
     member = member_of(shared, request.beneficiary)
     if member is None or MailboxRight.READ not in member.rights or min(request.generations) < member.first:
         raise Conflict("a shared mailbox is opened again to who reads it", "see `cjsm shared show`")

@@ -3,7 +3,7 @@
 import msgspec
 
 from cjsm.community import states
-from cjsm.community.acts.acting import By, changed, check_not_deleted, check_text, entry_of, existing, made_in
+from cjsm.community.acts.acting import By, changed, check_owner_not_deleted, check_text, entry_of, existing, made_in
 from cjsm.community.acts.destruction import check_still_there
 from cjsm.community.acts.keys import MailboxStep, stepped
 from cjsm.community.acts.naming import new_address
@@ -11,6 +11,7 @@ from cjsm.community.acts.reasons import check_note, check_reason
 from cjsm.community.address import Address
 from cjsm.community.authority import Action, Permission, may, may_manage_members, require
 from cjsm.community.errors import BadValue, Conflict, NotAllowed, NotFound, Overtaken
+from cjsm.community.finding import path_of
 from cjsm.community.identifiers import AccountId, MailboxId, OrganisationId
 from cjsm.community.records import Account, AccountKind, Life, MailboxRight, OwnerKind, SharedMailbox, SharedMember
 from cjsm.community.sharing import lasting_readers
@@ -24,7 +25,7 @@ def existing_mailbox(view: View, mailbox: MailboxId) -> SharedMailbox:
     :raises Conflict: when it is deleted.
     """
     found = kept_mailbox(view, mailbox)
-    check_not_deleted(found)
+    check_owner_not_deleted(view, found)
     return found
 
 
@@ -189,7 +190,7 @@ def delete(view: View, by: By, mailbox: MailboxId, *, note: str = "") -> Change:
     """
     found = kept_mailbox(view, mailbox)
     permission = require(may(view, by.actor, Action.MANAGE_SHARED_MAILBOXES, found.organisation))
-    check_not_deleted(found)
+    check_owner_not_deleted(view, found)
     check_reason(by.reason)
     made = _in_life(view, by, found, Life.DELETED, note)
     return _done(view, by, made, permission, "shared-deleted", None)
@@ -222,8 +223,7 @@ def undelete(
         raise Conflict(f"the shared mailbox {found.slug} is not deleted", "see `cjsm shared show`")
     check_still_there(view, found, within)
     if not lasting_readers(view, members):
-        cure = "have somebody who reads it back first: cjsm user undelete"
-        raise Conflict("nobody is left who could read this mailbox", cure)
+        raise Conflict("nobody is left who could read this mailbox", _reader_back(view, found))
     if members != staying(view, found):
         raise Overtaken("the members of this mailbox changed at the same moment", "try again")
     left = tuple(each.account for each in found.members if each not in members)
@@ -235,6 +235,21 @@ def undelete(
     )
     told = {"left": " ".join(each.hex() for each in left)} if left else {}
     return _done(view, by, made, permission, "shared-undeleted", step, **told)
+
+
+def _reader_back(view: View, found: SharedMailbox) -> str:
+    """Return how somebody who read a shared mailbox can read it again."""
+    readers = [view.account(each.account) for each in found.members if MailboxRight.READ in each.rights]
+    # Somebody who is deleted and elsewhere has two steps to go: others first.
+    there = sorted((each for each in readers if each is not None), key=lambda each: not states.takes_mail(each))
+    gone = next((each for each in there if _same_top(view, each, found.organisation)), None)
+    away = next((each for each in there if not _same_top(view, each, found.organisation)), None)
+    ways = []
+    if gone is not None:
+        ways.append(f"have one of its readers back: cjsm user undelete {gone.user_id}")
+    if away is not None:
+        ways.append(f"move one back: cjsm user move {away.user_id} {path_of(view, found.organisation)}")
+    return "; or ".join(ways) or "make another one: cjsm shared add"
 
 
 def _in_life(view: View, by: By, found: SharedMailbox, life: Life, note: str) -> SharedMailbox:

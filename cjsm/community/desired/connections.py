@@ -27,7 +27,7 @@ from cjsm.community.desired.differences import (
 from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import ConnectionTable
-from cjsm.community.errors import BadValue
+from cjsm.community.errors import BadValue, quoted
 from cjsm.community.identifiers import LENGTH, ConnectionId, OrganisationId
 from cjsm.community.records import (
     Connection,
@@ -185,7 +185,7 @@ def _values(table: ConnectionTable) -> dict[str, Any]:
     if "limits" in values:
         unknown = values["limits"].keys() - LIMITS.keys()
         if unknown:
-            raise BadValue(f"limits: there is no limit {min(unknown)[:100]!r}", f"the limits are {', '.join(LIMITS)}")
+            raise BadValue(f"limits: there is no limit {quoted(min(unknown))}", f"the limits are {', '.join(LIMITS)}")
         values["limits"] = RelayLimits(**values["limits"])
     for name, kind in (("tls_trust", TlsTrust), ("tls_minimum", TlsVersion)):
         if name in values:

@@ -26,7 +26,7 @@ from cjsm.community.desired.differences import (
 )
 from cjsm.community.desired.seeing import Seen, needed
 from cjsm.community.desired.tables import DomainTable
-from cjsm.community.errors import BadValue, NotFound
+from cjsm.community.errors import BadValue, NotFound, quoted
 from cjsm.community.records import Domain, DomainState
 from cjsm.community.view import Change, View
 
@@ -82,7 +82,7 @@ def _check_connection(seen: Seen, name: str) -> None:
         return
     found = existing(seen, name)
     if found is None:
-        raise NotFound(f"connection: there is no {name[:100]!r}", "see `cjsm connection list`")
+        raise NotFound(f"connection: there is no {quoted(name)}", "see `cjsm connection list`")
     if seen.connection_name(found) != name:
         raise NotFound(f"connection: {name} will be {seen.connection_name(found)}", "name it so")
 

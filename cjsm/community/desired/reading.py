@@ -13,7 +13,7 @@ from cjsm.community.acts.domains import canonical_domain
 from cjsm.community.address import Address, UserId, check_slug
 from cjsm.community.desired.differences import place_of
 from cjsm.community.desired.tables import FORMAT, KINDS, Desired, Removed, Table
-from cjsm.community.errors import BadValue, CommunityError
+from cjsm.community.errors import BadValue, CommunityError, quoted
 from cjsm.community.states import DEEPEST
 from cjsm.community.view import View
 
@@ -58,7 +58,7 @@ class _Reading:
     def head(self, document: Mapping[str, Any]) -> None:
         for key in document:
             if key not in _FORMATS:
-                self._fault(f"there is no table {key[:100]!r}{_nearest(key, _FORMATS)}")
+                self._fault(f"there is no table {quoted(key)}{_nearest(key, _FORMATS)}")
         if document.get("format") != FORMAT:
             self._fault(f"format: this version reads format = {FORMAT}")
         if document.get("suffix") != self._view.suffix:
@@ -96,7 +96,7 @@ class _Reading:
         known = _keys(kind)
         unknown = [name for name in values if name not in known]
         for name in unknown:
-            self._fault(f"{where} {name[:100]!r}: there is no such key{_nearest(name, known)}")
+            self._fault(f"{where} {quoted(name)}: there is no such key{_nearest(name, known)}")
         if unknown:
             return None
         try:
@@ -125,7 +125,7 @@ class _Reading:
             try:
                 told.append(self._canonical[kind](each))
             except CommunityError as error:
-                self._fault(f"[removed] {name}: {each[:100]!r}: {error}")
+                self._fault(f"[removed] {name}: {quoted(each)}: {error}")
         return tuple(dict.fromkeys(told))
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ from cjsm.community.authority import Action, may, require
 from cjsm.community.desired.differences import at, place_of
 from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.tables import Desired, ListTable, SharedTable
-from cjsm.community.errors import BadValue, NotFound
+from cjsm.community.errors import BadValue, NotFound, quoted
 from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
 from cjsm.community.records import Connection, Organisation
 from cjsm.community.view import View
@@ -147,7 +147,7 @@ class Seen:
             return path
         found = self.organisation(path)
         if found is None:
-            raise NotFound(f"there is no organisation {path!r}", "name one that there is, or add its table")
+            raise NotFound(f"there is no organisation {quoted(path)}", "name one that there is, or add its table")
         if self.path(found.id) != path:
             raise NotFound(f"the organisation {path!r} moves to {self.path(found.id)}", "name it there")
         return path

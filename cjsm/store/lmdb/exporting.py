@@ -19,7 +19,7 @@ from cjsm.store.archive import (
     Beginning,
     Exported,
 )
-from cjsm.store.interfaces import CannotOpen, Damaged, Head, Row, Unavailable, Usage
+from cjsm.store.interfaces import BackupDamaged, CannotOpen, Damaged, Head, Row, Unavailable, Usage
 from cjsm.store.lmdb import rows
 from cjsm.store.lmdb.content import (
     BODIES,
@@ -159,12 +159,12 @@ class Restoring:
     def fill(self, mailbox: MailboxId, source: BinaryIO) -> Head:
         """Put in what *source* holds, synced; return the list's head.
 
-        :raises Damaged: when it is not a whole, untouched export of *mailbox*.
+        :raises BackupDamaged: when it is not a whole, untouched export of *mailbox*.
         """
         archive = ArchiveReader(source)
         beginning = archive.beginning
         if beginning.mailbox != mailbox:
-            raise Damaged(f"this is an export of mailbox {beginning.mailbox.hex()}")
+            raise BackupDamaged(f"this is an export of mailbox {beginning.mailbox.hex()}")
         listed: list[Row] = []
         deleted: list[Row] = []
         while (found := archive.message()) is not None:
@@ -172,7 +172,7 @@ class Restoring:
             (listed if found.deleted is None else deleted).append(found.row)
         self._write_taken()
         if len(listed) + len(deleted) != beginning.messages or len(listed) != beginning.head.listed:
-            raise Damaged("the export has not as many messages as it should")
+            raise BackupDamaged("the export has not as many messages as it should")
         listed.sort(key=lambda row: row.uid)
         rows.check(listed, beginning.head, self._advance)
         head = msgspec.structs.replace(beginning.head, edition=max(self._edition, beginning.head.edition + 1))
@@ -202,7 +202,7 @@ class Restoring:
         def act(content: Content) -> None:
             for found, body in self._taken:
                 if content.has(MESSAGES, found.row.delivery_id):
-                    raise Damaged("a message is in the export twice")
+                    raise BackupDamaged("a message is in the export twice")
                 content.put_message(_message(found), body)
                 if found.deleted is not None:
                     content.put(DELETED, found.row.delivery_id, number(found.deleted))
@@ -242,7 +242,7 @@ def _body(found: Exported, archive: ArchiveReader) -> Iterator[bytes]:
         piece = archive.piece()
         left -= len(piece)
         if left < 0:
-            raise Damaged("a body in the export is longer than it should be")
+            raise BackupDamaged("a body in the export is longer than it should be")
         yield piece
 
 

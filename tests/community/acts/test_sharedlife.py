@@ -208,10 +208,28 @@ def test_its_last_reader_may_go() -> None:
     assert "shared delete" in str(refused.value.cure)
     gone = deleted(view)
     gone = gone.apply(lives.change_life(gone, who, JO, LifeStep.DELETE))
-    with pytest.raises(Conflict, match="nobody is left"):
+    with pytest.raises(Conflict, match="nobody is left") as refused:
         undeleted(gone)
+    assert refused.value.cure in [
+        f"have one of its readers back: cjsm user undelete {account(gone, name).user_id}"
+        for name in ("jo.ward", "sam.hill")
+    ]
     back = gone.apply(lives.change_life(gone, who, JO, LifeStep.UNDELETE))
     assert record(undeleted(back)).members == DESK.members
+
+
+def test_its_last_reader_moved_away() -> None:
+    """Nobody could read it if it came back, until somebody is moved back."""
+    one = msgspec.structs.replace(DESK, members=tuple(each for each in DESK.members if each.account == JO), managers=())
+    view = deleted(community(one))
+    moved = msgspec.structs.replace(account(view, "jo.ward"), organisation=OrganisationId(identifier("firm")))
+    away = MemoryView([*view._records.values(), moved], suffix=SUFFIX, moment=NOW)
+    with pytest.raises(Conflict, match="nobody is left") as refused:
+        undeleted(away)
+    assert (
+        refused.value.cure
+        == f"move one back: cjsm user move {moved.user_id} {finding.path_of(view, DESK.organisation)}"
+    )
 
 
 def test_an_organisation_of_deleted_ones_is_empty() -> None:
