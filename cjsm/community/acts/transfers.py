@@ -10,7 +10,7 @@ import msgspec
 
 from cjsm.community import states
 from cjsm.community.acts.acting import By, changed, check_not_deleted, entry_of, existing, saying
-from cjsm.community.acts.organisations import existing_organisation
+from cjsm.community.acts.organisations import working_organisation
 from cjsm.community.acts.recovery import PENDING
 from cjsm.community.acts.renaming import OldAddress, is_free_for, readdressed, relisted, successors
 from cjsm.community.address import Address, UserId
@@ -23,7 +23,6 @@ from cjsm.community.records import (
     AccountKind,
     AddressRecord,
     MailList,
-    OrganisationState,
     OwnerKind,
 )
 from cjsm.community.view import Change, View
@@ -43,12 +42,10 @@ def move(view: View, by: By, account: AccountId, to: OrganisationId, old: OldAdd
     found = existing(view, account)
     require(may(view, by.actor, Action.MANAGE_USERS, found.organisation, account=account))
     permission = require(may(view, by.actor, Action.MANAGE_USERS, to, account=account))
-    existing_organisation(view, to)
     check_not_deleted(found)
     if found.organisation == to:
-        raise Conflict("this user is there already")
-    if states.organisation_state(view, to) is not OrganisationState.ACTIVE:
-        raise Conflict("the organisation is not active", "resume it first")
+        raise Conflict("this user is there already", "name another organisation")
+    working_organisation(view, to)
     tie = next(_ties(view, found, to), None)
     if tie is not None:
         raise tie

@@ -25,11 +25,13 @@ def _field(role: Role) -> str:
 
 
 def _held(seen: Seen, account: AccountId) -> dict[Role, set[str]]:
-    """Return the roles of somebody; those over an organisation that is no more, of recovery officers, are not there."""
+    """Return the roles of somebody; those over an organisation that is no more are not there, unless the file has it
+    back.
+    """
     held: dict[Role, set[str]] = {}
     for each in seen.view.roles_of(account):
         over = seen.view.organisation(each.organisation) if each.organisation is not None else None
-        if over is not None and over.state is OrganisationState.DELETED:
+        if over is not None and over.state is OrganisationState.DELETED and not seen.has_table(over.id):
             continue
         place = seen.path(each.organisation) if each.organisation is not None else EVERYTHING
         held.setdefault(each.role, set()).add(place)

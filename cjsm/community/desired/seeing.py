@@ -133,6 +133,10 @@ class Seen:
         except NotFound:
             return None
 
+    def has_table(self, organisation: OrganisationId) -> bool:
+        """Whether the file has a table of an organisation, which has it back where it is deleted."""
+        return organisation in self._tables
+
     def check_tables(self) -> None:
         """:raises BadValue: when two tables of organisations are about one."""
         len(self._tables)

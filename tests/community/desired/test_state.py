@@ -571,3 +571,14 @@ def test_roles_over_what_is_no_more() -> None:
     exported = state.export(view, None)
     assert "law.yer@firm" not in exported.role
     assert differences(view, document(exported), prune=True) == []
+
+
+def test_an_organisation_that_the_file_has_back() -> None:
+    """Its roles are there again, and what the file does not have of them goes at once."""
+    held = role("law.yer", Role.HELPDESK, "firm")
+    view = with_state(community(held), "firm", OrganisationState.DELETED)
+    asked = document(state.export(view, None))
+    asked["organisation"]["firm"] = {}
+    after, _ = applied(view, asked, prune=True)
+    assert held not in after.roles_of(held.account)
+    assert differences(after, asked, prune=True) == []
