@@ -27,8 +27,12 @@ def _common() -> frozenset[str]:
 
 
 def is_for_administrators(secret: bytes, policy: Policy) -> bool:
-    """Whether a password that somebody chose is as long as one of an administrator must be."""
-    return len(normalise(secret).decode("utf-8")) >= policy.administrator_length
+    """Whether a password that somebody chose is as long as one of an administrator must be.
+
+    Asked at each sign-in: a password in ASCII is the same when it is normalised, which takes 40 µs.
+    """
+    length = len(secret) if secret.isascii() else len(normalise(secret).decode("utf-8"))
+    return length >= policy.administrator_length
 
 
 def check_password(secret: bytes, policy: Policy, names: Iterable[str], *, administrator: bool) -> None:

@@ -1,11 +1,14 @@
 """What a new password must be."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cjsm import policies
 from cjsm.vault.device import SecretKind, make
 from cjsm.vault.errors import BadPassword
-from cjsm.vault.policy import check_password
+from cjsm.vault.passwords import normalise
+from cjsm.vault.policy import check_password, is_for_administrators
 
 POLICIES = {name: policies.load(name) for name in policies.NAMES}
 NAMES = ("Josephine", "O'Sullivan-Smith", "jo.smith@avon", "Lee")
@@ -76,3 +79,13 @@ def test_form_of_a_system_made_secret() -> None:
     for kind in SecretKind:
         with pytest.raises(BadPassword, match="system"):
             check_password(make(kind).encode(), POLICIES["ncsc"], (), administrator=False)
+
+
+@given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=30))
+def test_long_enough_for_administrators(password: str) -> None:
+    """By its normal form, whatever script it is in."""
+    try:
+        length = len(normalise(password.encode()).decode())
+    except BadPassword:
+        return
+    assert is_for_administrators(password.encode(), POLICIES["ncsc"]) == (length >= 14)
