@@ -28,6 +28,9 @@ from cjsm.suite import Suite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Rows of a file, members of a list, or things that a merge brings up, which one commit takes: others act in between.
+AT_ONCE = 100
+
 _NAME, _SIGNED_IN, _OFFICER = "cjsm.as", "cjsm.signed-in", "cjsm.officer"
 
 

@@ -18,8 +18,6 @@ from cjsm.configuration import ImportSettings
 from cjsm.directory.forms.rows import Row
 from cjsm.suite import Suite
 
-#: Rows in one commit.
-BATCH = 100
 #: Rows with problems that are shown to people; all are in the results.
 _SHOWN = 50
 
@@ -44,7 +42,7 @@ def octets_of(source: Path, settings: ImportSettings) -> bytes:
 def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Yield the rows of one commit after the other."""
     left = iter(rows)
-    while batch := list(islice(left, BATCH)):
+    while batch := list(islice(left, acting.AT_ONCE)):
         yield batch
 
 

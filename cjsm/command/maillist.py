@@ -23,8 +23,6 @@ from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
 _DAY = 86_400
-#: Members that one commit takes.
-_AT_ONCE = 100
 #: Rows of a file whose faults are told.
 _TOLD = 20
 _POSTING = click.option(
@@ -315,7 +313,7 @@ def _named(members: tuple[str, ...], file: Path | None) -> list[tuple[str, str]]
 
 def _parts(members: Sequence[Address]) -> Iterator[Sequence[Address]]:
     """Yield them as one commit takes them."""
-    return (members[start : start + _AT_ONCE] for start in range(0, len(members), _AT_ONCE))
+    return (members[start : start + acting.AT_ONCE] for start in range(0, len(members), acting.AT_ONCE))
 
 
 def _act_in_parts(

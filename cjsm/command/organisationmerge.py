@@ -28,8 +28,6 @@ from cjsm.community.view import Change, View
 from cjsm.suite import Suite
 
 _DAY = 86_400
-#: People, lists and other things that come up in one commit.
-_AT_ONCE = 100
 
 
 @click.command("merge")
@@ -103,7 +101,7 @@ def _asked(view: View, suite: Suite, path: str, to: str, names: tuple[str, ...])
         old=OldAddress(keys.address_delivers * _DAY, keys.address_reserved * _DAY),
         slug=slug,
         names=dict(inside),
-        most=_AT_ONCE,
+        most=acting.AT_ONCE,
     )
 
 

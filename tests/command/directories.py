@@ -17,10 +17,10 @@ JANE, OLIVE, HENRY, PAUL = "jane.smith@avon", "olive.marsh@avon", "henry.desk@fi
 #: Kills an import where a method is called, before or after it does what it does; two rows are done at once.
 KILLED = """
 import os, signal, sys
-from cjsm.command import importedrows, importresults
+from cjsm.command import acting, importresults
 from cjsm.store.lmdb.community import LmdbCommunityStore
 from cjsm.store.lmdb.keys import LmdbKeyStore
-importedrows.BATCH = 2
+acting.AT_ONCE = 2
 where, name, calls, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
 kind = {"results": importresults.ResultFile, "keys": LmdbKeyStore, "community": LmdbCommunityStore}[where]
 method = getattr(kind, name)

@@ -26,9 +26,9 @@ REASON = ("--reason", "requested", "--json")
 #: Kills a merge, in which two things come up at once, at a commit: before it, or after it.
 KILLED = """
 import os, signal, sys
-from cjsm.command import organisationmerge
+from cjsm.command import acting
 from cjsm.store.lmdb.community import LmdbCommunityStore
-organisationmerge._AT_ONCE = 2
+acting.AT_ONCE = 2
 calls, after = int(sys.argv[1]), sys.argv[2] == "after"
 commit_each = LmdbCommunityStore.commit_each
 def counted(*arguments, **options):
