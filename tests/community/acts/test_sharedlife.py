@@ -273,7 +273,9 @@ def test_the_end() -> None:
     ended = view.apply(begun)
     found = record(ended)
     assert (found.keys, found.members, found.managers, found.state_note) == (0, (), (), "")
-    assert ended.mail_list(CRIME_LIST.id).members == CRIME_LIST.members  # type: ignore[union-attr]
+    reached = ended.mail_list(CRIME_LIST.id)
+    assert reached is not None
+    assert reached.members == CRIME_LIST.members
     with pytest.raises(Conflict):
         destruction.begin(ended, by(), DESK.id, NOW + 1)
     finished = destruction.finish(ended, DESK.id, 100)
