@@ -142,16 +142,8 @@ def _members(address: str, identifier: ListId, before: tuple[str, ...], wanted: 
 
 
 def _removed(seen: Seen) -> Iterator[Difference]:
-    going = set(seen.desired.removed.lists)
-    if seen.prunes(_KIND):
-        found = (each for each in _visible(seen) if seen.sees(Action.MANAGE_LISTS, each.organisation))
-        going |= {finding.primary_address(seen.view, each.id) for each in found} - seen.desired.list.keys()
-    for address in sorted(going):
-        where = f"[removed] lists: {address}"
-        if address in seen.desired.list:
-            raise BadValue(f"{where} has a table too", "leave one of them out")
-        if seen.view.address(address) is None:
-            continue
+    others = (each for each in _visible(seen) if seen.sees(Action.MANAGE_LISTS, each.organisation))
+    for address, where in seen.going(_KIND, "lists", others):
         with at(where):
             gone = _existing(seen, address)
             if gone is None:

@@ -1,6 +1,6 @@
 """What whoever exports or applies a file looks at: a view, and what of it is theirs to see."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from cjsm.community.desired.reading import organisation_path
 from cjsm.community.desired.tables import Desired, ListTable, SharedTable
 from cjsm.community.errors import BadValue, NotFound, quoted
 from cjsm.community.identifiers import AccountId, Entropy, OrganisationId
-from cjsm.community.records import Connection, Organisation
+from cjsm.community.records import Connection, MailList, Organisation, SharedMailbox
 from cjsm.community.view import View
 
 _NO_LIMITS = QuotaLimits(0, 0)
@@ -159,6 +159,23 @@ class Seen:
     def prunes(self, kind: str) -> bool:
         """Whether what the file does not have of a *kind* is to go."""
         return self.prune and bool(getattr(self.desired, kind))
+
+    def going(self, kind: str, named: str, others: Iterable[MailList | SharedMailbox]) -> Iterator[tuple[str, str]]:
+        """Yield the address of each list or shared mailbox that is to be deleted, and where the file says so.
+
+        :param kind: of their tables, and *named* the key of ``[removed]``.
+        :param others: those that go where what has no table is to go.
+        :raises BadValue: when one has a table too.
+        """
+        tables, going = getattr(self.desired, kind), set(getattr(self.desired.removed, named))
+        if self.prunes(kind):
+            going |= {finding.primary_address(self.view, each.id) for each in others} - tables.keys()
+        for address in sorted(going):
+            where = f"[removed] {named}: {address}"
+            if address in tables:
+                raise BadValue(f"{where} has a table too", "leave one of them out")
+            if self.view.address(address) is not None:
+                yield address, where
 
     def user_ids(self, accounts: Iterable[AccountId]) -> tuple[str, ...]:
         """Return the user IDs of those of *accounts* that there are, in order."""

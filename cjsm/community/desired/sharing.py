@@ -165,16 +165,8 @@ def _steps(
 
 def _removed(seen: Seen) -> Iterator[Difference]:
     """Yield what is to be deleted; what is already is no difference."""
-    going = set(seen.desired.removed.shared)
-    if seen.prunes(_KIND):
-        found = (each for each in _visible(seen) if seen.sees(Action.MANAGE_SHARED_MAILBOXES, each.organisation))
-        going |= {finding.primary_address(seen.view, each.id) for each in found} - seen.desired.shared.keys()
-    for address in sorted(going):
-        where = f"[removed] shared: {address}"
-        if address in seen.desired.shared:
-            raise BadValue(f"{where} has a table too", "leave one of them out")
-        if seen.view.address(address) is None:
-            continue
+    others = (each for each in _visible(seen) if seen.sees(Action.MANAGE_SHARED_MAILBOXES, each.organisation))
+    for address, where in seen.going(_KIND, "shared", others):
         with at(where):
             gone = finding.shared_mailbox_of(seen.view, address)
             require(may_see_members(seen.view, seen.actor, gone))
