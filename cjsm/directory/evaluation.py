@@ -230,7 +230,11 @@ def prepared_pieces(item: Substrings, attribute: AttributeType) -> Pieces | None
     """Return the pieces of *item*; None when it can match no value of *attribute*, nor fail to."""
     if not attribute.substrings or attribute.rule is None:
         return None
-    rule, given = attribute.rule, (item.initial, *item.inner, item.final)
+    rule = attribute.rule
+    if item.initial and not item.inner and not item.final:
+        beginning = prepare_piece(rule, item.initial)
+        return Pieces(beginning.lstrip(), (), "") if beginning is not None else None
+    given = (item.initial, *item.inner, item.final)
     prepared = [prepare_piece(rule, piece) if piece else "" for piece in given]
     if None in prepared or not any(given):
         return None

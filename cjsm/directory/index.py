@@ -85,6 +85,8 @@ class Run(Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """How many pairs there are."""
+        if self.begin is self.end:
+            return 0
         return max(self.index.before(self.end) - self.index.before(self.begin), 0)
 
     def slots(self) -> "Iterator[array[int]]":

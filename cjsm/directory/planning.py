@@ -72,24 +72,23 @@ class _Planner:
         self._flat = flat
 
     def plan(self, filter_: Filter) -> Plan | None:
-        match filter_:
-            case And():
-                return self._all(filter_)
-            case Or():
-                return self._any(filter_, [self.plan(part) for part in filter_.parts])
-            case Not():
-                return None
-            case Undefined():
-                return self._nothing(filter_)
-            case Matches():
-                return self._matches(filter_)
-        if filter_.attribute.lower() == "anr":
-            return self.plan(ambiguous(filter_))
+        if type(filter_) is Or:
+            return self._any(filter_, [self.plan(part) for part in filter_.parts])
+        if type(filter_) is And:
+            return self._all(filter_)
+        if type(filter_) is Not:
+            return None
+        if type(filter_) is Undefined:
+            return self._nothing(filter_)
+        if type(filter_) is Matches:
+            return self._matches(filter_)
         attribute = self._schema.attribute(filter_.attribute)
         if attribute is None or has_options(filter_.attribute):
-            return self._nothing(filter_)
-        plans = [self._kind(filter_, kind, attribute) for kind in self._schema.with_subtypes(attribute)]
-        return plans[0] if len(plans) == 1 else self._any(filter_, plans)
+            return self.plan(ambiguous(filter_)) if filter_.attribute.lower() == "anr" else self._nothing(filter_)
+        kinds = self._schema.with_subtypes(attribute)
+        if len(kinds) == 1:
+            return self._kind(filter_, kinds[0], attribute)
+        return self._any(filter_, [self._kind(filter_, kind, attribute) for kind in kinds])
 
     @staticmethod
     def _nothing(filter_: Filter) -> Plan:
@@ -135,40 +134,45 @@ class _Planner:
         asked: AttributeType,
     ) -> Plan | None:
         """Plan for *kind*, one of those that the attribute *asked* for stands for."""
-        if isinstance(filter_, Present):
+        if type(filter_) is Present:
             index = None if kind.key == "objectclass" else self._index(kind)
             return self._run(filter_, kind, index.between(None, None), exact=False) if index is not None else None
         if asked.rule is None:
             return self._nothing(filter_)
-        if isinstance(filter_, Substrings):
+        if type(filter_) is Substrings:
             return self._substrings(filter_, kind, asked)
         wanted = prepared_value(filter_.value, asked, self._schema)
-        if wanted is None or (isinstance(filter_, (AtLeast, AtMost)) and not asked.ordered):
+        if wanted is None:
             return self._nothing(filter_)
-        if kind.key == "entryuuid" and not self._flat and isinstance(filter_, (Equal, Similar)):
+        if type(filter_) is AtLeast or type(filter_) is AtMost:
+            return self._bounded(filter_, kind, asked, wanted)
+        if kind.key == "entryuuid" and not self._flat:
             octets = bytes.fromhex(wanted.replace("-", ""))
             # The contexts' own entries have no identifier of the community.
             return self._run(filter_, kind, self._catalogue.index(kind.key).equal(octets)) if any(octets) else None
         if kind.key == "objectclass":
             return self._of_class(filter_, wanted)
-        if kind.key == "entrydn" and isinstance(filter_, (Equal, Similar)):
-            return self._named(filter_)
+        if kind.key == "entrydn":
+            return self._named(filter_, filter_.value)
+        index = self._index(kind)
+        return self._run(filter_, kind, index.equal(wanted)) if index is not None else None
+
+    def _bounded(self, filter_: AtLeast | AtMost, kind: AttributeType, asked: AttributeType, bound: str) -> Plan | None:
+        if not asked.ordered:
+            return self._nothing(filter_)
         index = self._index(kind)
         if index is None:
             return None
-        if isinstance(filter_, AtLeast):
-            return self._run(filter_, kind, index.between(wanted, None))
-        if isinstance(filter_, AtMost):
-            return self._run(filter_, kind, index.between(None, wanted))
-        return self._run(filter_, kind, index.equal(wanted))
+        least, most = (bound, None) if type(filter_) is AtLeast else (None, bound)
+        return self._run(filter_, kind, index.between(least, most))
 
     def _of_class(self, filter_: Filter, wanted: str) -> Plan | None:
         index = self._catalogue.index("objectclass")
         runs = [index.equal(kind.name) for kind in kinds(self._schema).of_class(wanted)]
         return self._any(filter_, [Plan(run.size, True, run.slots, filter_) for run in runs])
 
-    def _named(self, filter_: Equal | Similar) -> Plan:
-        position = self._catalogue.position(names.parse(filter_.value))
+    def _named(self, filter_: Filter, name: str) -> Plan:
+        position = self._catalogue.position(names.parse(name))
         if position is None or (position >= FLAT) is not self._flat:
             return self._nothing(filter_)
         slot = position & (FLAT - 1)

@@ -1,6 +1,6 @@
 """Filters made fit for evaluation: short terms weighed, ambiguous name resolution spelt out."""
 
-from enum import Enum
+from typing import Literal, TypeAlias
 
 from cjsm.directory.query import (
     And,
@@ -21,10 +21,8 @@ _NAMES = ("displayName", "cn", "sn", "givenName", "mail", "uid")
 _COMMON = frozenset(("objectclass", "hassubordinates", "numsubordinates", "structuralobjectclass", "cjsmlocked"))
 
 
-class _Breadth(Enum):
-    NARROW = "narrow"
-    NEUTRAL = "neutral"
-    SHORT = "short"
+#: How far an item narrows a search; words and not an enumeration's members, which cost more than all else here.
+_Breadth: TypeAlias = Literal["narrow", "neutral", "short"]
 
 
 def narrowed(filter_: Filter, characters: int) -> Filter:
@@ -36,51 +34,50 @@ def narrowed(filter_: Filter, characters: int) -> Filter:
     :raises TermTooShort: when nothing but short terms would choose the entries.
     """
     breadth, rewritten = _weigh(filter_, characters)
-    if breadth is _Breadth.SHORT:
+    if breadth == "short":
         raise TermTooShort(characters)
     return rewritten
 
 
 def _weigh(filter_: Filter, characters: int) -> tuple[_Breadth, Filter]:
-    if isinstance(filter_, And):
+    if type(filter_) is And:
         weighed = [_weigh(part, characters) for part in filter_.parts]
-        return _all_of(weighed), And(tuple(part for _, part in weighed))
-    if isinstance(filter_, Or):
+        return _all_of(weighed), And(tuple([part for _, part in weighed]))
+    if type(filter_) is Or:
         return _any_of([_weigh(part, characters) for part in filter_.parts])
-    if isinstance(filter_, Not):
+    if type(filter_) is Not:
         breadth, part = _weigh(filter_.part, characters)
-        return (_Breadth.SHORT if breadth is _Breadth.SHORT else _Breadth.NEUTRAL), Not(part)
+        return ("short" if breadth == "short" else "neutral"), Not(part)
     return _weigh_item(filter_, characters), filter_
 
 
 def _all_of(weighed: list[tuple[_Breadth, Filter]]) -> _Breadth:
     found = {breadth for breadth, _ in weighed}
-    for strongest in (_Breadth.NARROW, _Breadth.SHORT):
-        if strongest in found:
-            return strongest
-    return _Breadth.NEUTRAL
+    return "narrow" if "narrow" in found else "short" if "short" in found else "neutral"
 
 
 def _any_of(weighed: list[tuple[_Breadth, Filter]]) -> tuple[_Breadth, Filter]:
     # What is undefined chooses nobody, so it makes the others no broader.
-    found = {breadth for breadth, part in weighed if not isinstance(part, Undefined)}
-    if _Breadth.SHORT in found and _Breadth.NARROW not in found:
-        return _Breadth.SHORT, Or(tuple(part for _, part in weighed))
-    kept = tuple(Undefined() if weight is _Breadth.SHORT else part for weight, part in weighed)
-    narrow = found <= {_Breadth.NARROW, _Breadth.SHORT} and bool(found)
-    return (_Breadth.NARROW if narrow else _Breadth.NEUTRAL), Or(kept)
+    found = {breadth for breadth, part in weighed if type(part) is not Undefined}
+    if "short" in found and "narrow" not in found:
+        return "short", Or(tuple([part for _, part in weighed]))
+    kept = tuple([Undefined() if weight == "short" else part for weight, part in weighed])
+    narrow = found and "neutral" not in found
+    return ("narrow" if narrow else "neutral"), Or(kept)
 
 
 def _weigh_item(item: Item, characters: int) -> _Breadth:
-    if isinstance(item, Substrings):
-        longest = max(len(piece.strip()) for piece in (item.initial, *item.inner, item.final))
-    elif isinstance(item, (Equal, Similar, Matches)):
+    if type(item) is Substrings:
+        longest = len(item.initial.strip())
+        if item.inner or item.final:
+            longest = max(longest, *[len(piece.strip()) for piece in (*item.inner, item.final)])
+    elif type(item) is Equal or type(item) is Similar or type(item) is Matches:
         longest = len(item.value.strip())
     else:
-        return _Breadth.NEUTRAL
+        return "neutral"
     if (item.attribute or "").lower() in _COMMON:
-        return _Breadth.NEUTRAL
-    return _Breadth.NARROW if longest >= characters else _Breadth.SHORT
+        return "neutral"
+    return "narrow" if longest >= characters else "short"
 
 
 def ambiguous(item: Item) -> Filter:

@@ -1,5 +1,7 @@
 """Octets to requests and back; whatever comes, it is a request, an answerable mistake, or the end."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -204,6 +206,61 @@ def test_filters(octets: bytes, expected: object) -> None:
     assert filter_of(octets) == expected
 
 
+_WORDS = st.text(max_size=200)
+_ASKED = st.recursive(
+    st.builds(Present, _WORDS)
+    | st.builds(Equal, _WORDS, _WORDS)
+    | st.builds(AtLeast, _WORDS, _WORDS)
+    | st.builds(Substrings, _WORDS, _WORDS, st.lists(_WORDS, max_size=3).map(tuple), _WORDS),
+    lambda inner: (
+        st.builds(Not, inner)
+        | st.builds(And, st.lists(inner, max_size=4).map(tuple))
+        | st.builds(Or, st.lists(inner, max_size=4).map(tuple))
+    ),
+    max_leaves=12,
+)
+
+
+def _encoded(asked: object, put: Callable[[int, bytes], bytes]) -> bytes:
+    """Encode a filter, each element by *put*."""
+
+    def text(tag: int, words: str) -> bytes:
+        return put(tag, words.encode())
+
+    match asked:
+        case Present(attribute):
+            return text(0x87, attribute)
+        case Equal(attribute, value):
+            return put(0xA3, text(OCTETS, attribute) + text(OCTETS, value))
+        case AtLeast(attribute, value):
+            return put(0xA5, text(OCTETS, attribute) + text(OCTETS, value))
+        case Substrings(attribute, initial, inner, final):
+            pieces = (
+                [(0x80, initial)] * bool(initial) + [(0x81, piece) for piece in inner] + [(0x82, final)] * bool(final)
+            )
+            return put(0xA4, text(OCTETS, attribute) + put(SEQUENCE, b"".join(text(*piece) for piece in pieces)))
+        case Not(part):
+            return put(0xA2, _encoded(part, put))
+        case And(parts):
+            return put(0xA0, b"".join(_encoded(part, put) for part in parts))
+        case Or(parts):
+            return put(0xA1, b"".join(_encoded(part, put) for part in parts))
+    raise TypeError(asked)
+
+
+@given(_ASKED, st.data())
+def test_filters_of_all_lengths(asked: object, data: st.DataObject) -> None:
+    """Each length may be written as shortly as it can be, or in up to four octets: it is the same filter."""
+
+    def put(tag: int, content: bytes) -> bytes:
+        octets = data.draw(st.integers(0, 4))
+        if octets == 0 or len(content) >= 1 << 8 * octets:
+            return element(tag, content)
+        return bytes((tag, 0x80 | octets)) + len(content).to_bytes(octets, "big") + content
+
+    assert filter_of(_encoded(asked, put)) == asked
+
+
 @pytest.mark.parametrize(
     "octets",
     [
@@ -215,6 +272,13 @@ def test_filters(octets: bytes, expected: object) -> None:
         _substrings((0x82, b"a"), (0x80, b"b")),
         _substrings((0x83, b"a")),
         element(0xA9, element(0x82, b"cn")),
+        element(0xA3, element(OCTETS, b"cn") + element(SEQUENCE, b"")),
+        element(0xA3, element(OCTETS, b"cn") + element(OCTETS, b"x") + element(OCTETS, b"y")),
+        element(0xA3, element(SEQUENCE, b"") + element(OCTETS, b"x")),
+        element(0xA4, element(OCTETS, b"cn") + element(OCTETS, b"x")),
+        element(0xA4, element(OCTETS, b"cn") + b"\x30\x04\x80\x03x"),
+        _substrings((0x80, b"a"), (0x80, b"b")),
+        b"\xa3\x06\x04\x02cn\x04\x01",
     ],
 )
 def test_what_is_no_filter(octets: bytes) -> None:

@@ -4,6 +4,8 @@ Reading is lazy and strict: an element is looked at when it is asked for, must l
 tag that was asked for. Lengths may take up to four octets after the first, as some clients always write them.
 """
 
+from collections.abc import Iterator
+
 BOOLEAN = 0x01
 INTEGER = 0x02
 OCTETS = 0x04
@@ -38,6 +40,43 @@ def header(data: bytes | bytearray, at: int, end: int) -> tuple[int, int, int] |
     if start > end:
         return None
     return tag, start, int.from_bytes(data[at + 2 : start], "big")
+
+
+def spans(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, begin and end of the contents of each element between two offsets of *data*.
+
+    :raises BerError: for what is no element, once the others have been yielded.
+    """
+    while at < end:
+        start = at + 2
+        if start <= end and data[at + 1] < 0x80 and data[at] & 0x1F != 0x1F:
+            stop = start + data[at + 1]
+        else:
+            found = header(data, at, end)
+            if found is None:
+                raise BerError("element cut off")
+            _, start, length = found
+            stop = start + length
+        if stop > end:
+            raise BerError("element longer than the one around it")
+        yield data[at], start, stop
+        at = stop
+
+
+def attributed(data: bytes, at: int, end: int) -> tuple[int, int, int, int, int]:
+    """Return begin and end of a string, and tag, begin and end of the one element that follows it up to *end*.
+
+    :raises BerError: for anything else.
+    """
+    if end - at >= 4 and data[at] == OCTETS and data[at + 1] < 0x80:
+        stop = at + 2 + data[at + 1]
+        if stop + 2 <= end and data[stop + 1] == end - stop - 2 < 0x80:
+            return at + 2, stop, data[stop], stop + 2, end
+    found = list(spans(data, at, end))
+    if len(found) != 2 or found[0][0] != OCTETS:
+        raise BerError("an attribute and one element belong here")
+    (_, begin, stop), second = found
+    return begin, stop, *second
 
 
 class Reader:
@@ -104,6 +143,16 @@ class Reader:
         if end - start != 1:
             raise BerError("truth value must be one octet")
         return self._data[start] != 0
+
+    def span(self) -> tuple[bytes, int, int, int]:
+        """Return what is read, and tag, begin and end of the contents of the next element in it, whatever it is.
+
+        :raises BerError: when there is none.
+        """
+        tag = self.peek()
+        if tag is None:
+            raise BerError("element missing")
+        return self._data, tag, *self._next(tag)
 
     def rest(self) -> bytes:
         """Return all that is not read yet."""

@@ -14,7 +14,7 @@ from cjsm.directory.query import (
     Substrings,
     Undefined,
 )
-from cjsm.ldap.grammar.ber import SEQUENCE, BerError, Reader
+from cjsm.ldap.grammar.ber import OCTETS, SEQUENCE, BerError, Reader, attributed, spans
 
 _AND, _OR, _NOT = 0xA0, 0xA1, 0xA2
 _EQUAL, _SUBSTRINGS, _AT_LEAST, _AT_MOST = 0xA3, 0xA4, 0xA5, 0xA6
@@ -22,14 +22,13 @@ _PRESENT, _SIMILAR, _MATCHES = 0x87, 0xA8, 0xA9
 _INITIAL, _INNER, _FINAL = 0x80, 0x81, 0x82
 _RULE, _TYPE, _VALUE, _NAMES = 0x81, 0x82, 0x83, 0x84
 
+_CONNECTIVES = frozenset({_AND, _OR, _NOT})
 _ASSERTIONS: dict[int, type[Equal | Similar | AtLeast | AtMost]] = {
     _EQUAL: Equal,
     _SIMILAR: Similar,
     _AT_LEAST: AtLeast,
     _AT_MOST: AtMost,
 }
-
-
 _ITEMS = frozenset({_PRESENT, _SUBSTRINGS, _MATCHES, *_ASSERTIONS})
 
 
@@ -48,78 +47,78 @@ def decode(reader: Reader, *, depth: int, most: int, octets: int) -> Filter:
     :raises FilterTooLarge: beyond these.
     :raises BerError: when it is no filter.
     """
-    return _Decoder(depth, most, octets).filter(reader, 1)
+    data, tag, start, end = reader.span()
+    return _Decoder(data, depth, most, octets).filter(tag, start, end, 1)
 
 
 class _Decoder:
-    def __init__(self, depth: int, most: int, octets: int) -> None:
+    """Goes through *data* by offsets: clients send many small elements, at each letter typed."""
+
+    def __init__(self, data: bytes, depth: int, most: int, octets: int) -> None:
+        self._data = data
         self._depth = depth
         self._most = most
         self._octets = octets
         self._seen = 0
 
-    def filter(self, reader: Reader, depth: int) -> Filter:
+    def filter(self, tag: int, start: int, end: int, depth: int) -> Filter:
         self._count()
         if depth > self._depth:
             raise FilterTooLarge(f"filter deeper than {self._depth}")
-        tag = reader.peek()
-        if tag == _AND:
-            return And(self._parts(reader.inside(tag), depth))
+        if tag in _ITEMS:
+            return self._item(tag, start, end)
+        if tag not in _CONNECTIVES:
+            raise BerError("unknown kind of filter")
+        parts = tuple([self.filter(*part, depth + 1) for part in spans(self._data, start, end)])
         if tag == _OR:
-            return Or(self._parts(reader.inside(tag), depth))
-        if tag == _NOT:
-            inside = reader.inside(tag)
-            part = self.filter(inside, depth + 1)
-            inside.finish()
-            return Not(part)
-        return self._item(reader, tag)
+            return Or(parts)
+        if tag == _AND:
+            return And(parts)
+        if len(parts) != 1:
+            raise BerError("a negation is of one filter")
+        return Not(parts[0])
 
-    def _count(self) -> None:
-        self._seen += 1
+    def _count(self, elements: int = 1) -> None:
+        self._seen += elements
         if self._seen > self._most:
             raise FilterTooLarge(f"filter of more than {self._most} elements")
 
-    def _parts(self, inside: Reader, depth: int) -> tuple[Filter, ...]:
-        parts: list[Filter] = []
-        while not inside.done:
-            parts.append(self.filter(inside, depth + 1))
-        return tuple(parts)
-
-    def _item(self, reader: Reader, tag: int | None) -> Filter:
+    def _item(self, tag: int, start: int, end: int) -> Filter:
+        if end - start > self._octets:
+            raise FilterTooLarge(f"term of more than {self._octets} octets")
+        data = self._data
         try:
-            if tag is None or tag not in _ITEMS:
-                raise BerError("unknown kind of filter")
-            inside = reader.inside(tag)
-            if inside.left > self._octets:
-                raise FilterTooLarge(f"term of more than {self._octets} octets")
-            if tag == _SUBSTRINGS:
-                return self._substrings(inside)
             if tag == _PRESENT:
-                return Present(_text(inside.rest()))
+                return Present(_text(data[start:end]))
             if tag == _MATCHES:
-                return _matches(inside)
-            return _assertion(inside, _ASSERTIONS[tag])
+                return _matches(Reader(data, start, end))
+            begin, stop, kind, first, last = attributed(data, start, end)
+            if tag == _SUBSTRINGS and kind == SEQUENCE:
+                return self._substrings(data[begin:stop], first, last)
+            if tag != _SUBSTRINGS and kind == OCTETS:
+                return _ASSERTIONS[tag](_text(data[begin:stop]), _text(data[first:last]))
+            raise BerError("an item is an attribute and what is asserted of it")
         except UnicodeDecodeError:
             return Undefined()
 
-    def _substrings(self, inside: Reader) -> Filter:
-        attribute = inside.octets()
-        pieces = inside.inside(SEQUENCE)
-        inside.finish()
-        initial = pieces.optional(_INITIAL)
-        inner: list[bytes] = []
-        while pieces.peek() == _INNER:
-            self._count()
-            inner.append(pieces.octets(_INNER))
-        final = pieces.optional(_FINAL)
-        pieces.finish()
-        return Substrings(_text(attribute), _text(initial or b""), tuple(map(_text, inner)), _text(final or b""))
-
-
-def _assertion(inside: Reader, kind: type[Equal | Similar | AtLeast | AtMost]) -> Filter:
-    attribute, value = inside.octets(), inside.octets()
-    inside.finish()
-    return kind(_text(attribute), _text(value))
+    def _substrings(self, attribute: bytes, start: int, end: int) -> Filter:
+        data = self._data
+        if end - start > 1 and data[start] == _INITIAL and data[start + 1] == end - start - 2 < 0x80:
+            # One short beginning is what nearly all ask for.
+            return Substrings(_text(attribute), _text(data[start + 2 : end]))
+        pieces = list(spans(data, start, end))
+        initial = final = b""
+        if pieces and pieces[0][0] == _INITIAL:
+            _, first, last = pieces.pop(0)
+            initial = data[first:last]
+        if pieces and pieces[-1][0] == _FINAL:
+            _, first, last = pieces.pop()
+            final = data[first:last]
+        if any(tag != _INNER for tag, _, _ in pieces):
+            raise BerError("pieces of a value out of order")
+        self._count(len(pieces))
+        inner = tuple([_text(data[first:last]) for _, first, last in pieces])
+        return Substrings(_text(attribute), _text(initial), inner, _text(final))
 
 
 def _matches(inside: Reader) -> Filter:
