@@ -206,7 +206,7 @@ def test_filters(octets: bytes, expected: object) -> None:
     assert filter_of(octets) == expected
 
 
-_WORDS = st.text(max_size=200)
+_WORDS = st.text(max_size=150)
 _ASKED = st.recursive(
     st.builds(Present, _WORDS)
     | st.builds(Equal, _WORDS, _WORDS)
