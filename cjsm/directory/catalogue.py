@@ -120,6 +120,10 @@ class Catalogue:
         yield PEOPLE_SLOT
         yield from (FLAT + slot for slot in flat)
 
+    def blunt_index(self) -> Index | None:
+        """Return an index that is to be sharpened, or None where all are sharp."""
+        return next((index for index in self.indexes.values() if index.is_blunt), None)
+
     def index(self, key: str) -> Index:
         """Return the index of the attribute with this *key*."""
         return self.indexes.get(key, _NO_INDEX)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator, Iterator
 
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import Organisation
-from cjsm.directory import entries, listed, names, places
+from cjsm.directory import entries, indexing, listed, names, places
 from cjsm.directory.catalogue import HANDLE_BITS, OWN, PERSON, PIECE_BITS, Catalogue
 from cjsm.directory.entries import PEOPLE, Entry
 from cjsm.directory.folding import fold
-from cjsm.directory.index import Index, Term, making
+from cjsm.directory.index import Index, Term
 from cjsm.directory.listed import ListedContext, ListedFunction, ListedPerson
 from cjsm.directory.places import Place
 from cjsm.directory.schema import Schema
@@ -293,8 +293,7 @@ class Draft:
         made = Catalogue(number, self._suffix, before.schema)
         indexes = dict(before.indexes)
         if self._first:
-            for key in self.kinds.indexed:
-                indexes[key] = yield from self._made(key)
+            indexes = yield from indexing.indexes(self._entries(), self.kinds, self._searched)
         for key in self._changes:
             indexes[key] = yield from self._changed(key, before.index(key))
         self._changes = {}
@@ -308,29 +307,11 @@ class Draft:
         made.leave = leave
         return made
 
-    def _made(self, key: str) -> Generator[None, None, Index]:
-        terms: list[Term] = []
-        slots = array("I")
-        columns = {kind: kind.places.get(key) for kind in self.kinds}
+    def _entries(self) -> Iterator[Iterator[tuple[int, Entry]]]:
+        """Yield the pieces' slots and entries; all are open where everything is new."""
         for number in range(len(self._pieces)):
-            for slot, entry in enumerate(self._open[number], number << PIECE_BITS):
-                if entry is None:
-                    continue
-                column = columns[entry.kind]
-                # What has a value of its own that cannot be compared is found by that.
-                found = entry.indexed(key) if column is None else ("" if (own := entry.terms[column]) == () else own)
-                if isinstance(found, (str, bytes)):
-                    terms.append(found)
-                    slots.append(slot)
-                elif found:
-                    terms += found
-                    slots.extend([slot] * len(found))
-            yield
-        index = Index()
-        for done in making(terms, slots, searched=self._searched(key)):
-            index = done or index
-            yield
-        return index
+            numbered = enumerate(self._open[number], number << PIECE_BITS)
+            yield ((slot, entry) for slot, entry in numbered if entry is not None)
 
     def _changed(self, key: str, index: Index) -> Generator[None, None, Index]:
         index = index.copy() if len(index) else Index(searched=self._searched(key))

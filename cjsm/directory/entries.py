@@ -12,9 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from cjsm.directory import names, visibility
-from cjsm.directory.folding import fold
 from cjsm.directory.listed import Listed, ListedContext, ListedFunction, ListedOrganisation, ListedPerson
-from cjsm.directory.matching import Rule, prepare, timestamp
+from cjsm.directory.matching import Rule, prepare, preparing, timestamp
 from cjsm.directory.places import Place
 from cjsm.directory.schema import AttributeType, Schema
 
@@ -182,19 +181,6 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
             return self.terms[at] is not None and not (key == "mail" and self.unaddressed)
         return bool(self.compared(key))
 
-    def indexed(self, key: str) -> "Terms | bytes":
-        """Return what the index of the attribute with this *key* has of it, where it is none of its kind's columns."""
-        match key:
-            case "objectclass":
-                return self.kind.name
-            case "entryuuid":
-                return self.identity if self.place.identifier is not None else None
-            case "createtimestamp":
-                return _time(self.listed.created)
-            case "modifytimestamp":
-                return _time(self.listed.changed)
-        return self.place.terms.get(key) if self.kind.inherits else None
-
     def every_term(self) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield (attribute key, comparable values) of all that indexes have of it."""
         yield "objectclass", (self.kind.name,)
@@ -203,9 +189,9 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
                 yield column.attribute.key, (found,) if isinstance(found, str) else found or ("",)
         if self.kind.inherits:
             yield from self.place.terms.items()
-        record = self.listed
-        yield "createtimestamp", (_time(record.created),)
-        yield "modifytimestamp", (_time(record.changed),)
+        created, changed = timestamps(self)
+        yield "createtimestamp", (created,)
+        yield "modifytimestamp", (changed,)
 
     def values(self) -> Values:
         """Return the values of all that it has but operational attributes, by attribute key."""
@@ -236,6 +222,12 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
             case "subschemasubentry":
                 return (SUBSCHEMA,)
         return ()
+
+
+def timestamps(entry: Entry) -> tuple[str, str]:
+    """Return when the record of *entry* was made, and when it changed."""
+    record = entry.listed
+    return _time(record.created), _time(record.changed)
 
 
 def made(
@@ -330,17 +322,12 @@ def _column(schema: Schema, name: str) -> Column:
     attribute = schema.attribute(name)
     if attribute is None or attribute.rule is None:
         raise KeyError(name)
-    rule = attribute.rule
-    if rule is Rule.TEXT:
-        return Column(name, attribute, _repeated if name in _REPEATED else _text)
-    return Column(name, attribute, lambda value: prepare(rule, value))
+    if attribute.rule is Rule.TEXT and name in _REPEATED:
+        return Column(name, attribute, _repeated)
+    return Column(name, attribute, preparing(attribute.rule))
 
 
-def _text(value: str) -> str | None:
-    return fold(value) or None
-
-
-_repeated = lru_cache(8_192)(_text)
+_repeated = lru_cache(8_192)(preparing(Rule.TEXT))
 
 
 def _terms(prepare_: Callable[[str], str | None], values: Sequence[str]) -> Terms:

@@ -70,6 +70,7 @@ class Directory:
         self._catalogue: Catalogue | None = None
         self._readings: dict[AccountId, Reading] = {}
         self._making: Deferred[None] | None = None
+        self._sharpening: Deferred[None] | None = None
         self._not_before = 0.0
         self._dates_seen = 0.0
         self._seen = 0
@@ -108,8 +109,9 @@ class Directory:
         """Follow no more. What was made stays."""
         if self._watch.running:
             self._watch.stop()
-        if self._making is not None:
-            self._making.cancel()
+        for work in (self._making, self._sharpening):
+            if work is not None:
+                work.cancel()
 
     def _look(self) -> None:
         self._free()
@@ -220,6 +222,22 @@ class Directory:
         self._readings = {}
         self._seen = number
         self._log.debug("directory at {number}: {entries} entries", number=number, entries=len(catalogue))
+        if self._sharpening is None:
+            self._sharpen()
+
+    def _sharpen(self) -> None:
+        """Make the newest catalogue quick at what values have inside, while it is asked already."""
+        self._sharpening = sharpening = Deferred.fromCoroutine(self._sharpened())
+
+        def ended(_result: object) -> None:
+            self._sharpening = None
+
+        sharpening.addErrback(self._failed)
+        sharpening.addBoth(ended)
+
+    async def _sharpened(self) -> None:
+        while self._catalogue is not None and (index := self._catalogue.blunt_index()) is not None:
+            await self._made(index.sharpen())
 
     def _free(self) -> None:
         """Let go of some of what old catalogues left."""

@@ -7,7 +7,7 @@ only in those that have all of its trigrams.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -17,8 +17,7 @@ from msgspec import Struct
 Term: TypeAlias = Any
 Compare = Callable[[str], bool]
 
-#: Pairs of a bucket: as made, and at most.
-_MADE = 256
+#: Pairs of a bucket at most.
 _MOST = 512
 #: Buckets from which on trigrams are worth their memory.
 _LARGE = 8
@@ -120,8 +119,8 @@ class Index:
     """The pairs of one attribute.
 
     :ivar buckets: in order.
-    :ivar grams: for each trigram of words the numbers of the buckets that have it, as bits; None for a small index, and
-        for one that is seldom asked for what is inside.
+    :ivar grams: for each trigram of words the numbers of the buckets that have it, as bits; None before the index is
+        sharpened, for a small one, and for one that is seldom asked for what is inside.
     """
 
     __slots__ = ("_ends", "_firsts", "_next", "_numbered", "buckets", "grams", "searched")
@@ -217,6 +216,21 @@ class Index:
                 yield found
                 found = []
 
+    @property
+    def is_blunt(self) -> bool:
+        """Whether it would be quicker at what is inside terms if it were sharpened."""
+        return self.searched and self.grams is None and len(self.buckets) >= _LARGE
+
+    def sharpen(self) -> Generator[None, None, None]:
+        """Note which buckets have which trigrams, one bucket after another. Until then any of them may have any."""
+        grams: dict[str, int] = {}
+        for bucket in self.buckets:
+            if bucket.starts is None:
+                bucket.open()
+            _note(grams, bucket.text, 1 << bucket.number)
+            yield
+        self.grams = grams
+
     # The next index.
 
     def copy(self) -> "Index":
@@ -290,7 +304,7 @@ class Index:
 def _note(grams: dict[str, int], text: str, bit: int) -> None:
     # Neighbours have many words in common.
     text = _END.join(set(text.split()))
-    for gram in set(map("".join, zip(text, text[1:], text[2:], strict=False))):
+    for gram in map("".join, set(zip(text, text[1:], text[2:], strict=False))):
         grams[gram] = grams.get(gram, 0) | bit
 
 
@@ -298,60 +312,3 @@ def _following(beginning: str) -> str | None:
     """Return the first text after all that begin with *beginning*; None when there is none."""
     stripped = beginning.rstrip(chr(0x10FFFF))
     return stripped[:-1] + chr(ord(stripped[-1]) + 1) if stripped else None
-
-
-#: Terms that are sorted before others have their turn; one of so many helps to divide them into such parts.
-_AT_ONCE = 4_096
-_SAMPLED = 256
-
-
-def making(terms: Sequence[Term], slots: "Sequence[int]", *, searched: bool) -> Iterator[Index | None]:
-    """Make the index of these pairs, in slices of some milliseconds; the last one yielded is it.
-
-    :param slots: rising, so that those of equal terms are in order.
-    """
-    buckets: list[Bucket] = []
-    for part in in_order(terms):
-        for at in range(0, len(part), _MADE):
-            piece = part[at : at + _MADE]
-            pairs = array("I", [slots[pair] for pair in piece])
-            buckets.append(Bucket(len(buckets), tuple([terms[pair] for pair in piece]), pairs))
-        yield None
-    index = Index(buckets, searched=searched)
-    if searched and len(buckets) >= _LARGE:
-        index.grams = {}
-        for bucket in buckets:
-            bucket.open()
-            _note(index.grams, bucket.text, 1 << bucket.number)
-            yield None
-    yield index
-
-
-def in_order(terms: Sequence[Term]) -> Iterator[list[int]]:
-    """Yield the places of *terms* in their order, part by part, in slices of some milliseconds.
-
-    Equal terms stay in the order given, and may be in several parts; an empty part is work done.
-    """
-    runs: list[list[int]] = []
-    for first in range(0, len(terms), _AT_ONCE):
-        runs.append(sorted(range(first, min(first + _AT_ONCE, len(terms))), key=terms.__getitem__))
-        yield []
-    if len(runs) <= 1:
-        yield from runs
-        return
-
-    def pair(place: int) -> tuple[Term, int]:
-        return terms[place], place
-
-    # No two pairs are equal, so that there are bounds among equal terms too.
-    sample = sorted(pair(place) for run in runs for place in run[::_SAMPLED])
-    begins = [0] * len(runs)
-    for bound in (*sample[_AT_ONCE // _SAMPLED :: _AT_ONCE // _SAMPLED], None):
-        ends = [
-            len(run) if bound is None else bisect_left(run, bound, begin, key=pair)
-            for run, begin in zip(runs, begins, strict=True)
-        ]
-        part = [place for run, begin, end in zip(runs, begins, ends, strict=True) for place in run[begin:end]]
-        part.sort(key=terms.__getitem__)
-        begins = ends
-        yield part

@@ -10,7 +10,7 @@ from cjsm.directory import entries, listed, names, places
 from cjsm.directory.catalogue import Catalogue
 from cjsm.directory.drafting import Draft
 from cjsm.directory.folding import fold
-from cjsm.directory.index import in_order
+from cjsm.directory.indexing import in_order
 from cjsm.directory.listed import ListedFunction
 from cjsm.directory.schema import Schema
 
@@ -148,7 +148,10 @@ def load(view: View, schema: Schema) -> Catalogue:
     gathered = Gathering()
     for _ in gathered.read(view):
         pass
-    return finished(listing(gathered, number=view.number, suffix=view.suffix, schema=schema))
+    catalogue = finished(listing(gathered, number=view.number, suffix=view.suffix, schema=schema))
+    while (index := catalogue.blunt_index()) is not None:
+        finished(index.sharpen())
+    return catalogue
 
 
 def finished(making: Generator[None, None, Made]) -> Made:

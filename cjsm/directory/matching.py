@@ -17,6 +17,9 @@ from cjsm.directory.folding import fold
 class Rule(Enum):
     """The kinds of comparison that this directory's attributes need."""
 
+    # Each is itself and nothing else; an enumeration's own hash is a call for each value that is prepared.
+    __hash__ = object.__hash__
+
     TEXT = "text"
     EXACT = "exact"
     TELEPHONE = "telephone"
@@ -63,6 +66,11 @@ _NOT_DIGITS = re.compile(r"[^0-9]+")
 def prepare(rule: Rule, value: str) -> str | None:
     """Return the comparable form of a whole *value* under *rule*, or None when it is not of its syntax."""
     return _PREPARE[rule](value)
+
+
+def preparing(rule: Rule) -> Callable[[str], str | None]:
+    """Return what prepares values under *rule*, for who prepares many."""
+    return _PREPARE[rule]
 
 
 def prepare_piece(rule: Rule, piece: str) -> str | None:

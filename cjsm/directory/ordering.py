@@ -8,7 +8,8 @@ from operator import itemgetter
 from msgspec import Struct
 
 from cjsm.directory.catalogue import FLAT, PEOPLE_SLOT
-from cjsm.directory.index import Index, Run, Term, making
+from cjsm.directory.index import Index, Run, Term
+from cjsm.directory.indexing import making
 from cjsm.directory.matching import Rule, prepare
 from cjsm.directory.query import SortKey, Window
 from cjsm.directory.reading import Reading

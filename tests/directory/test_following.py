@@ -12,9 +12,9 @@ from cjsm.community.memory import MemoryView
 from cjsm.community.records import AddressRecord, OwnerKind, Record
 from cjsm.community.view import Change, stored_key
 from cjsm.directory import following as following_module
-from cjsm.directory import schema
+from cjsm.directory import index, indexing, schema
 from cjsm.directory.following import Directory, NotReady
-from cjsm.directory.query import Equal
+from cjsm.directory.query import Equal, Substrings
 from cjsm.store.interfaces import Unavailable
 from cjsm.store.lmdb.view import TABLES
 from tests.directory.support import AVON, LAW, LOU, AccountId, number, person, records, search
@@ -74,6 +74,13 @@ def ticking() -> Callable[[], float]:
     return seconds
 
 
+def turn(clock: Clock) -> None:
+    """Let the reactor do one thing only."""
+    call = clock.calls.pop(0)
+    call.called = 1
+    call.func(*call.args, **call.kw)
+
+
 def test_a_change_is_found_within_a_second(clock: Clock) -> None:
     """A new member shows up; whoever was reading before keeps the old catalogue."""
     store = Community(records())
@@ -103,6 +110,30 @@ def test_it_is_made_in_slices(clock: Clock) -> None:
     made = following(Community(records()), turns, ticking()).catalogue
     assert turns.taken > 20
     assert len(made) == len(following(Community(records()), clock).catalogue)
+
+
+def test_indexes_are_sharpened_while_they_are_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for that: neither who asks, nor a change; in the end all are, the changed ones too."""
+    monkeypatch.setattr(index, "_LARGE", 2)
+    monkeypatch.setattr(indexing, "_MADE", 2)
+    inside = Substrings("sn", inner=("erso",))
+    store = Community(records())
+    directory = Directory(store, schema.load(), clock, seconds=ticking())  # type: ignore[arg-type]
+    directory.start()
+    while directory._catalogue is None:
+        turn(clock)
+    assert directory.catalogue.blunt_index() is not None
+    assert search(directory.reading(LOU), inside) == []
+    store.put(*person(AccountId(number(700)), AVON, "new.person@avon", "New", "Person"))
+    clock.rightNow += 30
+    while not search(directory.reading(LOU), inside):
+        assert directory.catalogue.blunt_index() is not None
+        turn(clock)
+    clock.advance(0)
+    assert directory.catalogue.blunt_index() is None
+    assert len(search(directory.reading(LOU), inside)) == 1
+    directory.stop()
+    assert not clock.getDelayedCalls()
 
 
 def test_before_the_first_catalogue_it_says_so(clock: Clock) -> None:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cjsm.directory import index as indexes
-from cjsm.directory.index import Index, Run, in_order, making
+from cjsm.directory import index, indexing
+from cjsm.directory.index import Index, Run
+from cjsm.directory.indexing import in_order, making
+from cjsm.directory.loading import finished
 
 TERMS = st.one_of(
     st.text("ab c", min_size=1, max_size=6), st.sampled_from(("anna", "annabel", "ann smith", "\U0010ffff"))
@@ -21,8 +23,10 @@ PAIRS = st.lists(st.tuples(TERMS, st.integers(0, 40)), max_size=60, unique=True)
 def tiny() -> Iterator[None]:
     """All sizes are so small that a few terms are many."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, size in (("_MADE", 2), ("_MOST", 4), ("_LARGE", 2), ("_AT_ONCE", 8), ("_SAMPLED", 2)):
-            patch.setattr(indexes, name, size)
+        for name, size in (("_MOST", 4), ("_LARGE", 2)):
+            patch.setattr(index, name, size)
+        for name, size in (("_MADE", 2), ("_AT_ONCE", 8), ("_SAMPLED", 2)):
+            patch.setattr(indexing, name, size)
         yield
 
 
@@ -63,6 +67,10 @@ def test_an_index_is_a_sorted_list(
     with tiny():
         index, pairs = small(first), list(first)
         check(index, pairs, asked)
+        if index.is_blunt and data.draw(st.booleans()):
+            finished(index.sharpen())
+            assert not index.is_blunt
+            check(index, pairs, asked)
         following, changed = index.copy(), sorted(pairs)
         for pair in more:
             if pair in changed:
@@ -76,12 +84,22 @@ def test_an_index_is_a_sorted_list(
         check(index, pairs, asked)
 
 
+def test_a_sharp_index_looks_into_few_buckets() -> None:
+    """Only those that have all trigrams of what is looked for."""
+    with tiny():
+        index = small([(f"word{number}", number) for number in range(100, 200)])
+        assert index.having(["word105"]).bit_count() == len(index.buckets)
+        finished(index.sharpen())
+        assert index.having(["word105"]).bit_count() < len(index.buckets) // 4
+        assert index.having(["nowhere"]) == 0
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(("ann", "bob", "cy")), max_size=200))
 def test_terms_are_sorted_in_small_parts(terms: list[str]) -> None:
     """However many of them are equal; those stay in the order given."""
     with tiny():
         parts = list(in_order(terms))
-        most = 2 * indexes._AT_ONCE + indexes._SAMPLED * -(-len(terms) // indexes._AT_ONCE)
+        most = 2 * indexing._AT_ONCE + indexing._SAMPLED * -(-len(terms) // indexing._AT_ONCE)
     assert [place for part in parts for place in part] == sorted(range(len(terms)), key=terms.__getitem__)
     assert max(map(len, parts), default=0) <= most
