@@ -16,7 +16,7 @@ from benchmarks import ours, town
 from benchmarks.asking import Client, Question, Server, begins, both, contains, either, equal, present, trusting
 from benchmarks.load import Person
 from benchmarks.peers import slapd
-from benchmarks.processes import anonymous_memory, free_ports, processor_seconds
+from benchmarks.processes import anonymous_memory, free_ports, processor_seconds, settle
 from cjsm.command.context import wait
 from cjsm.configuration import load
 from cjsm.directory import schema
@@ -40,7 +40,8 @@ _IOS = ("o", "cn", "ou", "sn", "mail", "IMHandle", "givenName", "postalAddress",
 #: Processor time of a server, in seconds, that one figure is made of, and its requests at most.
 _SECONDS, _MOST = 0.5, 5_000
 _CHANGES = 10
-_INSIDE = 200
+#: Answers of one look inside, and how many looks.
+_INSIDE, _ROUNDS = 50, 20
 _DOOR = """\
 [ldap]
 ldaps = "tcp:{port}:interface=127.0.0.1"
@@ -54,7 +55,7 @@ idle = 3600
 class Asked:
     """One question's figures.
 
-    :ivar bar: processor seconds of a request that this service may take.
+    :ivar bar: processor seconds of a request that the directory may take; what brings requests to it is not in it.
     :ivar pairs: processor seconds of a request, and seconds until the answer: ours, theirs.
     :ivar inside: processor seconds from the request's octets to the answer's, without network, TLS, reactor and log.
     """
@@ -69,15 +70,18 @@ class Asked:
         """Return the median of one figure, in microseconds."""
         return statistics.median(pair[side][which] for pair in self.pairs) * 1e6
 
+    def _verdict(self, spent: float) -> str:
+        return "reached" if spent <= self.bar else "NOT reached"
+
     def line(self) -> str:
         """Return what people read."""
         ratios = sorted(theirs[0] / mine[0] for mine, theirs in self.pairs)
         spent = self.middle(0, 0)
-        inside = f"   inside {self.inside * 1e6:.0f} µs" if self.inside else ""
+        inside = f"   inside {self.inside * 1e6:.0f} µs, {self._verdict(self.inside)}" if self.inside else ""
         return (
             f"{self.name:<28} processor {spent:8.0f} : {self.middle(1, 0):8.0f} µs   {statistics.median(ratios):7.2f}"
             f" times less ({ratios[0]:.2f}-{ratios[-1]:.2f}, {len(ratios)} pairs)   bar {self.bar * 1e6:5.0f} µs"
-            f" {'reached' if spent <= self.bar * 1e6 else 'NOT reached'}{inside}   wall {self.middle(0, 1):.0f} :"
+            f" {self._verdict(spent / 1e6)}{inside}   wall {self.middle(0, 1):.0f} :"
             f" {self.middle(1, 1):.0f} µs   entries {self.entries[0]} : {self.entries[1]}"
         )
 
@@ -151,6 +155,7 @@ def measure(home: Path, people: int, pairs: int, beside: bool, say: Callable[[st
     with _ours(place, readers[0]) as (mine, process):
         found = Found(people, [], *_ready(mine, process, people), (0, 0))
         say(f"ready after {found.ready_seconds:.1f} s, {found.ready_processor:.1f} s of processor")
+        settle(process)
         sides: list[tuple[Server, int]] = [(mine, process)]
         if beside:
             with slapd.service(peer, town.BASE, str(authority)) as theirs:
@@ -239,10 +244,15 @@ def _ask_inside(found: Found, place: Path, reader: Person) -> None:
         for asked, (_, _, question) in zip(found.questions, questions(found.people), strict=False):
             octets = question.request("", 7)
             _answered(octets, question, seen, encoded)
-            began = time.thread_time()
-            for _ in range(_INSIDE):
-                _answered(octets, question, seen, encoded)
-            asked.inside = (time.thread_time() - began) / _INSIDE
+            asked.inside = min(_once(octets, question, seen, encoded) for _ in range(_ROUNDS))
+
+
+def _once(octets: bytes, question: Question, seen: Reading, encoded: EncodedEntries) -> float:
+    """Return processor seconds of one answer. What the machine does beside only adds to it: the least of some counts."""
+    began = time.thread_time()
+    for _ in range(_INSIDE):
+        _answered(octets, question, seen, encoded)
+    return (time.thread_time() - began) / _INSIDE
 
 
 def _answered(octets: bytes, question: Question, seen: Reading, encoded: EncodedEntries) -> bytes:

@@ -20,16 +20,16 @@ from cjsm.directory.schema import Schema
 
 def shape(filter_: Filter, schema: Schema) -> str:
     """Return *filter_* in the notation of RFC 4515 with ``_`` for every assertion and ``?`` for unknown attributes."""
-    if isinstance(filter_, (And, Or)):
-        sign = "&" if isinstance(filter_, And) else "|"
-        return f"({sign}{''.join(shape(part, schema) for part in filter_.parts)})"
-    if isinstance(filter_, Not):
+    if type(filter_) is And or type(filter_) is Or:
+        sign = "&" if type(filter_) is And else "|"
+        return f"({sign}{''.join([shape(part, schema) for part in filter_.parts])})"
+    if type(filter_) is Not:
         return f"(!{shape(filter_.part, schema)})"
     return f"({_item(filter_, schema)})"
 
 
 def _item(item: Item, schema: Schema) -> str:
-    if isinstance(item, Undefined):
+    if type(item) is Undefined:
         return "?"
     asked = item.attribute or ""
     attribute = schema.attribute(asked)
@@ -38,10 +38,11 @@ def _item(item: Item, schema: Schema) -> str:
 
 
 def _assertion(item: Present | Equal | Similar | Substrings | AtLeast | AtMost | Matches) -> str:
-    if isinstance(item, Present):
+    if type(item) is Present:
         return "=*"
-    if isinstance(item, Substrings):
-        pieces = ("_" if item.initial else "", *("_" for _ in item.inner), "_" if item.final else "")
-        return f"={'*'.join(pieces)}"
-    signs: dict[type, str] = {Equal: "=_", Similar: "~=_", AtLeast: ">=_", AtMost: "<=_", Matches: ":=_"}
-    return signs[type(item)]
+    if type(item) is Substrings:
+        return f"={'_' if item.initial else ''}{'*_' * len(item.inner)}*{'_' if item.final else ''}"
+    return _SIGNS[type(item)]
+
+
+_SIGNS: dict[type, str] = {Equal: "=_", Similar: "~=_", AtLeast: ">=_", AtMost: "<=_", Matches: ":=_"}

@@ -185,14 +185,14 @@ class LdapDoor(SearchingConnection):
             match action:
                 case Say(octets):
                     self.say(octets)
+                case Find():
+                    self._find(action)
                 case SignIn():
                     self._sign_in(action)
                 case Choose():
                     self._choose(action)
                 case SignOut():
                     self._sign_out()
-                case Find():
-                    self._find(action)
                 case Examine():
                     self._examine(action)
                 case StartTls(octets):
