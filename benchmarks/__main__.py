@@ -86,7 +86,7 @@ def smtp(directory: Path, document: Path | None, pairs: int, everything: bool) -
 def relay(directory: Path, document: Path | None, pairs: int) -> None:
     """Mail submitted and relayed to other servers over TLS, to one and to 100 destinations, beside Postfix.
 
-    This service signs what it relays (DKIM); Postfix is measured alone, and with OpenDKIM, which signs too.
+    With signatures (DKIM) on both sides, without on both, and with ours alone.
     """
     cure = postfix_dovecot.missing() or sink.missing() or opendkim.missing()
     if cure:

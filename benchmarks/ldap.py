@@ -248,7 +248,7 @@ def _ask_inside(found: Found, place: Path, reader: Person) -> None:
 
 
 def _once(octets: bytes, question: Question, seen: Reading, encoded: EncodedEntries) -> float:
-    """Return processor seconds of one answer. What the machine does beside only adds to it: the least of some counts."""
+    """Return processor seconds of one answer. What else the machine does only adds to it: the least of some counts."""
     began = time.thread_time()
     for _ in range(_INSIDE):
         _answered(octets, question, seen, encoded)

@@ -70,12 +70,16 @@ def service(home: Path, people: int) -> Iterator[tuple[Target, int]]:
 
 
 @contextmanager
-def service_in_parts(home: Path, people: int) -> Iterator[tuple[Target, tuple[int, ...]]]:
+def service_in_parts(home: Path, people: int, *, signs: bool = True) -> Iterator[tuple[Target, tuple[int, ...]]]:
     """Run what :func:`service` does in several processes, as the units in ``etc/systemd`` do: one for each part, and
     two that take mail at one socket. Yield the target and the process ids.
+
+    :param signs: whether it has the keys that sign what is relayed.
     """
     told = _community(home, people)
     with ExitStack() as stack:
+        if not signs:
+            stack.enter_context(_put_aside(home / "secrets", home / "aside", "dkim-*"))
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=128))
         port, pop3s = listening.getsockname()[1], free_ports(1)[0]
         config = _write_settings(home, "systemd:domain=INET:name=submissions", _on(pop3s))
@@ -86,6 +90,18 @@ def service_in_parts(home: Path, people: int) -> Iterator[tuple[Target, tuple[in
         for _ in range(_TAKING):
             processes.append(stack.enter_context(part(home, config, "cjsm-smtp", listening=listening)))
         yield _target(home, port, pop3s, [Person(**each) for each in told]), tuple(processes)
+
+
+@contextmanager
+def _put_aside(place: Path, aside: Path, names: str) -> Iterator[None]:
+    """Keep the files of *place* that are called so *aside*."""
+    aside.mkdir(exist_ok=True)
+    moved = [path.rename(aside / path.name) for path in place.glob(names)]
+    try:
+        yield
+    finally:
+        for path in moved:
+            path.rename(place / path.name)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,31 +34,43 @@ class _Side(NamedTuple):
 
 
 def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparison]:
-    """Measure this service and a peer in turn, *pairs* times each piece of work: Postfix alone, and with OpenDKIM."""
-    say("setting all sides up (a minute)")
-    with (
-        ours.service_in_parts(home / "ours", _PEOPLE) as (mine, processes),
-        postfix_dovecot.service(home / "postfix-dovecot", mine) as (alone, masters),
-        opendkim.service(home / "opendkim", mine.people[0].address.partition("@")[2]) as (milter, signer),
-        postfix_dovecot.service(home / "postfix-opendkim", mine, milter) as (signing, others),
-        sink.service(home / "sink", Path(mine.authority)) as taking,
-    ):
-        our_side = _Side(mine, ".bench.test", processes)
-        peers = (("", _Side(alone, "", masters)), (", both sign", _Side(signing, "", (*others, signer))))
-        for target in (mine, alone, signing):
-            load.warm(target)
-        comparisons = []
-        for name, work, destinations in WORK:
-            for how, peer in peers:
-                comparison = Comparison(f"{name}{how}", "message", _BAR)
-                for number in range(pairs):
-                    say(f"{comparison.name}: pair {number + 1} of {pairs}")
-                    sides = (our_side, peer)[:: 1 if number % 2 else -1]
-                    found = {side: _run(taking, side, work, destinations) for side in sides}
-                    comparison.pairs.append((found[our_side], found[peer]))
-                say(comparison.line())
-                comparisons.append(comparison)
-        return comparisons
+    """Measure this service and a peer in turn, *pairs* times each piece of work.
+
+    Like is held against like: this service signs what it relays where it has keys for it, Postfix with OpenDKIM does, and
+    neither does without. Our signatures beside a Postfix that makes none are measured too.
+    """
+    comparisons = []
+    for signs in (True, False):
+        say("setting all sides up (a minute)")
+        with ExitStack() as stack:
+            our_side, taking, peers = _sides(home, stack, signs=signs)
+            for side in (our_side, *peers.values()):
+                load.warm(side.target)
+            for name, work, destinations in WORK:
+                for how, peer in peers.items():
+                    comparison = Comparison(f"{name}, {how}", "message", _BAR)
+                    for number in range(pairs):
+                        say(f"{comparison.name}: pair {number + 1} of {pairs}")
+                        sides = (our_side, peer)[:: 1 if number % 2 else -1]
+                        found = {side: _run(taking, side, work, destinations) for side in sides}
+                        comparison.pairs.append((found[our_side], found[peer]))
+                    say(comparison.line())
+                    comparisons.append(comparison)
+    return comparisons
+
+
+def _sides(home: Path, stack: ExitStack, *, signs: bool) -> tuple[_Side, Sink, dict[str, _Side]]:
+    """Start this service, where mail goes, and the peers by what they are compared in."""
+    mine, processes = stack.enter_context(ours.service_in_parts(home / "ours", _PEOPLE, signs=signs))
+    alone, masters = stack.enter_context(postfix_dovecot.service(home / "postfix-dovecot", mine))
+    peers = {"only we sign" if signs else "neither signs": _Side(alone, "", masters)}
+    if signs:
+        domain = mine.people[0].address.partition("@")[2]
+        milter, signer = stack.enter_context(opendkim.service(home / "opendkim", domain))
+        signing, others = stack.enter_context(postfix_dovecot.service(home / "postfix-opendkim", mine, milter))
+        peers = {"both sign": _Side(signing, "", (*others, signer)), **peers}
+    taking = stack.enter_context(sink.service(home / "sink", Path(mine.authority)))
+    return _Side(mine, ".bench.test", processes), taking, peers
 
 
 def _run(taking: Sink, side: _Side, work: Work, destinations: int) -> Measured:
