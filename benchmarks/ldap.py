@@ -40,8 +40,8 @@ _IOS = ("o", "cn", "ou", "sn", "mail", "IMHandle", "givenName", "postalAddress",
 #: Processor time of a server, in seconds, that one figure is made of, and its requests at most.
 _SECONDS, _MOST = 0.5, 5_000
 _CHANGES = 10
-#: Answers of one look inside, and how many looks.
-_INSIDE, _ROUNDS = 50, 20
+#: Answers of one look inside, how many looks, and seconds between them.
+_INSIDE, _ROUNDS, _PAUSE = 50, 30, 0.5
 _DOOR = """\
 [ldap]
 ldaps = "tcp:{port}:interface=127.0.0.1"
@@ -238,17 +238,22 @@ def _connecting(server: Server, people: int) -> Callable[[], object]:
 
 
 def _ask_inside(found: Found, place: Path, reader: Person) -> None:
-    """Ask the directory alone, in this process."""
+    """Ask the directory alone, in this process, each question in turn, for some time.
+
+    What else the machine does only adds to a figure, for seconds at a time: the least counts.
+    """
     with _listed(place, reader) as seen:
         encoded = EncodedEntries()
-        for asked, (_, _, question) in zip(found.questions, questions(found.people), strict=False):
-            octets = question.request("", 7)
-            _answered(octets, question, seen, encoded)
-            asked.inside = min(_once(octets, question, seen, encoded) for _ in range(_ROUNDS))
+        for _ in range(_ROUNDS):
+            for asked, (_, _, question) in zip(found.questions, questions(found.people), strict=False):
+                spent = _once(question.request("", 7), question, seen, encoded)
+                asked.inside = min(asked.inside or spent, spent)
+            time.sleep(_PAUSE)
 
 
 def _once(octets: bytes, question: Question, seen: Reading, encoded: EncodedEntries) -> float:
-    """Return processor seconds of one answer. What else the machine does only adds to it: the least of some counts."""
+    """Return processor seconds of one answer."""
+    _answered(octets, question, seen, encoded)
     began = time.thread_time()
     for _ in range(_INSIDE):
         _answered(octets, question, seen, encoded)

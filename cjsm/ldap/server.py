@@ -4,6 +4,7 @@ Long searches share the reactor: all doors' searches go on in small steps, one a
 """
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -250,7 +251,7 @@ class LdapDoor(SearchingConnection):
         self._avatar, self._logout = avatar, logout
         self.framer.limit = self._house.settings.pdu_octets
         self._revalidation.start(self._house.revalidate)
-        authorization = bindnames.authorization(avatar.account, action.name, self._house.directory)
+        authorization = partial(bindnames.authorization, avatar.account, action.name, self._house.directory)
         self._act(self._session.accepted(action.message_id, authorization))
 
     def _choose(self, action: Choose) -> None:

@@ -44,12 +44,11 @@ class LdapSession:
     :param outstanding: operations at work at once, at most.
     :param failures: refused sign-ins until the connection ends.
     :ivar state: where it is.
-    :ivar authorization: how "Who am I?" names whoever is signed in (RFC 4532); set by :meth:`accepted`.
     """
 
     def __init__(self, entries: ServiceEntries, *, outstanding: int, failures: int, secure: bool = True) -> None:
         self.state = State.ANONYMOUS if secure else State.CLEAR
-        self.authorization = ""
+        self._authorization = _nobody
         self._entries = entries
         self._most = outstanding
         self._failures_left = failures
@@ -94,11 +93,14 @@ class LdapSession:
         self._move(Event.FAULT)
         return [*stopped, SignOut(), Say(responses.disconnection(code, why)), HangUp(why)]
 
-    def accepted(self, message_id: int, authorization: str) -> list[Action]:
-        """The client is who it claims to be."""
+    def accepted(self, message_id: int, authorization: Callable[[], str]) -> list[Action]:
+        """The client is who it claims to be.
+
+        :param authorization: how "Who am I?" names who it is, when that is asked (RFC 4532).
+        """
         self._working.pop(message_id, None)
         self._move(Event.ACCEPTED)
-        self.authorization = authorization
+        self._authorization = authorization
         return [Say(responses.message(message_id, responses.result(Answer.BIND, ResultCode.SUCCESS)))]
 
     def refused(self, message_id: int, code: ResultCode, text: str) -> list[Action]:
@@ -236,7 +238,7 @@ class LdapSession:
         if request.oid == PASSWORD_MODIFY:
             return self._password_modify(message, request.value)
         if request.oid == WHO_AM_I and request.value is None:
-            octets = responses.extended(ResultCode.SUCCESS, value=self.authorization.encode())
+            octets = responses.extended(ResultCode.SUCCESS, value=self._authorization().encode())
         elif request.oid == START_TLS and request.value is None:
             return self._start_tls(message)
         else:
@@ -265,7 +267,7 @@ class LdapSession:
             asked = decode_password_modify(value)
         except Malformed as error:
             return refuse(ResultCode.PROTOCOL_ERROR, str(error))
-        name = (asked.identity or self.authorization).removeprefix("u:").removeprefix("dn:")
+        name = (asked.identity or self._authorization()).removeprefix("u:").removeprefix("dn:")
         if not name:
             return refuse(ResultCode.UNWILLING_TO_PERFORM, _WHOSE)
         if not asked.current or not asked.chosen or len(name) > _NAME_OCTETS:
@@ -293,7 +295,7 @@ class LdapSession:
         """A bind makes the session anonymous before anything else (RFC 4511 §4.2.1)."""
         signed_in = self.state is State.SIGNED_IN
         self._move(Event.ANONYMOUS_BIND)
-        self.authorization = ""
+        self._authorization = _nobody
         return [SignOut()] if signed_in else []
 
     def _stop_all(self) -> list[Action]:
@@ -303,6 +305,11 @@ class LdapSession:
 
     def _move(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state, event]
+
+
+def _nobody() -> str:
+    """How nobody is named."""
+    return ""
 
 
 def _asserted(message: Message, entry: ServiceEntry) -> bool:

@@ -18,6 +18,8 @@ from tests.ldap.support import Found, equal, present
 
 BASE = "dc=cjsm,dc=test"
 NOTICE = "1.3.6.1.4.1.1466.20036"
+#: How the one who signs in is named.
+JANE = "dn:uid=jane"
 
 
 class Client:
@@ -47,7 +49,7 @@ class Client:
     def sign_in(self) -> None:
         """Bind as somebody."""
         self.send(support.bind(1, "jane", b"secret"))
-        self.session.accepted(1, "dn:uid=jane")
+        self.session.accepted(1, lambda: JANE)
 
 
 def said(actions: list[Action]) -> list[Any]:
@@ -73,7 +75,7 @@ def test_a_bind_asks_who_it_is_and_waits(client: Client) -> None:
     assert client.send(support.bind(1, "jane", b"secret")) == [SignIn(1, "jane", b"secret")]
     assert not client.ready(support.search(2, present("cn")))
     assert not client.ready(support.bind(2))
-    (result,) = said(client.session.accepted(1, "dn:uid=jane"))
+    (result,) = said(client.session.accepted(1, lambda: JANE))
     assert (result.id, result.code) == (1, 0)
     assert client.ready(support.search(2, present("cn")))
 
@@ -336,7 +338,7 @@ def test_password_modify_is_work_for_others(client: Client, member: Client) -> N
         assert isinstance(action, Choose)
         assert action.name == identity.partition(":")[2]
     (action,) = member.send(support.password_modify(2, None, b"old", b"new"))
-    assert action == Choose(2, member.session.authorization.removeprefix("dn:"), b"old", b"new")
+    assert action == Choose(2, JANE.removeprefix("dn:"), b"old", b"new")
     for octets in (support.bind(3), support.search(3, present("cn")), support.extended(3, WHO_AM_I)):
         assert not client.ready(octets)
     assert client.ready(support.unbind(3))
