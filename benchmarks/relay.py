@@ -36,7 +36,7 @@ class _Side(NamedTuple):
 def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparison]:
     """Measure this service and a peer in turn, *pairs* times each piece of work.
 
-    Like is held against like: this service signs what it relays where it has keys for it, Postfix with OpenDKIM does, and
+    Like is held against like: this service signs what it relays where it has keys for it, Postfix does with OpenDKIM, and
     neither does without. Our signatures beside a Postfix that makes none are measured too.
     """
     comparisons = []
