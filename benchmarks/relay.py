@@ -36,8 +36,8 @@ class _Side(NamedTuple):
 def compare(home: Path, pairs: int, say: Callable[[str], None]) -> list[Comparison]:
     """Measure this service and a peer in turn, *pairs* times each piece of work.
 
-    Like is held against like: this service signs what it relays where it has keys for it, Postfix does so with OpenDKIM,
-    and neither does without. Our signatures beside a Postfix that makes none are measured too.
+    Like is held against like: this service signs what it relays where it has keys for it, Postfix does with OpenDKIM;
+    neither signs without. Our signatures beside a Postfix that makes none are measured too.
     """
     comparisons = []
     for signs in (True, False):
