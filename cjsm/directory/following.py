@@ -135,14 +135,14 @@ class Directory:
             self._seen = newest
 
     def _make(self, work: Coroutine[Deferred[Any], Any, None]) -> Deferred[None]:
-        begun = self._seconds()
+        begun, first = self._seconds(), self._catalogue is None
         self._making = making = Deferred.fromCoroutine(work)
         done: Deferred[None] = Deferred()
 
         def ended(result: object) -> None:
             self._making = None
             # A community in which much changes at once costs at most half of the time.
-            self._not_before = self._clock.seconds() + self._seconds() - begun
+            self._not_before = self._clock.seconds() + (0 if first else self._seconds() - begun)
             done.callback(None)
 
         making.addErrback(self._failed)

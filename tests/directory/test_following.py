@@ -63,12 +63,12 @@ def following(store: Community, clock: Clock, seconds: Callable[[], float] = lam
     return directory
 
 
-def ticking() -> Callable[[], float]:
-    """A clock on which every look takes eight milliseconds: slices are as small as they get."""
+def ticking(each: float = 0.008) -> Callable[[], float]:
+    """A clock on which every look takes *each* seconds: slices are as small as they get."""
     now = [0.0]
 
     def seconds() -> float:
-        now[0] += 0.008
+        now[0] += each
         return now[0]
 
     return seconds
@@ -91,6 +91,15 @@ def test_a_change_is_found_within_a_second(clock: Clock) -> None:
     clock.pump([0.25] * 4)
     assert len(search(directory.reading(LOU), Equal("sn", "person"))) == 1
     assert search(before, Equal("sn", "person")) == []
+
+
+def test_the_first_change_is_found_as_soon(clock: Clock) -> None:
+    """However long it took to list everybody."""
+    store = Community(records())
+    directory = following(store, clock, ticking(each=1.0))
+    store.put(*person(AccountId(number(700)), AVON, "new.person@avon", "New", "Person"))
+    clock.pump([0.25] * 4)
+    assert len(search(directory.reading(LOU), Equal("sn", "person"))) == 1
 
 
 class Turns(Clock):
