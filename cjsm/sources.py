@@ -43,11 +43,13 @@ class SharedNetworks:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = tuple(ip_network(network) for network in networks)
+        self._has = lru_cache(_REMEMBERED)(self._contains)
 
     def __contains__(self, address: object) -> bool:
-        if not self._networks:
-            return False
-        read = _read(str(address))
+        return bool(self._networks) and self._has(str(address))
+
+    def _contains(self, address: str) -> bool:
+        read = _read(address)
         return read is not None and any(read in network for network in self._networks)
 
 

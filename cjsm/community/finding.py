@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from cjsm.community import states
 from cjsm.community.address import UserId
-from cjsm.community.errors import Conflict, Exists, NotFound
+from cjsm.community.errors import Conflict, Exists, NotFound, quoted
 from cjsm.community.identifiers import AccountId, ConnectionId, ListId, MailboxId, OrganisationId, from_text, text
 from cjsm.community.records import Account, AddressRecord, Connection, MailList, Organisation, OwnerKind, SharedMailbox
 from cjsm.community.view import View
@@ -23,7 +23,7 @@ def organisation_of(view: View, path: str) -> Organisation:
     for slug in path.strip("/").lower().split("/"):
         below = view.organisation_below(found.id if found else None, slug)
         if below is None:
-            raise NotFound(f"there is no organisation {path!r}", "see `cjsm organisation list`")
+            raise NotFound(f"there is no organisation {quoted(path)}", "see `cjsm organisation list`")
         found = below
     assert found is not None, "splitting gives at least one part"
     return found
@@ -46,7 +46,7 @@ def account_of(view: View, name: str) -> Account:
         if record is not None and record.owner_kind is OwnerKind.ACCOUNT:
             account = view.account(AccountId(record.owner))
     if account is None:
-        raise NotFound(f"there is no user {name!r}", "see `cjsm user list`")
+        raise NotFound(f"there is no user {quoted(name)}", "see `cjsm user list`")
     return account
 
 
@@ -66,7 +66,7 @@ def shared_mailbox_of(view: View, name: str) -> SharedMailbox:
     if record is not None and record.owner_kind is OwnerKind.SHARED_MAILBOX:
         found = view.kept_shared_mailbox(MailboxId(record.owner))
     if found is None:
-        raise NotFound(f"there is no shared mailbox {name!r}", "see `cjsm shared list`")
+        raise NotFound(f"there is no shared mailbox {quoted(name)}", "see `cjsm shared list`")
     return found
 
 
@@ -87,7 +87,7 @@ def list_of(view: View, name: str) -> MailList:
     """
     found = owned_list(view, view.reserved_address(name.lower()))
     if found is None:
-        raise NotFound(f"there is no list {name!r}", "see `cjsm list list`")
+        raise NotFound(f"there is no list {quoted(name)}", "see `cjsm list list`")
     return found
 
 
@@ -115,7 +115,7 @@ def connection_of(view: View, name: str) -> Connection:
         with suppress(ValueError):
             found = view.connection(ConnectionId(from_text(name.lower())))
     if found is None:
-        raise NotFound(f"there is no connection {name!r}", "see `cjsm connection list`")
+        raise NotFound(f"there is no connection {quoted(name)}", "see `cjsm connection list`")
     return found
 
 
