@@ -184,8 +184,8 @@ class PromptTls(TLSMemoryBIOProtocol):
 class _Undeclared:
     """A transport that says nothing of the interfaces it has.
 
-    Twisted says of each connection that it provides them too, one after the other, so that only the last one stays. That
-    takes a twentieth of what a short session costs, and nobody asks.
+    Twisted says of each connection that it provides them too, one after the other, so that only the last one stays.
+    That takes a twentieth of what a short session costs, and nobody asks.
     """
 
     def __init__(self, transport: ITransport) -> None:
