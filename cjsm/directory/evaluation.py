@@ -26,7 +26,7 @@ from cjsm.directory.query import (
     Undefined,
 )
 from cjsm.directory.rewriting import ambiguous
-from cjsm.directory.schema import AttributeType, Schema, has_options
+from cjsm.directory.schema import AttributeType, Schema
 
 #: True, False, or None for Undefined, of the entry at a position.
 Test = Callable[[int], bool | None]
@@ -90,7 +90,7 @@ def compiled(filter_: Filter, reading: Readable) -> Test:
     attribute = reading.schema.attribute(filter_.attribute)
     if attribute is None:
         return _undefined
-    kinds = () if has_options(filter_.attribute) else reading.schema.with_subtypes(attribute)
+    kinds = reading.schema.kinds(filter_.attribute)
     if isinstance(filter_, Present):
         return _any([_present(kind, reading) for kind in kinds])
     compare = _comparison(filter_, attribute, reading.schema)
@@ -265,7 +265,7 @@ def _matches(item: Matches, reading: Readable) -> Test:
     wanted = prepared_value(item.value, attribute, reading.schema, rule)
     if wanted is None:
         return _undefined
-    kinds = () if has_options(item.attribute) else reading.schema.with_subtypes(attribute)
+    kinds = reading.schema.kinds(item.attribute)
     tests = [
         _some(kind, wanted.__eq__, reading) if rule is kind.rule else _exactly(kind, rule, wanted, reading)
         for kind in kinds

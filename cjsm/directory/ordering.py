@@ -13,7 +13,7 @@ from cjsm.directory.indexing import making
 from cjsm.directory.matching import Rule, prepare
 from cjsm.directory.query import SortKey, Window
 from cjsm.directory.reading import Reading
-from cjsm.directory.schema import AttributeType, Schema, has_options
+from cjsm.directory.schema import AttributeType, Schema
 
 #: Kinds of values that have an order.
 _ORDERED = frozenset((Rule.TEXT, Rule.EXACT, Rule.TELEPHONE, Rule.BOOLEAN, Rule.INTEGER, Rule.TIME, Rule.UUID))
@@ -100,9 +100,10 @@ def resolved(keys: tuple[SortKey, ...], schema: Schema) -> tuple[Key, ...]:
 
 
 def _resolved(key: SortKey, schema: Schema) -> Key:
-    attribute = schema.attribute(key.attribute)
-    if attribute is None or has_options(key.attribute):
+    kinds = schema.kinds(key.attribute)
+    if not kinds:
         raise Unsortable(NO_SUCH_ATTRIBUTE, key.attribute)
+    attribute = kinds[0]
     if attribute.rule not in _ORDERED:
         raise Unsortable(NO_ORDERING, key.attribute)
     if key.rule is not None and _ORDERING_RULES.get(key.rule.lower()) is not attribute.rule:

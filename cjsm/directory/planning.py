@@ -29,7 +29,7 @@ from cjsm.directory.query import (
     Undefined,
 )
 from cjsm.directory.rewriting import ambiguous
-from cjsm.directory.schema import AttributeType, has_options
+from cjsm.directory.schema import AttributeType
 
 #: Indexes of operational attributes.
 _TIMES = frozenset(("createtimestamp", "modifytimestamp"))
@@ -82,13 +82,12 @@ class _Planner:
             return self._nothing(filter_)
         if type(filter_) is Matches:
             return self._matches(filter_)
-        attribute = self._schema.attribute(filter_.attribute)
-        if attribute is None or has_options(filter_.attribute):
-            return self.plan(ambiguous(filter_)) if filter_.attribute.lower() == "anr" else self._nothing(filter_)
-        kinds = self._schema.with_subtypes(attribute)
+        kinds = self._schema.kinds(filter_.attribute)
         if len(kinds) == 1:
-            return self._kind(filter_, kinds[0], attribute)
-        return self._any(filter_, [self._kind(filter_, kind, attribute) for kind in kinds])
+            return self._kind(filter_, kinds[0], kinds[0])
+        if not kinds:
+            return self.plan(ambiguous(filter_)) if filter_.attribute.lower() == "anr" else self._nothing(filter_)
+        return self._any(filter_, [self._kind(filter_, kind, kinds[0]) for kind in kinds])
 
     @staticmethod
     def _nothing(filter_: Filter) -> Plan:
@@ -224,13 +223,14 @@ class _Planner:
     def _matches(self, filter_: Matches) -> Plan | None:
         if filter_.attribute is None:
             return None
-        attribute = self._schema.attribute(filter_.attribute)
-        rule = asked_rule(filter_, attribute) if attribute is not None else None
-        if attribute is None or rule is None or has_options(filter_.attribute):
+        kinds = self._schema.kinds(filter_.attribute)
+        rule = asked_rule(filter_, kinds[0]) if kinds else None
+        if rule is None:
             return self._nothing(filter_)
+        attribute = kinds[0]
         wanted = prepared_value(filter_.value, attribute, self._schema)
         index = self._index(attribute)
-        if filter_.names or index is None or wanted is None or len(self._schema.with_subtypes(attribute)) > 1:
+        if filter_.names or index is None or wanted is None or len(kinds) > 1:
             return None
         if attribute.key == "objectclass":
             return self._of_class(filter_, wanted)

@@ -74,6 +74,9 @@ class Schema:
         for body in self.texts["objectclass"]:
             self._add_class(_parsed(body))
         self.attributes = tuple(dict.fromkeys(self._attributes.values()))
+        self._kinds = {
+            name: self._below.get(attribute.key, (attribute,)) for name, attribute in self._attributes.items()
+        }
 
     def attribute(self, description: str) -> AttributeType | None:
         """Return the type of an attribute *description*; its ``binary`` option means nothing here.
@@ -88,9 +91,16 @@ class Schema:
             return None
         return self._attributes.get(kind)
 
-    def with_subtypes(self, attribute: AttributeType) -> tuple[AttributeType, ...]:
-        """Return *attribute* and those derived from it (RFC 4512 §2.5.1), which its name stands for too."""
-        return self._below.get(attribute.key, (attribute,))
+    def kinds(self, description: str) -> tuple[AttributeType, ...]:
+        """Return the types whose values an attribute *description* stands for: it and those derived (RFC 4512 §2.5.1).
+
+        None for an unknown type, and none with options that no value here has.
+        """
+        found = self._kinds.get(description)
+        if found is not None:
+            return found
+        attribute = self.attribute(description)
+        return () if attribute is None or has_options(description) else self._kinds[attribute.oid]
 
     def object_class(self, name: str) -> ObjectClass | None:
         """Return the object class with this name or OID."""

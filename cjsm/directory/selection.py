@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from cjsm.directory.schema import AttributeType, Schema, has_options
+from cjsm.directory.schema import AttributeType, Schema
 
 _NONE = "1.1"
 #: Attributes whose values depend on who reads them, beyond the attribute classes.
@@ -56,11 +56,9 @@ def _selected(schema: Schema, requested: Sequence[str]) -> Selection:
     if "+" in requested:
         chosen.update(_every(schema, operational=True))
     for name in requested:
-        attribute = schema.attribute(name)
-        if attribute is None or name == _NONE or has_options(name):
-            continue
-        for kind in schema.with_subtypes(attribute):
-            label = _label(name, kind) if kind is attribute else kind.names[0]
+        kinds = () if name == _NONE else schema.kinds(name)
+        for kind in kinds:
+            label = _label(name, kind) if kind is kinds[0] else kind.names[0]
             if kind.key not in chosen or label == kind.names[0]:
                 chosen[kind.key] = (label, kind)
     pairs = tuple(chosen.values())

@@ -38,9 +38,13 @@ def test_classes_of_attributes() -> None:
 def test_subtypes() -> None:
     """``name`` stands for all names (RFC 4519 §2.18)."""
     loaded = schema.load()
-    name = loaded.attribute("name")
-    assert name is not None
-    assert {"cn", "sn", "givenname", "o", "ou"} < {kind.key for kind in loaded.with_subtypes(name)}
+    assert {"cn", "sn", "givenname", "o", "ou"} < {kind.key for kind in loaded.kinds("NAME")}
+    for name in ("name", "2.5.4.41", "name;binary"):
+        assert loaded.kinds(name)[0] is loaded.attribute("name")
+        assert loaded.kinds(name) == loaded.kinds("NAME")
+    assert loaded.kinds("cn") == (loaded.attribute("commonName"),)
+    for name in ("cn;lang-en", "nonsense", "cn;x", ""):
+        assert loaded.kinds(name) == ()
 
 
 def test_object_classes_know_those_above() -> None:
