@@ -28,12 +28,26 @@ _RELOADED = "settings reloaded"
 SHARED = "CJSM_TESTS_SHARED"
 
 
+#: What doors add to the base of their ports.
+_DOORS = (25, 110, 465, 587, 636, 995)
+#: Bases below the ports that the system gives away: so many for each worker of a run, and how far apart they begin. So
+#: no two workers ever choose the same port; nor does one of them twice, whatever it has stopped meanwhile.
+_FIRST, _BASES, _APART, _WORKERS = 20_000, 300, 1_300, 9
+_given: set[int] = set()
+
+
 def free_port_base() -> int:
-    """Return a port base of which no door's port is taken, nor likely to be: below those that the system gives away."""
-    for _ in range(100):
-        base = random.randrange(20_000, 31_700)
-        if all(_is_free(base + door) for door in (25, 110, 465, 587, 636, 995)):
-            return base
+    """Return a port base of which no door's port is taken, nor will be by another community of these tests."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _FIRST + worker % _WORKERS * _APART
+    for _ in range(2):
+        for base in random.sample(range(first, first + _BASES), _BASES):
+            ports = {base + door for door in _DOORS}
+            if not ports & _given and all(map(_is_free, ports)):
+                _given.update(ports)
+                return base
+        # Where all are given away, the first ones are long free again.
+        _given.clear()
     raise RuntimeError("no ports are free")
 
 
