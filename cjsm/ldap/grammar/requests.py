@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from cjsm.directory.query import Filter, Scope
 from cjsm.ldap.grammar import controls, filters
-from cjsm.ldap.grammar.ber import ENUMERATED, OCTETS, SEQUENCE, BerError, Reader
+from cjsm.ldap.grammar.ber import ENUMERATED, OCTETS, SEQUENCE, BerError, Reader, spans
 from cjsm.ldap.grammar.codes import ANSWERS, Operation, ResultCode
 from cjsm.ldap.grammar.controls import BadControl, Control, Extras
 from cjsm.ldap.grammar.limits import DecodingLimits
@@ -203,7 +203,7 @@ def _search(inner: Reader, operation: Operation, limits: DecodingLimits) -> Sear
     size_limit, time_limit = body.integer(), body.integer()
     types_only = body.boolean()
     filter_ = filters.decode(body, depth=limits.depth, most=limits.filter_elements, octets=limits.term_octets)
-    attributes = _attributes(body.inside(SEQUENCE), limits.attributes)
+    attributes = _attributes(body, limits.attributes)
     body.finish()
     if not 0 <= scope <= 2:
         raise _OutOfBounds("unknown scope")
@@ -220,12 +220,17 @@ def _search(inner: Reader, operation: Operation, limits: DecodingLimits) -> Sear
     )
 
 
-def _attributes(reader: Reader, most: int) -> tuple[str, ...]:
+def _attributes(body: Reader, most: int) -> tuple[str, ...]:
+    data, listed, start, end = body.span()
+    if listed != SEQUENCE:
+        raise BerError("a list of attributes belongs here")
     names: list[str] = []
-    while not reader.done:
+    for tag, first, last in spans(data, start, end):
+        if tag != OCTETS:
+            raise BerError("an attribute belongs here")
         if len(names) == most:
             raise filters.FilterTooLarge(f"more than {most} attributes asked for")
-        names.append(text(reader.octets()))
+        names.append(text(data[first:last]))
     return tuple(names)
 
 
