@@ -181,7 +181,9 @@ def _comparison(
         return pieces.compare if pieces is not None else None
     asserted = prepared_value(item.value, attribute, schema)
     if asserted is None:
-        return None
+        # No value here is spaces alone, or nothing at all; where one might be, to be asked for it is no mistake.
+        might_be = rule is Rule.TEXT and (item.value or attribute.empty)
+        return _never if might_be and isinstance(item, (Equal, Similar)) else None
     wanted = asserted
     if isinstance(item, (Equal, Similar)):
         return wanted.__eq__
@@ -190,6 +192,10 @@ def _comparison(
     if isinstance(item, AtLeast):
         return lambda term: in_order(rule, wanted, term)
     return lambda term: in_order(rule, term, wanted)
+
+
+def _never(_term: str) -> bool:
+    return False
 
 
 def prepared_value(value: str, attribute: AttributeType, schema: Schema, rule: Rule | None = None) -> str | None:

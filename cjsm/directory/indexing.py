@@ -27,11 +27,15 @@ class _Pairs:
         self.terms: list[Term] = []
         self.slots = array("I")
 
+    def add(self, slots: Sequence[int], terms: Sequence[Term]) -> None:
+        """Add a term of each of some entries."""
+        self.terms += terms
+        self.slots.extend(slots)
+
     def add_column(self, slots: Sequence[int], column: Sequence[Terms]) -> None:
         """Add the terms of entries, one or none or several of each."""
         if set(map(type, column)) == _ONE_EACH:
-            self.terms += column
-            self.slots.extend(slots)
+            self.add(slots, column)
             return
         for slot, terms in zip(slots, column, strict=True):
             if isinstance(terms, str):
@@ -41,11 +45,6 @@ class _Pairs:
                 # What has a value that cannot be compared is found by its having one.
                 self.terms += terms or ("",)
                 self.slots.extend([slot] * (len(terms) or 1))
-
-    def add_same(self, slots: Sequence[int], term: Term) -> None:
-        """Add one term that several entries have."""
-        self.terms += [term] * len(slots)
-        self.slots.extend(slots)
 
 
 _ONE_EACH = {str}
@@ -78,19 +77,18 @@ def _gather(piece: Iterable[tuple[int, Entry]], gathered: dict[str, _Pairs]) -> 
     # their terms are turned from rows into columns all at once.
     for (kind, place), group in groupby(piece, key=lambda each: (each[1].kind, each[1].place)):
         slots, entries = zip(*group, strict=True)
-        gathered["objectclass"].add_same(slots, kind.name)
+        gathered["objectclass"].add(slots, [kind.name] * len(slots))
         for column, terms in zip(kind.columns, zip(*[entry.terms for entry in entries], strict=True), strict=True):
             gathered[column.attribute.key].add_column(slots, terms)
         if kind.inherits:
             for key, inherited in place.terms.items():
                 for term in inherited:
-                    gathered[key].add_same(slots, term)
+                    gathered[key].add(slots, [term] * len(slots))
         if place.identifier is not None:
-            gathered["entryuuid"].terms += [entry.identity for entry in entries]
-            gathered["entryuuid"].slots.extend(slots)
+            gathered["entryuuid"].add(slots, [entry.identity for entry in entries])
         created, changed = zip(*map(timestamps, entries), strict=True)
-        gathered["createtimestamp"].add_column(slots, created)
-        gathered["modifytimestamp"].add_column(slots, changed)
+        gathered["createtimestamp"].add(slots, created)
+        gathered["modifytimestamp"].add(slots, changed)
 
 
 def making(terms: Sequence[Term], slots: Sequence[int], *, searched: bool) -> Iterator[Index | None]:

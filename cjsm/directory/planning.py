@@ -82,12 +82,12 @@ class _Planner:
             return self._nothing(filter_)
         if type(filter_) is Matches:
             return self._matches(filter_)
-        kinds = self._schema.kinds(filter_.attribute)
-        if len(kinds) == 1:
-            return self._kind(filter_, kinds[0], kinds[0])
-        if not kinds:
+        meant = self._schema.kinds(filter_.attribute)
+        if len(meant) == 1:
+            return self._kind(filter_, meant[0], meant[0])
+        if not meant:
             return self.plan(ambiguous(filter_)) if filter_.attribute.lower() == "anr" else self._nothing(filter_)
-        return self._any(filter_, [self._kind(filter_, kind, kinds[0]) for kind in kinds])
+        return self._any(filter_, [self._kind(filter_, kind, meant[0]) for kind in meant])
 
     @staticmethod
     def _nothing(filter_: Filter) -> Plan:
@@ -223,14 +223,14 @@ class _Planner:
     def _matches(self, filter_: Matches) -> Plan | None:
         if filter_.attribute is None:
             return None
-        kinds = self._schema.kinds(filter_.attribute)
-        rule = asked_rule(filter_, kinds[0]) if kinds else None
+        meant = self._schema.kinds(filter_.attribute)
+        rule = asked_rule(filter_, meant[0]) if meant else None
         if rule is None:
             return self._nothing(filter_)
-        attribute = kinds[0]
+        attribute = meant[0]
         wanted = prepared_value(filter_.value, attribute, self._schema)
         index = self._index(attribute)
-        if filter_.names or index is None or wanted is None or len(kinds) > 1:
+        if filter_.names or index is None or wanted is None or len(meant) > 1:
             return None
         if attribute.key == "objectclass":
             return self._of_class(filter_, wanted)

@@ -20,6 +20,8 @@ _TOKEN = re.compile(r"'[^']*'|[()]|[^\s()']+")
 _FILE = "cjsm.schema"
 #: An option that asks for values in a language (RFC 3866).
 _LANGUAGE = re.compile(r"lang-[a-z0-9-]*\Z")
+#: The rule of texts that may be empty.
+_IA5 = "caseignoreia5match"
 
 
 class SchemaError(ValueError):
@@ -32,6 +34,7 @@ class AttributeType(Struct, frozen=True, kw_only=True):
     :ivar key: its own name in lower case: what entries and queries hold values under.
     :ivar names: as in the schema, its own name first.
     :ivar rule: how values are compared; None when they are not.
+    :ivar empty: whether a value may be without characters, as an IA5 string may (RFC 4517 §3.3.15).
     :ivar seen: the attribute class: a bit that the reader's grant must have, 0 for every member.
     """
 
@@ -39,6 +42,7 @@ class AttributeType(Struct, frozen=True, kw_only=True):
     oid: str
     names: tuple[str, ...]
     rule: Rule | None
+    empty: bool
     ordered: bool
     substrings: bool
     operational: bool
@@ -114,6 +118,7 @@ class Schema:
             oid=fields["OID"][0],
             names=tuple(fields["NAME"]),
             rule=_rule(equality[0]) if equality else superior.rule if superior else None,
+            empty=equality[0].lower() == _IA5 if equality else bool(superior and superior.empty),
             ordered="ORDERING" in fields,
             substrings="SUBSTR" in fields or bool(superior and superior.substrings),
             operational=fields.get("USAGE", ["userApplications"])[0] != "userApplications",

@@ -417,6 +417,24 @@ def test_intended_differences(ours: Connection, theirs: Slapd, difference: Diffe
         assert (done.code, len(entries)) == expected, difference.reason
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value", "found"),
+    [
+        ("mail", "", _ALL),
+        ("rfc822MailMember", "", _ALL),
+        ("sn", "", 0),
+        ("mail", "  ", _ALL),
+        ("sn", "  ", _ALL),
+        ("displayName", " ", _ALL),
+    ],
+)
+def test_values_without_characters(ours: Connection, theirs: Slapd, attribute: str, value: str, found: int) -> None:
+    """Nothing has them; a name without any at all is no name, so that its negation is undefined too (RFC 4517 §3.3)."""
+    for filter_, entries in ((equal(attribute, value), 0), (_not(equal(attribute, value)), found)):
+        octets = support.search(2, filter_, base=BASE, attributes=["1.1"])
+        assert [len(ask(octets)) - 1 for ask in (ours.ask, theirs.ask)] == [entries, entries]
+
+
 def test_what_is_answered_under_another_name(ours: Connection, theirs: Slapd) -> None:
     """An attribute comes under the name that it was asked for by: some clients look for no other."""
     octets = support.search(2, equal("uid", "jane.smith"), base=BASE, attributes=["surname", "rfc822Mailbox"])
