@@ -192,6 +192,9 @@ class _Undeclared:
         self._transport = transport
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            # Its declarations are among these.
+            raise AttributeError(name)
         return getattr(self._transport, name)
 
 

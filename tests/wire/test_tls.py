@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IWriteD
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from zope.interface import implementer
+from zope.interface import directlyProvidedBy, implementer
 from zope.interface.verify import verifyObject
 
 from cjsm.wire.errors import TlsError
@@ -130,6 +130,16 @@ def test_negotiated_is_known_after_the_handshake_only(tmp_path: Path) -> None:
     connected_over_tls(door, ServerTls(*certificate_files(tmp_path)), clock)
     assert door.transport is not None
     assert negotiated(door.transport) == Negotiated("TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519MLKEM768")
+
+
+def test_a_connection_declares_nothing(tmp_path: Path) -> None:
+    """That costs each connection time, and nobody asks what it provides; the transport below it stays what it is."""
+    tls, clock, transport = ServerTls(*certificate_files(tmp_path)), Clock(), StringTransport()
+    side = over_tls(Factory.forProtocol(Protocol), tls, clock).buildProtocol(None)
+    assert side is not None
+    side.makeConnection(transport)
+    assert list(directlyProvidedBy(side)) == []
+    assert side.transport is transport
 
 
 def test_what_twisted_is_given(tmp_path: Path) -> None:
