@@ -1,8 +1,9 @@
 """A queued message made ready for another server: opened, its addresses as that server sees them, signed."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 from cjsm.community.records import Connection
 from cjsm.configuration import MailSettings
@@ -14,11 +15,15 @@ from cjsm.mail.outgoing import OpenedOutgoing, Pieces
 from cjsm.mail.sending import Addressee, Parcel
 from cjsm.store.interfaces import IBodyStore, Outgoing
 
+#: Runs what takes long beside the reactor.
+Aside: TypeAlias = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+
 
 class Packing:
     """Makes parcels of one message, one after the other. :meth:`close` it before the next, and in the end.
 
     :param signer: signs what leaves; None where there are no keys for it.
+    :param aside: where it does so.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Packing:
         bodies: IBodyStore,
         edge: Edge,
         signer: Signer | None,
+        aside: Aside,
         settings: MailSettings,
     ) -> None:
         self._outgoing = outgoing
@@ -38,6 +44,7 @@ class Packing:
         self._bodies = bodies
         self._edge = edge
         self._signer = signer
+        self._aside = aside
         self._settings = settings
         self._opened: OpenedOutgoing | None = None
 
@@ -92,7 +99,8 @@ class Packing:
         async def following() -> bytes:
             return held.popleft() if held else b""
 
-        return self._signer.sign(header, inspector.finish()), following if small else opened.body
+        fields = await self._aside(partial(self._signer.sign, header, inspector.finish()))
+        return fields, following if small else opened.body
 
     def close(self) -> None:
         """Give back what is held. Idempotent."""
