@@ -127,7 +127,6 @@ class RunningSuite(Suite):
             secrets=self.secrets,
             edge=Edge(stores.community),
             signer=signer(settings.community.suffix, self.secrets, time.time),
-            aside=stores.disk.run,
             tracer=self.tracer,
             reports=self.reports,
             clock=time.time,

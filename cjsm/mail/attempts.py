@@ -17,7 +17,7 @@ from cjsm.mail.authentication.signing import Signer
 from cjsm.mail.edge import Edge
 from cjsm.mail.envelope import Notify, OutgoingEnvelope
 from cjsm.mail.outgoing import open_outgoing
-from cjsm.mail.parcels import Aside, Packing
+from cjsm.mail.parcels import Packing
 from cjsm.mail.reporting import Happened, Reports
 from cjsm.mail.sending import Interrupted, NextHopPolicy, Outcome, Sent, policy
 from cjsm.mail.traced import Answer, Side, kept
@@ -50,7 +50,6 @@ class Attempts:
 
     :ivar settings: may be replaced while it runs.
     :param signer: signs what leaves; None where there are no keys for it.
-    :param aside: where it does so.
     :param clock: seconds since the epoch.
     """
 
@@ -65,7 +64,6 @@ class Attempts:
         secrets: ServiceSecrets,
         edge: Edge,
         signer: Signer | None,
-        aside: Aside,
         tracer: Tracer,
         reports: Reports,
         clock: Callable[[], float],
@@ -74,7 +72,6 @@ class Attempts:
         self.bodies = bodies
         self.edge = edge
         self.signer = signer
-        self.aside = aside
         self._tracer = tracer
         self._community = community
         self._queue_key = secrets.queue
@@ -257,7 +254,6 @@ class Attempt:
             bodies=house.bodies,
             edge=house.edge,
             signer=house.signer,
-            aside=house.aside,
             settings=house.settings.mail,
         )
 

@@ -1,9 +1,8 @@
 """A queued message made ready for another server: opened, its addresses as that server sees them, signed."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cjsm.community.records import Connection
 from cjsm.configuration import MailSettings
@@ -15,15 +14,11 @@ from cjsm.mail.outgoing import OpenedOutgoing, Pieces
 from cjsm.mail.sending import Addressee, Parcel
 from cjsm.store.interfaces import IBodyStore, Outgoing
 
-#: Runs what takes long beside the reactor.
-Aside: TypeAlias = Callable[[Callable[[], bytes]], Awaitable[bytes]]
-
 
 class Packing:
     """Makes parcels of one message, one after the other. :meth:`close` it before the next, and in the end.
 
     :param signer: signs what leaves; None where there are no keys for it.
-    :param aside: where it does so.
     """
 
     def __init__(
@@ -35,7 +30,6 @@ class Packing:
         bodies: IBodyStore,
         edge: Edge,
         signer: Signer | None,
-        aside: Aside,
         settings: MailSettings,
     ) -> None:
         self._outgoing = outgoing
@@ -44,7 +38,6 @@ class Packing:
         self._bodies = bodies
         self._edge = edge
         self._signer = signer
-        self._aside = aside
         self._settings = settings
         self._opened: OpenedOutgoing | None = None
 
@@ -99,8 +92,7 @@ class Packing:
         async def following() -> bytes:
             return held.popleft() if held else b""
 
-        fields = await self._aside(partial(self._signer.sign, header, inspector.finish()))
-        return fields, following if small else opened.body
+        return self._signer.sign(header, inspector.finish()), following if small else opened.body
 
     def close(self) -> None:
         """Give back what is held. Idempotent."""

@@ -1,10 +1,8 @@
 """Parcels: what another server gets is signed as it leaves, whether its body is held or read again from its file."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from twisted.internet.defer import Deferred
 
 from cjsm.mail.authentication.signing import signer
 from cjsm.vault.dkimkeys import make_rsa
@@ -36,23 +34,3 @@ def test_signed_as_it_leaves(tmp_path: Path, lines: int) -> None:
     assert octets.count(b"DKIM-Signature:") == 2
     assert [each.address for each in parcel.addressees] == ["re.layed@firm.co.uk", "boss@firm.co.uk"]
     assert results(head + b"\r\n", body, SECRETS) == ["pass", "pass"]
-
-
-def test_signed_beside_the_reactor(tmp_path: Path) -> None:
-    """Nothing is sent before, and nobody else waits for it."""
-    way = Way(tmp_path)
-    begun: list[tuple[Callable[[], bytes], Deferred[bytes]]] = []
-
-    def aside(work: Callable[[], bytes]) -> "Deferred[bytes]":
-        begun.append((work, Deferred()))
-        return begun[-1][1]
-
-    way.attempts.signer, way.attempts.aside = signer(SUFFIX, SECRETS, lambda: NOW), aside
-    way.send(AT_FIRM, BOSS, octets=DATED + LETTER)
-    way.worker.start()
-    assert way.servers.messages == []
-    ((sign, signed),) = begun
-    signed.callback(sign())
-    ((_, _, octets),) = way.servers.messages
-    way.close()
-    assert octets.count(b"DKIM-Signature:") == 2

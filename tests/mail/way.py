@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred, execute, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from cjsm.community.admission import Origin
@@ -175,7 +175,6 @@ class Way:
             secrets=SECRETS,
             edge=Edge(self.house.community),
             signer=None,
-            aside=execute,
             tracer=self.house.tracer,
             reports=self.reports,
             clock=self.clock.seconds,

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred, execute, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from cjsm.community.records import NextHop
@@ -154,7 +154,6 @@ class World:
             secrets=SECRETS,
             edge=Edge(self.house.community),  # type: ignore[arg-type]  # what it asks for
             signer=None,
-            aside=execute,
             tracer=self.house.tracer,
             reports=reports,
             clock=self.clock.seconds,

@@ -66,7 +66,7 @@ class Signer:
         return BodyInspector((Canonicalization.RELAXED,))
 
     def sign(self, header: Header, bodies: BodyHashes) -> bytes:
-        """Return the DKIM-Signature fields to put before *header*; takes a millisecond at most, so not on the reactor.
+        """Return the DKIM-Signature fields to put before *header*; takes a millisecond at most.
 
         :param header: as it leaves, every edit done.
         :param bodies: what the inspector's ``finish`` gave.

@@ -1,4 +1,4 @@
-"""The bounded pool for what waits for the disk, or computes for long, and queues that keep order within it."""
+"""The bounded pool for everything that waits for the disk, and queues that keep order within it."""
 
 from collections import deque
 from collections.abc import Callable
