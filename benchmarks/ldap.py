@@ -42,13 +42,6 @@ _SECONDS, _MOST = 0.5, 5_000
 _CHANGES = 10
 #: Answers of one look inside, how many looks, and seconds between them.
 _INSIDE, _ROUNDS, _PAUSE = 50, 30, 0.5
-_DOOR = """\
-[ldap]
-ldaps = "tcp:{port}:interface=127.0.0.1"
-entries_per_hour = 0
-entries_per_day = 0
-idle = 3600
-"""
 
 
 @dataclass

@@ -33,6 +33,8 @@ Test = Callable[[int], bool | None]
 #: Whether a term is what an assertion asks for.
 Compare = Callable[[str], bool]
 _OF_TEXT = (Rule.TEXT, Rule.EXACT)
+#: What nothing at all compares as, where that is a value.
+_SPACE = " "
 #: What a match with every attribute costs, and one with values that have to be made first.
 _EVERY_ATTRIBUTE, _MADE = 64, 16
 
@@ -181,9 +183,7 @@ def _comparison(
         return pieces.compare if pieces is not None else None
     asserted = prepared_value(item.value, attribute, schema)
     if asserted is None:
-        # No value here is spaces alone, or nothing at all; where one might be, to be asked for it is no mistake.
-        might_be = rule is Rule.TEXT and (item.value or attribute.empty)
-        return _never if might_be and isinstance(item, (Equal, Similar)) else None
+        return None
     wanted = asserted
     if isinstance(item, (Equal, Similar)):
         return wanted.__eq__
@@ -192,10 +192,6 @@ def _comparison(
     if isinstance(item, AtLeast):
         return lambda term: in_order(rule, wanted, term)
     return lambda term: in_order(rule, term, wanted)
-
-
-def _never(_term: str) -> bool:
-    return False
 
 
 def prepared_value(value: str, attribute: AttributeType, schema: Schema, rule: Rule | None = None) -> str | None:
@@ -207,7 +203,9 @@ def prepared_value(value: str, attribute: AttributeType, schema: Schema, rule: R
         found = schema.object_class(value)
         return found.name.lower() if found else None
     rule = rule or attribute.rule
-    return prepare(rule, value) if rule is not None else None
+    if rule is None:
+        return None
+    return prepare(rule, value or _SPACE if attribute.empty else value)
 
 
 class Pieces(Struct, frozen=True):

@@ -20,6 +20,10 @@ _AT_ONCE = 4_096
 _SAMPLED = 256
 
 
+#: The types of a column in which each entry has one term.
+_ONE_EACH = {str}
+
+
 class _Pairs:
     """The pairs of one attribute. Slots of equal terms rise."""
 
@@ -45,9 +49,6 @@ class _Pairs:
                 # What has a value that cannot be compared is found by its having one.
                 self.terms += terms or ("",)
                 self.slots.extend([slot] * (len(terms) or 1))
-
-
-_ONE_EACH = {str}
 
 
 def indexes(

@@ -94,12 +94,16 @@ def in_order(rule: Rule, first: str, second: str) -> bool:
 
 
 def _text(value: str) -> str | None:
-    """A Directory String has at least one character (RFC 4517 §3.3.6)."""
-    return fold(value) or None
+    """A Directory String has at least one character (RFC 4517 §3.3.6), and spaces alone are one space."""
+    return fold(value) or _spaces(value)
 
 
 def _exact(value: str) -> str | None:
-    return " ".join(unicodedata.normalize("NFKC", value).split()) or None
+    return " ".join(unicodedata.normalize("NFKC", value).split()) or _spaces(value)
+
+
+def _spaces(value: str) -> str | None:
+    return " " if value else None
 
 
 def _telephone(value: str) -> str | None:

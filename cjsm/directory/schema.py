@@ -85,7 +85,7 @@ class Schema:
     def attribute(self, description: str) -> AttributeType | None:
         """Return the type of an attribute *description*; its ``binary`` option means nothing here.
 
-        None for an unknown type or option (RFC 4512 §2.5). Of languages nothing has values: see :func:`has_options`.
+        None for an unknown type or option (RFC 4512 §2.5). Of languages nothing has values: see :meth:`kinds`.
         """
         found = self._attributes.get(description)
         if found is not None:
@@ -104,7 +104,7 @@ class Schema:
         if found is not None:
             return found
         attribute = self.attribute(description)
-        return () if attribute is None or has_options(description) else self._kinds[attribute.oid]
+        return () if attribute is None or _has_options(description) else self._kinds[attribute.oid]
 
     def object_class(self, name: str) -> ObjectClass | None:
         """Return the object class with this name or OID."""
@@ -150,7 +150,7 @@ class Schema:
             self._classes[key.lower()] = found
 
 
-def has_options(description: str) -> bool:
+def _has_options(description: str) -> bool:
     """Whether an attribute description carries options other than ``binary``: no value here has any."""
     return ";" in description and any(option.lower() != "binary" for option in description.split(";")[1:])
 

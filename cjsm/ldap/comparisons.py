@@ -6,7 +6,6 @@ from cjsm.directory import names
 from cjsm.directory.evaluation import Readable, compiled
 from cjsm.directory.query import Equal, Filter
 from cjsm.directory.reading import Reading
-from cjsm.directory.schema import has_options
 from cjsm.ldap import refusals
 from cjsm.ldap.actions import Examine
 from cjsm.ldap.grammar import responses
@@ -55,7 +54,7 @@ def compared(request: CompareRequest, readable: Readable, position: int) -> tupl
     attribute = readable.schema.attribute(request.attribute)
     if attribute is None:
         return ResultCode.UNDEFINED_ATTRIBUTE_TYPE, "this attribute is not known here"
-    if has_options(request.attribute) or not readable.values(position, attribute):
+    if not readable.schema.kinds(request.attribute) or not readable.values(position, attribute):
         return ResultCode.NO_SUCH_ATTRIBUTE, "the entry has no such attribute"
     if request.value is None:
         return ResultCode.INVALID_ATTRIBUTE_SYNTAX, "the value is not text"
