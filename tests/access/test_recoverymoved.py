@@ -14,6 +14,7 @@ from cjsm.community.errors import NotAllowed
 from cjsm.community.identifiers import OrganisationId
 from cjsm.community.records import (
     COMMUNITY,
+    Account,
     Organisation,
     Recovery,
     Role,
@@ -25,14 +26,20 @@ from .test_recovering import OLIVE, UNA, Place, place, shared_desk
 __all__ = ["place"]
 
 
-def test_moved_organisation(place: Place) -> None:
-    """After a move mail is sealed to who is above now; nobody's mail closes, and what came before stays as it was."""
+def add_region(place: Place) -> tuple[OrganisationId, Account]:
+    """Add another top organisation with a recovery officer; return both."""
     region = OrganisationId(b"the region above")
     above = Organisation(id=region, parent=None, slug="region", name="Region", abbreviation="region")
     place.house.commit(lambda view, by: organisations.add(view, by, above))
     chief = place.house.join("chief.two", PASSWORD)
     place.grant(chief, Role.ORGANISATION_ADMINISTRATOR, region)
     place.appoint(chief, region, PASSWORD)
+    return region, chief
+
+
+def test_moved_organisation(place: Place) -> None:
+    """After a move mail is sealed to who is above now; nobody's mail closes, and what came before stays as it was."""
+    region, chief = add_region(place)
     place.deliver(b"before\r\n")
     place.house.moment += 10
     place.house.commit(lambda view, by: moving.move(view, by, ORGANISATION, region))
@@ -59,12 +66,7 @@ def test_merged(place: Place) -> None:
     """What comes after is for the officers there, of people and shared mailboxes; what came before those of before
     still open, over an organisation that is no more.
     """
-    region = OrganisationId(b"the region above")
-    above = Organisation(id=region, parent=None, slug="region", name="Region", abbreviation="region")
-    place.house.commit(lambda view, by: organisations.add(view, by, above))
-    chief = place.house.join("chief.two", PASSWORD)
-    place.grant(chief, Role.ORGANISATION_ADMINISTRATOR, region)
-    place.appoint(chief, region, PASSWORD)
+    region, chief = add_region(place)
     desk = shared_desk(place)
     place.deliver(b"before\r\n")
     place.house.moment += 10
@@ -98,12 +100,7 @@ def test_merged(place: Place) -> None:
 
 def test_moved_person(place: Place) -> None:
     """The same of one person: the mailbox alone begins anew, sealed to the officers of the other organisation."""
-    region = OrganisationId(b"the region above")
-    above = Organisation(id=region, parent=None, slug="region", name="Region", abbreviation="region")
-    place.house.commit(lambda view, by: organisations.add(view, by, above))
-    chief = place.house.join("chief.two", PASSWORD)
-    place.grant(chief, Role.ORGANISATION_ADMINISTRATOR, region)
-    place.appoint(chief, region, PASSWORD)
+    region, _ = add_region(place)
     place.deliver(b"before\r\n")
     place.house.moment += 10
     assert place.rotate() == "4 mailboxes rotated"
